@@ -1,0 +1,114 @@
+# Every target installs what it needs on first use. `make help` lists them.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+PYTHON ?= python3.11
+UV_VERSION := 0.13.8
+BIN := .venv/bin
+UV := $(BIN)/uv
+ENVIRONMENTS := $(basename $(notdir $(wildcard environments/*.yaml)))
+
+# a path of our own for caches that would otherwise print banners or ask the network
+export CDK_DISABLE_CLI_TELEMETRY := true
+export JSII_SILENCE_WARNING_DEPRECATED_NODE_VERSION := true
+export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := true
+export PYTHONPATH := $(CURDIR):$(CURDIR)/monitor_image
+export SHARED ?= $(abspath ../shared)
+
+.PHONY: help
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+.PHONY: setup
+setup: build/.main-venv build/.image-venv build/.xgboost-venv node_modules/.package-lock.json ## install everything the targets below need
+
+.PHONY: demo
+demo: setup ## deploy into the embedded AWS and close the loop on real data (no account, no Docker)
+	$(BIN)/python -m demo
+
+.PHONY: test
+test: setup build/.sdk-venv lint ## every test, as CI runs them
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+.PHONY: check
+check: setup lint synth ## the pull-request gate: lint, types, fast tests, synth with security checks
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow"
+
+.PHONY: lint
+lint: build/.main-venv ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+.PHONY: format
+format: build/.main-venv ## let ruff rewrite what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+.PHONY: synth
+synth: build/.main-venv node_modules/.package-lock.json ## synthesize every environment with security checks
+	@for env in $(ENVIRONMENTS); do echo "synth $$env"; npx --no-install cdk synth --quiet --no-notices -c env=$$env -o build/synth/$$env; done
+
+.PHONY: golden
+golden: build/.main-venv ## rewrite the golden outputs and the stack snapshots; review the diff
+	$(BIN)/python -m pytest tests/monitor_image tests/stacks -k "golden or snapshot" --snapshot-update -q
+
+.PHONY: bench
+bench: setup ## measure speed and memory; writes build/bench/results.json
+	$(BIN)/python -m benchmarks
+
+.PHONY: clean
+clean: ## remove everything that was installed or built
+	rm -rf .venv build node_modules cdk.out .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+# --- installation: one stamp file per environment, remade when its lock changes ------------------------------------
+
+$(UV):
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) was not found: install Python 3.11 or call make with PYTHON=/path/to/python3.11"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r .ci/uv.txt
+
+build/.main-venv: $(UV) tests/requirements.txt monitor_image/pyproject.toml
+	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r tests/requirements.txt
+	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable monitor_image
+	@mkdir -p build && touch $@
+
+# the image's lock alone: what the entry point misses here, it would miss in the image
+build/.image-venv: $(UV) monitor_image/requirements.txt
+	$(call venv,build/venv/image,monitor_image/requirements.txt)
+	@touch $@
+
+# the packages of AWS's XGBoost framework container, for the serving and training scripts
+build/.xgboost-venv: $(UV) twin/xgboost_container.txt
+	$(call venv,build/venv/xgboost,twin/xgboost_container.txt)
+	@touch $@
+
+build/.sdk-venv: $(UV) tests/sdk/requirements.txt
+	$(call venv,build/venv/sdk,tests/sdk/requirements.txt)
+	@touch $@
+
+node_modules/.package-lock.json: package-lock.json
+	@command -v npm >/dev/null || { echo "npm was not found: install Node.js 22 (20 works)"; exit 1; }
+	npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+define venv
+	rm -rf $(1)
+	$(UV) venv --quiet --python $(BIN)/python $(1)
+	$(UV) pip install --quiet --python $(1)/bin/python --require-hashes -r $(2)
+endef
+
+.PHONY: lock
+lock: $(UV) ## resolve the dependency groups again into hashed lock files
+	$(call compile,--group test,tests/requirements.txt,)
+	$(call compile,--group cdk,stacks/requirements.txt,-c tests/requirements.txt)
+	$(call compile,--group twin,twin/requirements.txt,-c tests/requirements.txt)
+	$(call compile,--group xgboost_container,twin/xgboost_container.txt,)
+	$(call compile,--group sdk,tests/sdk/requirements.txt,)
+	cd monitor_image && ../$(UV) pip compile pyproject.toml $(COMPILE) -c ../tests/requirements.txt -o requirements.txt
+	echo "uv==$(UV_VERSION)" | $(UV) pip compile - $(COMPILE) -o .ci/uv.txt
+
+COMPILE := --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
+define compile
+	$(UV) pip compile pyproject.toml $(1) $(COMPILE) --no-emit-package sagemaker-model-monitor-image $(3) -o $(2)
+endef

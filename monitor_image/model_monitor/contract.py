@@ -1,0 +1,258 @@
+"""Every name that SageMaker, CloudWatch and this kit share: the stacks, the Lambdas' settings and the core read them here.
+
+Standard library only; imports nothing of ours. Where AWS's own documents disagree, the form chosen is noted beside it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+# --- the two jobs and what they conclude -------------------------------------------------------------------------------
+
+
+class JobKind(StrEnum):
+    """What a run does; variable `monitor_job`."""
+
+    BASELINE = "baseline"
+    MONITOR = "monitor"
+
+
+class MonitoringType(StrEnum):
+    """SageMaker's four monitoring types."""
+
+    DATA_QUALITY = "DataQuality"
+    MODEL_QUALITY = "ModelQuality"
+    MODEL_BIAS = "ModelBias"
+    MODEL_EXPLAINABILITY = "ModelExplainability"
+
+
+class Verdict(StrEnum):
+    """The outcome of a monitor, best first; a run's verdict is the worst of its monitors' (see `worst_verdict`)."""
+
+    NO_DATA = "no_data"
+    INSUFFICIENT_DATA = "insufficient_data"
+    OK = "ok"
+    VIOLATED = "violated"
+    ERROR = "error"
+
+
+VERDICT_ORDER: Final = (Verdict.NO_DATA, Verdict.INSUFFICIENT_DATA, Verdict.OK, Verdict.VIOLATED, Verdict.ERROR)
+
+
+def worst_verdict(verdicts: list[Verdict]) -> Verdict:
+    """The verdict of a run: error > violated > ok > insufficient_data > no_data; no monitors at all is `no_data`."""
+    return max(verdicts, key=VERDICT_ORDER.index, default=Verdict.NO_DATA)
+
+
+EXIT_OK: Final = 0
+EXIT_ERROR: Final = 1
+EXIT_VIOLATED: Final = 2
+EXIT_NOT_EVALUATED: Final = 3
+EXIT_STATUS: Final = {
+    Verdict.OK: EXIT_OK,
+    Verdict.ERROR: EXIT_ERROR,
+    Verdict.VIOLATED: EXIT_VIOLATED,
+    Verdict.INSUFFICIENT_DATA: EXIT_NOT_EVALUATED,
+    Verdict.NO_DATA: EXIT_NOT_EVALUATED,
+}
+
+# --- the processing container ------------------------------------------------------------------------------------------
+
+OPT_ML: Final = "/opt/ml"
+PROCESSING_JOB_CONFIG: Final = "/opt/ml/config/processingjobconfig.json"
+RESOURCE_CONFIG: Final = "/opt/ml/config/resourceconfig.json"
+EXIT_MESSAGE_FILE: Final = "/opt/ml/output/message"
+EXIT_MESSAGE_MAX_BYTES: Final = 1024
+METRICS_DIRECTORY: Final = "/opt/ml/output/metrics/cloudwatch"
+METRICS_FILE: Final = "cloudwatch_metrics.jsonl"  # the service reads this one (bring-your-own-container route)
+DATASET_SOURCE: Final = "/opt/ml/processing/input/endpoint"
+BASELINE_DATASET_SOURCE: Final = "/opt/ml/processing/input/baseline_dataset_input"
+OUTPUT_PATH: Final = "/opt/ml/processing/output"
+BASELINE_CONSTRAINTS_PATH: Final = "/opt/ml/processing/baseline/constraints/constraints.json"
+BASELINE_STATISTICS_PATH: Final = "/opt/ml/processing/baseline/stats/statistics.json"
+CONTAINER_ENTRYPOINT: Final = ("python3", "-m", "model_monitor")
+
+
+class Variable(StrEnum):
+    """Environment variables of a run. The first group is SageMaker's, the second the prebuilt analyzer's, the third ours."""
+
+    DATASET_FORMAT = "dataset_format"
+    DATASET_SOURCE = "dataset_source"
+    OUTPUT_PATH = "output_path"
+    PUBLISH_CLOUDWATCH_METRICS = "publish_cloudwatch_metrics"
+    START_TIME = "start_time"
+    END_TIME = "end_time"
+    ENDPOINT_NAME = "sagemaker_endpoint_name"
+    SCHEDULE_NAME = "sagemaker_monitoring_schedule_name"
+    CAPTURE_PREFIX = "sagemaker_endpoint_datacapture_prefix"
+    BASELINE_CONSTRAINTS = "baseline_constraints"
+    BASELINE_STATISTICS = "baseline_statistics"
+
+    CATEGORICAL_DRIFT_METHOD = "categorical_drift_method"
+
+    MONITOR_JOB = "monitor_job"  # baseline | monitor; absent: monitor when start_time is set
+    MONITOR_CONFIG = "monitor_config"  # path or S3 URI of the configuration asset
+    MONITOR_CONFIG_SHA256 = "monitor_config_sha256"
+    BASELINE_VERSION = "baseline_version"  # baseline jobs: recorded in the provenance
+    IMAGE_DIGEST = "image_digest"  # recorded in the provenance
+    ROOT = "MODEL_MONITOR_ROOT"  # moves /opt/ml for local runs
+    WORKERS = "MODEL_MONITOR_WORKERS"  # processes; default: one per core
+
+
+ENABLED: Final = "Enabled"
+DISABLED: Final = "Disabled"
+TIME_FORMAT: Final = "%Y-%m-%dT%H:%M:%SZ"  # AWS's documents print stray spaces inside: strip them before parsing
+
+# --- files -------------------------------------------------------------------------------------------------------------
+
+STATISTICS_FILE: Final = "statistics.json"
+CONSTRAINTS_FILE: Final = "constraints.json"
+VIOLATIONS_FILE: Final = (
+    "constraint_violations.json"  # one docs page says constraints_violations.json; every real file says this
+)
+REPORT_FILE: Final = "report.json"
+METRICS_LINES_FILE: Final = "metrics.jsonl"  # in the output folder: what a publisher sends when the container may not
+PROVENANCE_FILE: Final = "provenance.json"
+CURRENT_BASELINE_FILE: Final = "current.json"  # {"version": "...", ...} beside the version folders
+CONFIG_VERSION: Final = 1
+REPORT_VERSION: Final = 1
+
+MONITOR_KEYS: Final = {  # folder and configuration key of each monitor
+    MonitoringType.DATA_QUALITY: "data_quality",
+    MonitoringType.MODEL_QUALITY: "model_quality",
+    MonitoringType.MODEL_BIAS: "model_bias",
+    MonitoringType.MODEL_EXPLAINABILITY: "model_explainability",
+}
+
+# --- exit messages -----------------------------------------------------------------------------------------------------
+
+MESSAGE_OK: Final = "Completed: Job completed successfully with no violations."
+MESSAGE_VIOLATED: Final = "CompletedWithViolations: Job completed successfully with {count} violations."
+MESSAGE_NOT_EVALUATED: Final = "Completed: Not evaluated ({verdict}): {reason}"
+MESSAGE_ERROR: Final = "Error: {reason}"
+VIOLATIONS_PREFIX: Final = "CompletedWithViolations"
+NO_DATA_REASON: Final = (
+    "Job inputs had no data"  # the service's failure reason for an empty window; no container is started
+)
+
+# --- checks ------------------------------------------------------------------------------------------------------------
+
+
+class CheckType(StrEnum):
+    """`constraint_check_type` of data quality."""
+
+    DATA_TYPE = "data_type_check"
+    COMPLETENESS = "completeness_check"
+    BASELINE_DRIFT = "baseline_drift_check"
+    MISSING_COLUMN = "missing_column_check"
+    EXTRA_COLUMN = "extra_column_check"
+    CATEGORICAL_VALUES = "categorical_values_check"
+    NON_NEGATIVE = (
+        "non_negative_check"  # ours; AWS suggests the constraint and documents no check for it; off by default
+    )
+
+
+MISSING_COLUMNS: Final = "Missing columns"  # feature_name of the two column checks
+EXTRA_COLUMNS: Final = "Extra columns"
+
+# --- metrics -----------------------------------------------------------------------------------------------------------
+
+NAMESPACE_DATA_QUALITY: Final = "aws/sagemaker/Endpoints/data-metrics"  # docs also print a leading slash and a singular
+DIMENSION_ENDPOINT: Final = "Endpoint"
+DIMENSION_SCHEDULE: Final = "MonitoringSchedule"
+DIMENSION_VARIANT: Final = "Variant"
+DIMENSION_FEATURE: Final = "Feature"
+
+METRIC_RECORDS: Final = "records"
+METRIC_REJECTED: Final = "rejected"
+METRIC_OUTSIDE_WINDOW: Final = "outside_window"
+METRIC_DRIFTED_SHARE: Final = "drifted_share"
+METRIC_DRIFT_MAX: Final = "drift_max"
+METRIC_NAME_MAX: Final = 255
+
+
+class MetricsRoute(StrEnum):
+    """Who sends the metrics: the service from the metrics file, or the container by PutMetricData."""
+
+    FILE = "file"
+    PUT = "put"
+
+
+class PerFeature(StrEnum):
+    """Which features get metrics of their own; each costs money."""
+
+    NONE = "none"
+    CRITICAL = "critical"
+    ALL = "all"
+
+
+def run_metric(verdict: Verdict) -> str:
+    """0/1 metric of a run's verdict; every run emits all five."""
+    return f"run_{verdict}"
+
+
+def violations_metric(check_type: str) -> str:
+    """Number of violations of one check type in a run; 0 is emitted too."""
+    return f"violations_{check_type}"
+
+
+def feature_data_metric(feature: str) -> str:
+    """Values of a numeric feature, as StatisticValues."""
+    return f"feature_data_{feature}"[:METRIC_NAME_MAX]
+
+
+def feature_non_null_metric(feature: str) -> str:
+    """Completeness of a feature in [0, 1]."""
+    return f"feature_non_null_{feature}"[:METRIC_NAME_MAX]
+
+
+def feature_drift_metric(feature: str) -> str:
+    """Distance of a feature from its baseline in [0, 1]."""
+    return f"feature_baseline_drift_{feature}"[:METRIC_NAME_MAX]
+
+
+def dimensions(endpoint: str, schedule: str) -> dict[str, str]:
+    """The dimensions that every series carries."""
+    return {DIMENSION_ENDPOINT: endpoint, DIMENSION_SCHEDULE: schedule}
+
+
+# --- names and keys ----------------------------------------------------------------------------------------------------
+
+NAME_MAX: Final = 63
+
+
+def _shortened(name: str, limit: int = NAME_MAX) -> str:
+    """Cut to the limit with a hash of the whole, so that two long names stay two."""
+    if len(name) <= limit:
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+    return f"{name[: limit - 9].rstrip('-')}-{digest}"
+
+
+def schedule_name(endpoint: str, monitor_set: str) -> str:
+    """`{endpoint}-{monitor set}`: used in dimensions and report keys, so it must be known before deployment."""
+    return _shortened(f"{endpoint}-{monitor_set}".replace("_", "-"))
+
+
+def job_name(schedule: str, window_start: datetime, attempt: int = 1) -> str:
+    """`{schedule}-{yyyymmddHHMM}-{attempt}`: one name per window and attempt."""
+    suffix = f"-{window_start:%Y%m%d%H%M}-{attempt}"
+    return _shortened(schedule, NAME_MAX - len(suffix)) + suffix
+
+
+def report_key(prefix: str, endpoint: str, schedule: str, hour: datetime) -> str:
+    """Folder of one run's reports below a bucket: `{prefix}/{endpoint}/{schedule}/yyyy/mm/dd/hh`."""
+    return "/".join(part for part in (prefix.strip("/"), endpoint, schedule, f"{hour:%Y/%m/%d/%H}") if part)
+
+
+def capture_key(prefix: str, endpoint: str, variant: str, hour: datetime) -> str:
+    """Folder of one hour of capture: `{prefix}/{endpoint}/{variant}/yyyy/mm/dd/hh`."""
+    return "/".join(part for part in (prefix.strip("/"), endpoint, variant, f"{hour:%Y/%m/%d/%H}") if part)
+
+
+def live_parameter(environment: str, endpoint: str, what: str) -> str:
+    """SSM parameter of what is live (`model` or `baseline`); the workflow writes it, the template reads it."""
+    return f"/model-monitor/{environment}/{endpoint}/live/{what}"

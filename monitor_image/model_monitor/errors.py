@@ -1,0 +1,86 @@
+"""Everything that can go wrong, as a tree. Caught only at the two front doors (cli.py, container.py).
+
+    MonitorError                    the run cannot give a result; exit status 1
+    ├── SettingsError               an argument, a variable or the configuration file is wrong
+    ├── DatasetError                the data cannot be read
+    │   ├── NoDataset               the path holds no file of the expected kind
+    │   ├── UndecodableRecord       one record, located; the reader counts it as a reject, it does not end a run
+    │   ├── SchemaMismatch          a dataset contradicts the declared features
+    │   └── TooManyRejected         the share of rejected records is above the limit
+    ├── BaselineError               baseline files are missing, unreadable or of another monitor
+    └── PredictorError              the model could not be asked
+
+Each carries its values as attributes and builds its own sentence: where, what, expected, found, what to do.
+Never a record's own values.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class MonitorError(Exception):
+    """The run cannot give a result."""
+
+
+class SettingsError(MonitorError):
+    """An argument, a variable or the configuration file is wrong."""
+
+    def __init__(self, where: str, problem: str, remedy: str = "") -> None:
+        self.where, self.problem, self.remedy = where, problem, remedy
+        super().__init__(f"{where}: {problem}" + (f" {remedy}" if remedy else ""))
+
+
+class DatasetError(MonitorError):
+    """The data cannot be read."""
+
+
+class NoDataset(DatasetError):
+    """The path holds no file of the expected kind."""
+
+    def __init__(self, path: Path | str, expected: str) -> None:
+        self.path, self.expected = path, expected
+        super().__init__(f"{path}: no {expected} found. Check the path, or that data capture has written there.")
+
+
+class UndecodableRecord(DatasetError):
+    """One record that cannot be read; counted and located by the reader."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(reason)
+
+
+class SchemaMismatch(DatasetError):
+    """A dataset contradicts the declared features."""
+
+    def __init__(self, path: Path | str, feature: str, expected: str, found: str, line: int | None = None) -> None:
+        self.path, self.line, self.feature, self.expected, self.found = path, line, feature, expected, found
+        where = f"{path}:{line}" if line is not None else f"{path}"
+        super().__init__(
+            f"{where}: feature '{feature}' should be {expected}, found {found}. "
+            "Correct its declaration in the payload mapping, or the data."
+        )
+
+
+class TooManyRejected(DatasetError):
+    """The share of rejected records is above the limit."""
+
+    def __init__(self, rejected: int, total: int, limit: float, first: str) -> None:
+        self.rejected, self.total, self.limit, self.first = rejected, total, limit, first
+        super().__init__(
+            f"{rejected} of {total} records could not be read ({rejected / max(total, 1):.1%}, allowed {limit:.1%}). "
+            f"First: {first}. Correct the payload mapping, or raise max_rejected_fraction."
+        )
+
+
+class BaselineError(MonitorError):
+    """Baseline files are missing, unreadable or of another monitor."""
+
+    def __init__(self, where: Path | str, problem: str, remedy: str = "") -> None:
+        self.where, self.problem, self.remedy = where, problem, remedy
+        super().__init__(f"{where}: {problem}" + (f" {remedy}" if remedy else ""))
+
+
+class PredictorError(MonitorError):
+    """The model could not be asked."""

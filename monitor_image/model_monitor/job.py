@@ -1,0 +1,91 @@
+"""A job's frozen inputs: what to read, what to compare with, where to write. Built by the front doors, read by everybody."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from model_monitor.contract import (
+    NAMESPACE_DATA_QUALITY,
+    JobKind,
+    MetricsRoute,
+    MonitoringType,
+    PerFeature,
+)
+from model_monitor.schema import Schema, Window
+
+
+class DatasetKind(StrEnum):
+    """How the files of a dataset are written."""
+
+    CAPTURE = "capture"
+    CSV = "csv"
+    JSON = "json"
+    JSON_LINES = "json_lines"
+    PARQUET = "parquet"
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetSource:
+    """Files to analyse.
+
+    path: a file or a folder, walked in sorted order.
+    captured: sides of a capture event to analyse (`captureIndexNames`).
+    """
+
+    path: Path
+    kind: DatasetKind
+    has_header: bool = True
+    captured: tuple[str, ...] = ("endpointInput", "endpointOutput")
+
+
+@dataclass(frozen=True, slots=True)
+class MonitorSettings:
+    """One monitor of a job; `options` is that monitor's own part of the configuration file, already validated."""
+
+    type: MonitoringType
+    min_records: int = 30
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsSettings:
+    """Which metrics leave a run, and how."""
+
+    is_enabled: bool = True
+    route: MetricsRoute = MetricsRoute.FILE
+    namespace: str = NAMESPACE_DATA_QUALITY
+    per_feature: PerFeature = PerFeature.CRITICAL
+    critical: tuple[str, ...] = ()
+    by_variant: bool = False
+    feature_dimension: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BaselineFiles:
+    """Where one monitor's baseline lies, already local. `version` is "" when no pointer named one."""
+
+    constraints: Path | None = None
+    statistics: Path | None = None
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One run = one endpoint × one window × all monitors due, from one read of the data."""
+
+    kind: JobKind
+    dataset: DatasetSource
+    output: Path
+    schema: Schema = field(default_factory=Schema)
+    monitors: tuple[MonitorSettings, ...] = (MonitorSettings(MonitoringType.DATA_QUALITY),)
+    baselines: dict[MonitoringType, BaselineFiles] = field(default_factory=dict)
+    window: Window | None = None
+    endpoint: str = ""
+    schedule: str = ""
+    max_rejected_fraction: float = 0.1
+    metrics: MetricsSettings = field(default_factory=MetricsSettings)
+    workers: int | None = None  # None: one per core
+    provenance: dict[str, str] = field(default_factory=dict)  # digests of image and configuration, baseline version

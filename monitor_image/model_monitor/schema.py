@@ -1,0 +1,209 @@
+"""Features, how a payload maps to them, and the typed table (`Rows`) that readers produce and monitors profile.
+
+Imports nothing of ours, so that every room may use it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import IntEnum, StrEnum
+
+import numpy as np
+import pyarrow as pa
+
+
+class FeatureType(StrEnum):
+    """Types as AWS's statistics and constraints spell them."""
+
+    INTEGRAL = "Integral"
+    FRACTIONAL = "Fractional"
+    STRING = "String"
+    UNKNOWN = "Unknown"  # every value is missing
+
+    @property
+    def is_numeric(self) -> bool:
+        return self in (FeatureType.INTEGRAL, FeatureType.FRACTIONAL)
+
+
+class Kind(IntEnum):
+    """Class of one literal, in the order of `Column.kinds`. Source: Deequ 2.0.2 `DataType` (contracts: 37 against 37.0)."""
+
+    NULL = 0
+    FRACTIONAL = 1
+    INTEGRAL = 2
+    BOOLEAN = 3
+    STRING = 4
+
+
+KINDS = len(Kind)
+
+
+class Privacy(StrEnum):
+    """What may leave the run about a feature's values."""
+
+    OPEN = "open"
+    INTERNAL = "internal"
+    RESTRICTED = "restricted"
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """One analysed column. `type` is None until it is declared or a baseline gives it."""
+
+    name: str
+    type: FeatureType | None = None
+    privacy: Privacy = Privacy.OPEN
+    path: str | None = None  # JMESPath inside one record; None: the key `name` (JSON) or the position (CSV)
+
+    @property
+    def is_text(self) -> bool:
+        """Values are read as raw text, so that `00501` keeps its zeros."""
+        return self.type is FeatureType.STRING
+
+
+@dataclass(frozen=True, slots=True)
+class OutputMapping:
+    """Where a response holds what the model said. Each value is a JMESPath or key inside one record, or a CSV position."""
+
+    records: str | None = None  # JMESPath to the list of records; None: the payload itself
+    prediction: str | int | None = None
+    score: str | int | None = None
+    payload_index: str | int | None = None
+    csv_split: str = "auto"  # lines | comma | auto: how one CSV response line of N values is cut
+
+
+@dataclass(frozen=True, slots=True)
+class PayloadMapping:
+    """Declared once by the user: what the model's payload means."""
+
+    records: str | None = None  # JMESPath to the list of input records; None: the payload itself
+    output: OutputMapping = field(default_factory=OutputMapping)
+    label: str | None = None  # column of a baseline dataset that holds the truth; not a feature
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """The features of a run in order, and how payloads map to them.
+
+    `is_positional`: no mapping was declared, so columns are AWS's [output values, input values], named by position from
+    the baseline or `_c0, _c1, …`.
+    """
+
+    features: tuple[Feature, ...] = ()
+    payload: PayloadMapping = field(default_factory=PayloadMapping)
+    is_positional: bool = False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(feature.name for feature in self.features)
+
+    def with_types(self, types: dict[str, FeatureType]) -> Schema:
+        """The same schema with types filled in where none is declared (a declared type wins)."""
+        features = tuple(f if f.type else replace(f, type=types.get(f.name)) for f in self.features)
+        return replace(self, features=features)
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Half-open interval of inference times, UTC."""
+
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One feature over the rows of a chunk.
+
+    kinds: int64 (5,), literals by `Kind`; sums to the number of rows.
+    numbers: (rows,), int64 when every cell is an integer that fits, else float64 with NaN where a cell is no number.
+        None when no cell is a number.
+    texts: (rows,), dictionary<int32, string> with null where a cell is no text. None when no cell is text. Booleans are the
+        texts `true` and `false`. For a feature read as text (`Feature.is_text`) every present cell is here.
+    """
+
+    kinds: np.ndarray
+    numbers: np.ndarray | None = None
+    texts: pa.DictionaryArray | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Events:
+    """The capture events of a chunk; row i belongs to event `np.repeat(arange(events), records)[i]`.
+
+    ids: inferenceId, else eventId, as text; length (events,).
+    times: seconds since 1970 UTC, int64 (events,); -1 when the event has none.
+    records: rows of each event, int64 (events,); sums to the rows of the chunk.
+    variant: the production variant of the file, "" when unknown.
+    """
+
+    ids: tuple[str, ...] = ()
+    times: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
+    records: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
+    variant: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """Where a record could not be read, and why; never its values."""
+
+    path: str
+    line: int
+    reason: str
+
+
+LOCATED_REJECTS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Rejects:
+    """Records that could not be read: all of them by reason, the first few located.
+
+    widths: for records refused because of their number of values, that number → records; a window whose records all have
+    one wrong width is a column violation, not a reject.
+    """
+
+    by_reason: Counter[str] = field(default_factory=Counter)
+    located: tuple[Reject, ...] = ()
+    widths: Counter[int] = field(default_factory=Counter)
+
+    @property
+    def count(self) -> int:
+        return self.by_reason.total()
+
+    def merge(self, other: Rejects) -> Rejects:
+        """Combine two disjoint parts; `self` comes first in file order."""
+        return Rejects(
+            self.by_reason + other.by_reason,
+            (self.located + other.located)[:LOCATED_REJECTS],
+            self.widths + other.widths,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A chunk of records as a typed table.
+
+    features: one `Column` for each of `schema.features`, in that order, row-aligned.
+    prediction, score, label: columns too, None when the mapping or the data has none.
+    payload_index: int64 (rows,), from the response where present, else the position inside the event.
+    absent: feature → records whose JSON object did not have its key (they also count as null in its column).
+    extra: keys seen in records that no feature claims → records that had them.
+    outside_window: records of events outside the window; they are not rows.
+    """
+
+    schema: Schema
+    count: int
+    features: tuple[Column, ...]
+    events: Events = field(default_factory=Events)
+    payload_index: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
+    prediction: Column | None = None
+    score: Column | None = None
+    label: Column | None = None
+    metadata: dict[str, Column] = field(default_factory=dict)
+    absent: Counter[str] = field(default_factory=Counter)
+    extra: Counter[str] = field(default_factory=Counter)
+    rejects: Rejects = field(default_factory=Rejects)
+    outside_window: int = 0
