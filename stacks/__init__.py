@@ -1,0 +1,1 @@
+"""The AWS CDK stacks and constructs."""
