@@ -91,14 +91,17 @@ class Variable(StrEnum):
     BASELINE_CONSTRAINTS = "baseline_constraints"
     BASELINE_STATISTICS = "baseline_statistics"
 
+    ANALYSIS_TYPE = "analysis_type"  # MODEL_QUALITY; absent: data quality
     CATEGORICAL_DRIFT_METHOD = "categorical_drift_method"
+    RECORD_PREPROCESSOR = "record_preprocessor_script"
+    POST_ANALYTICS_PROCESSOR = "post_analytics_processor_script"
 
     MONITOR_JOB = "monitor_job"  # baseline | monitor; absent: monitor when start_time is set
     MONITOR_CONFIG = "monitor_config"  # path or S3 URI of the configuration asset
     MONITOR_CONFIG_SHA256 = "monitor_config_sha256"
     BASELINE_VERSION = "baseline_version"  # baseline jobs: recorded in the provenance
     IMAGE_DIGEST = "image_digest"  # recorded in the provenance
-    ROOT = "MODEL_MONITOR_ROOT"  # moves /opt/ml for local runs
+    ROOT = "MODEL_MONITOR_ROOT"  # local runs: stands for /opt/ml itself, so /opt/ml/x is read at $MODEL_MONITOR_ROOT/x
     WORKERS = "MODEL_MONITOR_WORKERS"  # processes; default: one per core
 
 

@@ -8,7 +8,8 @@
     │   ├── SchemaMismatch          a dataset contradicts the declared features
     │   └── TooManyRejected         the share of rejected records is above the limit
     ├── BaselineError               baseline files are missing, unreadable or of another monitor
-    └── PredictorError              the model could not be asked
+    ├── PredictorError              the model could not be asked
+    └── OutputError                 a result cannot be written or sent
 
 Each carries its values as attributes and builds its own sentence: where, what, expected, found, what to do.
 Never a record's own values.
@@ -84,3 +85,11 @@ class BaselineError(MonitorError):
 
 class PredictorError(MonitorError):
     """The model could not be asked."""
+
+
+class OutputError(MonitorError):
+    """A result cannot be written or sent."""
+
+    def __init__(self, where: Path | str, problem: str, remedy: str = "") -> None:
+        self.where, self.problem, self.remedy = where, problem, remedy
+        super().__init__(f"{where}: {problem}" + (f" {remedy}" if remedy else ""))

@@ -1,0 +1,91 @@
+"""Run the units of a window on this machine: in this process when there are few, else in a pool of processes.
+
+Workers are started by a fork server that has imported the reader and nothing else has run in: a plain fork would copy
+locks that pyarrow's threads may hold, and spawning would import numpy and pyarrow once per worker.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from typing import TypeVar
+
+from model_monitor.runners.fold import Mergeable, fold
+
+UNITS_IN_PROCESS = 2  # starting a pool costs about as much as reading this many units
+AHEAD_PER_WORKER = 3  # finished profiles that may wait for an earlier unit, so that memory stays bounded
+
+Unit = TypeVar("Unit")
+P = TypeVar("P", bound=Mergeable)
+Progress = Callable[[int, int], None]
+
+
+def silent(done: int, total: int) -> None:
+    """The progress of a run nobody watches."""
+
+
+def run(
+    task: Callable[[Unit], P],
+    units: Sequence[Unit],
+    empty: P,
+    workers: int | None = None,
+    progress: Progress = silent,
+) -> P:
+    """Profile every unit and merge the profiles in unit order.
+
+    Args:
+        task: picklable; one unit to its profile.
+        workers: processes; None: one per core this process may use. Never changes the result.
+        progress: called with (units done, units in all).
+    """
+    wanted = min(workers or cores(), len(units))
+    if wanted <= 1 or len(units) <= UNITS_IN_PROCESS:
+        return fold(_here(task, units, progress), empty)
+    return fold(_pooled(task, units, wanted, progress), empty)
+
+
+def cores() -> int:
+    """Cores this process may use, which in a container can be fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _here(task: Callable[[Unit], P], units: Sequence[Unit], progress: Progress) -> Iterator[P]:
+    for done, unit in enumerate(units, start=1):
+        yield task(unit)
+        progress(done, len(units))
+
+
+def _pooled(task: Callable[[Unit], P], units: Sequence[Unit], workers: int, progress: Progress) -> Iterator[P]:
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["model_monitor.flow"])
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_prepare_worker) as pool:
+        waiting: deque[Future[P]] = deque()
+        upcoming = iter(units)
+        try:
+            for unit in upcoming:
+                waiting.append(pool.submit(task, unit))
+                if len(waiting) >= workers * AHEAD_PER_WORKER:
+                    break
+            done = 0
+            while waiting:
+                profile = waiting.popleft().result()
+                done += 1
+                progress(done, len(units))
+                for unit in upcoming:
+                    waiting.append(pool.submit(task, unit))
+                    break
+                yield profile
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _prepare_worker() -> None:
+    """A worker is one of many: its libraries get one thread each."""
+    import pyarrow as pa
+
+    pa.set_cpu_count(1)
+    pa.set_io_thread_count(1)
