@@ -1,0 +1,90 @@
+"""Metrics of a run as CloudWatch takes them: the service's metrics file, a publisher's file, or PutMetricData."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from model_monitor.contract import (
+    DIMENSION_VARIANT,
+    METRIC_OUTSIDE_WINDOW,
+    METRIC_RECORDS,
+    METRIC_REJECTED,
+    TIME_FORMAT,
+    VERDICT_ORDER,
+    Verdict,
+    dimensions,
+    run_metric,
+)
+from model_monitor.job import Job
+from model_monitor.outputs.metric import Metric, StatisticValues
+from model_monitor.outputs.report import Report
+
+COUNT = "Count"
+
+
+def metrics_of(report: Report) -> list[Metric]:
+    """Everything a run emits: how it ended, what it read, what its monitors measured. A healthy window emits too."""
+    metrics = verdict_metrics(report.verdict)
+    reading = report.reading
+    if report.error is None or reading.records or reading.rejects.count:
+        metrics += [
+            Metric(METRIC_RECORDS, reading.records, COUNT),
+            Metric(METRIC_REJECTED, reading.rejects.count, COUNT),
+            Metric(METRIC_OUTSIDE_WINDOW, reading.outside_window, COUNT),
+        ]
+    if report.job.metrics.by_variant and len(reading.variants) > 1:
+        for variant, records in sorted(reading.variants.items()):
+            metrics.append(Metric(METRIC_RECORDS, records, COUNT, {DIMENSION_VARIANT: variant}))
+    for result in report.results:
+        metrics += result.metrics
+    return metrics
+
+
+def verdict_metrics(verdict: Verdict) -> list[Metric]:
+    """One 0/1 metric for each verdict, all five every time, so that a sum over a day counts runs by outcome."""
+    return [Metric(run_metric(each), float(each is verdict), COUNT) for each in VERDICT_ORDER]
+
+
+def timestamp_of(report: Report) -> datetime | None:
+    """When the values hold: the window's end, else the last record's time, so that a late job lands in its window."""
+    if report.job.window is not None:
+        return report.job.window.end
+    last = report.reading.last_time
+    return None if last is None else datetime.fromtimestamp(last, UTC)
+
+
+def data_points(metrics: Iterable[Metric], job: Job, timestamp: datetime | None) -> list[dict[str, Any]]:
+    """The lines of the metrics file, which PutMetricData accepts too; what CloudWatch would refuse is left out.
+
+    Without a timestamp CloudWatch takes the time of arrival.
+    """
+    own = {name: value for name, value in dimensions(job.endpoint, job.schedule).items() if value}
+    points = []
+    for metric in metrics:
+        if not metric.is_publishable:
+            continue
+        point: dict[str, Any] = {"MetricName": metric.name}
+        if timestamp is not None:
+            point["Timestamp"] = timestamp.strftime(TIME_FORMAT)
+        point["Dimensions"] = [
+            {"Name": name, "Value": value} for name, value in (own | metric.extra_dimensions).items()
+        ]
+        if isinstance(metric.value, StatisticValues):
+            point["StatisticValues"] = {
+                "SampleCount": metric.value.sample_count,
+                "Sum": metric.value.total,
+                "Minimum": metric.value.minimum,
+                "Maximum": metric.value.maximum,
+            }
+        else:
+            point["Value"] = metric.value
+        point["Unit"] = metric.unit
+        points.append(point)
+    return points
+
+
+def publisher_lines(points: Iterable[dict[str, Any]], namespace: str) -> list[dict[str, Any]]:
+    """The same points with the namespace they belong to, for whoever sends them in the run's place."""
+    return [{"Namespace": namespace, **point} for point in points]

@@ -1,0 +1,92 @@
+"""What a processing job says of itself: at most 1 KB of ASCII, the first line in the forms that AWS's tools parse."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from model_monitor.constraints.model import Check, Outcome
+from model_monitor.contract import (
+    EXIT_MESSAGE_MAX_BYTES,
+    MESSAGE_ERROR,
+    MESSAGE_NOT_EVALUATED,
+    MESSAGE_OK,
+    MESSAGE_VIOLATED,
+    JobKind,
+    Verdict,
+)
+from model_monitor.outputs.report import Report
+
+SUBJECTS_NAMED = 5
+ELLIPSIS = "..."
+
+
+def exit_message(report: Report) -> str:
+    """First line for machines, then what was found, worst first; never a value of the data."""
+    if report.error is not None:
+        return fit([MESSAGE_ERROR.format(reason=report.error.message)])
+    lines = [_first_line(report)]
+    for result in report.results:
+        lines.extend(_violations(result.conclusion.violations))
+        lines.extend(_coverage(result.conclusion.checks))
+    lines.append(_reading(report))
+    return fit(lines)
+
+
+def fit(lines: Iterable[str], limit: int = EXIT_MESSAGE_MAX_BYTES) -> str:
+    """ASCII text of whole lines within the limit; a first line that is too long is cut."""
+    message = ""
+    for line in lines:
+        text = " ".join(line.split()).encode("ascii", "replace").decode()
+        if not message:
+            message = text if len(text) <= limit else text[: limit - len(ELLIPSIS)] + ELLIPSIS
+        elif len(message) + 1 + len(text) <= limit:
+            message += "\n" + text
+        elif len(message) + 1 + len(ELLIPSIS) <= limit:
+            return message + "\n" + ELLIPSIS
+        else:
+            return message
+    return message
+
+
+def _first_line(report: Report) -> str:
+    if report.job.kind is JobKind.BASELINE or report.verdict is Verdict.OK:
+        return MESSAGE_OK
+    if report.verdict is Verdict.VIOLATED:
+        return MESSAGE_VIOLATED.format(count=report.violation_count)
+    return MESSAGE_NOT_EVALUATED.format(verdict=report.verdict, reason=report.reason)
+
+
+def _violations(violations: tuple[Check, ...]) -> list[str]:
+    by_type: dict[str, list[str]] = defaultdict(list)
+    for check in violations:
+        by_type[check.check_type].append(check.subject)
+    return [f"{type_} ({len(subjects)}): {_named(subjects)}" for type_, subjects in sorted(by_type.items())]
+
+
+def _coverage(checks: tuple[Check, ...]) -> list[str]:
+    skipped = [check for check in checks if check.outcome is Outcome.NOT_EVALUATED]
+    if not skipped:
+        return []
+    by_reason: dict[str, list[str]] = defaultdict(list)
+    for check in skipped:
+        by_reason[check.description].append(check.subject)
+    lines = [f"Evaluated {len(checks) - len(skipped)} of {len(checks)} checks."]
+    for reason, subjects in sorted(by_reason.items(), key=lambda item: (-len(item[1]), item[0])):
+        lines.append(f"Not evaluated ({len(subjects)}), {reason}: {_named(subjects)}")
+    return lines
+
+
+def _reading(report: Report) -> str:
+    reading = report.reading
+    line = (
+        f"Records: {reading.records}, rejected: {reading.rejects.count}, outside the window: {reading.outside_window}."
+    )
+    reasons = sorted(reading.rejects.by_reason.items(), key=lambda item: (-item[1], item[0]))
+    return line + "".join(f" Rejected {count}: {reason}." for reason, count in reasons[:SUBJECTS_NAMED])
+
+
+def _named(subjects: list[str]) -> str:
+    unique = list(dict.fromkeys(subjects))
+    more = f" and {len(unique) - SUBJECTS_NAMED} more" if len(unique) > SUBJECTS_NAMED else ""
+    return ", ".join(unique[:SUBJECTS_NAMED]) + more

@@ -1,0 +1,230 @@
+"""`report.json`: the one full result of a run; every other file is a view of it.
+
+The schema of the file is `report.schema.json` beside this module. The `run` block (times, host, workers) is the only
+part that may differ between two runs over the same data.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from model_monitor.constraints.model import Check, Conclusion, Outcome
+from model_monitor.contract import (
+    MONITOR_KEYS,
+    REPORT_VERSION,
+    TIME_FORMAT,
+    JobKind,
+    MonitoringType,
+    Verdict,
+    worst_verdict,
+)
+from model_monitor.job import BaselineFiles, Job
+from model_monitor.outputs.metric import Metric
+from model_monitor.profiles.reading import Reading
+
+SCHEMA_FILE = Path(__file__).with_name("report.schema.json")
+
+
+@dataclass(frozen=True, slots=True)
+class MonitorResult:
+    """What one monitor found.
+
+    files: name → content of the files it writes beside the report.
+    baseline: what it compared with, None when there was none.
+    """
+
+    type: MonitoringType
+    conclusion: Conclusion
+    summary: Mapping[str, Any] = field(default_factory=dict)
+    metrics: tuple[Metric, ...] = ()
+    files: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    baseline: BaselineFiles | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """How much was read."""
+
+    files: int = 0
+    size_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a run gave no result. `place` is where in our code, for errors nobody foresaw."""
+
+    type: str
+    message: str
+    place: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Facts of the run itself, given by the front door: the only part of a report that may differ on the same data."""
+
+    started: datetime
+    finished: datetime
+    host: str = ""
+    version: str = ""
+    workers: int = 1
+    details: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The result of a job."""
+
+    job: Job
+    reading: Reading = field(default_factory=Reading)
+    results: tuple[MonitorResult, ...] = ()
+    dataset: Dataset = field(default_factory=Dataset)
+    error: Failure | None = None
+
+    @property
+    def verdict(self) -> Verdict:
+        if self.error is not None:
+            return Verdict.ERROR
+        return worst_verdict([result.conclusion.verdict for result in self.results])
+
+    @property
+    def reason(self) -> str:
+        """Why the verdict is no plain pass or violation: of the first monitor that says so."""
+        if self.error is not None:
+            return self.error.message
+        deciding = (result.conclusion for result in self.results if result.conclusion.verdict is self.verdict)
+        return next((conclusion.reason for conclusion in deciding if conclusion.reason), "")
+
+    @property
+    def violation_count(self) -> int:
+        return sum(len(result.conclusion.violations) for result in self.results)
+
+    def failed(self, failure: Failure) -> Report:
+        """The same report, ended by an error."""
+        return replace(self, error=failure)
+
+
+def to_json(report: Report, run: Run) -> dict[str, Any]:
+    """The content of report.json."""
+    job = report.job
+    return {
+        "version": REPORT_VERSION,
+        "kind": job.kind,
+        "verdict": report.verdict,
+        "reason": report.reason,
+        "endpoint": job.endpoint,
+        "schedule": job.schedule,
+        "window": None if job.window is None else {"start": _time(job.window.start), "end": _time(job.window.end)},
+        "dataset": {
+            "kind": job.dataset.kind,
+            "files": report.dataset.files,
+            "size_bytes": report.dataset.size_bytes,
+        },
+        "reading": _reading(report.reading),
+        "monitors": [_monitor(result, job.kind) for result in report.results],
+        "provenance": dict(sorted(job.provenance.items())),
+        "error": _failure(report.error),
+        "run": _run(run, job),
+    }
+
+
+def schema() -> dict[str, Any]:
+    """The published JSON Schema of report.json."""
+    content: dict[str, Any] = orjson.loads(SCHEMA_FILE.read_bytes())
+    return content
+
+
+def _reading(reading: Reading) -> dict[str, Any]:
+    return {
+        "records": reading.records,
+        "events": reading.events,
+        "repeats_approximate": reading.repeats,
+        "outside_window": reading.outside_window,
+        "rejected": reading.rejects.count,
+        "rejected_fraction": reading.rejected_fraction,
+        "rejects": {
+            "by_reason": dict(sorted(reading.rejects.by_reason.items())),
+            "located": [
+                {"path": reject.path, "line": reject.line, "reason": reject.reason}
+                for reject in reading.rejects.located
+            ],
+        },
+        "variants": dict(sorted(reading.variants.items())),
+        "first_time": None if reading.first_time is None else _time(datetime.fromtimestamp(reading.first_time, UTC)),
+        "last_time": None if reading.last_time is None else _time(datetime.fromtimestamp(reading.last_time, UTC)),
+    }
+
+
+def _monitor(result: MonitorResult, kind: JobKind) -> dict[str, Any]:
+    conclusion = result.conclusion
+    outcomes = Counter(check.outcome for check in conclusion.checks)
+    violations = Counter(check.check_type for check in conclusion.violations)
+    content: dict[str, Any] = {
+        "type": result.type,
+        "key": MONITOR_KEYS[result.type],
+        "verdict": conclusion.verdict,
+        "reason": conclusion.reason,
+    }
+    if kind is JobKind.MONITOR:
+        content |= {
+            "baseline": _baseline(result.baseline),
+            "coverage": {"checks": len(conclusion.checks)} | {str(outcome): outcomes[outcome] for outcome in Outcome},
+            "violations": dict(sorted(violations.items())),
+            "checks": [_check(check) for check in conclusion.checks],
+        }
+    return content | {"summary": dict(result.summary)}
+
+
+def _baseline(files: BaselineFiles | None) -> dict[str, str | None] | None:
+    if files is None:
+        return None
+    return {
+        "version": files.version or None,
+        "constraints_sha256": _digest(files.constraints),
+        "statistics_sha256": _digest(files.statistics),
+    }
+
+
+def _digest(path: Path | None) -> str | None:
+    return None if path is None else hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _check(check: Check) -> dict[str, Any]:
+    return {
+        "check_type": check.check_type,
+        "subject": check.subject,
+        "outcome": check.outcome,
+        "observed": check.observed,
+        "allowed": check.allowed,
+        "is_required": check.is_required,
+        "description": check.description,
+    }
+
+
+def _failure(failure: Failure | None) -> dict[str, str] | None:
+    return None if failure is None else {"type": failure.type, "message": failure.message, "place": failure.place}
+
+
+def _run(run: Run, job: Job) -> dict[str, Any]:
+    return {
+        "started": _time(run.started),
+        "finished": _time(run.finished),
+        "seconds": round((run.finished - run.started).total_seconds(), 3),
+        "host": run.host,
+        "version": run.version,
+        "workers": run.workers,
+        "dataset_source": str(job.dataset.path),
+        "output_path": str(job.output),
+        "details": dict(sorted(run.details.items())),
+    }
+
+
+def _time(time: datetime) -> str:
+    return time.strftime(TIME_FORMAT)
