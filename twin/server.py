@@ -1,0 +1,178 @@
+"""The twin itself: starts everything on loopback and hands out what a client needs to reach it."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import shutil
+import sys
+import threading
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import ModuleType, TracebackType
+from typing import Any, Final, Self
+
+import boto3
+from botocore.config import Config
+from moto.moto_api._internal.models import moto_api_backend
+from moto.moto_server.werkzeug_app import MotoRequestHandler
+from werkzeug.serving import BaseWSGIServer, make_server
+
+from twin.api import Api
+from twin.clock import VirtualClock
+from twin.cloudformation import Types
+from twin.identity import DEPLOYER_KEY, Identity
+from twin.journal import Journal
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+ACCOUNT: Final = "123456789012"
+START: Final = datetime(2026, 3, 2, tzinfo=UTC)
+
+# each has `install(twin) -> None`: registers API operations, resource types and what must happen when the clock moves
+PARTS: Final = ("inference", "processing", "schedules", "training", "alarms")
+
+_running = threading.Lock()  # moto's backends are process-wide
+
+
+class _RequestHandler(MotoRequestHandler):
+    def log(self, type: str, message: str, *args: Any) -> None:
+        """Calls are in the identity log; nothing goes to stderr."""
+
+
+class Twin:
+    """An AWS account and region on this machine. Use as a context manager; one at a time in a process."""
+
+    def __init__(
+        self,
+        directory: Path = ROOT / "build" / "twin",
+        *,
+        start: datetime = START,
+        region: str = "eu-west-1",
+        image_python: Path | None = None,
+        xgboost_python: Path | None = None,
+    ) -> None:
+        self.directory = Path(directory).resolve()
+        self.region = region
+        self.account = ACCOUNT
+        self.image_python = image_python or ROOT / "build" / "venv" / "image" / "bin" / "python"
+        self.xgboost_python = xgboost_python or ROOT / "build" / "venv" / "xgboost" / "bin" / "python"
+        self.clock = VirtualClock(start)
+        self.api = Api()
+        self.journal = Journal(self.clock.now)
+        self.cloudformation = Types()
+        self.identity = Identity(self)
+        self.extra_environment: dict[str, str] = {}  # parts add the endpoints of servers of their own
+        self._closers: list[Any] = []
+        self._clients: dict[str, Any] = {}
+        self._server: BaseWSGIServer | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Empty the account, its folder included, and serve it on a free port of the loopback interface."""
+        if not _running.acquire(blocking=False):
+            raise RuntimeError("another twin runs in this process: stop it first")
+        os.environ.setdefault("MOTO_ACCOUNT_ID", ACCOUNT)
+        os.environ.setdefault("AWS_EC2_METADATA_DISABLED", "true")
+        moto_api_backend.reset()
+        shutil.rmtree(self.directory, ignore_errors=True)
+        self.directory.mkdir(parents=True)
+        self._server = make_server("127.0.0.1", 0, self.api, threaded=True, request_handler=_RequestHandler)
+        threading.Thread(target=self._server.serve_forever, name="twin", daemon=True).start()
+        for name in PARTS:
+            part = _part(name)
+            if part is not None:
+                part.install(self)
+
+    def stop(self) -> None:
+        """Stop serving and end what the parts started."""
+        for close in reversed(self._closers):
+            close()
+        if self._server is not None:
+            self._server.shutdown()
+            self._server.server_close()
+            self._server = None
+            _running.release()
+
+    def on_stop(self, close: Any) -> None:
+        """Have a function called when the twin stops."""
+        self._closers.append(close)
+
+    @property
+    def port(self) -> int:
+        """The port of every AWS API except SageMaker Runtime."""
+        if self._server is None:
+            raise RuntimeError("the twin is not running: use `with Twin(...) as twin:`")
+        return int(self._server.server_port)
+
+    @property
+    def url(self) -> str:
+        """The endpoint. `localhost` and not 127.0.0.1: moto reads template URLs path-style only then."""
+        return f"http://localhost:{self.port}"
+
+    @property
+    def endpoints(self) -> dict[str, str]:
+        """Variables that lead any AWS client to the twin, without credentials."""
+        return {
+            "AWS_ENDPOINT_URL": self.url,
+            "AWS_ENDPOINT_URL_S3": self.url,
+            "AWS_REGION": self.region,
+            "AWS_DEFAULT_REGION": self.region,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            **self.extra_environment,
+        }
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Variables for whoever deploys and operates: endpoints, the deployer's credentials, and the CDK CLI's switches."""
+        return {
+            **self.endpoints,
+            "AWS_ACCESS_KEY_ID": DEPLOYER_KEY,
+            "AWS_SECRET_ACCESS_KEY": "twin",
+            "CDK_DISABLE_CLI_TELEMETRY": "true",
+            "CDK_DEFAULT_ACCOUNT": self.account,
+            "CDK_DEFAULT_REGION": self.region,
+        }
+
+    def client(self, service: str, role: str | None = None) -> Any:
+        """A boto3 client of the deployer, or of a role."""
+        key = f"{service}/{role or ''}"
+        if key not in self._clients:
+            access_key = self.identity.credentials(role)["AWS_ACCESS_KEY_ID"] if role else DEPLOYER_KEY
+            url = self.extra_environment.get(f"AWS_ENDPOINT_URL_{service.upper().replace('-', '_')}", self.url)
+            self._clients[key] = boto3.session.Session().client(
+                service,
+                region_name=self.region,
+                endpoint_url=url,
+                aws_access_key_id=access_key,
+                aws_secret_access_key="twin",
+                config=Config(retries={"total_max_attempts": 1}, max_pool_connections=16),
+            )
+        return self._clients[key]
+
+    def advance_to(self, time: datetime) -> None:
+        """Let virtual time pass: schedules fire, jobs run, alarms are evaluated, in order."""
+        self.clock.advance_to(time)
+
+    def advance(self, by: timedelta) -> None:
+        """Let a duration of virtual time pass."""
+        self.clock.advance(by)
+
+    @property
+    def python(self) -> Path:
+        """The interpreter of the Lambdas."""
+        return Path(sys.executable)
+
+
+def _part(name: str) -> ModuleType | None:
+    """A part of the twin; None while it is not there."""
+    if not (Path(__file__).parent / f"{name}.py").is_file():
+        return None
+    return importlib.import_module(f"twin.{name}")
