@@ -54,7 +54,7 @@ golden: build/.main-venv ## rewrite the golden outputs and the stack snapshots; 
 	$(BIN)/python -m pytest tests/monitor_image tests/stacks -k "golden or snapshot" --snapshot-update -q
 
 .PHONY: bench
-bench: setup ## measure speed and memory; writes build/bench/results.json
+bench: setup build/.frames-venv build/.whylogs-venv build/.spark-venv ## measure speed and memory; writes build/bench/results.json
 	$(BIN)/python -m benchmarks
 
 .PHONY: clean
@@ -87,6 +87,10 @@ build/.sdk-venv: $(UV) tests/sdk/requirements.txt
 	$(call venv,build/venv/sdk,tests/sdk/requirements.txt)
 	@touch $@
 
+build/.%-venv: $(UV) benchmarks/peers/%.txt
+	$(call venv,build/venv/$*,benchmarks/peers/$*.txt)
+	@touch $@
+
 node_modules/.package-lock.json: package-lock.json
 	@command -v npm >/dev/null || { echo "npm was not found: install Node.js 22 (20 works)"; exit 1; }
 	npm ci --no-audit --no-fund --loglevel=error
@@ -104,6 +108,9 @@ lock: $(UV) ## resolve the dependency groups again into hashed lock files
 	$(call compile,--group cdk,stacks/requirements.txt,-c tests/requirements.txt)
 	$(call compile,--group twin,twin/requirements.txt,-c tests/requirements.txt)
 	$(call compile,--group xgboost_container,twin/xgboost_container.txt,)
+	$(call compile,--group bench_frames,benchmarks/peers/frames.txt,)
+	$(call compile,--group bench_whylogs,benchmarks/peers/whylogs.txt,)
+	$(call compile,--group bench_spark,benchmarks/peers/spark.txt,)
 	$(call compile,--group sdk,tests/sdk/requirements.txt,)
 	cd monitor_image && ../$(UV) pip compile pyproject.toml $(COMPILE) -c ../tests/requirements.txt -o requirements.txt
 	echo "uv==$(UV_VERSION)" | $(UV) pip compile - $(COMPILE) -o .ci/uv.txt
