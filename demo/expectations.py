@@ -1,0 +1,199 @@
+"""What must have happened for the demo to succeed: each expectation is judged from observations alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from demo.data import BROKEN_ABSENT, BROKEN_TYPE, DRIFTING
+from demo.observations import Observed, Story, Training
+
+ABSENT_CHECKS = ("missing_column_check", "completeness_check")
+WATCHED = "covertype"
+STEADY = "breast-cancer"
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """`found` is what was observed instead, or in proof."""
+
+    phase: str
+    text: str
+    is_met: bool
+    found: str
+
+
+def judge(story: Story) -> list[Expectation]:
+    """Every expectation of the scenario, in the order of the story."""
+    return [
+        *_deployed(story),
+        *_healthy(story, "healthy"),
+        *_quiet(story),
+        *_broken(story),
+        *_drifting(story),
+        *_healthy(story, "recovered"),
+        *_cooling(story),
+        *_retrained(story),
+        *_steady(story),
+        *_identity(story),
+    ]
+
+
+def unmet(expectations: Iterable[Expectation]) -> list[Expectation]:
+    return [expectation for expectation in expectations if not expectation.is_met]
+
+
+def _deployed(story: Story) -> Iterator[Expectation]:
+    yield Expectation("deploy", "every stack was deployed by the CDK CLI", bool(story.stacks), _names(story.stacks))
+    for endpoint in (WATCHED, STEADY):
+        version = story.baselines.get(endpoint, "")
+        yield Expectation("deploy", f"{endpoint} has a baseline before its first run", bool(version), version or "none")
+
+
+def _of(story: Story, phase: str, endpoint: str = WATCHED) -> list[Observed]:
+    """The hours of a phase; one that saw nothing when the phase is missing, so that its expectations fail and say so."""
+    if hours := story.of(endpoint, phase):
+        return hours
+    start = story.hours[0].start if story.hours else None
+    assert start is not None, "no hour was observed"
+    return [Observed(endpoint, phase, start, start, status="not observed")]
+
+
+def _healthy(story: Story, phase: str) -> Iterator[Expectation]:
+    for hour in _of(story, phase):
+        yield _verdict(hour, "ok", "Completed")
+        yield Expectation(phase, "no violation", not hour.violations and hour.verdict == "ok", _violations(hour))
+        yield _nobody_paged(hour)
+        yield _read_whole(hour)
+
+
+def _quiet(story: Story) -> Iterator[Expectation]:
+    for endpoint in (WATCHED, STEADY):
+        for hour in _of(story, "quiet", endpoint):
+            yield _verdict(hour, "no_data", "Failed")
+            yield Expectation(
+                "quiet",
+                f"{endpoint}: the service started no container",
+                hour.containers_started == 0 and "no data" in hour.exit_message,
+                f"{hour.containers_started} started, {hour.exit_message or 'no reason'}",
+            )
+            yield _nobody_paged(hour)
+
+
+def _broken(story: Story) -> Iterator[Expectation]:
+    for hour in _of(story, "broken"):
+        yield _verdict(hour, "violated", "CompletedWithViolations")
+        yield _finding(hour, ("data_type_check",), BROKEN_TYPE)
+        yield _finding(hour, ABSENT_CHECKS, BROKEN_ABSENT)
+        yield Expectation("broken", "it is no drift", "baseline_drift_check" not in hour.violations, _violations(hour))
+        yield _paged(hour)
+        yield Expectation("broken", "no training on broken data", not hour.training_jobs, _names(hour.training_jobs))
+
+
+def _drifting(story: Story) -> Iterator[Expectation]:
+    for hour in _of(story, "drifting"):
+        yield _verdict(hour, "violated", "CompletedWithViolations")
+        yield _drift_alone(hour)
+        yield _paged(hour)
+        yield Expectation(
+            "drifting", "exactly one training job was started", len(hour.training_jobs) == 1, _names(hour.training_jobs)
+        )
+
+
+def _cooling(story: Story) -> Iterator[Expectation]:
+    phase = "drifting again"
+    for hour in _of(story, phase):
+        yield _drift_alone(hour)
+        yield _paged(hour)
+        yield Expectation(phase, "no second training job", not hour.training_jobs, _names(hour.training_jobs))
+        yield Expectation(
+            phase,
+            "the function refused because of the cool-down",
+            any("cool" in decision.lower() for decision in hour.decisions),
+            _names(hour.decisions),
+        )
+
+
+def _retrained(story: Story) -> Iterator[Expectation]:
+    jobs = story.trainings
+    yield Expectation("training", "one training job in all", len(jobs) == 1, _names([job.name for job in jobs]))
+    for job in jobs or [Training("none", "missing", "")]:
+        yield Expectation("training", "it completed", job.status == "Completed", f"{job.status} {job.failure}".strip())
+        yield Expectation("training", "its artefact can be loaded", job.is_artifact_there, job.artifact or "none")
+        rows = job.rows
+        is_mixed = rows.get("train", 0) > 0 and rows.get("fresh", 0) > 0
+        yield Expectation("training", "it saw original and freshly labelled rows", is_mixed, _counts(rows))
+        before, after = job.accuracy_before or 0.0, job.accuracy_after or 0.0
+        yield Expectation(
+            "training", "the new model copes with the drift", after > before, f"accuracy {before:.0%} → {after:.0%}"
+        )
+
+
+def _steady(story: Story) -> Iterator[Expectation]:
+    hours = [hour for hour in story.of(STEADY) if hour.phase != "quiet"]
+    verdicts = sorted({hour.verdict for hour in hours})
+    yield Expectation(STEADY, "healthy throughout", verdicts == ["ok"], _names(verdicts))
+    noise = [name for hour in hours for name in (*hour.alarms, *hour.messages, *hour.training_jobs)]
+    yield Expectation(STEADY, "no alarm, no message, no training", not noise, _names(noise))
+
+
+def _identity(story: Story) -> Iterator[Expectation]:
+    found = _names(story.identity_findings) if story.identity_findings else f"{story.identity_calls} calls checked"
+    is_met = not story.identity_findings and story.identity_calls > 0
+    yield Expectation("identity", "no role called beyond its policy", is_met, found)
+
+
+# --- what several phases expect ------------------------------------------------------------------------------------------
+
+
+def _verdict(hour: Observed, verdict: str, status: str) -> Expectation:
+    metric = {name for name, value in hour.run_metrics.items() if value > 0}
+    return Expectation(
+        hour.phase,
+        f"{hour.endpoint} {hour.start:%H:%M}: verdict {verdict}, execution {status}, metric run_{verdict}",
+        (hour.verdict, hour.status) == (verdict, status) and metric == {f"run_{verdict}"},
+        f"{hour.verdict or 'none'}, {hour.status or 'no execution'}, {_names(sorted(metric))}",
+    )
+
+
+def _finding(hour: Observed, checks: tuple[str, ...], feature: str) -> Expectation:
+    named = [subject for check in checks for subject in hour.features.get(check, ())]
+    is_met = any(check in hour.violations for check in checks) and (feature in named or checks is ABSENT_CHECKS)
+    return Expectation(hour.phase, f"{' or '.join(checks)} ({feature})", is_met, _violations(hour))
+
+
+def _drift_alone(hour: Observed) -> Expectation:
+    is_met = hour.features == {"baseline_drift_check": [DRIFTING]}
+    return Expectation(hour.phase, f"baseline_drift_check of {DRIFTING} and nothing else", is_met, _violations(hour))
+
+
+def _paged(hour: Observed) -> Expectation:
+    found = f"alarms: {_names(hour.alarms)}; messages: {_names(hour.messages)}"
+    return Expectation(hour.phase, "an alarm, and a message to people", bool(hour.alarms and hour.messages), found)
+
+
+def _nobody_paged(hour: Observed) -> Expectation:
+    found = f"alarms: {_names(hour.alarms)}; messages: {_names(hour.messages)}"
+    text = f"{hour.endpoint} {hour.start:%H:%M}: nobody was paged"
+    return Expectation(hour.phase, text, not (hour.alarms or hour.messages or hour.training_jobs), found)
+
+
+def _read_whole(hour: Observed) -> Expectation:
+    text = f"{hour.endpoint} {hour.start:%H:%M}: every record sent was read"
+    is_met = hour.records == hour.sent.records > 0 and hour.rejects == 0
+    return Expectation(
+        hour.phase, text, is_met, f"{hour.sent.records} sent, {hour.records} read, {hour.rejects} rejected"
+    )
+
+
+def _violations(hour: Observed) -> str:
+    named = (f"{check} ({', '.join(hour.features.get(check, ()))})" for check in hour.violations)
+    return "; ".join(named) or f"no violations, verdict {hour.verdict or 'none'}"
+
+
+def _names(names: Iterable[str]) -> str:
+    return ", ".join(names) or "none"
+
+
+def _counts(counts: dict[str, int]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in counts.items()) or "none"

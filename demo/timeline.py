@@ -1,0 +1,143 @@
+"""What the demo prints: a timeline in colour on a terminal, the same lines plainly where there is none."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+
+from rich.console import Console
+from rich.markup import escape
+
+from demo.expectations import Expectation
+from demo.observations import Hour, Observed
+
+PLAIN_WIDTH = 200  # where output goes to a file, lines are not cut
+VERDICT_STYLES = {
+    "ok": "green",
+    "violated": "red",
+    "no_data": "blue",
+    "insufficient_data": "yellow",
+    "error": "bold red",
+}
+Report = Callable[[str], None]
+
+
+class Timeline:
+    """Writes to a console; knows nothing of how things came about."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self.console = console or Console(highlight=False)
+        if not self.console.is_terminal:
+            self.console.width = PLAIN_WIDTH
+        self._started = time.monotonic()
+        self.seconds: dict[str, float] = {}
+
+    def title(self, text: str, *notes: str) -> None:
+        self.console.print(f"\n[bold]{escape(text)}[/bold]")
+        for note in notes:
+            self.console.print(f"[dim]{escape(note)}[/dim]")
+
+    def chapter(self, text: str) -> None:
+        self.console.print()
+        self.console.rule(f"[bold]{escape(text)}[/bold]", align="left", characters="─" if self._is_unicode else "-")
+
+    @property
+    def _is_unicode(self) -> bool:
+        return self.console.encoding.lower().startswith("utf")
+
+    def mark(self, is_good: bool) -> str:
+        good, bad = ("✓", "✗") if self._is_unicode else ("ok", "!!")
+        return f"[green]{good}[/green]" if is_good else f"[bold red]{bad}[/bold red]"
+
+    @contextmanager
+    def step(self, text: str) -> Iterator[Report]:
+        """A long step: a spinner with what is going on, then one line with what came of it and how long it took.
+
+        The function handed out says what is going on; what it was told last stands in the line.
+        """
+        started = time.monotonic()
+        told = ""
+        with self.console.status(escape(text)) as status:
+            if not self.console.is_terminal:
+                self.console.print(f"  … {escape(text)}" if self._is_unicode else f"  .. {escape(text)}")
+
+            def report(detail: str) -> None:
+                nonlocal told
+                told = detail
+                status.update(f"{escape(text)}: {escape(detail)}")
+
+            try:
+                yield report
+            except BaseException:
+                self.console.print(f"  {self.mark(False)} {escape(text)}")
+                raise
+        seconds = self.seconds[text] = time.monotonic() - started
+        detail = f": {escape(told)}" if told else ""
+        self.console.print(f"  {self.mark(True)} {escape(text)}{detail} [dim]({seconds:.1f} s)[/dim]")
+
+    def note(self, text: str) -> None:
+        self.console.print(f"    [dim]{escape(text)}[/dim]")
+
+    def hour(self, phase: Hour, start: datetime, end: datetime) -> None:
+        self.chapter(f"{start:%a %d %b %H:%M}-{end:%H:%M}  {phase.phase}")
+        self.console.print(f"  [italic]{escape(phase.story)}[/italic]")
+
+    def observed(self, hour: Observed) -> None:
+        """One endpoint's hour: traffic, verdict, then what it set in motion."""
+        style = VERDICT_STYLES.get(hour.verdict, "bold red")
+        traffic = "no traffic"
+        if hour.sent.records:
+            traffic = (
+                f"{hour.sent.requests:3} requests, {hour.sent.records:4} records, {hour.sent.accuracy or 0:4.0%} right"
+            )
+        self.console.print(
+            f"  {hour.endpoint:14} {traffic:44} [{style}]{hour.verdict or 'no verdict'}[/{style}]  {hour.status}"
+        )
+        if hour.verdict == "no_data":
+            self._line("service", f"{hour.exit_message}; containers started: {hour.containers_started}")
+        for check in hour.violations:
+            self._line("violation", f"{check}: {', '.join(hour.features.get(check, ()))}", "red")
+        for alarm in hour.alarms:
+            self._line("alarm", alarm, "red")
+        for message in hour.messages:
+            self._line("e-mail", message, "yellow")
+        for decision in hour.decisions:
+            self._line("retraining", decision, "cyan")
+        for job in hour.training_jobs:
+            self._line("training", job, "magenta")
+
+    def _line(self, kind: str, text: str, style: str = "dim") -> None:
+        self.console.print(f"    [{style}]{kind:10}[/{style}] {escape(text)}")
+
+    def facts(self, rows: Sequence[tuple[str, str]]) -> None:
+        width = max((len(name) for name, _ in rows), default=0)
+        for name, text in rows:
+            self.console.print(f"  {escape(name):{width}}  {escape(text)}")
+
+    def conclusion(self, expectations: Sequence[Expectation]) -> None:
+        """What was proven; of what was not, what was found instead."""
+        self.chapter("What was proven")
+        for expectation in expectations:
+            found = (
+                f" [dim]{escape(expectation.found)}[/dim]"
+                if expectation.is_met
+                else f"  found: {escape(expectation.found)}"
+            )
+            self.console.print(
+                f"  {self.mark(expectation.is_met)} {expectation.phase:14} {escape(expectation.text)} {found}"
+            )
+        missing = sum(not expectation.is_met for expectation in expectations)
+        self.console.print()
+        if missing:
+            self.console.print(f"  [bold red]{missing} of {len(expectations)} expectations were not met.[/bold red]")
+        else:
+            self.console.print(
+                f"  [bold green]All {len(expectations)} expectations were met: the loop is closed.[/bold green]"
+            )
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the timeline began."""
+        return time.monotonic() - self._started
