@@ -8,10 +8,12 @@ A baseline folder (local or in S3) is one of
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import orjson
 
@@ -76,6 +78,24 @@ def mounted(constraints: Path | None, statistics: Path | None) -> BaselineFiles 
         if path is not None and not path.is_file():
             raise BaselineError(path, "is no file.", "Check BaselineConfig of the schedule.")
     return BaselineFiles(constraints, statistics) if constraints or statistics else None
+
+
+class NamedFile(Protocol):
+    """A file of a dataset and its name below the dataset's folder."""
+
+    @property
+    def path(self) -> Path: ...
+    @property
+    def relative(self) -> str: ...
+
+
+def digest(files: Iterable[NamedFile]) -> str:
+    """sha256 of a dataset: of its files' names and contents, in order."""
+    whole = hashlib.sha256()
+    for file in files:
+        with file.path.open("rb") as content:
+            whole.update(f"{file.relative}\0{hashlib.file_digest(content, 'sha256').hexdigest()}\n".encode())
+    return whole.hexdigest()
 
 
 def _files(folder: Folder, prefix: str, version: str) -> BaselineFiles | None:

@@ -26,6 +26,7 @@ from model_monitor.contract import (
     Verdict,
     worst_verdict,
 )
+from model_monitor.errors import MonitorError
 from model_monitor.job import BaselineFiles, Job
 from model_monitor.outputs.metric import Metric
 from model_monitor.profiles.reading import Reading
@@ -51,10 +52,11 @@ class MonitorResult:
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """How much was read."""
+    """How much was read; `sha256` of the files in order, for baseline datasets."""
 
     files: int = 0
     size_bytes: int = 0
+    sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,11 @@ class Failure:
     type: str
     message: str
     place: str = ""
+
+    @classmethod
+    def of(cls, error: MonitorError) -> Failure:
+        """An error of our own tree; its sentence holds no values of the data."""
+        return cls(type(error).__name__, str(error))
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +133,7 @@ def to_json(report: Report, run: Run) -> dict[str, Any]:
             "kind": job.dataset.kind,
             "files": report.dataset.files,
             "size_bytes": report.dataset.size_bytes,
+            "sha256": report.dataset.sha256,
         },
         "reading": _reading(report.reading),
         "monitors": [_monitor(result, job.kind) for result in report.results],

@@ -1,0 +1,181 @@
+"""From the environment of a processing job to a `Job`: configuration, baseline and provenance are fetched here."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from model_monitor import baselines, s3
+from model_monitor.configuration import Configuration, parse_configuration
+from model_monitor.contract import (
+    PROCESSING_JOB_CONFIG,
+    RESOURCE_CONFIG,
+    JobKind,
+    MonitoringType,
+    Variable,
+)
+from model_monitor.errors import SettingsError
+from model_monitor.job import BaselineFiles, Job, MonitorSettings
+from model_monitor.variables import Variables
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessingJob:
+    """What the service mounts about the job itself: all optional, since local runs have none of it.
+
+    inputs: name → S3 URI; details: facts of this very run (ARN, instance), not of its data.
+    """
+
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    image: str = ""
+    details: Mapping[str, str] = field(default_factory=dict)
+    host: str = ""
+    hosts: int = 1
+
+
+def read_processing_job(variables: Variables) -> ProcessingJob:
+    """Read processingjobconfig.json and resourceconfig.json; values that are null or missing are left out."""
+    config = _mounted_json(variables, PROCESSING_JOB_CONFIG)
+    resources = _mounted_json(variables, RESOURCE_CONFIG)
+    inputs = {
+        str(item.get("InputName", "")): item["S3Input"]["S3Uri"]
+        for item in config.get("ProcessingInputs") or []
+        if (item.get("S3Input") or {}).get("S3Uri")
+    }
+    cluster = (config.get("ProcessingResources") or {}).get("ClusterConfig") or {}
+    details = {
+        "processing_job_arn": config.get("ProcessingJobArn"),
+        "processing_job_name": config.get("ProcessingJobName"),
+        "instance_type": cluster.get("InstanceType"),
+    }
+    return ProcessingJob(
+        inputs=inputs,
+        image=(config.get("AppSpecification") or {}).get("ImageUri") or "",
+        details={name: value for name, value in details.items() if value},
+        host=resources.get("current_host") or "",
+        hosts=len(resources.get("hosts") or [""]),
+    )
+
+
+def build_job(variables: Variables, processing: ProcessingJob) -> Job:
+    """Everything the environment, the configuration and the baseline say, as one job.
+
+    Raises: SettingsError with every fault of the environment at once; BaselineError.
+    """
+    faults = list(variables.faults)
+    if processing.hosts > 1:
+        faults.append("the cluster: has several instances; this image analyses a window on one. Set InstanceCount to 1")
+    if faults:
+        raise SettingsError("environment", f"{len(faults)} fault(s):", "; ".join(faults))
+    configuration = _configuration(variables)
+    if variables.is_output_last and configuration.schema.is_positional:
+        raise SettingsError(
+            Variable.DATASET_FORMAT,
+            "output_columns_position END cannot be matched to captured payloads by position.",
+            "Declare the payload in the configuration.",
+        )
+    monitors = _monitors(configuration, variables)
+    image = {"image": processing.image} if processing.image else {}
+    inputs = {f"input:{name}": uri for name, uri in processing.inputs.items()}
+    return Job(
+        kind=variables.kind,
+        dataset=variables.dataset,
+        output=variables.output,
+        schema=configuration.schema,
+        monitors=monitors,
+        baselines=_baselines(configuration, variables, monitors) if variables.kind is JobKind.MONITOR else {},
+        window=variables.window,
+        endpoint=variables.endpoint or configuration.endpoint,
+        schedule=variables.schedule or configuration.schedule,
+        max_rejected_fraction=configuration.max_rejected_fraction,
+        metrics=replace(configuration.metrics, is_enabled=variables.publishes_metrics),
+        workers=variables.workers,
+        provenance=variables.provenance | image | inputs,
+    )
+
+
+def job_before_settings(variables: Variables) -> Job:
+    """What is known of a job whose settings are wrong: enough to report the error where it is looked for."""
+    metrics = replace(Configuration().metrics, is_enabled=variables.publishes_metrics)
+    return Job(
+        kind=variables.kind,
+        dataset=variables.dataset,
+        output=variables.output,
+        window=variables.window,
+        endpoint=variables.endpoint,
+        schedule=variables.schedule,
+        metrics=metrics,
+    )
+
+
+def _mounted_json(variables: Variables, path: str) -> dict[str, Any]:
+    try:
+        content = json.loads(variables.local(path).read_bytes())
+    except FileNotFoundError:
+        return {}
+    except ValueError as error:
+        raise SettingsError(path, "is no JSON, though the service writes it.") from error
+    return content if isinstance(content, dict) else {}
+
+
+def _configuration(variables: Variables) -> Configuration:
+    """The configuration file, proven to be the one the schedule was deployed with."""
+    if variables.config is None:
+        return Configuration()
+    if s3.is_s3(variables.config):
+        content = s3.read_object(variables.config)
+        if content is None:
+            raise SettingsError(variables.config, "is not there.", f"Check the variable {Variable.MONITOR_CONFIG}.")
+    else:
+        path = variables.local(variables.config)
+        if not path.is_file():
+            raise SettingsError(str(path), "is no file.", f"Check the variable {Variable.MONITOR_CONFIG}.")
+        content = path.read_bytes()
+    found = hashlib.sha256(content).hexdigest()
+    if variables.config_sha256 and found != variables.config_sha256.lower():
+        raise SettingsError(
+            variables.config,
+            f"the configuration has sha256 {found}, expected {variables.config_sha256}.",
+            "It was changed after deployment; deploy again.",
+        )
+    return parse_configuration(content, variables.config)
+
+
+def _monitors(configuration: Configuration, variables: Variables) -> tuple[MonitorSettings, ...]:
+    """The configured monitors; native variables choose or override as they do in the prebuilt analyzer."""
+    monitors = configuration.monitors
+    if variables.analysis_type is not None and variables.config is None:
+        monitors = (MonitorSettings(variables.analysis_type),)
+    method = variables.categorical_drift_method
+    if method is None:
+        return monitors
+    return tuple(
+        replace(monitor, options=_with_drift_method(monitor.options, method))
+        if monitor.type is MonitoringType.DATA_QUALITY
+        else monitor
+        for monitor in monitors
+    )
+
+
+def _with_drift_method(options: dict[str, Any], method: str) -> dict[str, Any]:
+    """The variable wins over the whole constraints file."""
+    config = options.get("monitoring_config") or {}
+    distribution = {**config.get("distribution_constraints", {}), "categorical_drift_method": method}
+    return {**options, "monitoring_config": {**config, "distribution_constraints": distribution}}
+
+
+def _baselines(
+    configuration: Configuration, variables: Variables, monitors: tuple[MonitorSettings, ...]
+) -> dict[MonitoringType, BaselineFiles]:
+    """The pointer's version, else the mounted files of BaselineConfig, else none: then checks are not evaluated."""
+    types = [monitor.type for monitor in monitors]
+    if configuration.baseline:
+        location = configuration.baseline
+        found = baselines.resolve(location if s3.is_s3(location) else str(variables.local(location)), types)
+        if found:
+            return found
+    files = baselines.mounted(variables.constraints, variables.statistics)
+    return {} if files is None else {types[0]: files}

@@ -1,0 +1,42 @@
+"""How files are written, from their names and first bytes: for people who do not want to say it."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+from model_monitor.errors import NoDataset, SettingsError
+from model_monitor.job import DatasetKind
+
+PEEKED_BYTES = 65536
+BY_SUFFIX = {
+    ".csv": DatasetKind.CSV,
+    ".parquet": DatasetKind.PARQUET,
+    ".json": DatasetKind.JSON,
+    ".jsonl": DatasetKind.JSON_LINES,
+    ".ndjson": DatasetKind.JSON_LINES,
+}
+
+
+def guess_kind(path: Path) -> DatasetKind:
+    """The kind of a file, or of the first file of a folder; capture files are told by their content."""
+    first = path if path.is_file() else _first_file(path)
+    suffixes = [suffix.lower() for suffix in first.suffixes]
+    is_gzip = suffixes[-1:] == [".gz"]
+    if is_gzip:
+        suffixes.pop()
+    with gzip.open(first) if is_gzip else first.open("rb") as file:
+        head = file.read(PEEKED_BYTES)
+    if b'"captureData"' in head:
+        return DatasetKind.CAPTURE
+    kind = BY_SUFFIX.get(suffixes[-1]) if suffixes else None
+    if kind is None:
+        raise SettingsError(str(first), "its name does not tell how it is written.", "Say it with --format.")
+    return kind
+
+
+def _first_file(folder: Path) -> Path:
+    files = sorted(file for file in folder.rglob("*") if file.is_file() and not file.name.startswith((".", "_")))
+    if not files:
+        raise NoDataset(folder, "file")
+    return files[0]

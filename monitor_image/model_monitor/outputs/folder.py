@@ -1,0 +1,75 @@
+"""The output folder of a run, the same from both front doors.
+
+Baseline: `{monitor}/statistics.json`, `{monitor}/constraints.json`, provenance.json, report.json.
+Monitor: AWS's flat layout for data quality or a single monitor, `{monitor}/` for the others; report.json, metrics.jsonl.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from model_monitor.contract import (
+    CONSTRAINTS_FILE,
+    METRICS_LINES_FILE,
+    MONITOR_KEYS,
+    PROVENANCE_FILE,
+    REPORT_FILE,
+    STATISTICS_FILE,
+    VIOLATIONS_FILE,
+    JobKind,
+    MonitoringType,
+)
+from model_monitor.outputs import cloudwatch, files
+from model_monitor.outputs.report import MonitorResult, Report, Run, to_json
+
+RESULT_FILES = (STATISTICS_FILE, CONSTRAINTS_FILE, VIOLATIONS_FILE)
+PROVENANCE_VERSION = 1
+
+
+def write_folder(report: Report, run: Run) -> list[Path]:
+    """Write every file of a run below `job.output`; what an earlier run left under these names is replaced or removed."""
+    output = report.job.output
+    written = []
+    for result in report.results:
+        written += _write_result(output / result_folder(report, result), result)
+    if report.job.kind is JobKind.MONITOR:
+        points = cloudwatch.data_points(cloudwatch.metrics_of(report), report.job, cloudwatch.timestamp_of(report))
+        lines = cloudwatch.publisher_lines(points, report.job.metrics.namespace)
+        written.append(files.write_json_lines(output / METRICS_LINES_FILE, lines))
+    elif report.error is None:
+        written.append(files.write_json(output / PROVENANCE_FILE, _provenance(report)))
+    written.append(files.write_json(output / REPORT_FILE, to_json(report, run)))
+    return written
+
+
+def result_folder(report: Report, result: MonitorResult) -> str:
+    """Where one monitor's files go below the output folder."""
+    is_flat = result.type is MonitoringType.DATA_QUALITY or len(report.results) == 1
+    return "" if report.job.kind is JobKind.MONITOR and is_flat else MONITOR_KEYS[result.type]
+
+
+def _write_result(folder: Path, result: MonitorResult) -> list[Path]:
+    written = [files.write_json(folder / name, content) for name, content in result.files.items()]
+    for name in RESULT_FILES:
+        if folder / name not in written:
+            files.remove(folder / name)
+    return written
+
+
+def _provenance(report: Report) -> dict[str, Any]:
+    """What a baseline was made of: enough to make it again, or to refuse it."""
+    job = report.job
+    return {
+        "version": PROVENANCE_VERSION,
+        "endpoint": job.endpoint,
+        "records": report.reading.records,
+        "dataset": {
+            "kind": job.dataset.kind,
+            "files": report.dataset.files,
+            "size_bytes": report.dataset.size_bytes,
+            "sha256": report.dataset.sha256,
+        },
+        "features": list(job.schema.names),
+        "made_with": dict(sorted(job.provenance.items())),
+    }
