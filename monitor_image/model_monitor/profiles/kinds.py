@@ -1,0 +1,67 @@
+"""Classes of literals: completeness and the type of a feature follow from how often each occurs."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+
+from model_monitor.schema import KINDS, FeatureType, Kind
+
+WHOLE_NUMBER_DIGITS = 1e16  # doubles print whole numbers with an exponent from here on
+
+# what contracts with AWS's analyzer call Fractional and Integral (Deequ 2.0.2 `DataType`)
+_FRACTIONAL = re.compile(r"[+-]? ?\d+(?:\.\d+|(?:\.\d+)?[eE][+-]?\d+)", re.ASCII)
+_INTEGRAL = re.compile(r"[+-]? ?\d+", re.ASCII)
+
+
+def no_kinds() -> np.ndarray:
+    """Counts of nothing."""
+    return np.zeros(KINDS, np.int64)
+
+
+def inferred_type(kinds: np.ndarray) -> FeatureType:
+    """The type that all literals of a feature share; booleans are texts to AWS's files."""
+    if kinds[Kind.STRING] or kinds[Kind.BOOLEAN]:
+        return FeatureType.STRING
+    if kinds[Kind.FRACTIONAL]:
+        return FeatureType.FRACTIONAL
+    return FeatureType.INTEGRAL if kinds[Kind.INTEGRAL] else FeatureType.UNKNOWN
+
+
+def matching(kinds: np.ndarray, expected: FeatureType) -> int:
+    """Literals that satisfy a type: whole numbers are Fractional too, and everything is text."""
+    if expected is FeatureType.INTEGRAL:
+        return int(kinds[Kind.INTEGRAL])
+    if expected is FeatureType.FRACTIONAL:
+        return int(kinds[Kind.INTEGRAL] + kinds[Kind.FRACTIONAL])
+    return present(kinds)
+
+
+def present(kinds: np.ndarray) -> int:
+    """Literals that are not null."""
+    return int(kinds.sum() - kinds[Kind.NULL])
+
+
+def accepts(declared: FeatureType, found: FeatureType) -> bool:
+    """Whether data of one type may be declared as another."""
+    if found in (declared, FeatureType.UNKNOWN) or declared is FeatureType.STRING:
+        return True
+    return declared is FeatureType.FRACTIONAL and found is FeatureType.INTEGRAL
+
+
+def canonical_number(number: float) -> str:
+    """The one text of a number: `37` for 37 and 37.0."""
+    if number.is_integer() and abs(number) < WHOLE_NUMBER_DIGITS:
+        return str(int(number))
+    return repr(number)
+
+
+def canonical_text(text: str) -> str:
+    """Literals of one number become one text, so that 37, 37.0 and +37 are one category; other texts stay."""
+    if _INTEGRAL.fullmatch(text):
+        return str(int(text.replace(" ", "")))
+    if _FRACTIONAL.fullmatch(text):
+        number = float(text.replace(" ", ""))
+        return canonical_number(number) if np.isfinite(number) else text
+    return text
