@@ -1,0 +1,79 @@
+"""SNS messages of CloudWatch alarms, read into values. Standard library only, no AWS calls.
+
+A message is the JSON text CloudWatch publishes for metric alarms, metric-math alarms and composite alarms; a composite has
+`AlarmRule` and `TriggeringChildren` and no `Trigger`. Whatever else arrives on the topic is reported, never guessed at.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """One state change of one alarm.
+
+    windows: how many evaluation periods the alarm looked at; 1 where the message does not say (composite alarms).
+    """
+
+    name: str
+    new_state: str
+    old_state: str
+    time: datetime
+    is_composite: bool = False
+    windows: int = 1
+
+    @property
+    def id(self) -> str:
+        """The identity of the state change: SNS may deliver one message twice."""
+        return hashlib.sha256(f"{self.name}|{self.time.isoformat()}".encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A record that is no alarm message; `problem` says why, without quoting it."""
+
+    message_id: str
+    problem: str
+
+
+def read(event: Mapping[str, Any]) -> Iterator[Alarm | Unreadable]:
+    """The alarm in each record of a Lambda event from SNS."""
+    records = event.get("Records")
+    if not isinstance(records, list):
+        yield Unreadable("", "the event has no list Records, so it does not come from SNS")
+        return
+    for record in records:
+        envelope = record.get("Sns") if isinstance(record, Mapping) else None
+        if not isinstance(envelope, Mapping):
+            yield Unreadable("", "a record has no Sns block")
+            continue
+        message_id = str(envelope.get("MessageId", ""))
+        try:
+            yield _alarm(json.loads(envelope["Message"]))
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            yield Unreadable(message_id, f"the message is no alarm notification ({type(error).__name__})")
+
+
+def _alarm(message: Mapping[str, Any]) -> Alarm:
+    trigger = message.get("Trigger")
+    periods = trigger.get("EvaluationPeriods") if isinstance(trigger, Mapping) else None
+    return Alarm(
+        name=str(message["AlarmName"]),
+        new_state=str(message["NewStateValue"]),
+        old_state=str(message["OldStateValue"]),
+        time=_time(str(message["StateChangeTime"])),
+        is_composite="AlarmRule" in message,
+        windows=min(24, max(1, int(periods))) if periods is not None else 1,
+    )
+
+
+def _time(text: str) -> datetime:
+    """`2017-01-12T16:30:42.236+0000` as CloudWatch writes it, and ISO 8601; without an offset it is UTC."""
+    time = datetime.fromisoformat(text.strip())
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)

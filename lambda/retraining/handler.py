@@ -1,0 +1,137 @@
+"""Retraining Lambda: alarm notifications from SNS in, at most one training job out, every decision logged with its reason.
+
+Environment: POLICY_PARAMETER (SSM parameter with the policy's JSON), STATE_PREFIX (SSM path of what this function remembers).
+The order of writes matters: first the training job, whose name is the lock, then the state. An invocation that dies in between is
+repeated by Lambda, finds the name taken and writes the state.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+import alarms
+import boto3
+import decide
+import evidence
+import policy as policies
+import request
+from botocore.exceptions import ClientError
+
+NAME_TAKEN = "ResourceInUse"
+
+logger = logging.getLogger("retraining")
+if not logger.handlers:
+    logger.addHandler(logging.StreamHandler(sys.stdout))
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+
+
+@cache
+def client(service: str) -> Any:
+    """One boto3 client per service and execution environment."""
+    return boto3.client(service)
+
+
+def handle(event: dict[str, Any], _context: object = None) -> dict[str, Any]:
+    """Decide on every alarm of the event; the answer lists the decisions, for people who invoke it by hand."""
+    decisions = []
+    for item in alarms.read(event):
+        if isinstance(item, alarms.Unreadable):
+            _log(
+                "message", action="ignore", reason="unreadable_message", message_id=item.message_id, detail=item.problem
+            )
+        else:
+            decisions.append(_act(item))
+    return {"decisions": decisions}
+
+
+def _act(alarm: alarms.Alarm) -> dict[str, Any]:
+    policy = policies.read(client("ssm").get_parameter(Name=os.environ["POLICY_PARAMETER"])["Parameter"]["Value"])
+    decision = decide.screen(alarm, policy)
+    if decision is None:
+        state = _read_state()
+        facts = _gather(alarm, policy)
+        decision = decide.decide(alarm, policy, state, facts)
+        if decision.action is decide.Action.START:
+            decision = _start(decision, policy.training, facts.empty_channels)
+        changed = decide.remember(state, alarm, decision)
+        if changed != state:
+            _write_state(changed)
+    entry = {
+        "alarm": alarm.name,
+        "state_change_time": alarm.time.isoformat(),
+        "is_composite": alarm.is_composite,
+        "endpoint": policy.endpoint,
+        "schedule": policy.schedule,
+        "mode": policy.mode.value,
+        "action": decision.action.value,
+        "reason": decision.reason,
+        "detail": decision.detail,
+        "training_job": decision.job_name,
+    }
+    _log("decision", **entry)
+    return entry
+
+
+def _gather(alarm: alarms.Alarm, policy: policies.Policy) -> decide.Facts:
+    reports = evidence.reports(client("s3"), policy.reports_uri, policy.endpoint, policy.schedule, alarm)
+    return decide.Facts(
+        endpoint_status=evidence.endpoint_status(client("sagemaker"), policy.endpoint),
+        jobs=evidence.jobs(client("sagemaker"), policy.job_name_prefix),
+        violations=evidence.violations(reports) if reports else None,
+        report_verdicts=tuple(str(report.get("verdict", "")) for report in reports),
+        empty_channels=frozenset(
+            channel.name for channel in policy.training.channels if evidence.is_empty(client("s3"), channel.uri)
+        ),
+    )
+
+
+def _start(decision: decide.Decision, training: policies.Training, empty: frozenset[str]) -> decide.Decision:
+    for channel in training.channels:
+        if channel.is_optional and channel.name in empty:
+            _log("channel_left_out", channel=channel.name, reason="prefix_is_empty", training_job=decision.job_name)
+    try:
+        client("sagemaker").create_training_job(**request.create_training_job(decision.job_name, training, empty))
+    except ClientError as error:
+        if error.response.get("Error", {}).get("Code") != NAME_TAKEN:
+            raise
+        return decide.Decision(
+            decide.Action.RECORD, "already_started", "another invocation was faster", decision.job_name
+        )
+    return decision
+
+
+def _state_name() -> str:
+    return os.environ["STATE_PREFIX"].rstrip("/") + "/retraining"
+
+
+def _read_state() -> decide.State:
+    try:
+        text = client("ssm").get_parameter(Name=_state_name())["Parameter"]["Value"]
+    except client("ssm").exceptions.ParameterNotFound:
+        return decide.State()
+    content = json.loads(text)
+    return decide.State(
+        handled=tuple(content["handled"]),
+        started={end: datetime.fromisoformat(time) for end, time in content["started"].items()},
+    )
+
+
+def _write_state(state: decide.State) -> None:
+    content = {
+        "handled": list(state.handled),
+        "started": {end: time.isoformat() for end, time in state.started.items()},
+    }
+    client("ssm").put_parameter(
+        Name=_state_name(), Value=json.dumps(content, separators=(",", ":")), Type="String", Overwrite=True
+    )
+
+
+def _log(what: str, **fields: Any) -> None:
+    logger.info(json.dumps({"event": what, **fields}))

@@ -1,0 +1,173 @@
+"""What the deployment allows: when retraining may start and what a training job looks like. Parsed from JSON, no AWS calls."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class Mode(StrEnum):
+    """How far the loop may go by itself. Everything after the trained model belongs to the release workflow."""
+
+    NOTIFY = "notify"
+    PROPOSE = "propose"
+    TRAIN = "train"
+    DEPLOY = "deploy"
+
+
+class PolicyError(ValueError):
+    """The policy cannot be used; names the key, what was expected and what to do."""
+
+    def __init__(self, key: str, expected: str) -> None:
+        self.key, self.expected = key, expected
+        super().__init__(f"retraining policy: {key} should be {expected}. Deploy the retraining stack again.")
+
+
+@dataclass(frozen=True)
+class Channel:
+    """One input of the training job. An optional one is left out while its prefix holds nothing."""
+
+    name: str
+    uri: str
+    content_type: str = "text/csv"
+    is_optional: bool = False
+
+
+@dataclass(frozen=True)
+class Training:
+    """The training job to create. source_uri: a tar.gz with train.py at its top, for script mode; empty for built-in algorithms."""
+
+    image: str
+    role_arn: str
+    instance_type: str
+    output_uri: str
+    channels: tuple[Channel, ...]
+    instance_count: int = 1
+    volume_size_gb: int = 30
+    max_runtime_seconds: int = 3600
+    hyperparameters: Mapping[str, str] = field(default_factory=dict)
+    kms_key_arn: str = ""
+    source_uri: str = ""
+    subnets: tuple[str, ...] = ()
+    security_group_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Policy:
+    """When the alarms of one schedule may start a training job."""
+
+    endpoint: str
+    schedule: str
+    mode: Mode
+    alarm_names: frozenset[str]
+    violation_alarm_names: frozenset[str]
+    cooldown_hours: float
+    max_per_week: int
+    retrain_on_broken_data: bool
+    reports_uri: str
+    job_name_prefix: str
+    training: Training
+
+
+def read(text: str) -> Policy:
+    """Parse a policy. Raises: PolicyError at the first key that is missing or of the wrong kind."""
+    try:
+        content = json.loads(text)
+    except ValueError as error:
+        raise PolicyError("the parameter", "a JSON object") from error
+    block = _Block(content, "")
+    mode = block.text("mode")
+    if mode not in set(Mode):
+        raise PolicyError("mode", " | ".join(Mode))
+    return Policy(
+        endpoint=block.text("endpoint"),
+        schedule=block.text("schedule"),
+        mode=Mode(mode),
+        alarm_names=frozenset(block.texts("alarm_names")),
+        violation_alarm_names=frozenset(block.texts("violation_alarm_names", ())),
+        cooldown_hours=block.number("cooldown_hours"),
+        max_per_week=int(block.number("max_per_week")),
+        retrain_on_broken_data=block.flag("retrain_on_broken_data", False),
+        reports_uri=block.text("reports_uri"),
+        job_name_prefix=block.text("job_name_prefix"),
+        training=_training(_Block(content.get("training"), "training")),
+    )
+
+
+def _training(block: _Block) -> Training:
+    channels = block.get("channels")
+    if not isinstance(channels, list) or not channels:
+        raise PolicyError("training.channels", "a list with at least one channel")
+    return Training(
+        image=block.text("image"),
+        role_arn=block.text("role_arn"),
+        instance_type=block.text("instance_type"),
+        output_uri=block.text("output_uri"),
+        channels=tuple(
+            _channel(_Block(channel, f"training.channels[{index}]")) for index, channel in enumerate(channels)
+        ),
+        instance_count=int(block.number("instance_count", 1)),
+        volume_size_gb=int(block.number("volume_size_gb", 30)),
+        max_runtime_seconds=int(block.number("max_runtime_seconds", 3600)),
+        hyperparameters={str(key): str(value) for key, value in (block.get("hyperparameters") or {}).items()},
+        kms_key_arn=block.text("kms_key_arn", ""),
+        source_uri=block.text("source_uri", ""),
+        subnets=block.texts("subnets", ()),
+        security_group_ids=block.texts("security_group_ids", ()),
+    )
+
+
+def _channel(block: _Block) -> Channel:
+    """The original data (channel `train`) is never optional; the others are, unless the policy says otherwise."""
+    name = block.text("name")
+    return Channel(
+        name=name,
+        uri=block.text("uri"),
+        content_type=block.text("content_type", "text/csv"),
+        is_optional=block.flag("optional", name != "train"),
+    )
+
+
+class _Block:
+    """Typed access to one JSON object; a default stands for a key that is absent or null."""
+
+    def __init__(self, content: object, path: str) -> None:
+        if not isinstance(content, Mapping):
+            raise PolicyError(path or "the parameter", "an object")
+        self._content: Mapping[str, Any] = content
+        self._path = path
+
+    def get(self, key: str) -> Any:
+        return self._content.get(key)
+
+    def text(self, key: str, default: str | None = None) -> str:
+        return str(self._typed(key, str, "text", default))
+
+    def flag(self, key: str, default: bool) -> bool:
+        return bool(self._typed(key, bool, "true or false", default))
+
+    def number(self, key: str, default: float | None = None) -> float:
+        value: float = self._typed(key, (int, float), "a number of at least 0", default)
+        if isinstance(value, bool) or value < 0:
+            raise PolicyError(self._name(key), "a number of at least 0")
+        return value
+
+    def texts(self, key: str, default: tuple[str, ...] | None = None) -> tuple[str, ...]:
+        value = self._typed(key, (list, tuple), "a list of texts", default)
+        if not all(isinstance(item, str) for item in value):
+            raise PolicyError(self._name(key), "a list of texts")
+        return tuple(value)
+
+    def _typed(self, key: str, kind: type | tuple[type, ...], expected: str, default: Any) -> Any:
+        value = self._content.get(key)
+        if value is None:
+            value = default
+        if value is None or not isinstance(value, kind):
+            raise PolicyError(self._name(key), expected)
+        return value
+
+    def _name(self, key: str) -> str:
+        return f"{self._path}.{key}" if self._path else key
