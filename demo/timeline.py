@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from demo.expectations import Expectation
-from demo.observations import Hour, Observed
+from demo.observations import Hour, Observed, Training
 
 PLAIN_WIDTH = 200  # where output goes to a file, lines are not cut
 VERDICT_STYLES = {
@@ -77,6 +77,15 @@ class Timeline:
         detail = f": {escape(told)}" if told else ""
         self.console.print(f"  {self.mark(True)} {escape(text)}{detail} [dim]({seconds:.1f} s)[/dim]")
 
+    @contextmanager
+    def working(self, text: str) -> Iterator[None]:
+        """A spinner on a terminal, nothing elsewhere: its result is printed by whoever called."""
+        with self.console.status(escape(text)):
+            yield
+
+    def failure(self, text: str) -> None:
+        self.console.print(f"\n[bold red]{escape(text)}[/bold red]")
+
     def note(self, text: str) -> None:
         self.console.print(f"    [dim]{escape(text)}[/dim]")
 
@@ -110,6 +119,17 @@ class Timeline:
 
     def _line(self, kind: str, text: str, style: str = "dim") -> None:
         self.console.print(f"    [{style}]{kind:10}[/{style}] {escape(text)}")
+
+    def trainings(self, jobs: Sequence[Training]) -> None:
+        """What the training jobs gave, and whether it helps with what the old model got wrong."""
+        self.chapter("Retraining")
+        for job in jobs:
+            rows = ", ".join(f"{count} {name}" for name, count in job.rows.items())
+            self.console.print(f"  {escape(job.name)}  {job.status}  [dim]rows: {rows}[/dim]")
+            self._line("artefact", job.artifact, "magenta")
+            if job.accuracy_before is not None and job.accuracy_after is not None:
+                text = f"the drifting hour, answered again: {job.accuracy_before:.0%} → {job.accuracy_after:.0%} right"
+                self._line("accuracy", text, "green")
 
     def facts(self, rows: Sequence[tuple[str, str]]) -> None:
         width = max((len(name) for name, _ in rows), default=0)

@@ -1,0 +1,89 @@
+"""`python -m demo`: deploy the kit into an embedded AWS on this machine and watch it close the loop."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from demo import expectations, summary
+from demo.deploy import DeployFailed
+from demo.models import ModelFailed
+from demo.scenario import HOURS, START, Paths, Scenario
+from demo.timeline import Timeline
+from twin.server import Twin
+
+ROOT = Path(__file__).resolve().parent.parent
+DEFAULT_OUTPUT = ROOT / "build" / "demo"
+EXIT_UNMET = 1
+
+
+def parser() -> argparse.ArgumentParser:
+    """The arguments, with a description that teaches."""
+    phases = ", ".join(dict.fromkeys(hour.phase for hour in HOURS))
+    parser = argparse.ArgumentParser(
+        prog="python -m demo",
+        description="Deploys the kit with the real CDK CLI into an embedded AWS on this machine (no account, no Docker, "
+        f"nothing leaves the loopback interface), then lives through {len(HOURS)} virtual hours of two endpoints: {phases}.",
+        epilog="Exit status: 0 when everything that the scenario expects was observed, 1 otherwise, with a list of what was not.",
+    )
+    parser.add_argument(
+        "--output", type=Path, default=DEFAULT_OUTPUT, help="where reports, captured files and summary.json go"
+    )
+    parser.add_argument(
+        "--keep", action="store_true", help="leave the embedded AWS running afterwards, until Enter is pressed"
+    )
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    options = parser().parse_args(arguments)
+    paths = Paths(options.output.resolve())
+    timeline = Timeline()
+    timeline.title(
+        "A monitoring loop, closed on this machine",
+        "CDK stacks, the monitor image's entry point, alarms, retraining, in an embedded AWS. Time is virtual, the work is real.",
+    )
+    paths.clear()
+    with Twin(paths.root / "twin", start=START) as twin:
+        scenario = Scenario(twin, paths, timeline)
+        try:
+            story = scenario.run()
+        except (DeployFailed, ModelFailed) as error:
+            timeline.failure(str(error))
+            return EXIT_UNMET
+        judged = expectations.judge(story)
+        timeline.trainings(story.trainings)
+        timeline.conclusion(judged)
+        summary.write(paths.summary, story, judged, {**timeline.seconds, "total": timeline.elapsed})
+        timeline.chapter("Where things are")
+        timeline.facts(
+            [
+                ("reports", _relative(paths.reports)),
+                ("captured files", _relative(paths.capture)),
+                ("new model", _relative(paths.training)),
+                ("CLI output", _relative(paths.root / "cdk")),
+                ("summary", _relative(paths.summary)),
+                ("took", f"{timeline.elapsed:.0f} s"),
+            ]
+        )
+        if options.keep:
+            _wait(twin, timeline)
+    return EXIT_UNMET if expectations.unmet(judged) else 0
+
+
+def _wait(twin: Twin, timeline: Timeline) -> None:
+    """Hold the account open for somebody with an AWS client."""
+    timeline.chapter("The embedded AWS is still running")
+    timeline.facts([(f"export {name}={value}", "") for name, value in sorted(twin.environment.items())])
+    if sys.stdin.isatty():
+        input("  Press Enter to end it. ")
+
+
+def _relative(path: Path) -> str:
+    return os.path.relpath(path)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,29 @@
+"""The twin as the demo uses it: clients, the mailboxes behind the topic, and the comparison of calls with policies."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from demo.observe import Email
+from twin.server import Twin
+
+
+class TwinAccount:
+    """An account in the twin."""
+
+    def __init__(self, twin: Twin) -> None:
+        self._twin = twin
+
+    def client(self, service: str) -> Any:
+        """A boto3 client of whoever deployed."""
+        return self._twin.client(service)
+
+    @property
+    def emails(self) -> Sequence[Email]:
+        """What the topic delivered to people."""
+        return [Email(entry.time, entry.data["subject"]) for entry in self._twin.journal.of("email")]
+
+    def check_identity(self) -> tuple[list[str], int]:
+        """(calls that a role's policy does not allow, calls compared)."""
+        return [], 0

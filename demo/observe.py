@@ -1,0 +1,201 @@
+"""Reads from the account what became of an hour, through the APIs an operator has; the e-mails alone come from the twin."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import urlparse
+
+from demo.observations import Observed, Sent
+from model_monitor import contract
+
+HOUR = timedelta(hours=1)
+VIOLATED = "violated"
+VERDICTS = tuple(contract.Verdict)
+
+
+class Account(Protocol):
+    """An account as a client sees it, and the people's mailboxes, which no API shows."""
+
+    def client(self, service: str) -> Any: ...
+
+    @property
+    def emails(self) -> Sequence[Email]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Email:
+    """A message that the topic delivered to a person."""
+
+    time: datetime
+    subject: str
+
+
+@dataclass
+class Observer:
+    """Looks at one deployed environment. `reports` is where the reports are copied for people to read."""
+
+    account: Account
+    reports: Path
+    seen_training_jobs: set[str] = field(default_factory=set)
+
+    def schedules(self) -> dict[str, str]:
+        """endpoint → its monitoring schedule."""
+        listed = self.account.client("sagemaker").list_monitoring_schedules()["MonitoringScheduleSummaries"]
+        return {entry["EndpointName"]: entry["MonitoringScheduleName"] for entry in listed}
+
+    def baselines(self, environment: str, endpoints: Sequence[str]) -> dict[str, str]:
+        """endpoint → the version of its live baseline."""
+        ssm = self.account.client("ssm")
+        names = {contract.live_parameter(environment, endpoint, "baseline"): endpoint for endpoint in endpoints}
+        found = ssm.get_parameters(Names=list(names))["Parameters"]
+        return {names[parameter["Name"]]: parameter["Value"] for parameter in found}
+
+    def hour(self, endpoint: str, schedule: str, phase: str, start: datetime, sent: Sent) -> Observed:
+        """Everything about one window; call it when the window's execution and its alarms are over."""
+        seen = Observed(endpoint, phase, start, start + HOUR, sent)
+        self._execution(seen, schedule)
+        self._metrics(seen, schedule)
+        until = seen.end + HOUR
+        names = self._alarms_of(endpoint)
+        seen.alarms = [name for time, name in self._alarmed(seen.end, until) if name in names]
+        seen.messages = [
+            email.subject
+            for email in self.account.emails
+            if seen.end <= email.time < until and any(email.subject.startswith(f'ALARM: "{name}"') for name in names)
+        ]
+        seen.decisions = [text for alarm, text in self._decisions(seen.end, until) if alarm in names]
+        seen.training_jobs = self._new_training_jobs(endpoint)
+        return seen
+
+    # --- the execution and its report ---------------------------------------------------------------------------------
+
+    def _execution(self, seen: Observed, schedule: str) -> None:
+        sagemaker = self.account.client("sagemaker")
+        listed = sagemaker.list_monitoring_executions(
+            MonitoringScheduleName=schedule,
+            ScheduledTimeAfter=seen.end - timedelta(seconds=1),
+            ScheduledTimeBefore=seen.end + HOUR - timedelta(seconds=1),
+        )["MonitoringExecutionSummaries"]
+        if not listed:
+            return
+        execution = listed[0]
+        seen.status = execution["MonitoringExecutionStatus"]
+        seen.exit_message = execution.get("FailureReason", "")
+        if job := execution.get("ProcessingJobArn"):
+            described = sagemaker.describe_processing_job(ProcessingJobName=job.rpartition("/")[2])
+            seen.containers_started = int("ProcessingStartTime" in described)
+            seen.exit_message = (described.get("ExitMessage") or seen.exit_message).splitlines()[0]
+            outputs = described["ProcessingOutputConfig"]["Outputs"]
+            self._report(seen, outputs[0]["S3Output"]["S3Uri"])
+
+    def _report(self, seen: Observed, uri: str) -> None:
+        folder = self._download(uri)
+        path = folder / contract.REPORT_FILE
+        if not path.is_file():
+            return
+        report = json.loads(path.read_text())
+        seen.report = str(path)
+        seen.verdict = report["verdict"]
+        seen.records = report["reading"]["records"]
+        seen.rejects = report["reading"]["rejected"]
+        seen.violations, seen.features = read_violations(report)
+
+    def _download(self, uri: str) -> Path:
+        """Copy what lies below an S3 URI; returns the local folder."""
+        place = urlparse(uri)
+        prefix = place.path.strip("/") + "/"
+        target = self.reports / prefix
+        for key in list_keys(self.account.client("s3"), place.netloc, prefix):
+            path = self.reports / key
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self.account.client("s3").download_file(place.netloc, key, str(path))
+        return target
+
+    # --- metrics, alarms, messages, training ---------------------------------------------------------------------------
+
+    def _metrics(self, seen: Observed, schedule: str) -> None:
+        """The 0/1 metrics of the window's verdict, as alarms see them."""
+        cloudwatch = self.account.client("cloudwatch")
+        wanted = contract.dimensions(seen.endpoint, schedule)
+        for verdict in VERDICTS:
+            name = f"run_{verdict}"
+            for metric in cloudwatch.list_metrics(MetricName=name)["Metrics"]:
+                if {entry["Name"]: entry["Value"] for entry in metric["Dimensions"]} != wanted:
+                    continue
+                points = cloudwatch.get_metric_statistics(
+                    **{key: metric[key] for key in ("Namespace", "MetricName", "Dimensions")},
+                    StartTime=seen.end,
+                    EndTime=seen.end + HOUR,
+                    Period=3600,
+                    Statistics=["Maximum"],
+                )["Datapoints"]
+                if points:
+                    seen.run_metrics[name] = max(point["Maximum"] for point in points)
+        if not seen.verdict:
+            seen.verdict = next((v for v in VERDICTS if seen.run_metrics.get(f"run_{v}")), "")
+
+    def _alarms_of(self, endpoint: str) -> set[str]:
+        """Alarms that watch a metric of this endpoint."""
+        described = self.account.client("cloudwatch").describe_alarms()["MetricAlarms"]
+        return {alarm["AlarmName"] for alarm in described if endpoint in _dimension_values(alarm)}
+
+    def _alarmed(self, start: datetime, end: datetime) -> Iterator[tuple[datetime, str]]:
+        history = self.account.client("cloudwatch").describe_alarm_history(
+            HistoryItemType="StateUpdate", StartDate=start, EndDate=end, ScanBy="TimestampAscending"
+        )["AlarmHistoryItems"]
+        for item in history:
+            state = json.loads(item["HistoryData"])["newState"]["stateValue"]
+            if state == "ALARM":
+                yield item["Timestamp"], item["AlarmName"]
+
+    def _decisions(self, start: datetime, end: datetime) -> Iterator[tuple[str, str]]:
+        """(alarm, what the retraining function decided and why), from its log."""
+        logs = self.account.client("logs")
+        for group in logs.describe_log_groups(logGroupNamePrefix="/aws/lambda/")["logGroups"]:
+            events = logs.filter_log_events(
+                logGroupName=group["logGroupName"],
+                startTime=int(start.timestamp() * 1000),
+                endTime=int(end.timestamp() * 1000),
+            )["events"]
+            for event in events:
+                if '"event": "decision"' in event["message"]:
+                    entry = json.loads(event["message"][event["message"].index("{") :])
+                    yield entry["alarm"], f"{entry['action']}: {entry['reason']} {entry['detail']}".strip()
+
+    def _new_training_jobs(self, endpoint: str) -> list[str]:
+        listed = self.account.client("sagemaker").list_training_jobs()["TrainingJobSummaries"]
+        names = [job["TrainingJobName"] for job in listed if endpoint in job["TrainingJobName"]]
+        new = sorted(name for name in names if name not in self.seen_training_jobs)
+        self.seen_training_jobs.update(new)
+        return new
+
+
+def read_violations(report: dict[str, Any]) -> tuple[dict[str, int], dict[str, list[str]]]:
+    """(check type → violations, check type → features) over every monitor of a report."""
+    counts: Counter[str] = Counter()
+    features: dict[str, list[str]] = defaultdict(list)
+    for monitor in report["monitors"]:
+        counts.update(monitor["violations"])
+        for check in monitor["checks"]:
+            if check["outcome"] == VIOLATED:
+                features[check["check_type"]].append(check["subject"])
+    return dict(sorted(counts.items())), {check: sorted(names) for check, names in sorted(features.items())}
+
+
+def list_keys(s3: Any, bucket: str, prefix: str) -> Iterator[str]:
+    """Every key below a prefix."""
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+        for entry in page.get("Contents", ()):
+            yield entry["Key"]
+
+
+def _dimension_values(alarm: dict[str, Any]) -> set[str]:
+    """The dimension values of an alarm's metric, or of every metric of its expression."""
+    metrics = [alarm, *(query["MetricStat"]["Metric"] for query in alarm.get("Metrics", ()) if "MetricStat" in query)]
+    return {entry["Value"] for metric in metrics for entry in metric.get("Dimensions", ())}

@@ -1,0 +1,217 @@
+"""The story: seven hours of two endpoints, from the deployment to the cool-down after a retraining."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from demo import deploy, models, traffic
+from demo.account import TwinAccount
+from demo.data import BROKEN_ABSENT, BROKEN_TYPE, COVERTYPE, DRIFTING, Dataset, Mode, Request, breast_cancer
+from demo.observations import Hour, Observed, Sent, Story, Training
+from demo.observe import HOUR, Observer, list_keys
+from demo.timeline import Timeline
+from twin.server import Twin
+
+START = datetime(2026, 3, 2, 6, tzinfo=UTC)
+JUDGED = timedelta(minutes=46)  # into the next hour: executions, their metrics, alarms and the reconciler are over
+TERMINAL = ("Completed", "Failed", "Stopped")
+
+HOURS = (
+    Hour("healthy", Mode.HEALTHY, "Requests look like the training data."),
+    Hour("healthy", Mode.HEALTHY, "They still do."),
+    Hour("quiet", Mode.QUIET, "Nobody calls. That is no fault, and nobody should be woken."),
+    Hour(
+        "broken",
+        Mode.BROKEN,
+        f"A client writes {BROKEN_TYPE} as 37.0 and leaves {BROKEN_ABSENT} out: for people to fix.",
+    ),
+    Hour("drifting", Mode.DRIFTING, f"{DRIFTING} arrives in Celsius instead of Fahrenheit: well formed, and wrong."),
+    Hour("recovered", Mode.HEALTHY, "Fahrenheit again."),
+    Hour("drifting again", Mode.DRIFTING, "Celsius once more, inside the cool-down of the retraining."),
+)
+
+
+@dataclass
+class Paths:
+    """Where the demo leaves things."""
+
+    root: Path
+
+    @property
+    def models(self) -> Path:
+        return self.root / "models"
+
+    @property
+    def reports(self) -> Path:
+        return self.root / "reports"
+
+    @property
+    def capture(self) -> Path:
+        return self.root / "capture"
+
+    @property
+    def training(self) -> Path:
+        return self.root / "training"
+
+    @property
+    def summary(self) -> Path:
+        return self.root / "summary.json"
+
+    def clear(self) -> None:
+        """Remove what an earlier demo left."""
+        for folder in (self.models, self.reports, self.capture, self.training):
+            shutil.rmtree(folder, ignore_errors=True)
+        self.summary.unlink(missing_ok=True)
+        self.root.mkdir(parents=True, exist_ok=True)
+
+
+@dataclass
+class Scenario:
+    """One run of the story in one twin."""
+
+    twin: Twin
+    paths: Paths
+    timeline: Timeline
+    story: Story = field(default_factory=Story)
+    models: dict[str, models.Model] = field(default_factory=dict)
+    drifted: Sequence[Request] = ()
+
+    def __post_init__(self) -> None:
+        self.account = TwinAccount(self.twin)
+        self.observer = Observer(self.account, self.paths.reports)
+
+    def run(self) -> Story:
+        """Everything, in order."""
+        self._prepare()
+        outputs = self._deploy()
+        self._live(outputs)
+        self._examine_training()
+        self._examine_identity()
+        self._collect(outputs)
+        return self.story
+
+    def _prepare(self) -> None:
+        """What is there before the kit: an account with the CLI's own stack, a bucket with models and data."""
+        self.timeline.chapter("Before the kit arrives")
+        bucket = f"model-monitor-demo-{self.twin.account}"
+        with self.timeline.step("train the first models, bootstrap the account") as report:
+            with ThreadPoolExecutor() as pool:
+                bootstrap = pool.submit(
+                    deploy.bootstrap,
+                    self.twin.account,
+                    self.twin.region,
+                    self.paths.root / "cdk",
+                    self.twin.environment,
+                )
+                s3 = self.account.client("s3")
+                s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": self.twin.region})
+                python = self.twin.xgboost_python
+                for model in pool.map(
+                    lambda dataset: models.train(dataset, self.paths.models / dataset.endpoint, python),
+                    (COVERTYPE, breast_cancer()),
+                ):
+                    models.upload(model, bucket, s3)
+                    self.models[model.endpoint] = model
+                bootstrap.result()
+            report(", ".join(f"{model.endpoint} {model.accuracy:.1%} right" for model in self.models.values()))
+
+    def _deploy(self) -> deploy.Outputs:
+        self.timeline.chapter("Deployment")
+        with self.timeline.step(f"cdk deploy --all -c env={deploy.ENVIRONMENT}") as report:
+            outputs = deploy.deploy(self.paths.root / "cdk", self.twin.environment, report)
+            self.story.stacks = sorted(outputs)
+            report(f"{len(outputs)} stacks")
+        self.story.baselines = self.observer.baselines(deploy.ENVIRONMENT, list(self.models))
+        for endpoint, version in self.story.baselines.items():
+            self.timeline.note(f"baseline of {endpoint}: {version}")
+        self.timeline.note(
+            "monitor image: not built (no container builder here); its entry point runs from its own lock"
+        )
+        return outputs
+
+    def _live(self, outputs: deploy.Outputs) -> None:
+        schedules = self.observer.schedules()
+        labels = output(outputs, "GroundTruth")
+        for number, phase in enumerate(HOURS):
+            start = START + number * HOUR
+            calls = [
+                (COVERTYPE, COVERTYPE.traffic(number, phase.mode, traffic.RECORDS_AN_HOUR)),
+                (breast_cancer(), breast_cancer().traffic(number, phase.companion, traffic.RECORDS_AN_HOUR)),
+            ]
+            if phase.phase == "drifting":
+                self.drifted = calls[0][1]
+            self.timeline.hour(phase, start, start + HOUR)
+            for hour in self._hour(phase, start, calls, schedules, labels):
+                self.story.hours.append(hour)
+                self.timeline.observed(hour)
+
+    def _hour(
+        self,
+        phase: Hour,
+        start: datetime,
+        calls: Sequence[tuple[Dataset, Sequence[Request]]],
+        schedules: dict[str, str],
+        labels: str,
+    ) -> list[Observed]:
+        with self.timeline.working(f"{phase.phase}: requests, then the hour is judged"):
+            sent = traffic.send(calls, start, self.twin.advance_to, self.account.client("sagemaker-runtime"))
+            for dataset, requests in calls:
+                traffic.label(dataset, requests, start, phase.mode, labels, self.account.client("s3"))
+            self.twin.advance_to(start + HOUR + JUDGED)
+            return [
+                self.observer.hour(name, schedules[name], phase.phase, start, sent.get(name, Sent()))
+                for name in (dataset.endpoint for dataset, _ in calls)
+            ]
+
+    def _examine_training(self) -> None:
+        """Unpack what the training jobs wrote, and ask the new model about the hour that the old one got wrong."""
+        sagemaker = self.account.client("sagemaker")
+        for name in sorted(self.observer.seen_training_jobs):
+            described = sagemaker.describe_training_job(TrainingJobName=name)
+            uri = described.get("ModelArtifacts", {}).get("S3ModelArtifacts", "")
+            training = Training(name, described["TrainingJobStatus"], uri, failure=described.get("FailureReason", ""))
+            self.story.trainings.append(training)
+            if training.status == "Completed" and uri:
+                with self.timeline.working("the new model answers the drifting hour again"):
+                    self._examine(training)
+
+    def _examine(self, training: Training) -> None:
+        bucket, _, key = training.artifact.removeprefix("s3://").partition("/")
+        self.paths.training.mkdir(parents=True, exist_ok=True)
+        archive = self.paths.training / f"{training.name}.tar.gz"
+        self.account.client("s3").download_file(bucket, key, str(archive))
+        folder = self.paths.training / training.name
+        metadata = models.unpack(archive, folder)
+        training.is_artifact_there = (folder / "model.json").is_file()
+        training.rows = metadata["rows"]
+        training.validation_accuracy = metadata["metrics"].get("validation-accuracy")
+        before = [hour.sent.accuracy for hour in self.story.of("covertype", "drifting")]
+        training.accuracy_before = before[0] if before else None
+        code = self.paths.models / "covertype" / "code"
+        training.accuracy_after = models.accuracy(folder, code, self.drifted, self.twin.xgboost_python)
+
+    def _examine_identity(self) -> None:
+        self.story.identity_findings, self.story.identity_calls = self.account.check_identity()
+
+    def _collect(self, outputs: deploy.Outputs) -> None:
+        """Copy the captured files out of the account, which ends with this process."""
+        bucket = output(outputs, "Capture")
+        s3 = self.account.client("s3")
+        with ThreadPoolExecutor() as pool:
+            for key in list_keys(s3, bucket, "capture/"):
+                path = self.paths.root / key
+                path.parent.mkdir(parents=True, exist_ok=True)
+                pool.submit(s3.download_file, bucket, key, str(path))
+
+
+def output(outputs: deploy.Outputs, word: str) -> str:
+    """The one stack output whose name holds a word."""
+    found = [value for stack in outputs.values() for name, value in stack.items() if word in name]
+    if not found:
+        raise deploy.DeployFailed(f"no stack has an output named like {word}: the demo cannot find that bucket")
+    return found[0]

@@ -1,0 +1,30 @@
+"""`summary.json`: what the demo saw, for machines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from demo.expectations import Expectation
+from demo.observations import Story
+
+VERSION = 1
+IMAGE = "not built (no container builder here)"
+
+
+def write(path: Path, story: Story, expectations: Sequence[Expectation], seconds: dict[str, float]) -> None:
+    """Written whether or not everything was met; `met` says which."""
+    content = {
+        "version": VERSION,
+        "met": all(expectation.is_met for expectation in expectations),
+        "hours": [hour.to_json() for hour in story.hours],
+        "trainings": [training.to_json() for training in story.trainings],
+        "deployment": {"stacks": story.stacks, "baselines": story.baselines, "image": IMAGE},
+        "identity": {"calls": story.identity_calls, "beyond_policy": story.identity_findings},
+        "expectations": [asdict(expectation) for expectation in expectations],
+        "seconds": {name: round(value, 1) for name, value in seconds.items()},
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")

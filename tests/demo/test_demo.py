@@ -1,0 +1,90 @@
+"""The demo itself, as `make demo` runs it: minutes of real work, judged by the summary that it writes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import ROOT
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("twin")]
+SECONDS = 600
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[subprocess.CompletedProcess[str], Path]:
+    folder = tmp_path_factory.mktemp("demo")
+    done = subprocess.run(
+        [sys.executable, "-m", "demo", "--output", str(folder)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'monitor_image'}"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=SECONDS,
+    )
+    return done, folder
+
+
+@pytest.fixture(scope="module")
+def summary(run: tuple[subprocess.CompletedProcess[str], Path]) -> dict[str, Any]:
+    done, folder = run
+    assert (folder / "summary.json").is_file(), done.stdout[-4000:] + done.stderr[-4000:]
+    content: dict[str, Any] = json.loads((folder / "summary.json").read_text())
+    return content
+
+
+def phases(summary: dict[str, Any], endpoint: str) -> dict[str, dict[str, Any]]:
+    return {hour["phase"]: hour for hour in summary["hours"] if hour["endpoint"] == endpoint}
+
+
+def test_the_demo_ends_well_and_says_so(
+    run: tuple[subprocess.CompletedProcess[str], Path], summary: dict[str, Any]
+) -> None:
+    unmet = [expectation for expectation in summary["expectations"] if not expectation["is_met"]]
+    assert unmet == []
+    assert run[0].returncode == 0, run[0].stderr
+    assert "the loop is closed" in run[0].stdout
+
+
+def test_each_hour_has_the_verdict_of_its_traffic(summary: dict[str, Any]) -> None:
+    verdicts = {phase: hour["verdict"] for phase, hour in phases(summary, "covertype").items()}
+    assert verdicts == {
+        "healthy": "ok",
+        "quiet": "no_data",
+        "broken": "violated",
+        "drifting": "violated",
+        "recovered": "ok",
+        "drifting again": "violated",
+    }
+    assert {hour["verdict"] for hour in phases(summary, "breast-cancer").values()} == {"ok", "no_data"}
+
+
+def test_one_training_job_in_all_and_none_for_broken_data(summary: dict[str, Any]) -> None:
+    started = {hour["phase"]: len(hour["training_jobs"]) for hour in summary["hours"] if hour["training_jobs"]}
+    assert started == {"drifting": 1}
+    (training,) = summary["trainings"]
+    assert training["rows"]["fresh"] > 0
+    assert training["accuracy_after"] > training["accuracy_before"]
+
+
+def test_the_drift_is_the_temperature_and_the_broken_hour_is_no_drift(summary: dict[str, Any]) -> None:
+    hours = phases(summary, "covertype")
+    assert hours["drifting"]["features"] == {"baseline_drift_check": ["Temperature"]}
+    assert "baseline_drift_check" not in hours["broken"]["violations"]
+    assert hours["broken"]["features"]["data_type_check"] == ["Slope"]
+
+
+def test_reports_and_captured_files_lie_where_it_says(
+    run: tuple[subprocess.CompletedProcess[str], Path], summary: dict[str, Any]
+) -> None:
+    reports = [hour["report"] for hour in summary["hours"] if hour["verdict"] != "no_data"]
+    assert all(Path(report).is_file() for report in reports)
+    lines = [line for path in (run[1] / "capture").rglob("*.jsonl") for line in path.read_text().splitlines()]
+    assert len(lines) == sum(hour["requests"] for hour in summary["hours"])

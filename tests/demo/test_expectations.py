@@ -1,0 +1,127 @@
+"""The judge of the demo: a story as it should be passes, and each single deviation is named."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from demo.data import Mode
+from demo.expectations import judge, unmet
+from demo.observations import Hour, Observed, Sent, Story, Training
+from demo.observe import read_violations
+from demo.scenario import HOURS, output
+
+START = datetime(2026, 3, 2, 6, tzinfo=UTC)
+
+
+def observed(endpoint: str, number: int, phase: Hour) -> Observed:
+    start = START + timedelta(hours=number)
+    hour = Observed(endpoint, phase.phase, start, start + timedelta(hours=1))
+    is_quiet, is_steady = phase.mode is Mode.QUIET, endpoint == "breast-cancer"
+    if is_quiet:
+        hour.verdict, hour.status, hour.exit_message = "no_data", "Failed", "Job inputs had no data"
+    else:
+        hour.sent, hour.records, hour.containers_started = Sent(30, 360, 300), 360, 1
+        hour.verdict, hour.status = "ok", "Completed"
+    if not is_steady and phase.mode in (Mode.BROKEN, Mode.DRIFTING):
+        hour.verdict, hour.status = "violated", "CompletedWithViolations"
+        hour.alarms, hour.messages = ["a"], ['ALARM: "a" in EU (Ireland)']
+        hour.features = {"baseline_drift_check": ["Temperature"]}
+        if phase.mode is Mode.BROKEN:
+            hour.features = {"data_type_check": ["Slope"], "missing_column_check": ["Missing columns"]}
+        hour.violations = {check: len(names) for check, names in hour.features.items()}
+    if not is_steady and phase.phase == "drifting":
+        hour.training_jobs = ["job"]
+    if not is_steady and phase.phase == "drifting again":
+        hour.decisions = ["refuse: cooldown until tomorrow"]
+    hour.run_metrics = {f"run_{verdict}": float(verdict == hour.verdict) for verdict in ("ok", "no_data", "violated")}
+    return hour
+
+
+def story() -> Story:
+    hours = [
+        observed(name, number, hour) for number, hour in enumerate(HOURS) for name in ("covertype", "breast-cancer")
+    ]
+    rows = {"train": 3000, "fresh": 1080}
+    training = Training("job", "Completed", "s3://b/model.tar.gz", True, rows, 0.9, 0.38, 0.87)
+    baselines = {"covertype": "v1", "breast-cancer": "v1"}
+    return Story(hours, [training], ["dev-Storage"], baselines, identity_calls=7)
+
+
+def hour(story: Story, phase: str, endpoint: str = "covertype") -> Observed:
+    return story.of(endpoint, phase)[0]
+
+
+def test_the_story_as_told_meets_every_expectation() -> None:
+    assert unmet(judge(story())) == []
+
+
+DEVIATIONS: dict[str, Callable[[Story], object]] = {
+    "deploy": lambda s: s.stacks.clear(),
+    "healthy": lambda s: hour(s, "healthy").alarms.append("noise"),
+    "quiet": lambda s: setattr(hour(s, "quiet"), "containers_started", 1),
+    "broken": lambda s: hour(s, "broken").training_jobs.append("too much"),
+    "drifting": lambda s: hour(s, "drifting").training_jobs.append("a second"),
+    "recovered": lambda s: setattr(hour(s, "recovered"), "rejects", 1),
+    "drifting again": lambda s: hour(s, "drifting again").decisions.clear(),
+    "training": lambda s: s.trainings[0].rows.update(fresh=0),
+    "breast-cancer": lambda s: setattr(hour(s, "broken", "breast-cancer"), "verdict", "violated"),
+    "identity": lambda s: s.identity_findings.append("role x called s3:DeleteBucket"),
+}
+
+
+@pytest.mark.parametrize("phase", DEVIATIONS)
+def test_one_deviation_is_named_in_its_phase_alone(phase: str) -> None:
+    told = story()
+    DEVIATIONS[phase](told)
+    assert {expectation.phase for expectation in unmet(judge(told))} == {phase}
+
+
+@pytest.mark.parametrize("phase", ["broken", "drifting", "drifting again"])
+def test_a_page_without_its_message_does_not_count(phase: str) -> None:
+    told = story()
+    hour(told, phase).messages.clear()
+    assert {expectation.phase for expectation in unmet(judge(told))} == {phase}
+
+
+def test_a_verdict_whose_metric_was_never_published_is_named() -> None:
+    told = story()
+    hour(told, "quiet").run_metrics.clear()
+    (missing,) = unmet(judge(told))
+    assert "run_no_data" in missing.text
+
+
+def test_drift_beside_another_violation_is_not_the_drift_that_was_staged() -> None:
+    told = story()
+    seen = hour(told, "drifting")
+    seen.features["data_type_check"] = ["Slope"]
+    assert unmet(judge(told))
+
+
+def test_a_phase_that_was_never_observed_fails() -> None:
+    told = story()
+    told.hours = [seen for seen in told.hours if seen.phase != "broken"]
+    assert "broken" in {expectation.phase for expectation in unmet(judge(told))}
+
+
+def test_a_training_that_helps_nobody_is_named() -> None:
+    told = story()
+    told.trainings = [replace(told.trainings[0], accuracy_after=0.3)]
+    (missing,) = unmet(judge(told))
+    assert missing.found == "accuracy 38% → 30%"
+
+
+def test_violations_are_read_from_the_checks_of_a_report() -> None:
+    checks = [
+        {"check_type": "data_type_check", "subject": "Slope", "outcome": "violated"},
+        {"check_type": "data_type_check", "subject": "Aspect", "outcome": "held"},
+    ]
+    report = {"monitors": [{"violations": {"data_type_check": 1}, "checks": checks}]}
+    assert read_violations(report) == ({"data_type_check": 1}, {"data_type_check": ["Slope"]})
+
+
+def test_a_stack_output_is_found_by_a_word_of_its_name() -> None:
+    assert output({"dev-Storage": {"GroundTruthBucketName": "b"}}, "GroundTruth") == "b"
