@@ -11,8 +11,11 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
 
+from model_monitor.contract import Variable
+from model_monitor.errors import MonitorError
 from model_monitor.runners.fold import Mergeable, fold
 
 UNITS_IN_PROCESS = 2  # starting a pool costs about as much as reading this many units
@@ -44,7 +47,13 @@ def run(
     wanted = min(workers or cores(), len(units))
     if wanted <= 1 or len(units) <= UNITS_IN_PROCESS:
         return fold(_here(task, units, progress), empty)
-    return fold(_pooled(task, units, wanted, progress), empty)
+    try:
+        return fold(_pooled(task, units, wanted, progress), empty)
+    except BrokenProcessPool as error:
+        raise MonitorError(
+            "a worker process was killed, most likely for want of memory. "
+            f"Use a larger instance, or fewer workers than {wanted} ({Variable.WORKERS})."
+        ) from error
 
 
 def cores() -> int:

@@ -1,0 +1,72 @@
+"""One machine's runner: the same result for any number of workers, and a dead worker is told, not hung on."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+import pytest
+
+from model_monitor.errors import MonitorError
+from model_monitor.runners import local
+
+
+@dataclass(frozen=True)
+class Sum:
+    """Floating-point sums tell one merge order from another."""
+
+    value: float = 0.0
+    pids: frozenset[int] = frozenset()
+
+    def merge(self, other: Sum) -> Sum:
+        return Sum(self.value + other.value, self.pids | other.pids)
+
+
+def tenth_power(unit: int) -> Sum:
+    return Sum(0.1**unit, frozenset({os.getpid()}))
+
+
+def die(unit: int) -> Sum:
+    if unit == 3:
+        os._exit(9)
+    return Sum()
+
+
+def refuse(unit: int) -> Sum:
+    raise MonitorError(f"unit {unit} is unreadable")
+
+
+UNITS = tuple(range(40))
+
+
+def test_any_number_of_workers_gives_the_same_bits():
+    alone = local.run(tenth_power, UNITS, Sum(), workers=1)
+    pooled = local.run(tenth_power, UNITS, Sum(), workers=3)
+    assert pooled.value.hex() == alone.value.hex()
+    assert alone.pids == {os.getpid()}
+    assert os.getpid() not in pooled.pids
+
+
+def test_a_small_window_stays_in_this_process():
+    assert local.run(tenth_power, UNITS[: local.UNITS_IN_PROCESS], Sum(), workers=4).pids == {os.getpid()}
+
+
+def test_no_units_give_the_empty_profile():
+    assert local.run(tenth_power, (), Sum(7.0), workers=2) == Sum(7.0)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_progress_counts_every_unit_once(workers):
+    seen = []
+    local.run(tenth_power, UNITS, Sum(), workers=workers, progress=lambda done, total: seen.append((done, total)))
+    assert seen == [(done, 40) for done in range(1, 41)]
+
+
+def test_a_worker_that_dies_ends_the_run_with_what_to_do():
+    with pytest.raises(MonitorError, match="memory"):
+        local.run(die, UNITS, Sum(), workers=2)
+
+
+def test_an_error_in_a_worker_arrives_as_it_is():
+    with pytest.raises(MonitorError, match="unit 0 is unreadable"):
+        local.run(refuse, UNITS, Sum(), workers=2)
