@@ -150,9 +150,9 @@ def _verdict(hour: Observed, verdict: str, status: str) -> Expectation:
     metric = {name for name, value in hour.run_metrics.items() if value > 0}
     return Expectation(
         hour.phase,
-        f"{hour.endpoint} {hour.start:%H:%M}: verdict {verdict}, execution {status}, metric run_{verdict}",
+        f"{hour.endpoint}: verdict {verdict}, execution {status}, metric run_{verdict}",
         (hour.verdict, hour.status) == (verdict, status) and metric == {f"run_{verdict}"},
-        f"{hour.verdict or 'none'}, {hour.status or 'no execution'}, {_names(sorted(metric))}",
+        f"{hour.start:%H:%M}: {hour.verdict or 'none'}, {hour.status or 'no execution'}, {_names(sorted(metric))}",
     )
 
 
@@ -174,12 +174,12 @@ def _paged(hour: Observed) -> Expectation:
 
 def _nobody_paged(hour: Observed) -> Expectation:
     found = f"alarms: {_names(hour.alarms)}; messages: {_names(hour.messages)}"
-    text = f"{hour.endpoint} {hour.start:%H:%M}: nobody was paged"
+    text = f"{hour.endpoint}: nobody was paged"
     return Expectation(hour.phase, text, not (hour.alarms or hour.messages or hour.training_jobs), found)
 
 
 def _read_whole(hour: Observed) -> Expectation:
-    text = f"{hour.endpoint} {hour.start:%H:%M}: every record sent was read"
+    text = f"{hour.endpoint}: every record sent was read"
     is_met = hour.records == hour.sent.records > 0 and hour.rejects == 0
     return Expectation(
         hour.phase, text, is_met, f"{hour.sent.records} sent, {hour.records} read, {hour.rejects} rejected"

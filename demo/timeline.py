@@ -9,10 +9,12 @@ from datetime import datetime
 
 from rich.console import Console
 from rich.markup import escape
+from rich.table import Table
 
 from demo.expectations import Expectation
 from demo.observations import Hour, Observed, Training
 
+RULE_WIDTH = 90
 PLAIN_WIDTH = 200  # where output goes to a file, lines are not cut
 VERDICT_STYLES = {
     "ok": "green",
@@ -40,8 +42,8 @@ class Timeline:
             self.console.print(f"[dim]{escape(note)}[/dim]")
 
     def chapter(self, text: str) -> None:
-        self.console.print()
-        self.console.rule(f"[bold]{escape(text)}[/bold]", align="left", characters="─" if self._is_unicode else "-")
+        line = ("─" if self._is_unicode else "-") * max(RULE_WIDTH - len(text), 3)
+        self.console.print(f"\n[bold]{escape(text)}[/bold] [dim]{line}[/dim]")
 
     @property
     def _is_unicode(self) -> bool:
@@ -139,15 +141,21 @@ class Timeline:
     def conclusion(self, expectations: Sequence[Expectation]) -> None:
         """What was proven; of what was not, what was found instead."""
         self.chapter("What was proven")
-        for expectation in expectations:
-            found = (
-                f" [dim]{escape(expectation.found)}[/dim]"
-                if expectation.is_met
-                else f"  found: {escape(expectation.found)}"
-            )
-            self.console.print(
-                f"  {self.mark(expectation.is_met)} {expectation.phase:14} {escape(expectation.text)} {found}"
-            )
+        proofs = Table.grid(padding=(0, 2, 0, 0), pad_edge=True)
+        proofs.add_column(no_wrap=True)
+        proofs.add_column(no_wrap=True, style="bold")
+        proofs.add_column()
+        for phase in dict.fromkeys(expectation.phase for expectation in expectations):
+            of_phase = [expectation for expectation in expectations if expectation.phase == phase]
+            met = dict.fromkeys(expectation.text for expectation in of_phase if expectation.is_met)
+            if met:
+                proofs.add_row(f"  {self.mark(True)}", phase, escape("; ".join(met)))
+            for expectation in of_phase:
+                if not expectation.is_met:
+                    proofs.add_row(
+                        f"  {self.mark(False)}", phase, escape(f"{expectation.text}. Found: {expectation.found}")
+                    )
+        self.console.print(proofs)
         missing = sum(not expectation.is_met for expectation in expectations)
         self.console.print()
         if missing:
