@@ -61,12 +61,15 @@ def medians(runs: list[list[Run]]) -> list[float]:
     return [statistics.median(run.wall_s for run in series) for series in zip(*runs, strict=True)]
 
 
-def interleaved(commands: list[list[str]], repeats: int, log: Path, allowed: frozenset[int]) -> list[list[Run]]:
-    """Run the commands in turn, `repeats` times, so that a machine that slows down slows all of them."""
+def interleaved(commands: list[tuple[list[str], frozenset[int]]], repeats: int, log: Path) -> list[list[Run]]:
+    """Run the commands in turn, `repeats` times, so that a machine that slows down slows all of them.
+
+    Each command comes with the exit statuses that count as done; any other ends the benchmark.
+    """
     series = []
     for _ in range(repeats):
-        series.append([once(command, log) for command in commands])
-        for command, run in zip(commands, series[-1], strict=True):
+        series.append([once(command, log) for command, _ in commands])
+        for (command, allowed), run in zip(commands, series[-1], strict=True):
             if run.status not in allowed:
-                raise SystemExit(f"{' '.join(command)} ended with status {run.status}; see {log}")
+                raise SystemExit(f"{' '.join(command[:6])} … ended with status {run.status}; see {log}")
     return series
