@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from demo.observe import Email
+from demo.observe import Decision, Email
 from twin.server import Twin
 
 
@@ -23,6 +23,16 @@ class TwinAccount:
     def emails(self) -> Sequence[Email]:
         """What the topic delivered to people."""
         return [Email(entry.time, entry.data["subject"]) for entry in self._twin.journal.of("email")]
+
+    @property
+    def decisions(self) -> Sequence[Decision]:
+        """What the retraining functions answered, alarm by alarm."""
+        return [
+            Decision(entry.time, str(found["alarm"]), f"{found['action']}: {found['reason']} {found['detail']}".strip())
+            for entry in self._twin.journal.of("function")
+            if isinstance(entry.data.get("payload"), dict)
+            for found in entry.data["payload"].get("decisions", ())
+        ]
 
     def check_identity(self) -> tuple[list[str], int]:
         """(calls that a role's policy does not allow, calls compared)."""

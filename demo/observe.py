@@ -20,12 +20,15 @@ VERDICTS = tuple(contract.Verdict)
 
 
 class Account(Protocol):
-    """An account as a client sees it, and the people's mailboxes, which no API shows."""
+    """An account as a client sees it, with the people's mailboxes and what functions answered, which no API shows."""
 
     def client(self, service: str) -> Any: ...
 
     @property
     def emails(self) -> Sequence[Email]: ...
+
+    @property
+    def decisions(self) -> Sequence[Decision]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,15 @@ class Email:
 
     time: datetime
     subject: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What the retraining function made of an alarm."""
+
+    time: datetime
+    alarm: str
+    text: str
 
 
 @dataclass
@@ -69,7 +81,11 @@ class Observer:
             for email in self.account.emails
             if seen.end <= email.time < until and any(email.subject.startswith(f'ALARM: "{name}"') for name in names)
         ]
-        seen.decisions = [text for alarm, text in self._decisions(seen.end, until) if alarm in names]
+        seen.decisions = [
+            decision.text
+            for decision in self.account.decisions
+            if seen.end <= decision.time < until and decision.alarm in names
+        ]
         seen.training_jobs = self._new_training_jobs(endpoint)
         return seen
 
@@ -153,20 +169,6 @@ class Observer:
             state = json.loads(item["HistoryData"])["newState"]["stateValue"]
             if state == "ALARM":
                 yield item["Timestamp"], item["AlarmName"]
-
-    def _decisions(self, start: datetime, end: datetime) -> Iterator[tuple[str, str]]:
-        """(alarm, what the retraining function decided and why), from its log."""
-        logs = self.account.client("logs")
-        for group in logs.describe_log_groups(logGroupNamePrefix="/aws/lambda/")["logGroups"]:
-            events = logs.filter_log_events(
-                logGroupName=group["logGroupName"],
-                startTime=int(start.timestamp() * 1000),
-                endTime=int(end.timestamp() * 1000),
-            )["events"]
-            for event in events:
-                if '"event": "decision"' in event["message"]:
-                    entry = json.loads(event["message"][event["message"].index("{") :])
-                    yield entry["alarm"], f"{entry['action']}: {entry['reason']} {entry['detail']}".strip()
 
     def _new_training_jobs(self, endpoint: str) -> list[str]:
         listed = self.account.client("sagemaker").list_training_jobs()["TrainingJobSummaries"]
