@@ -28,10 +28,13 @@ class TwinAccount:
     def decisions(self) -> Sequence[Decision]:
         """What the retraining functions answered, alarm by alarm."""
         return [
-            Decision(entry.time, str(found["alarm"]), f"{found['action']}: {found['reason']} {found['detail']}".strip())
+            Decision(
+                entry.time, str(found["endpoint"]), f"{found['action']}: {found['reason']} {found['detail']}".strip()
+            )
             for entry in self._twin.journal.of("function")
             if isinstance(entry.data.get("payload"), dict)
             for found in entry.data["payload"].get("decisions", ())
+            if found["reason"] != "alarm_not_in_policy"  # the topic is shared: each function hears of every endpoint
         ]
 
     def check_identity(self) -> tuple[list[str], int]:

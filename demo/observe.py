@@ -41,10 +41,10 @@ class Email:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What the retraining function made of an alarm."""
+    """What the retraining function of an endpoint made of an alarm."""
 
     time: datetime
-    alarm: str
+    endpoint: str
     text: str
 
 
@@ -84,7 +84,7 @@ class Observer:
         seen.decisions = [
             decision.text
             for decision in self.account.decisions
-            if seen.end <= decision.time < until and decision.alarm in names
+            if seen.end <= decision.time < until and decision.endpoint == endpoint
         ]
         seen.training_jobs = self._new_training_jobs(endpoint)
         return seen
