@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import json
 import sys
+import threading
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -39,3 +43,27 @@ def fake_account(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+
+
+@pytest.fixture
+def cloudformation() -> Iterator[SimpleNamespace]:
+    """Stands for the signed address CloudFormation waits at: `url`, and the `answers` that were PUT to it, sizes checked."""
+    answers: list[dict[str, Any]] = []
+
+    class Sink(BaseHTTPRequestHandler):
+        def do_PUT(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            assert len(body) <= 4096
+            assert not self.headers["Content-Type"]
+            answers.append(json.loads(body))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            """Quiet."""
+
+    server = HTTPServer(("127.0.0.1", 0), Sink)
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    yield SimpleNamespace(url=f"http://127.0.0.1:{server.server_port}/answer", answers=answers)
+    server.shutdown()
+    server.server_close()

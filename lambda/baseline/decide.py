@@ -1,0 +1,175 @@
+"""Baseline at deployment: what a CloudFormation request or the end of a processing job asks for. No AWS calls, no clock.
+
+One version of a baseline is one processing job that succeeded. Versions are immutable: a version whose job completed is never
+computed again, so an update back to it (a rollback) only moves the pointer.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+NAME_MAX = 63  # of a processing job
+ATTEMPTS_MAX = 20
+RESPONSE_MAX_BYTES = 4096  # CloudFormation refuses a longer answer
+PROPERTIES = ("Endpoint", "Schedule", "Version", "JobName", "ProcessingJob", "CurrentKey", "LiveParameter")
+
+
+class RequestError(ValueError):
+    """The custom resource was called wrongly; names the property and what was expected."""
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """The resource's properties. processing_job: a CreateProcessingJob request without its name."""
+
+    endpoint: str
+    schedule: str
+    version: str
+    job_name: str
+    processing_job: Mapping[str, Any]
+    current_key: str
+    live_parameter: str
+
+
+class Step(StrEnum):
+    """What to do with a request."""
+
+    ANSWER = "answer"  # nothing to compute
+    ENSURE = "ensure"  # the version must exist and become current
+
+
+class Next(StrEnum):
+    """What to do about a processing job, by its status."""
+
+    FINISH = "finish"
+    WAIT = "wait"
+    NEXT_ATTEMPT = "next_attempt"
+
+
+def properties(event: Mapping[str, Any]) -> Baseline:
+    """The properties of a Create or Update request. Raises: RequestError."""
+    given = event.get("ResourceProperties", {})
+    for name in PROPERTIES:
+        if not isinstance(given.get(name), str) or not given[name]:
+            raise RequestError(f"property {name} should be a text that is not empty")
+    try:
+        job = json.loads(given["ProcessingJob"])
+    except ValueError as error:
+        raise RequestError("property ProcessingJob should be a JSON object") from error
+    if not isinstance(job, dict) or "ProcessingJobName" in job:
+        raise RequestError("property ProcessingJob should be a JSON object without ProcessingJobName")
+    return Baseline(
+        endpoint=given["Endpoint"],
+        schedule=given["Schedule"],
+        version=given["Version"],
+        job_name=given["JobName"],
+        processing_job=job,
+        current_key=given["CurrentKey"],
+        live_parameter=given["LiveParameter"],
+    )
+
+
+def step(event: Mapping[str, Any], current_version: str | None) -> Step:
+    """Delete keeps baselines. A version that is current stays as it is, and so does a pointer that a promotion moved since:
+    an update that does not change the version must not bring an old baseline back."""
+    kind = event.get("RequestType")
+    if kind == "Delete":
+        return Step.ANSWER
+    if kind not in ("Create", "Update"):
+        raise RequestError("RequestType should be Create, Update or Delete")
+    version = event["ResourceProperties"]["Version"]
+    if current_version == version:
+        return Step.ANSWER
+    before = event.get("OldResourceProperties", {}).get("Version")
+    if kind == "Update" and before == version and current_version is not None:
+        return Step.ANSWER
+    return Step.ENSURE
+
+
+def attempt_name(job_name: str, attempt: int) -> str:
+    """`{JobName}-{attempt}`: a name is accepted once, so a version whose job failed needs another one when it is tried again."""
+    end = f"-{attempt}"
+    return job_name[: NAME_MAX - len(end)].rstrip("-") + end
+
+
+def attempt_names(job_name: str) -> list[str]:
+    """Every name a job of this version may have."""
+    return [attempt_name(job_name, attempt) for attempt in range(1, ATTEMPTS_MAX + 1)]
+
+
+def superseded(event: Mapping[str, Any]) -> list[str]:
+    """Jobs whose end must not move the pointer any more: a deletion's own, and those of the version that an update leaves.
+
+    A deployment that timed out or failed elsewhere rolls back while its baseline job may still run.
+    """
+    given, before = event.get("ResourceProperties", {}), event.get("OldResourceProperties", {})
+    leaves = given if event.get("RequestType") == "Delete" else before
+    name = leaves.get("JobName")
+    if not isinstance(name, str) or (leaves is before and name == given.get("JobName")):
+        return []
+    return attempt_names(name)
+
+
+def after(status: str) -> Next:
+    """What a job's status asks for when its name is found taken."""
+    if status == "Completed":
+        return Next.FINISH
+    return Next.NEXT_ATTEMPT if status in ("Failed", "Stopped") else Next.WAIT
+
+
+def ended_job(event: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Name and final status of a `SageMaker Processing Job State Change`; None for every other event and status."""
+    detail = event.get("detail")
+    if event.get("source") != "aws.sagemaker" or not isinstance(detail, Mapping):
+        return None
+    name, status = detail.get("ProcessingJobName"), detail.get("ProcessingJobStatus")
+    if not isinstance(name, str) or status not in ("Completed", "Failed", "Stopped"):
+        return None
+    return name, status
+
+
+def pending_key(job_name: str) -> str:
+    """Where a request waits for its job."""
+    return f"pending/{job_name}.json"
+
+
+def pointer(baseline: Baseline) -> bytes:
+    """The content of current.json."""
+    content = {"version": baseline.version, "created_by": "deploy", "endpoint": baseline.endpoint}
+    return json.dumps(content, indent=2).encode() + b"\n"
+
+
+def failure_reason(name: str, status: str, job: Mapping[str, Any]) -> str:
+    """Why a job gave no baseline, in its own words. Exit messages carry no values of records."""
+    said = job.get("ExitMessage") or job.get("FailureReason") or "it left no message; see its log"
+    return f"Baseline job {name} ended as {status}: {said}"
+
+
+def success(event: Mapping[str, Any], version: str = "", job_name: str = "") -> dict[str, Any]:
+    """An answer that lets the deployment go on."""
+    data = {"Version": version, "JobName": job_name} if version else {}
+    return _answer(event) | {"Status": "SUCCESS", "Data": data}
+
+
+def failure(event: Mapping[str, Any], reason: str) -> dict[str, Any]:
+    """An answer that fails the deployment with the reason in its events."""
+    answer = _answer(event) | {"Status": "FAILED", "Reason": reason}
+    while len(json.dumps(answer)) > RESPONSE_MAX_BYTES:
+        answer["Reason"] = answer["Reason"][: len(answer["Reason"]) * 3 // 4]
+    return answer
+
+
+def _answer(event: Mapping[str, Any]) -> dict[str, Any]:
+    """The physical id never changes, so an update never makes CloudFormation delete a predecessor."""
+    given = event.get("ResourceProperties", {})
+    stable = f"baseline-{given.get('Endpoint', 'unknown')}-{given.get('Schedule', 'unknown')}"
+    return {
+        "PhysicalResourceId": event.get("PhysicalResourceId") or stable,
+        "StackId": event.get("StackId", ""),
+        "RequestId": event.get("RequestId", ""),
+        "LogicalResourceId": event.get("LogicalResourceId", ""),
+    }

@@ -1,0 +1,182 @@
+"""Baseline Lambda: custom resource Custom::ModelBaseline on one side, the end of its processing job on the other.
+
+A baseline takes longer than a Lambda may run, so the request is parked as an object `pending/{job}.json` and answered when
+EventBridge tells that the job ended. It is parked before the job is created: a job can then end at any time. Every path answers
+CloudFormation, exceptions included, because a request without an answer blocks a deployment for an hour.
+
+Environment: BUCKET (baselines and parked requests). Role: ListBucket on it, or a missing object reads as "forbidden".
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+import urllib.request
+from collections.abc import Callable, Iterable
+from functools import cache
+from typing import Any
+
+import boto3
+import decide
+from botocore.exceptions import ClientError
+
+RESPONSE_TIMEOUT_SECONDS = 20
+NAME_TAKEN = "ResourceInUse"
+
+logger = logging.getLogger("baseline")
+if not logger.handlers:
+    logger.addHandler(logging.StreamHandler(sys.stdout))
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+
+
+@cache
+def client(service: str) -> Any:
+    """One boto3 client per service and execution environment."""
+    return boto3.client(service)
+
+
+def handle(event: dict[str, Any], _context: object = None) -> None:
+    """A CloudFormation request, or an EventBridge event; anything else is logged and dropped."""
+    if "RequestType" in event:
+        _answering(event, _on_request)
+    elif (ended := decide.ended_job(event)) is not None:
+        _on_job_end(*ended)
+    else:
+        _log("ignored", detail_type=event.get("detail-type", ""))
+
+
+def _answering(request: dict[str, Any], act: Callable[[dict[str, Any]], dict[str, Any] | None]) -> None:
+    """Run `act`; CloudFormation is told its answer or its exception. None: the answer comes when the job ends."""
+    try:
+        answer = act(request)
+    except Exception as error:  # noqa: BLE001 (CloudFormation must be told of every failure)
+        answer = decide.failure(request, f"{type(error).__name__}: {error}")
+    if answer is None:
+        return
+    _respond(request["ResponseURL"], answer)
+    _log("answered", request=request.get("RequestType"), status=answer["Status"], reason=answer.get("Reason", ""))
+
+
+def _on_request(request: dict[str, Any]) -> dict[str, Any] | None:
+    _unpark(decide.superseded(request))
+    if request["RequestType"] == "Delete":
+        return decide.success(request)
+    baseline = decide.properties(request)
+    current = _current_version(baseline)
+    if decide.step(request, current) is decide.Step.ANSWER:
+        _log("kept", endpoint=baseline.endpoint, version=current, asked_for=baseline.version)
+        _publish_live(baseline, str(current))
+        return decide.success(request, str(current))
+    return _ensure(request, baseline)
+
+
+def _ensure(request: dict[str, Any], baseline: decide.Baseline) -> dict[str, Any] | None:
+    """Start the version's job, or join the one that runs, or use the one that completed."""
+    for name in decide.attempt_names(baseline.job_name):
+        if (status := _create(name, request, baseline)) is None:
+            return None
+        following = decide.after(status)
+        if following is decide.Next.WAIT:
+            return None
+        _unpark([name])
+        if following is decide.Next.FINISH:
+            _make_current(baseline, name)
+            return decide.success(request, baseline.version, name)
+    raise decide.RequestError(
+        f"all {decide.ATTEMPTS_MAX} jobs of version {baseline.version} failed. "
+        "Correct what the last one says; other settings or data make another version."
+    )
+
+
+def _create(name: str, request: dict[str, Any], baseline: decide.Baseline) -> str | None:
+    """None when the job was started; otherwise the status of the job that has this name already."""
+    _park(name, request)
+    try:
+        client("sagemaker").create_processing_job(ProcessingJobName=name, **baseline.processing_job)
+    except ClientError as error:
+        if error.response.get("Error", {}).get("Code") != NAME_TAKEN:
+            _unpark([name])
+            raise
+        return str(client("sagemaker").describe_processing_job(ProcessingJobName=name)["ProcessingJobStatus"])
+    _log("started", endpoint=baseline.endpoint, version=baseline.version, job=name)
+    return None
+
+
+def _on_job_end(name: str, status: str) -> None:
+    """Events arrive at least once and for every job of the account: only a parked request makes one ours."""
+    request = _parked(name)
+    if request is None:
+        _log("ignored", job=name, status=status, reason="no_pending_request")
+        return
+
+    def finish(request: dict[str, Any]) -> dict[str, Any]:
+        baseline = decide.properties(request)
+        if status != "Completed":
+            job = client("sagemaker").describe_processing_job(ProcessingJobName=name)
+            return decide.failure(request, decide.failure_reason(name, status, job))
+        _make_current(baseline, name)
+        return decide.success(request, baseline.version, name)
+
+    _answering(request, finish)
+    _unpark([name])
+
+
+def _make_current(baseline: decide.Baseline, name: str) -> None:
+    client("s3").put_object(
+        Bucket=os.environ["BUCKET"],
+        Key=baseline.current_key,
+        Body=decide.pointer(baseline),
+        ContentType="application/json",
+    )
+    _publish_live(baseline, baseline.version)
+    _log("current", endpoint=baseline.endpoint, version=baseline.version, job=name)
+
+
+def _publish_live(baseline: decide.Baseline, version: str) -> None:
+    client("ssm").put_parameter(Name=baseline.live_parameter, Value=version, Type="String", Overwrite=True)
+
+
+def _current_version(baseline: decide.Baseline) -> str | None:
+    content = _read(baseline.current_key)
+    return None if content is None else str(content["version"])
+
+
+def _park(name: str, request: dict[str, Any]) -> None:
+    body = json.dumps(request).encode()
+    client("s3").put_object(Bucket=os.environ["BUCKET"], Key=decide.pending_key(name), Body=body)
+
+
+def _parked(name: str) -> dict[str, Any] | None:
+    return _read(decide.pending_key(name))
+
+
+def _unpark(names: Iterable[str]) -> None:
+    objects = [{"Key": decide.pending_key(name)} for name in names]
+    if objects:
+        client("s3").delete_objects(Bucket=os.environ["BUCKET"], Delete={"Objects": objects, "Quiet": True})
+
+
+def _read(key: str) -> dict[str, Any] | None:
+    s3 = client("s3")
+    try:
+        content: dict[str, Any] = json.loads(s3.get_object(Bucket=os.environ["BUCKET"], Key=key)["Body"].read())
+    except s3.exceptions.NoSuchKey:
+        return None
+    return content
+
+
+def _respond(url: str, answer: dict[str, Any]) -> None:
+    """PUT to the signed address; an empty content type is part of its signature."""
+    if not url.startswith(("https://", "http://")):
+        raise ValueError("ResponseURL should be an http(s) address")
+    body = json.dumps(answer).encode()
+    request = urllib.request.Request(url, data=body, method="PUT", headers={"Content-Type": ""})  # noqa: S310 (scheme checked above)
+    with urllib.request.urlopen(request, timeout=RESPONSE_TIMEOUT_SECONDS):  # noqa: S310 (scheme checked above)
+        return
+
+
+def _log(what: str, **fields: Any) -> None:
+    logger.info(json.dumps({"event": what, **fields}))

@@ -1,0 +1,59 @@
+"""What a CloudFormation request asks of a live pointer, and how to answer it. No AWS calls, no clock, no environment."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+RESPONSE_MAX_BYTES = 4096  # CloudFormation refuses a longer answer
+
+
+@dataclass(frozen=True)
+class Plan:
+    """initial_value: what to seed the parameter with where it does not exist; None: leave everything as it is."""
+
+    parameter_name: str
+    initial_value: str | None
+
+
+def plan(event: Mapping[str, Any]) -> Plan:
+    """Create and Update make sure that the parameter exists; Delete keeps it."""
+    properties = event["ResourceProperties"]
+    name = properties.get("ParameterName")
+    if not isinstance(name, str) or not name.startswith("/"):
+        raise ValueError("property ParameterName should be a path that starts with a slash")
+    kind = event["RequestType"]
+    if kind == "Delete":
+        return Plan(name, None)
+    if kind not in ("Create", "Update"):
+        raise ValueError("RequestType should be Create, Update or Delete")
+    value = properties.get("InitialValue")
+    if not isinstance(value, str) or not value:
+        raise ValueError("property InitialValue should be a text that is not empty")
+    return Plan(name, value)
+
+
+def success(event: Mapping[str, Any], done: Plan, value: str) -> dict[str, Any]:
+    """The physical id is the parameter's name: another name is another resource."""
+    data = {"Value": value} if value else {}
+    return _answer(event, done.parameter_name) | {"Status": "SUCCESS", "Data": data}
+
+
+def failure(event: Mapping[str, Any], reason: str) -> dict[str, Any]:
+    """An answer that fails the deployment with the reason in its events."""
+    name = event.get("PhysicalResourceId") or event.get("ResourceProperties", {}).get("ParameterName") or "live-pointer"
+    answer = _answer(event, str(name)) | {"Status": "FAILED", "Reason": reason}
+    while len(json.dumps(answer)) > RESPONSE_MAX_BYTES:
+        answer["Reason"] = answer["Reason"][: len(answer["Reason"]) * 3 // 4]
+    return answer
+
+
+def _answer(event: Mapping[str, Any], physical_id: str) -> dict[str, Any]:
+    return {
+        "PhysicalResourceId": physical_id,
+        "StackId": event.get("StackId", ""),
+        "RequestId": event.get("RequestId", ""),
+        "LogicalResourceId": event.get("LogicalResourceId", ""),
+    }

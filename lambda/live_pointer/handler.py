@@ -1,0 +1,80 @@
+"""Custom resource Custom::LivePointer: the SSM parameter that names what is live, seeded once and never overwritten.
+
+After the first deployment the release workflow owns the value; a later deployment, even with another InitialValue, leaves it alone.
+Deleting the resource keeps the parameter, so that an endpoint that is deployed again serves what was live last.
+Properties: ParameterName, InitialValue. Attribute: Value.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import urllib.request
+from functools import cache
+from typing import Any
+
+import boto3
+import decide
+
+logger = logging.getLogger("live_pointer")
+if not logger.handlers:
+    logger.addHandler(logging.StreamHandler(sys.stdout))
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+
+RESPONSE_TIMEOUT_SECONDS = 20
+
+
+@cache
+def client(service: str) -> Any:
+    """One boto3 client per service and execution environment."""
+    return boto3.client(service)
+
+
+def handle(event: dict[str, Any], _context: object = None) -> None:
+    """Answer CloudFormation, whatever happens: a request without an answer blocks a deployment for an hour."""
+    try:
+        plan = decide.plan(event)
+        value = _seed(plan) if plan.initial_value is not None else ""
+        answer = decide.success(event, plan, value)
+    except Exception as error:  # noqa: BLE001 (CloudFormation must be told of every failure)
+        answer = decide.failure(event, f"{type(error).__name__}: {error}")
+    _respond(event["ResponseURL"], answer)
+    logger.info(
+        json.dumps(
+            {
+                "event": "live_pointer",
+                "request": event.get("RequestType"),
+                "parameter": answer["PhysicalResourceId"],
+                "status": answer["Status"],
+                "reason": answer.get("Reason", ""),
+            }
+        )
+    )
+
+
+def _seed(plan: decide.Plan) -> str:
+    """Create the parameter unless it is there; what it holds afterwards."""
+    ssm = client("ssm")
+    try:
+        ssm.put_parameter(
+            Name=plan.parameter_name,
+            Value=plan.initial_value,
+            Type="String",
+            Overwrite=False,
+            Description="What is live. Seeded at the first deployment, moved by releases since.",
+        )
+    except ssm.exceptions.ParameterAlreadyExists:
+        return str(ssm.get_parameter(Name=plan.parameter_name)["Parameter"]["Value"])
+    return str(plan.initial_value)
+
+
+def _respond(url: str, answer: dict[str, Any]) -> None:
+    """PUT to the signed address; an empty content type is part of its signature."""
+    if not url.startswith(("https://", "http://")):
+        raise ValueError("ResponseURL should be an http(s) address")
+    body = json.dumps(answer).encode()
+    request = urllib.request.Request(url, data=body, method="PUT", headers={"Content-Type": ""})  # noqa: S310 (scheme checked above)
+    with urllib.request.urlopen(request, timeout=RESPONSE_TIMEOUT_SECONDS):  # noqa: S310 (scheme checked above)
+        return

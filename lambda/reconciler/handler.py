@@ -1,0 +1,111 @@
+"""Reconciler Lambda: hourly, publishes the verdict of executions that no container reported.
+
+Environment: SCHEDULES = {schedule: {"endpoint", "namespace"}} as JSON, STATE_PREFIX (SSM path of what was published).
+A value is published first and remembered second: after a crash in between it is published again, and a 0/1 metric read by its
+maximum bears that, while a value that is never published would hide a failed run.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+from functools import cache
+from typing import Any
+
+import boto3
+import decide
+
+logger = logging.getLogger("reconciler")
+if not logger.handlers:
+    logger.addHandler(logging.StreamHandler(sys.stdout))
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+
+
+class ReconcileError(RuntimeError):
+    """Some schedules could not be reconciled; the others were."""
+
+
+@cache
+def client(service: str) -> Any:
+    """One boto3 client per service and execution environment."""
+    return boto3.client(service)
+
+
+def handle(event: dict[str, Any], _context: object = None) -> dict[str, int]:
+    """Reconcile every schedule; one that fails does not keep the others from their verdicts."""
+    now = decide.now(event)
+    published, failed = 0, []
+    for schedule, target in json.loads(os.environ["SCHEDULES"]).items():
+        try:
+            published += _reconcile(schedule, target, now)
+        except Exception as error:  # noqa: BLE001 (raised again below, after the other schedules)
+            _log("failed", schedule=schedule, error=f"{type(error).__name__}: {error}")
+            failed.append(schedule)
+    if failed:
+        raise ReconcileError(f"not reconciled: {', '.join(failed)}. The log above says why; the next hour tries again.")
+    return {"published": published}
+
+
+def _reconcile(schedule: str, target: dict[str, str], now: Any) -> int:
+    since = now - decide.LOOKBACK
+    published = _read_published(schedule)
+    outcomes = decide.unreported(_executions(schedule, since, now), published)
+    for outcome in outcomes:
+        client("cloudwatch").put_metric_data(
+            Namespace=target["namespace"], MetricData=decide.metric_data(outcome, target["endpoint"], schedule)
+        )
+        published = decide.kept([*published, outcome.id], since)
+        _write_published(schedule, published)
+        _log(
+            "published",
+            endpoint=target["endpoint"],
+            schedule=schedule,
+            scheduled_time=outcome.id,
+            verdict=outcome.verdict,
+            reason=outcome.reason,
+        )
+    return len(outcomes)
+
+
+def _executions(schedule: str, since: Any, until: Any) -> list[dict[str, Any]]:
+    """Executions scheduled in the lookback, all pages."""
+    request: dict[str, Any] = {
+        "MonitoringScheduleName": schedule,
+        "ScheduledTimeAfter": since,
+        "ScheduledTimeBefore": until,
+        "SortBy": "ScheduledTime",
+        "SortOrder": "Descending",
+        "MaxResults": 100,
+    }
+    found: list[dict[str, Any]] = []
+    while True:
+        answer = client("sagemaker").list_monitoring_executions(**request)
+        found += answer["MonitoringExecutionSummaries"]
+        if not answer.get("NextToken"):
+            return found
+        request["NextToken"] = answer["NextToken"]
+
+
+def _state_name(schedule: str) -> str:
+    return f"{os.environ['STATE_PREFIX'].rstrip('/')}/reconciler/{schedule}"
+
+
+def _read_published(schedule: str) -> list[str]:
+    ssm = client("ssm")
+    try:
+        text = ssm.get_parameter(Name=_state_name(schedule))["Parameter"]["Value"]
+    except ssm.exceptions.ParameterNotFound:
+        return []
+    published: list[str] = json.loads(text)
+    return published
+
+
+def _write_published(schedule: str, published: list[str]) -> None:
+    client("ssm").put_parameter(Name=_state_name(schedule), Value=json.dumps(published), Type="String", Overwrite=True)
+
+
+def _log(what: str, **fields: Any) -> None:
+    logger.info(json.dumps({"event": what, **fields}))

@@ -1,0 +1,268 @@
+"""Custom::ModelBaseline: a deployment waits for a processing job, and every request is answered exactly once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from moto import mock_aws
+
+BUCKET = "baselines-bucket"
+CURRENT = "baselines/covertype/current.json"
+LIVE = "/model-monitor/dev/covertype/live/baseline"
+JOB = {
+    "AppSpecification": {"ImageUri": "image", "ContainerEntrypoint": ["python3", "-m", "model_monitor"]},
+    "ProcessingResources": {"ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 20}},
+    "RoleArn": "arn:aws:iam::123456789012:role/baseline",
+}
+
+
+class SageMaker:
+    """Processing jobs whose names are accepted once and whose status the test sets."""
+
+    def __init__(self) -> None:
+        self.jobs: dict[str, dict[str, Any]] = {}
+
+    def create_processing_job(self, **request: Any) -> None:
+        name = request["ProcessingJobName"]
+        if name in self.jobs:
+            raise ClientError({"Error": {"Code": "ResourceInUse"}}, "CreateProcessingJob")
+        if request["RoleArn"].endswith("forbidden"):
+            raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "CreateProcessingJob")
+        self.jobs[name] = {"ProcessingJobStatus": "InProgress", **request}
+
+    def describe_processing_job(self, **request: str) -> dict[str, Any]:
+        return self.jobs[request["ProcessingJobName"]]
+
+
+@pytest.fixture
+def world(
+    load: Callable[[str], SimpleNamespace], cloudformation: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[SimpleNamespace]:
+    with mock_aws():
+        room = load("baseline")
+        monkeypatch.setenv("BUCKET", BUCKET)
+        s3, ssm, sagemaker = boto3.client("s3"), boto3.client("ssm"), SageMaker()
+        clients = {"s3": s3, "ssm": ssm, "sagemaker": sagemaker}
+        monkeypatch.setattr(room.handler, "client", clients.__getitem__)
+        s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+        yield SimpleNamespace(room=room, s3=s3, ssm=ssm, sagemaker=sagemaker, sink=cloudformation)
+
+
+def properties(version: str = "v1", **changes: Any) -> dict[str, str]:
+    return {
+        "ServiceToken": "arn",
+        "Endpoint": "covertype",
+        "Schedule": "covertype-data-quality",
+        "Version": version,
+        "JobName": f"covertype-data-quality-baseline-{version}",
+        "ProcessingJob": json.dumps(JOB),
+        "CurrentKey": CURRENT,
+        "LiveParameter": LIVE,
+    } | changes
+
+
+def request(world: SimpleNamespace, kind: str, given: dict[str, str], **changes: Any) -> dict[str, Any]:
+    event = {
+        "RequestType": kind,
+        "ResponseURL": world.sink.url,
+        "StackId": "stack",
+        "RequestId": "request",
+        "LogicalResourceId": "Baseline",
+        "ResourceProperties": given,
+    }
+    return event | changes
+
+
+def end(world: SimpleNamespace, name: str, status: str, message: str = "") -> None:
+    """The job ends and EventBridge tells so."""
+    world.sagemaker.jobs[name] |= {"ProcessingJobStatus": status, "ExitMessage": message}
+    world.room.handler.handle(job_event(name, status))
+
+
+def job_event(name: str, status: str) -> dict[str, Any]:
+    return {
+        "source": "aws.sagemaker",
+        "detail-type": "SageMaker Processing Job State Change",
+        "detail": {"ProcessingJobName": name, "ProcessingJobStatus": status},
+    }
+
+
+def current(world: SimpleNamespace) -> str:
+    return str(json.loads(world.s3.get_object(Bucket=BUCKET, Key=CURRENT)["Body"].read())["version"])
+
+
+def live(world: SimpleNamespace) -> str:
+    return str(world.ssm.get_parameter(Name=LIVE)["Parameter"]["Value"])
+
+
+def parked(world: SimpleNamespace) -> list[str]:
+    listed = world.s3.list_objects_v2(Bucket=BUCKET, Prefix="pending/").get("Contents", [])
+    return [item["Key"] for item in listed]
+
+
+NAME = "covertype-data-quality-baseline-v1-1"
+
+
+def deployed(world: SimpleNamespace, version: str = "v1") -> None:
+    world.room.handler.handle(request(world, "Create", properties(version)))
+    end(world, f"covertype-data-quality-baseline-{version}-1", "Completed")
+    world.sink.answers.clear()
+
+
+def test_a_deployment_waits_for_the_job_and_then_points_to_its_version(world: SimpleNamespace) -> None:
+    world.room.handler.handle(request(world, "Create", properties()))
+    assert world.sink.answers == []
+    assert world.sagemaker.jobs[NAME]["RoleArn"] == JOB["RoleArn"]
+    end(world, NAME, "Completed")
+    (answer,) = world.sink.answers
+    assert (answer["Status"], answer["Data"]) == ("SUCCESS", {"Version": "v1", "JobName": NAME})
+    assert (current(world), live(world), parked(world)) == ("v1", "v1", [])
+    content = json.loads(world.s3.get_object(Bucket=BUCKET, Key=CURRENT)["Body"].read())
+    assert content == {"version": "v1", "created_by": "deploy", "endpoint": "covertype"}
+
+
+@pytest.mark.parametrize("status", ["Failed", "Stopped"])
+def test_a_failed_job_fails_the_deployment_in_its_own_words(world: SimpleNamespace, status: str) -> None:
+    world.room.handler.handle(request(world, "Create", properties()))
+    end(world, NAME, status, "Error: baseline.csv:1: feature 'age' should be Integral")
+    (answer,) = world.sink.answers
+    assert answer["Status"] == "FAILED"
+    assert "feature 'age' should be Integral" in answer["Reason"]
+    assert (answer["PhysicalResourceId"], parked(world)) == ("baseline-covertype-covertype-data-quality", [])
+    with pytest.raises(world.s3.exceptions.NoSuchKey):
+        current(world)
+
+
+def test_a_deployment_after_a_failed_one_tries_under_another_name(world: SimpleNamespace) -> None:
+    world.room.handler.handle(request(world, "Create", properties()))
+    end(world, NAME, "Failed")
+    world.room.handler.handle(request(world, "Create", properties()))
+    assert sorted(world.sagemaker.jobs) == [NAME, NAME.removesuffix("1") + "2"]
+    end(world, NAME.removesuffix("1") + "2", "Completed")
+    assert [answer["Status"] for answer in world.sink.answers] == ["FAILED", "SUCCESS"]
+
+
+def test_the_version_that_is_current_is_answered_at_once(world: SimpleNamespace) -> None:
+    deployed(world)
+    world.ssm.delete_parameter(Name=LIVE)
+    world.room.handler.handle(request(world, "Update", properties(), PhysicalResourceId="kept"))
+    (answer,) = world.sink.answers
+    assert (answer["Status"], answer["PhysicalResourceId"]) == ("SUCCESS", "kept")
+    assert (live(world), len(world.sagemaker.jobs)) == ("v1", 1)
+
+
+def test_an_update_of_something_else_leaves_a_promoted_baseline_alone(world: SimpleNamespace) -> None:
+    deployed(world)
+    world.s3.put_object(Bucket=BUCKET, Key=CURRENT, Body=b'{"version": "promoted"}')
+    changed = properties(LiveParameter=LIVE + "2")
+    world.room.handler.handle(request(world, "Update", changed, OldResourceProperties=properties()))
+    assert world.sink.answers[0]["Data"]["Version"] == "promoted"
+    assert current(world) == "promoted"
+
+
+def test_an_update_starts_the_new_version_and_a_rollback_only_moves_the_pointer(world: SimpleNamespace) -> None:
+    deployed(world)
+    new = request(world, "Update", properties("v2"), OldResourceProperties=properties("v1"))
+    world.room.handler.handle(new)
+    assert (current(world), world.sink.answers) == ("v1", [])
+    end(world, "covertype-data-quality-baseline-v2-1", "Completed")
+    assert (current(world), live(world)) == ("v2", "v2")
+    world.room.handler.handle(request(world, "Update", properties("v1"), OldResourceProperties=properties("v2")))
+    assert (current(world), live(world), len(world.sagemaker.jobs)) == ("v1", "v1", 2)
+    assert [answer["Status"] for answer in world.sink.answers] == ["SUCCESS", "SUCCESS"]
+
+
+def test_a_job_that_outlives_its_rolled_back_deployment_moves_nothing(world: SimpleNamespace) -> None:
+    deployed(world)
+    world.room.handler.handle(request(world, "Update", properties("v2"), OldResourceProperties=properties("v1")))
+    world.room.handler.handle(request(world, "Update", properties("v1"), OldResourceProperties=properties("v2")))
+    end(world, "covertype-data-quality-baseline-v2-1", "Completed")
+    assert (current(world), live(world), parked(world)) == ("v1", "v1", [])
+    assert len(world.sink.answers) == 1
+
+
+def test_a_request_repeated_while_the_job_runs_joins_it(world: SimpleNamespace) -> None:
+    world.room.handler.handle(request(world, "Create", properties()))
+    world.room.handler.handle(request(world, "Create", properties(), RequestId="second"))
+    end(world, NAME, "Completed")
+    assert [answer["RequestId"] for answer in world.sink.answers] == ["second"]
+    assert len(world.sagemaker.jobs) == 1
+
+
+def test_an_end_that_is_told_twice_is_answered_once(world: SimpleNamespace) -> None:
+    world.room.handler.handle(request(world, "Create", properties()))
+    end(world, NAME, "Completed")
+    end(world, NAME, "Completed")
+    assert len(world.sink.answers) == 1
+
+
+def test_jobs_that_nobody_waits_for_and_jobs_still_running_are_ignored(world: SimpleNamespace) -> None:
+    world.room.handler.handle(job_event("somebody-elses-job", "Completed"))
+    world.room.handler.handle(job_event("somebody-elses-job", "InProgress"))
+    world.room.handler.handle({"source": "aws.s3", "detail-type": "Object Created", "detail": {}})
+    assert world.sink.answers == []
+
+
+def test_delete_keeps_baselines_and_answers_at_once(world: SimpleNamespace) -> None:
+    deployed(world)
+    world.room.handler.handle(request(world, "Delete", properties(), PhysicalResourceId="kept"))
+    (answer,) = world.sink.answers
+    assert (answer["Status"], answer["PhysicalResourceId"], current(world)) == ("SUCCESS", "kept", "v1")
+
+
+def test_delete_after_a_create_that_never_got_properties_right_succeeds(world: SimpleNamespace) -> None:
+    world.room.handler.handle(request(world, "Delete", {}))
+    assert world.sink.answers[0]["Status"] == "SUCCESS"
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"Version": ""}, "Version"),
+        ({"ProcessingJob": "{"}, "ProcessingJob"),
+        ({"ProcessingJob": '{"ProcessingJobName": "x"}'}, "ProcessingJobName"),
+        ({"ProcessingJob": json.dumps(JOB | {"RoleArn": "arn:forbidden"})}, "AccessDenied"),
+    ],
+)
+def test_what_goes_wrong_is_answered_and_leaves_nothing_parked(
+    world: SimpleNamespace, changes: dict[str, str], said: str
+) -> None:
+    world.room.handler.handle(request(world, "Create", properties(**changes)))
+    (answer,) = world.sink.answers
+    assert answer["Status"] == "FAILED"
+    assert said in answer["Reason"]
+    assert parked(world) == []
+
+
+def test_an_exception_at_the_end_of_a_job_does_not_leave_the_deployment_hanging(
+    world: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.room.handler.handle(request(world, "Create", properties()))
+
+    def explode(*_: Any) -> None:
+        raise RuntimeError("\u20ac" * 9000)
+
+    monkeypatch.setattr(world.room.handler, "_make_current", explode)
+    end(world, NAME, "Completed")
+    (answer,) = world.sink.answers
+    assert answer["Status"] == "FAILED"
+    assert answer["Reason"].startswith("RuntimeError")
+
+
+def test_after_twenty_failures_the_deployment_says_so(world: SimpleNamespace) -> None:
+    for attempt in range(1, 21):
+        world.sagemaker.jobs[NAME[:-1] + str(attempt)] = {"ProcessingJobStatus": "Failed"}
+    world.room.handler.handle(request(world, "Create", properties()))
+    assert "all 20 jobs of version v1 failed" in world.sink.answers[0]["Reason"]
+
+
+def test_names_of_jobs_stay_valid_and_apart(world: SimpleNamespace) -> None:
+    names = world.room.decide.attempt_names("x" * 62 + "-")
+    assert len(set(names)) == 20
+    assert max(map(len, names)) <= 63

@@ -1,0 +1,159 @@
+"""The reconciler publishes what no container could, once per execution."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from model_monitor import contract
+
+NOW = datetime(2026, 3, 4, 5, 40, tzinfo=UTC)
+HOUR = NOW.replace(minute=0)
+NAMESPACE = "demo/monitoring"
+SCHEDULE = "covertype-data-quality"
+
+
+class SageMaker:
+    """Executions by schedule, answered in pages of two."""
+
+    def __init__(self) -> None:
+        self.executions: dict[str, list[dict[str, Any]]] = {SCHEDULE: []}
+        self.requests: list[dict[str, Any]] = []
+
+    def list_monitoring_executions(self, **request: Any) -> dict[str, Any]:
+        self.requests.append(request)
+        found = [
+            execution
+            for execution in self.executions[request["MonitoringScheduleName"]]
+            if request["ScheduledTimeAfter"] <= execution["ScheduledTime"] <= request["ScheduledTimeBefore"]
+        ]
+        start = int(request.get("NextToken", 0))
+        page: dict[str, Any] = {"MonitoringExecutionSummaries": found[start : start + 2]}
+        return page | ({"NextToken": str(start + 2)} if len(found) > start + 2 else {})
+
+
+def execution(hours_ago: int, status: str, reason: str = "") -> dict[str, Any]:
+    summary = {"ScheduledTime": HOUR - timedelta(hours=hours_ago), "MonitoringExecutionStatus": status}
+    return summary | ({"FailureReason": reason} if reason else {})
+
+
+@pytest.fixture
+def world(load: Callable[[str], SimpleNamespace], monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleNamespace]:
+    with mock_aws():
+        room = load("reconciler")
+        monkeypatch.setenv("SCHEDULES", json.dumps({SCHEDULE: {"endpoint": "covertype", "namespace": NAMESPACE}}))
+        monkeypatch.setenv("STATE_PREFIX", "/state/dev/")
+        sagemaker = SageMaker()
+        clients = {"ssm": boto3.client("ssm"), "cloudwatch": boto3.client("cloudwatch"), "sagemaker": sagemaker}
+        monkeypatch.setattr(room.handler, "client", clients.__getitem__)
+        yield SimpleNamespace(room=room, sagemaker=sagemaker, cloudwatch=clients["cloudwatch"])
+
+
+def run(world: SimpleNamespace, now: datetime = NOW) -> int:
+    return int(world.room.handler.handle({"time": now.strftime("%Y-%m-%dT%H:%M:%SZ")})["published"])
+
+
+def values(world: SimpleNamespace, hours_ago: int) -> dict[str, list[float]]:
+    """SampleCount and Sum of each run metric at one hour."""
+    found = {}
+    for verdict in contract.Verdict:
+        name = contract.run_metric(verdict)
+        points = world.cloudwatch.get_metric_statistics(
+            Namespace=NAMESPACE,
+            MetricName=name,
+            Dimensions=[
+                {"Name": key, "Value": value} for key, value in contract.dimensions("covertype", SCHEDULE).items()
+            ],
+            StartTime=HOUR - timedelta(hours=hours_ago),
+            EndTime=HOUR - timedelta(hours=hours_ago) + timedelta(minutes=1),
+            Period=60,
+            Statistics=["SampleCount", "Sum"],
+        )["Datapoints"]
+        found[name] = [point for data in points for point in (data["SampleCount"], data["Sum"])]
+    return found
+
+
+def test_an_empty_window_is_published_as_no_data_at_its_scheduled_time(world: SimpleNamespace) -> None:
+    world.sagemaker.executions[SCHEDULE] = [execution(1, "Failed", "Job inputs had no data")]
+    assert run(world) == 1
+    assert values(world, 1) == {
+        "run_no_data": [1, 1],
+        "run_insufficient_data": [1, 0],
+        "run_ok": [1, 0],
+        "run_violated": [1, 0],
+        "run_error": [1, 0],
+    }
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"), [("Failed", "AlgorithmError: exit code 137"), ("Stopped", ""), ("Failed", "")]
+)
+def test_every_other_end_without_a_verdict_is_an_error(world: SimpleNamespace, status: str, reason: str) -> None:
+    world.sagemaker.executions[SCHEDULE] = [execution(0, status, reason)]
+    run(world)
+    assert (values(world, 0)["run_error"], values(world, 0)["run_no_data"]) == ([1, 1], [1, 0])
+
+
+@pytest.mark.parametrize("status", ["Completed", "CompletedWithViolations", "InProgress", "Pending", "Stopping"])
+def test_what_the_container_reports_itself_is_left_alone(world: SimpleNamespace, status: str) -> None:
+    world.sagemaker.executions[SCHEDULE] = [execution(0, status)]
+    assert run(world) == 0
+    assert not any(values(world, 0).values())
+
+
+def test_an_execution_is_published_once(world: SimpleNamespace) -> None:
+    world.sagemaker.executions[SCHEDULE] = [execution(1, "Failed", "Job inputs had no data")]
+    assert [run(world), run(world), run(world, NOW + timedelta(hours=1))] == [1, 0, 0]
+    assert values(world, 1)["run_no_data"] == [1, 1]
+
+
+def test_an_execution_that_ends_after_a_later_one_is_still_published(world: SimpleNamespace) -> None:
+    late = execution(2, "InProgress")
+    world.sagemaker.executions[SCHEDULE] = [execution(1, "Failed", "Job inputs had no data"), late]
+    run(world)
+    late |= {"MonitoringExecutionStatus": "Failed", "FailureReason": "time-out"}
+    assert run(world) == 1
+    assert values(world, 2)["run_error"] == [1, 1]
+
+
+def test_all_pages_are_read_and_old_windows_are_not_published(world: SimpleNamespace) -> None:
+    world.sagemaker.executions[SCHEDULE] = [execution(h, "Failed", "Job inputs had no data") for h in range(9)]
+    assert run(world) == 6
+    assert len(world.sagemaker.requests) == 3
+
+
+def test_what_was_published_is_forgotten_when_it_can_no_longer_come_back(world: SimpleNamespace) -> None:
+    kept = world.room.decide.kept(["2026-03-02T04:00:00Z", "2026-03-02T05:00:00Z"], datetime(2026, 3, 2, 5, tzinfo=UTC))
+    assert kept == ["2026-03-02T05:00:00Z"]
+
+
+def test_one_schedule_that_fails_does_not_silence_the_others(
+    world: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = {"endpoint": "covertype", "namespace": NAMESPACE}
+    monkeypatch.setenv("SCHEDULES", json.dumps({"deleted-schedule": target, SCHEDULE: target}))
+    world.sagemaker.executions[SCHEDULE] = [execution(1, "Failed", "Job inputs had no data")]
+    with pytest.raises(world.room.handler.ReconcileError, match="deleted-schedule"):
+        run(world)
+    assert values(world, 1)["run_no_data"] == [1, 1]
+
+
+def test_an_event_without_a_time_is_refused(world: SimpleNamespace) -> None:
+    with pytest.raises(ValueError, match="time"):
+        world.room.handler.handle({})
+
+
+def test_names_are_those_of_the_contract(world: SimpleNamespace) -> None:
+    decide = world.room.decide
+    data = decide.metric_data(decide.Outcome(NOW, "ok", ""), "e", "s")
+    assert {metric["MetricName"] for metric in data} == {contract.run_metric(verdict) for verdict in contract.Verdict}
+    assert {pair["Name"]: pair["Value"] for pair in data[0]["Dimensions"]} == contract.dimensions("e", "s")
+    assert decide.NO_DATA_REASON == contract.NO_DATA_REASON
+    assert decide.CLOCK_FORMAT == contract.TIME_FORMAT
