@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from model_monitor.contract import Verdict
 from model_monitor.schema import FeatureType
@@ -25,6 +27,7 @@ class Check:
     observed, allowed: numbers where the check has them; their unit is the check's (share, distance, count).
     description: AWS's wording when violated, the reason when not evaluated, else "".
     is_required: a monitor with a required check not evaluated is never `ok`.
+    distance: of drift checks, the L-infinity distance in [0, 1] that metrics carry, whatever test decided.
     """
 
     check_type: str
@@ -34,6 +37,7 @@ class Check:
     allowed: float | None = None
     description: str = ""
     is_required: bool = False
+    distance: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +65,11 @@ class MonitoringConfig:
 
 @dataclass(frozen=True, slots=True)
 class FeatureConstraints:
-    """What a baseline says of one feature. `config` is the global configuration with this feature's overrides."""
+    """What a baseline says of one feature. `config` is the global configuration with this feature's overrides.
+
+    domains: known values; of a restricted feature by digest, with its `salt`.
+    overrides: this feature's own part of the configuration, by AWS's keys.
+    """
 
     name: str
     inferred_type: FeatureType
@@ -69,23 +77,27 @@ class FeatureConstraints:
     is_non_negative: bool = False
     domains: tuple[str, ...] | None = None
     config: MonitoringConfig = field(default_factory=MonitoringConfig)
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    salt: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Constraints:
-    """constraints.json of data quality, read in any of AWS's spellings."""
+    """constraints.json of data quality, read in any of AWS's spellings. `block` is `config` by AWS's keys."""
 
     features: tuple[FeatureConstraints, ...]
     config: MonitoringConfig = field(default_factory=MonitoringConfig)
+    block: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Conclusion:
-    """What a monitor concludes from its checks."""
+    """What a monitor concludes from its checks. silenced: features whose metrics are switched off (`emit_metrics`)."""
 
     verdict: Verdict
     checks: tuple[Check, ...] = ()
     reason: str = ""  # why nothing was evaluated, or the error
+    silenced: frozenset[str] = frozenset()
 
     @property
     def violations(self) -> tuple[Check, ...]:

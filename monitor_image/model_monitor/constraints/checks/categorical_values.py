@@ -1,0 +1,47 @@
+"""categorical_values_check: enough values that are not null are known from the baseline."""
+
+from __future__ import annotations
+
+from model_monitor.constraints.comparison import (
+    ABSENT_REASON,
+    DISABLED_REASON,
+    EMPTY_REASON,
+    CheckRule,
+    FeatureComparison,
+    comparable_categories,
+)
+from model_monitor.constraints.model import Check
+from model_monitor.contract import CheckType
+from model_monitor.profiles.kinds import canonical_text
+from model_monitor.profiles.statistics import FeatureStatistics
+from model_monitor.schema import FeatureType
+
+TYPE = CheckType.CATEGORICAL_VALUES
+
+
+def _check(feature: FeatureComparison) -> Check | None:
+    if feature.constraints.domains is None or feature.expected is not FeatureType.STRING:
+        return None
+    if not feature.constraints.config.evaluate_constraints:
+        return feature.not_evaluated(TYPE, DISABLED_REASON)
+    if feature.current is None:
+        return feature.not_evaluated(TYPE, ABSENT_REASON)
+    if feature.is_empty:
+        return feature.not_evaluated(TYPE, EMPTY_REASON)
+    allowed = feature.constraints.config.domain_content_threshold
+    observed = _known_share(feature, feature.current)
+    description = f"Value: {observed} does not meet the constraint requirement! "  # the trailing blank is AWS's
+    return feature.evaluated(TYPE, observed >= allowed, observed, allowed, description)
+
+
+def _known_share(feature: FeatureComparison, current: FeatureStatistics) -> float:
+    """Share of values inside the domain. Of a window with too many different values to count, none can be vouched for."""
+    domains, salt = feature.constraints.domains or (), feature.constraints.salt
+    known = set(domains) if salt is not None else set(map(canonical_text, domains))
+    if current.categories is None:
+        return 0.0
+    counts = comparable_categories(current.categories, known, salt)
+    return sum(count for category, count in counts.items() if category in known) / current.present
+
+
+CHECK = CheckRule(TYPE, 60, feature=_check)

@@ -1,0 +1,35 @@
+"""Opening a data-quality baseline's files, so that the rooms which compute open none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import orjson
+
+from model_monitor.constraints.comparison import Baseline
+from model_monitor.constraints.reader import constraints_of_types, read_constraints
+from model_monitor.errors import BaselineError
+from model_monitor.outputs.statistics import read_statistics_file
+
+
+def read_baseline(constraints: Path | None, statistics: Path | None) -> Baseline | None:
+    """Either file or both; None without any.
+
+    Raises: BaselineError when a file is unreadable or of another monitor.
+    """
+    numbers = None if statistics is None else read_statistics_file(_document(statistics), str(statistics))
+    if constraints is not None:
+        return Baseline(read_constraints(_document(constraints), str(constraints)), numbers)
+    if numbers is not None:
+        return Baseline(constraints_of_types(numbers), numbers, has_constraints=False)
+    return None
+
+
+def _document(path: Path) -> object:
+    try:
+        document: object = orjson.loads(path.read_bytes())
+    except OSError as error:
+        raise BaselineError(path, f"cannot be read ({error.strerror}).", "Check the baseline's location.") from error
+    except orjson.JSONDecodeError as error:
+        raise BaselineError(path, f"is no JSON ({error}).", "Run the baseline job again.") from error
+    return document

@@ -1,0 +1,48 @@
+"""Collects monitors, checks and suggestion rules by walking their packages: adding one is adding a file."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Iterator
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from model_monitor.contract import MonitoringType
+
+if TYPE_CHECKING:  # the monitors themselves ask for their checks and rules here
+    from model_monitor.constraints.check import CheckRule
+    from model_monitor.constraints.suggestion import SuggestRule
+    from model_monitor.monitors.base import AnyMonitor
+
+
+def _found(package_name: str, constant: str) -> Iterator[Any]:
+    """The constant of every module below a package that has one, in the order of the modules' names."""
+    package = importlib.import_module(package_name)
+    for module in sorted(pkgutil.walk_packages(package.__path__, f"{package_name}."), key=lambda info: info.name):
+        value = getattr(importlib.import_module(module.name), constant, None)
+        if value is not None:
+            yield value
+
+
+@cache
+def monitors() -> dict[MonitoringType, AnyMonitor]:
+    """Every `MONITOR` in `model_monitor.monitors`."""
+    found: dict[MonitoringType, AnyMonitor] = {}
+    for monitor in _found("model_monitor.monitors", "MONITOR"):
+        if monitor.type in found:
+            raise TypeError(f"two monitors claim {monitor.type}")
+        found[monitor.type] = monitor
+    return found
+
+
+@cache
+def check_rules() -> tuple[CheckRule, ...]:
+    """Every `CHECK` in `model_monitor.constraints.checks`, in the order of their `order`."""
+    return tuple(sorted(_found("model_monitor.constraints.checks", "CHECK"), key=lambda rule: rule.order))
+
+
+@cache
+def suggest_rules() -> tuple[SuggestRule, ...]:
+    """Every `RULE` in `model_monitor.constraints.suggest`."""
+    return tuple(_found("model_monitor.constraints.suggest", "RULE"))
