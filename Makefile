@@ -35,10 +35,19 @@ check: setup lint synth ## the pull-request gate: lint, types, fast tests, synth
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow"
 
 .PHONY: lint
-lint: build/.main-venv ## ruff and mypy
+lint: types ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+# each Lambda's folder is a program of its own: its modules are named alike (decide, handler) and import each other by bare names
+.PHONY: types
+types: build/.main-venv
 	$(BIN)/mypy
+	$(if $(wildcard app.py),$(BIN)/mypy app.py)
+	@for folder in lambda/*/; do \
+		echo "mypy $$folder"; \
+		(cd $$folder && $(CURDIR)/$(BIN)/mypy --config-file $(CURDIR)/pyproject.toml --cache-dir $(CURDIR)/.mypy_cache/$$folder .); \
+	done
 
 .PHONY: format
 format: build/.main-venv ## let ruff rewrite what it can
