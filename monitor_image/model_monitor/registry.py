@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from model_monitor.contract import MonitoringType
 
 if TYPE_CHECKING:  # the monitors themselves ask for their checks and rules here
-    from model_monitor.constraints.check import CheckRule
+    from model_monitor.constraints.comparison import CheckRule
     from model_monitor.constraints.suggestion import SuggestRule
     from model_monitor.monitors.base import AnyMonitor
 
