@@ -76,6 +76,10 @@ class Api:
         """Fail an operation that moto would answer without doing what the service does."""
         self._refusals[service, operation] = reason
 
+    def refuse_rest(self, service: str, reason: str) -> None:
+        """Fail every operation of a service that is not registered: moto is not asked at all."""
+        self._refusals[service, "*"] = reason
+
     def page(self, prefix: str, handler: Page) -> None:
         """Serve a path that is no AWS API (a sink for responses): (method, path, body) → (status, body)."""
         self._pages[prefix] = handler
@@ -151,9 +155,10 @@ class Api:
         for gate in tuple(self._gates):
             gate(call)
         key = (call.service, call.operation)
-        if key in self._refusals:
-            raise ApiError("NotImplementedByTwin", f"{call.service}:{call.operation}: {self._refusals[key]}")
         handler = self._operations.get(key)
+        reason = self._refusals.get(key) or (self._refusals.get((call.service, "*")) if handler is None else None)
+        if reason:
+            raise ApiError("NotImplementedByTwin", f"{call.service}:{call.operation}: {reason}")
         if handler is None:
             return self.moto(call, environ)
         assert model is not None

@@ -5,6 +5,7 @@ A type is registered with plain functions. What is not registered fails the depl
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -40,10 +41,13 @@ class Request:
     previous: Properties = field(default_factory=dict)  # the properties before an update
     ref: str = ""  # the physical id of what exists already (update, delete)
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    generation: int = 0  # how often the resource was replaced; a replacement gets another generated name
+    tags: Mapping[str, str] = field(default_factory=dict)  # the stack's
 
     def name(self, *, limit: int = 64, lower: bool = False) -> str:
         """A generated physical name, as CloudFormation makes them: stack, logical id, and a suffix that depends on both."""
-        return generated_name(self.stack_id, self.stack_name, self.logical_id, limit=limit, lower=lower)
+        seed = f"{self.stack_id}/{self.logical_id}/{self.generation}"
+        return generated_name(seed, self.stack_name, self.logical_id, limit=limit, lower=lower)
 
     def client(self, service: str) -> Any:
         """A boto3 client of the deploying principal."""
@@ -101,15 +105,15 @@ class Types:
             )
         return self._types[key]
 
-    def __contains__(self, type_name: str) -> bool:
-        return type_name in self._types or type_name.startswith("Custom::")
+    def names(self, template: Mapping[str, Any]) -> set[str]:
+        """The known types, with the custom types of a template."""
+        custom = {body["Type"] for body in template["Resources"].values() if body["Type"].startswith("Custom::")}
+        return {*self._types, *custom}
 
 
-def generated_name(stack_id: str, stack_name: str, logical_id: str, *, limit: int, lower: bool) -> str:
-    """`{stack}-{logical id}-{suffix}` cut to `limit`; the same stack and resource always give the same name."""
-    import hashlib
-
-    suffix = hashlib.sha256(f"{stack_id}/{logical_id}".encode()).hexdigest()[:12]
+def generated_name(seed: str, stack_name: str, logical_id: str, *, limit: int, lower: bool) -> str:
+    """`{stack}-{logical id}-{suffix}` cut to `limit`; the same seed always gives the same name."""
+    suffix = hashlib.sha256(seed.encode()).hexdigest()[:12]
     suffix = suffix if lower else suffix.upper()
     room = limit - len(suffix) - 2
     stack_part = stack_name[: max(room // 2, room - len(logical_id))].rstrip("-")

@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 import threading
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import ModuleType, TracebackType
@@ -18,11 +19,19 @@ from moto.moto_api._internal.models import moto_api_backend
 from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.serving import BaseWSGIServer, make_server
 
+from twin import cfn_types, deploying
 from twin.api import Api
 from twin.clock import VirtualClock
 from twin.cloudformation import Types
+from twin.cloudformation_api import CloudFormationApi
+from twin.custom_resources import CustomResources
+from twin.deployments import Deployments
+from twin.events import Events
+from twin.functions import Functions
 from twin.identity import DEPLOYER_KEY, Identity
 from twin.journal import Journal
+from twin.messages import Messages
+from twin.policies import ResourcePolicies
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 ACCOUNT: Final = "123456789012"
@@ -59,12 +68,20 @@ class Twin:
         self.clock = VirtualClock(start)
         self.api = Api()
         self.journal = Journal(self.clock.now)
-        self.cloudformation = Types()
-        self.identity = Identity(self)
         self.extra_environment: dict[str, str] = {}  # parts add the endpoints of servers of their own
-        self._closers: list[Any] = []
+        self._closers: list[Callable[[], None]] = []
         self._clients: dict[str, Any] = {}
         self._server: BaseWSGIServer | None = None
+        self.cloudformation = Types()
+        cfn_types.register_all(self.cloudformation)
+        self.deployments = Deployments(self, self.cloudformation)
+        self.resource_policies = ResourcePolicies()
+        self.identity = Identity(self)
+        self.functions = Functions(self)
+        self.messages = Messages(self)
+        self.events = Events(self)
+        self.custom_resources = CustomResources(self)
+        CloudFormationApi(self, self.deployments)
 
     def __enter__(self) -> Self:
         self.start()
@@ -81,6 +98,7 @@ class Twin:
             raise RuntimeError("another twin runs in this process: stop it first")
         os.environ.setdefault("MOTO_ACCOUNT_ID", ACCOUNT)
         os.environ.setdefault("AWS_EC2_METADATA_DISABLED", "true")
+        os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"
         moto_api_backend.reset()
         shutil.rmtree(self.directory, ignore_errors=True)
         self.directory.mkdir(parents=True)
@@ -101,7 +119,7 @@ class Twin:
             self._server = None
             _running.release()
 
-    def on_stop(self, close: Any) -> None:
+    def on_stop(self, close: Callable[[], None]) -> None:
         """Have a function called when the twin stops."""
         self._closers.append(close)
 
@@ -164,6 +182,20 @@ class Twin:
     def advance(self, by: timedelta) -> None:
         """Let a duration of virtual time pass."""
         self.clock.advance(by)
+
+    def cdk(
+        self,
+        *arguments: str,
+        directory: Path = ROOT,
+        check: bool = True,
+        variables: dict[str, str] | None = None,
+    ) -> deploying.CommandResult:
+        """Run the CDK CLI against the twin; see `deploying.cdk`."""
+        return deploying.cdk(self, arguments, directory=directory, check=check, variables=variables or {})
+
+    def deploy_assembly(self, assembly: Path, stacks: Sequence[str] | None = None) -> dict[str, str]:
+        """Deploy a `cdk.out` without the CLI; see `deploying.deploy_assembly`."""
+        return deploying.deploy_assembly(self, assembly, stacks)
 
     @property
     def python(self) -> Path:

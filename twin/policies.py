@@ -1,0 +1,76 @@
+"""Policies: evaluating documents by action and resource, and keeping those of resources, which are not enforced by moto."""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+Document = Mapping[str, Any]
+
+
+class ResourcePolicies:
+    """Bucket, topic and queue policies as deployed: recorded, and not applied to calls (moto would apply a Deny without
+    looking at its conditions)."""
+
+    def __init__(self) -> None:
+        self._documents: dict[str, Document] = {}
+
+    def put(self, resource: str, document: Document) -> None:
+        """Record the policy of `s3:{bucket}`, `sns:{topic arn}` or `sqs:{queue url}`."""
+        self._documents[resource] = document
+
+    def forget(self, resource: str) -> None:
+        """The policy was deleted."""
+        self._documents.pop(resource, None)
+
+    def get(self, resource: str) -> Document | None:
+        """The recorded policy, if there is one."""
+        return self._documents.get(resource)
+
+
+def as_list(value: Any) -> list[Any]:
+    """IAM writes one value or a list of them."""
+    return list(value) if isinstance(value, list | tuple) else [value]
+
+
+def statements(document: Document | str) -> list[Document]:
+    """The statements of a document."""
+    parsed = json.loads(document) if isinstance(document, str) else document
+    return as_list(parsed.get("Statement", []))
+
+
+def allows(documents: Iterable[Document | str], action: str, resources: Iterable[str] = ()) -> bool:
+    """Whether the documents allow an action, on every one of the resources where they are known.
+
+    Conditions are taken as met in an Allow and as not met in a Deny: what this calls denied is denied in AWS too.
+    """
+    found = [statement for document in documents for statement in statements(document)]
+    known: list[str | None] = [*resources] or [None]
+    return all(_decide(found, action, resource) for resource in known)
+
+
+def _decide(found: list[Document], action: str, resource: str | None) -> bool:
+    matching = [s for s in found if _covers_action(s, action) and _covers_resource(s, resource)]
+    if any(s["Effect"] == "Deny" and not s.get("Condition") and resource is not None for s in matching):
+        return False
+    return any(s["Effect"] == "Allow" for s in matching)
+
+
+def _covers_action(statement: Document, action: str) -> bool:
+    if "NotAction" in statement:
+        return not _any_match(action.lower(), [a.lower() for a in as_list(statement["NotAction"])])
+    return _any_match(action.lower(), [a.lower() for a in as_list(statement.get("Action", []))])
+
+
+def _covers_resource(statement: Document, resource: str | None) -> bool:
+    if resource is None:
+        return True
+    if "NotResource" in statement:
+        return not _any_match(resource, as_list(statement["NotResource"]))
+    return _any_match(resource, as_list(statement.get("Resource", "*")))
+
+
+def _any_match(value: str, wildcards: list[str]) -> bool:
+    return any(fnmatch.fnmatchcase(value, wildcard.replace("[", "[[]")) for wildcard in wildcards)
