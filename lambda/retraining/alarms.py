@@ -18,7 +18,8 @@ from typing import Any
 class Alarm:
     """One state change of one alarm.
 
-    windows: how many evaluation periods the alarm looked at; 1 where the message does not say (composite alarms).
+    windows: how many breaching periods it took to get here, so how many reports tell about it; 1 where the message does not say
+        (composite alarms).
     """
 
     name: str
@@ -62,14 +63,15 @@ def read(event: Mapping[str, Any]) -> Iterator[Alarm | Unreadable]:
 
 def _alarm(message: Mapping[str, Any]) -> Alarm:
     trigger = message.get("Trigger")
-    periods = trigger.get("EvaluationPeriods") if isinstance(trigger, Mapping) else None
+    trigger = trigger if isinstance(trigger, Mapping) else {}
+    periods = trigger.get("DatapointsToAlarm") or trigger.get("EvaluationPeriods") or 1
     return Alarm(
         name=str(message["AlarmName"]),
         new_state=str(message["NewStateValue"]),
         old_state=str(message["OldStateValue"]),
         time=_time(str(message["StateChangeTime"])),
         is_composite="AlarmRule" in message,
-        windows=min(24, max(1, int(periods))) if periods is not None else 1,
+        windows=min(24, max(1, int(periods))),
     )
 
 

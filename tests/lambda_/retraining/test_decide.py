@@ -260,6 +260,18 @@ def test_a_real_message_is_read(room: SimpleNamespace) -> None:
     assert (found.windows, found.is_composite) == (3, False)
 
 
+def test_two_of_three_periods_are_told_by_two_reports(room: SimpleNamespace) -> None:
+    message = {
+        "AlarmName": "covertype-drift",
+        "NewStateValue": "ALARM",
+        "OldStateValue": "OK",
+        "StateChangeTime": "2017-01-12T16:30:42.236+0000",
+        "Trigger": {"EvaluationPeriods": 3, "DatapointsToAlarm": 2, "Metrics": []},
+    }
+    (found,) = room.alarms.read({"Records": [{"Sns": {"Message": json.dumps(message)}}]})
+    assert found.windows == 2
+
+
 def test_a_composite_message_is_read(room: SimpleNamespace) -> None:
     message = {
         "AlarmName": "any-drift",
