@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from model_monitor import registry
+from model_monitor.constraints.baseline import read_baseline
 from model_monitor.constraints.comparison import Baseline, compare, run_checks
 from model_monitor.constraints.configuration import with_options
 from model_monitor.constraints.model import Check, Conclusion, Constraints, FeatureConstraints, Outcome
@@ -29,7 +30,6 @@ from model_monitor.contract import (
 from model_monitor.errors import SchemaMismatch
 from model_monitor.job import BaselineFiles, Job, MonitorSettings
 from model_monitor.monitors.base import Monitor
-from model_monitor.outputs.baseline_reader import read_baseline
 from model_monitor.outputs.constraints import constraints_file
 from model_monitor.outputs.metric import Metric, StatisticValues
 from model_monitor.outputs.statistics import statistics_file

@@ -1,4 +1,4 @@
-"""Opening a data-quality baseline's files, so that the rooms which compute open none."""
+"""Opening a data-quality baseline's files, the one place of this room that opens any."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import orjson
 
 from model_monitor.constraints.comparison import Baseline
 from model_monitor.constraints.reader import constraints_of_types, read_constraints
+from model_monitor.constraints.statistics_reader import read_dataset_statistics
 from model_monitor.errors import BaselineError
-from model_monitor.outputs.statistics import read_statistics_file
 
 
 def read_baseline(constraints: Path | None, statistics: Path | None) -> Baseline | None:
@@ -17,7 +17,7 @@ def read_baseline(constraints: Path | None, statistics: Path | None) -> Baseline
 
     Raises: BaselineError when a file is unreadable or of another monitor.
     """
-    numbers = None if statistics is None else read_statistics_file(_document(statistics), str(statistics))
+    numbers = None if statistics is None else read_dataset_statistics(_document(statistics), str(statistics))
     if constraints is not None:
         return Baseline(read_constraints(_document(constraints), str(constraints)), numbers)
     if numbers is not None:
