@@ -13,10 +13,15 @@ PAGE: Final = 100
 
 
 def listed(
-    result: str, items: Iterable[dict[str, Any]], parameters: Mapping[str, Any], *, of: str, sort: str = "CreationTime"
+    result: str,
+    items: Iterable[dict[str, Any]],
+    parameters: Mapping[str, Any],
+    *,
+    name: str,
+    status: str,
+    sort: str = "CreationTime",
 ) -> dict[str, Any]:
-    """One page of `items` under the key `result`; `of` starts their names of name and status (`TrainingJob`)."""
-    name, status = f"{of}Name", f"{of}Status"
+    """One page of `items` under the key `result`; `name` and `status` are what items call these two."""
     found = [item for item in items if _matches(item, parameters, name, status)]
     wanted = parameters.get("SortBy") or sort
     key = {"Name": name, "Status": status}.get(wanted, wanted)

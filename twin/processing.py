@@ -215,7 +215,9 @@ class ProcessingJobs:
         )
         described = [job.describe() for job in self._jobs.values()]
         summaries = [{key: value for key, value in job.items() if key in names} for job in described]
-        return listed("ProcessingJobSummaries", summaries, parameters, of="ProcessingJob")
+        return listed(
+            "ProcessingJobSummaries", summaries, parameters, name="ProcessingJobName", status="ProcessingJobStatus"
+        )
 
     def _find(self, parameters: Mapping[str, Any]) -> Job:
         job = self._jobs.get(parameters["ProcessingJobName"])

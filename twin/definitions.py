@@ -1,0 +1,95 @@
+"""What a monitoring schedule is told to run: an inline job definition, or a named data-quality one turned into the same form."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from model_monitor import contract
+from twin import cron, processing
+from twin.api import ApiError
+
+DEFAULT_SECONDS: Final = 3600
+HOURLY_SECONDS: Final = 3600
+CLUSTER: Final = "ClusterConfig"
+
+
+def invalid(message: str) -> ApiError:
+    return ApiError("ValidationException", message)
+
+
+def check(name: str, config: Mapping[str, Any], describe_definition: Any) -> dict[str, Any]:
+    """The job definition of a schedule's configuration, completed as the service completes it.
+
+    Args:
+        describe_definition: name of a data-quality job definition → its description.
+    Raises: ApiError for what the service refuses and for what would not really run here.
+    """
+    inline, named = config.get("MonitoringJobDefinition"), config.get("MonitoringJobDefinitionName")
+    if bool(inline) == bool(named):
+        raise invalid(f"{name}: give either MonitoringJobDefinition or MonitoringJobDefinitionName")
+    if named:
+        kind = config.get("MonitoringType")
+        if kind != contract.MonitoringType.DATA_QUALITY:
+            raise invalid(f"{name}: named definitions of type {kind} are not in the twin; use an inline definition")
+        definition = _from_data_quality(describe_definition(named))
+    else:
+        definition = dict(inline or {})
+    definition.setdefault("StoppingCondition", {"MaxRuntimeInSeconds": DEFAULT_SECONDS})
+    _check_definition(name, definition)
+    _check_schedule(name, config.get("ScheduleConfig") or {}, definition)
+    return definition
+
+
+def _check_definition(name: str, definition: Mapping[str, Any]) -> None:
+    specification = definition["MonitoringAppSpecification"]
+    entrypoint = tuple(specification.get("ContainerEntrypoint") or ())
+    if entrypoint != contract.CONTAINER_ENTRYPOINT:
+        raise invalid(
+            f"{name}: the twin runs the monitor image only: ContainerEntrypoint must be "
+            f"{list(contract.CONTAINER_ENTRYPOINT)}, found {list(entrypoint)}"
+        )
+    for script in ("RecordPreprocessorSourceUri", "PostAnalyticsProcessorSourceUri"):
+        if specification.get(script):
+            raise invalid(f"{name}: {script} is for the built-in containers; the twin runs the monitor image only")
+    inputs = definition["MonitoringInputs"]
+    if len(inputs) != 1 or "EndpointInput" not in inputs[0]:
+        raise invalid(f"{name}: the twin takes exactly one MonitoringInput, an EndpointInput")
+    outputs = definition["MonitoringOutputConfig"]["MonitoringOutputs"]
+    if len(outputs) != 1:
+        raise invalid(f"{name}: exactly one of MonitoringOutputs is allowed, found {len(outputs)}")
+    if (definition.get("BaselineConfig") or {}).get("BaseliningJobName"):
+        raise invalid(f"{name}: BaselineConfig.BaseliningJobName is not in the twin; give the two S3 URIs")
+    if definition["MonitoringResources"][CLUSTER]["InstanceCount"] != 1:
+        raise invalid(f"{name}: jobs on several instances are not in the twin")
+    processing.check_environment(name, definition.get("Environment") or {})
+
+
+def _check_schedule(name: str, schedule: Mapping[str, Any], definition: Mapping[str, Any]) -> None:
+    expression = cron.parse(schedule.get("ScheduleExpression") or cron.DAILY)
+    if expression.is_once and not (schedule.get("DataAnalysisStartTime") and schedule.get("DataAnalysisEndTime")):
+        raise invalid(f"{name}: NOW needs DataAnalysisStartTime and DataAnalysisEndTime")
+    for key in ("DataAnalysisStartTime", "DataAnalysisEndTime"):
+        if schedule.get(key):
+            cron.duration(schedule[key])
+    seconds = definition["StoppingCondition"]["MaxRuntimeInSeconds"]
+    if len(expression.hours) == 24 and seconds > HOURLY_SECONDS:
+        raise invalid(f"{name}: MaxRuntimeInSeconds of an hourly schedule is {seconds}, at most {HOURLY_SECONDS}")
+
+
+def _from_data_quality(described: Mapping[str, Any]) -> dict[str, Any]:
+    """A data-quality job definition in the words of an inline one."""
+    specification = dict(described["DataQualityAppSpecification"])
+    environment = specification.pop("Environment", {})
+    definition = {
+        "MonitoringAppSpecification": specification,
+        "Environment": environment,
+        "BaselineConfig": described.get("DataQualityBaselineConfig"),
+        "MonitoringInputs": [described["DataQualityJobInput"]],
+        "MonitoringOutputConfig": described["DataQualityJobOutputConfig"],
+        "MonitoringResources": described["JobResources"],
+        "NetworkConfig": described.get("NetworkConfig"),
+        "StoppingCondition": described.get("StoppingCondition"),
+        "RoleArn": described["RoleArn"],
+    }
+    return {key: value for key, value in definition.items() if value}
