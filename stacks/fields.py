@@ -1,0 +1,102 @@
+"""The words that settings are made of: names, URIs, ARNs and ranges, each with the rule of the service that takes it.
+
+No CDK in here, so that commands can read settings without it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+HOURLY = "cron(0 * ? * * *)"
+_DAILY = re.compile(r"cron\(0 ([01]?\d|2[0-3]) \? \* \* \*\)")
+_EVERY_HOURS = re.compile(r"cron\(0 ([01]?\d|2[0-3])/(\d{1,2}) \? \* \* \*\)")
+
+
+class Block(BaseModel):
+    """A part of the settings: immutable, and a key that nobody knows is refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class FaultyBlock(ValueError):
+    """Several faults of one block, each `path: problem` with the path below the block."""
+
+    def __init__(self, faults: Iterable[str]) -> None:
+        super().__init__("\n".join(faults))
+
+
+def refuse(faults: Iterator[str]) -> None:
+    """Raise what a block's checks found, all of it at once."""
+    found = list(faults)
+    if found:
+        raise FaultyBlock(found)
+
+
+def normal_schedule(text: str) -> str:
+    """`hourly`, `daily` or an expression as Model Monitor takes it; the minute is always 0.
+
+    Raises: ValueError for forms that CreateMonitoringSchedule refuses.
+    """
+    expression = {"hourly": HOURLY, "daily": "cron(0 0 ? * * *)"}.get(text, text)
+    every = _EVERY_HOURS.fullmatch(expression)
+    is_known = expression == HOURLY or _DAILY.fullmatch(expression) or (every and 1 <= int(every[2]) <= 24)
+    if not is_known:
+        raise ValueError(
+            "should be hourly, daily, cron(0 H ? * * *) or cron(0 H/N ? * * *), H from 0 to 23, N from 1 to 24"
+        )
+    return expression
+
+
+def schedule_hours(expression: str) -> int:
+    """Hours between two runs. An interval that does not divide the day restarts at midnight; the longer gap counts."""
+    if expression == HOURLY:
+        return 1
+    every = _EVERY_HOURS.fullmatch(expression)
+    return int(every[2]) if every else 24
+
+
+def _text(pattern: str, expected: str) -> Any:
+    compiled = re.compile(pattern)
+
+    def check(value: str) -> str:
+        if not compiled.fullmatch(value):
+            raise ValueError(f"should be {expected}")
+        return value
+
+    return Annotated[str, AfterValidator(check), Field(json_schema_extra={"pattern": f"^({pattern})$"})]
+
+
+_NAME = r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}"
+EndpointName = _text(_NAME, "a SageMaker name: 1 to 63 letters, digits and hyphens, no hyphen first or last")
+VariantName = EndpointName
+MonitorName = _text(r"[a-z0-9](-?[a-z0-9]){0,31}", "1 to 32 lower-case letters, digits and single hyphens")
+EnvironmentName = _text(
+    r"[a-z](-?[a-z0-9]){0,15}", "1 to 16 lower-case letters, digits and single hyphens, a letter first"
+)
+AccountId = _text(r"\d{12}", "an account id of 12 digits in quotes")
+Region = _text(r"[a-z]{2}(-[a-z]+)+-\d", "a region such as eu-west-1")
+FeatureName = _text(r"[^\x00-\x1f]{1,200}", "1 to 200 characters without control characters")
+BucketName = _text(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", "the name of an S3 bucket")
+S3Object = _text(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/.*[^/]", "the S3 URI of an object: s3://bucket/key")
+S3Prefix = _text(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?", "an S3 URI: s3://bucket/prefix")
+InstanceType = _text(r"ml\.[a-z0-9]+(-[a-z0-9]+)?\.[a-z0-9]+", "an instance type such as ml.m5.large")
+ImageUri = _text(
+    r"\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/[^\s@:]+(:[\w.-]+)?(@sha256:[0-9a-f]{64})?",
+    "the URI of an image in ECR, with a tag or better a digest",
+)
+MimeType = _text(r"[\w.+-]+/[\w.+-]+", "a MIME type without parameters")
+Email = _text(r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address")
+Expression = Annotated[str, AfterValidator(normal_schedule)]
+EnvironmentValue = Annotated[str, Field(max_length=256)]
+Percent = Annotated[int, Field(ge=1, le=100)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=1)]
+
+
+def arn(service: str, resource: str) -> Any:
+    """The type of an ARN of one kind, in any partition."""
+    return _text(rf"arn:aws(-[a-z]+)*:{service}:[a-z0-9-]*:\d{{12}}:{resource}", f"the ARN of a {service} resource")
