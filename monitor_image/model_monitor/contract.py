@@ -99,6 +99,7 @@ class Variable(StrEnum):
     MONITOR_JOB = "monitor_job"  # baseline | monitor; absent: monitor when start_time is set
     MONITOR_CONFIG = "monitor_config"  # path or S3 URI of the configuration asset
     MONITOR_CONFIG_SHA256 = "monitor_config_sha256"
+    MONITOR_BASELINE = "monitor_baseline"  # folder of baselines, path or S3 URI; wins over the configuration's
     BASELINE_VERSION = "baseline_version"  # baseline jobs: recorded in the provenance
     IMAGE_DIGEST = "image_digest"  # recorded in the provenance
     ROOT = "MODEL_MONITOR_ROOT"  # local runs: stands for /opt/ml itself, so /opt/ml/x is read at $MODEL_MONITOR_ROOT/x
@@ -251,6 +252,21 @@ def report_key(prefix: str, endpoint: str, schedule: str, hour: datetime) -> str
     return "/".join(part for part in (prefix.strip("/"), endpoint, schedule, f"{hour:%Y/%m/%d/%H}") if part)
 
 
+def baseline_job_name(schedule: str, version: str) -> str:
+    """`{schedule}-baseline-{version}`: one name per version, with room for the number of an attempt (`-20`)."""
+    return _shortened(f"{schedule}-baseline-{version}", NAME_MAX - 3)
+
+
+def training_job_prefix(endpoint: str) -> str:
+    """Training jobs of an endpoint are `{endpoint}-retraining-{hour}-{attempt}`; the hour is 12 digits."""
+    return _shortened(f"{endpoint}-retraining", NAME_MAX - len("-202601010000-1"))
+
+
+def alarm_name(environment: str, schedule: str, what: str) -> str:
+    """`{environment}-{schedule}-{what}`: people read it in a page, and the retraining policy names it."""
+    return f"{environment}-{schedule}-{what}".replace("_", "-")
+
+
 def capture_key(prefix: str, endpoint: str, variant: str, hour: datetime) -> str:
     """Folder of one hour of capture: `{prefix}/{endpoint}/{variant}/yyyy/mm/dd/hh`."""
     return "/".join(part for part in (prefix.strip("/"), endpoint, variant, f"{hour:%Y/%m/%d/%H}") if part)
@@ -259,3 +275,8 @@ def capture_key(prefix: str, endpoint: str, variant: str, hour: datetime) -> str
 def live_parameter(environment: str, endpoint: str, what: str) -> str:
     """SSM parameter of what is live (`model` or `baseline`); the workflow writes it, the template reads it."""
     return f"/model-monitor/{environment}/{endpoint}/live/{what}"
+
+
+def state_prefix(environment: str, endpoint: str) -> str:
+    """SSM path below which the Lambdas of an endpoint keep what they remember."""
+    return f"/model-monitor/{environment}/{endpoint}/state"

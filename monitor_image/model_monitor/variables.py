@@ -55,6 +55,7 @@ class Variables:
     is_output_last: bool
     provenance: dict[str, str]
     faults: tuple[str, ...]
+    baseline: str | None = None  # folder of baselines, path or S3 URI
 
     def local(self, path: str) -> Path:
         """A path of the contract where it lies here."""
@@ -118,6 +119,7 @@ def read_variables(environment: Mapping[str, str]) -> Variables:
             if (value := get(name))
         },
         faults=tuple(faults),
+        baseline=get(Variable.MONITOR_BASELINE),
     )
 
 
