@@ -1,115 +1,171 @@
-"""Small data for tests: capture lines, capture trees, CSV files, written as SageMaker writes them."""
+"""Small datasets for tests: capture events in every encoding, capture trees in the service's layout, jobs to read them.
+
+event = capture_event(csv_payload([[1, "a"], [2, "b"]]), json_payload([{"label": 1}, {"label": 0}]))
+write_capture(folder, [event], endpoint="churn", hour=datetime(2026, 3, 2, 7, tzinfo=UTC))
+rows = read_all(capture_job(folder, schema("age", "city", prediction="label")))
+"""
 
 from __future__ import annotations
 
 import base64
 import csv
+import gzip
 import io
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-HOUR = datetime(2026, 3, 2, 4, tzinfo=UTC)
-Record = Mapping[str, Any]
+from model_monitor.contract import JobKind
+from model_monitor.dataset.discover import discover
+from model_monitor.dataset.rows import read_rows
+from model_monitor.dataset.units import UNIT_BYTES, plan
+from model_monitor.job import DatasetKind, DatasetSource, Job
+from model_monitor.schema import Feature, FeatureType, OutputMapping, PayloadMapping, Rows, Schema, Window
+
+START = datetime(2026, 3, 2, 7, tzinfo=UTC)
 
 
-def csv_text(records: Iterable[Sequence[Any]]) -> str:
-    """RFC 4180 lines; None is an empty field."""
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([["" if v is None else v for v in record] for record in records])
-    return text.getvalue()
+@dataclass(frozen=True)
+class Payload:
+    """One side of an event: its text, how the service would encode it, and its content type."""
+
+    text: str
+    encoding: str
+    content_type: str | None
+
+    def captured(self, mode: str) -> dict[str, Any]:
+        data = base64.b64encode(self.text.encode()).decode() if self.encoding.upper() == "BASE64" else self.text
+        return {"observedContentType": self.content_type, "mode": mode, "data": data, "encoding": self.encoding}
+
+    def as_base64(self) -> Payload:
+        """The same payload as the service stores content types it was not told of."""
+        return replace(self, encoding="BASE64")
 
 
-def csv_side(records: Sequence[Record]) -> dict[str, Any]:
-    """One side of an event as text/csv."""
-    return {"observedContentType": "text/csv", "encoding": "CSV", "data": csv_text([list(r.values()) for r in records])}
+def csv_payload(rows: Iterable[Sequence[Any]], *, end: str = "\n") -> Payload:
+    """Rows as RFC 4180 lines without a header; None is an empty field, "" a quoted empty one."""
+    return Payload(end.join(",".join(map(_csv_field, row)) for row in rows), "CSV", "text/csv")
 
 
-def json_side(payload: Any) -> dict[str, Any]:
-    """One side of an event as application/json."""
-    return {"observedContentType": "application/json", "encoding": "JSON", "data": json.dumps(payload)}
+def json_payload(value: Any) -> Payload:
+    """Any JSON value: a list of records, an object of columns, one flat object."""
+    return Payload(json.dumps(value), "JSON", "application/json")
 
 
-def columns_side(records: Sequence[Record]) -> dict[str, Any]:
-    """Object of parallel arrays: {"a": [1, 2], "b": [3, 4]}."""
-    names = list(records[0]) if records else []
-    return json_side({name: [record.get(name) for record in records] for name in names})
+def json_lines_payload(records: Iterable[Any]) -> Payload:
+    """One JSON value a line."""
+    return Payload("\n".join(map(json.dumps, records)), "JSON", "application/jsonlines")
 
 
-def base64_side(side: Mapping[str, Any]) -> dict[str, Any]:
-    """The same side as the service stores a content type it was not told of."""
-    return {**side, "encoding": "BASE64", "data": base64.b64encode(side["data"].encode()).decode()}
+def columns_of(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> dict[str, list[Any]]:
+    """Rows as an object of columns."""
+    return {name: [row[i] for row in rows] for i, name in enumerate(names)}
 
 
-def outputs(count: int) -> list[Record]:
-    """Responses of a model with a label and a score for each record."""
-    return [{"payload_index": i, "label": i % 3, "score": 0.5 + i / (4 * count)} for i in range(count)]
+def objects_of(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[dict[str, Any]]:
+    """Rows as a list of objects."""
+    return [dict(zip(names, row, strict=True)) for row in rows]
 
 
-def event(
-    number: int,
-    entered: Mapping[str, Any] | None,
-    left: Mapping[str, Any] | None = None,
-    time: datetime = HOUR,
+def capture_event(
+    given: Payload | None = None,
+    answer: Payload | None = None,
+    *,
+    event_id: str | None = None,
     inference_id: str | None = None,
+    time: datetime | str | None = START,
 ) -> dict[str, Any]:
-    """One capture line; sides as `csv_side` and its like make them."""
-    sides = {"endpointInput": (entered, "INPUT"), "endpointOutput": (left, "OUTPUT")}
-    metadata = {"eventId": f"event-{number:06d}", "inferenceTime": f"{time:%Y-%m-%dT%H:%M:%SZ}"}
+    """One capture event; a side that is None was not captured."""
+    metadata: dict[str, Any] = {"eventId": event_id or str(uuid.uuid4())}
     if inference_id is not None:
         metadata["inferenceId"] = inference_id
-    return {
-        "captureData": {name: {**side, "mode": mode} for name, (side, mode) in sides.items() if side is not None},
-        "eventMetadata": metadata,
-        "eventVersion": "0",
-    }
+    if time is not None:
+        metadata["inferenceTime"] = time if isinstance(time, str) else time.strftime("%Y-%m-%dT%H:%M:%SZ")
+    captured = {}
+    if given is not None:
+        captured["endpointInput"] = given.captured("INPUT")
+    if answer is not None:
+        captured["endpointOutput"] = answer.captured("OUTPUT")
+    return {"captureData": captured, "eventMetadata": metadata, "eventVersion": "0"}
 
 
-def batched(records: Sequence[Record], size: int) -> list[Sequence[Record]]:
-    """Records cut into requests of `size`."""
-    return [records[start : start + size] for start in range(0, len(records), size)]
-
-
-def events_of(
-    records: Sequence[Record], size: int = 4, side: Any = columns_side, time: datetime = HOUR
-) -> list[dict[str, Any]]:
-    """Requests of `size` records, a second apart, answered by `outputs`."""
-    return [
-        event(number, side(part), json_side(outputs(len(part))), time + timedelta(seconds=number))
-        for number, part in enumerate(batched(records, size))
-    ]
-
-
-def write_lines(path: Path, lines: Iterable[Mapping[str, Any]]) -> Path:
-    """One JSON object a line."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    return path
+def capture_line(event: dict[str, Any] | str) -> str:
+    """An event as a line of a capture file; text is taken as it is, to write broken lines."""
+    return event if isinstance(event, str) else json.dumps(event, separators=(",", ":"))
 
 
 def write_capture(
-    root: Path,
-    events: Sequence[Mapping[str, Any]],
-    endpoint: str = "covertype",
+    folder: Path,
+    events: Iterable[dict[str, Any] | str],
+    *,
+    endpoint: str = "endpoint",
     variant: str = "AllTraffic",
-    hour: datetime = HOUR,
-    files: int = 1,
+    hour: datetime = START,
+    name: str | None = None,
+    is_gzip: bool = False,
 ) -> Path:
-    """A capture tree as it lies in S3: {endpoint}/{variant}/yyyy/mm/dd/hh/mm-ss-mmm-uuid.jsonl."""
-    folder = root / endpoint / variant / f"{hour:%Y/%m/%d/%H}"
-    per_file = -(-len(events) // files) or 1
-    for number in range(files):
-        part = events[number * per_file : (number + 1) * per_file]
-        if part:
-            write_lines(folder / f"{number:02d}-00-000-00000000-0000-4000-8000-{number:012d}.jsonl", part)
-    return root
-
-
-def write_csv(path: Path, records: Sequence[Record], header: bool = True) -> Path:
-    """A dataset with the records' keys as its header."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    names = [list(records[0])] if header and records else []
-    path.write_text(csv_text(names + [list(record.values()) for record in records]))
+    """One capture file below `folder` in the service's layout, `{endpoint}/{variant}/yyyy/mm/dd/hh/mm-ss-mmm-uuid.jsonl`."""
+    target = folder / endpoint / variant / hour.strftime("%Y/%m/%d/%H")
+    target.mkdir(parents=True, exist_ok=True)
+    path = target / (name or f"{hour.strftime('%M-%S')}-000-{uuid.uuid4()}.jsonl")
+    data = "".join(capture_line(event) + "\n" for event in events).encode()
+    if is_gzip:
+        path = path.with_name(path.name + ".gz")
+        data = gzip.compress(data)
+    path.write_bytes(data)
     return path
+
+
+def schema(
+    *features: str | Feature,
+    prediction: str | int | None = None,
+    score: str | int | None = None,
+    payload_index: str | int | None = None,
+    label: str | None = None,
+    records: str | None = None,
+    output_records: str | None = None,
+    csv_split: str = "auto",
+    types: dict[str, FeatureType] | None = None,
+) -> Schema:
+    """A declared mapping."""
+    output = OutputMapping(output_records, prediction, score, payload_index, csv_split)
+    declared = tuple(feature if isinstance(feature, Feature) else Feature(feature) for feature in features)
+    return Schema(declared, PayloadMapping(records, output, label)).with_types(types or {})
+
+
+def capture_job(
+    path: Path, schema: Schema, *, window: Window | None = None, captured: tuple[str, ...] | None = None
+) -> Job:
+    """A monitoring job over capture files."""
+    source = DatasetSource(path, DatasetKind.CAPTURE)
+    if captured is not None:
+        source = replace(source, captured=captured)
+    return Job(JobKind.MONITOR, source, path / "output", schema, window=window)
+
+
+def baseline_job(path: Path, kind: DatasetKind, schema: Schema, *, has_header: bool = True) -> Job:
+    """A baseline job over a dataset."""
+    return Job(JobKind.BASELINE, DatasetSource(path, kind, has_header), path.parent / "output", schema)
+
+
+def read_all(job: Job, unit_bytes: int = UNIT_BYTES) -> list[Rows]:
+    """Every chunk of a job's dataset, in order."""
+    files = discover(job.dataset, job.window)
+    return [rows for unit in plan(files, unit_bytes) for rows in read_rows(unit, job)]
+
+
+def _csv_field(value: Any) -> str:
+    if value is None:
+        return ""
+    if value == "":
+        return '""'
+    text = str(value)
+    if any(character in text for character in ',"\r\n'):
+        out = io.StringIO()
+        csv.writer(out, lineterminator="").writerow([text])
+        return out.getvalue()
+    return text

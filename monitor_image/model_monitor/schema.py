@@ -89,11 +89,13 @@ class Schema:
 
     `is_positional`: no mapping was declared, so columns are AWS's [output values, input values], named by position from
     the baseline or `_c0, _c1, …`.
+    `outputs`: how many leading features are the response's (positional schemas of capture only).
     """
 
     features: tuple[Feature, ...] = ()
     payload: PayloadMapping = field(default_factory=PayloadMapping)
     is_positional: bool = False
+    outputs: int = 0
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -192,6 +194,7 @@ class Rows:
     absent: feature → records whose JSON object did not have its key (they also count as null in its column).
     extra: keys seen in records that no feature claims → records that had them.
     outside_window: records of events outside the window; they are not rows.
+    tolerated: payloads by what was wrong with them, which could be read all the same (they are rows).
     """
 
     schema: Schema
@@ -207,3 +210,4 @@ class Rows:
     extra: Counter[str] = field(default_factory=Counter)
     rejects: Rejects = field(default_factory=Rejects)
     outside_window: int = 0
+    tolerated: Counter[str] = field(default_factory=Counter)

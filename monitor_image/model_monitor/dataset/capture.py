@@ -1,0 +1,163 @@
+"""Capture files to rows: events decoded, gathered into batches, grouped by format and paired."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import compress
+
+import numpy as np
+
+from model_monitor.dataset.classify import to_column
+from model_monitor.dataset.formats.capture_json import (
+    NO_TIME,
+    TOLERATED_EVENT,
+    Event,
+    Format,
+    decode_block,
+    open_side,
+    times_of,
+)
+from model_monitor.dataset.lines import Block, read_blocks
+from model_monitor.dataset.pair import Group, Losses, pair
+from model_monitor.dataset.units import UNIT_BYTES, Unit
+from model_monitor.job import Job
+from model_monitor.schema import LOCATED_REJECTS, Events, Reject, Rejects, Rows, Schema, Window
+
+
+@dataclass(slots=True)
+class Batch:
+    """Events of one variant that become rows together: those of one block, or of several small ones.
+
+    origins: (number of the first event, its block, lines of its events inside the block).
+    faults: lines that are no events: (block, line, reason).
+    """
+
+    variant: str
+    events: list[Event] = field(default_factory=list)
+    times: list[int] = field(default_factory=list)
+    inside: list[bool] = field(default_factory=list)
+    origins: list[tuple[int, Block, Sequence[int]]] = field(default_factory=list)
+    faults: list[tuple[Block, int, str]] = field(default_factory=list)
+    tolerated: int = 0
+    size_bytes: int = 0
+
+    def add(self, block: Block, window: Window | None) -> None:
+        """Take in a block's events."""
+        self.size_bytes += len(block.data)
+        if block.fault:
+            self.faults.append((block, 0, block.fault))
+            return
+        lines = decode_block(block.data)
+        self.origins.append((len(self.events), block, lines.numbers))
+        self.events += lines.events
+        times = times_of(lines.events)
+        self.times += times
+        self.inside += _inside(times, block, window)
+        self.faults += [(block, number, reason) for number, reason in lines.faults.items()]
+        self.tolerated += lines.tolerated
+
+    def locate(self, event: int, reason: str) -> Reject:
+        """Where an event stands."""
+        first, block, numbers = next(origin for origin in reversed(self.origins) if origin[0] <= event)
+        return _located(block, numbers[event - first], reason)
+
+
+def read_capture(unit: Unit, job: Job) -> Iterator[Rows]:
+    """Rows of capture files in bounded chunks. A batch's losses come with the first of its chunks."""
+    for batch in batches(unit, job.window):
+        yield from _rows_of(batch, job)
+
+
+def batches(unit: Unit, window: Window | None) -> Iterator[Batch]:
+    """The events of a unit, a bounded number at a time."""
+    batch: Batch | None = None
+    for segment in unit:
+        for block in read_blocks(segment):
+            variant = block.file.variant
+            if batch and (batch.variant != variant or batch.size_bytes + len(block.data) > UNIT_BYTES):
+                yield batch
+                batch = None
+            batch = batch or Batch(variant)
+            batch.add(block, window)
+    if batch:
+        yield batch
+
+
+def group_by_format(batch: Batch, captured: Sequence[str]) -> tuple[list[Group], dict[int, str]]:
+    """Events whose two sides have the same formats, together; and events one of whose sides is no text."""
+    groups: dict[tuple[Format, Format], Group] = {}
+    faults: dict[int, str] = {}
+    with_input, with_output = "endpointInput" in captured, "endpointOutput" in captured
+    for number, event in enumerate(batch.events):
+        try:
+            left, input_text = open_side(event.captured.input if with_input else None)
+            right, output_text = open_side(event.captured.output if with_output else None)
+        except ValueError as fault:
+            faults[number] = str(fault)
+            continue
+        group = groups.get((left, right))
+        if group is None:
+            group = groups[left, right] = Group(left, right)
+        group.numbers.append(number)
+        group.inputs.append(input_text)
+        group.outputs.append(output_text)
+    return list(groups.values()), faults
+
+
+def _rows_of(batch: Batch, job: Job) -> list[Rows]:
+    groups, faults = group_by_format(batch, job.dataset.captured)
+    losses = Losses()
+    chunks: list[Rows] = []
+    for number, reason in faults.items():
+        losses.add(number, reason, 1, is_inside=batch.inside[number])
+    for group in groups:
+        inside = np.array([batch.inside[number] for number in group.numbers], np.bool_)
+        rows, kept = pair(group, job.schema, inside, losses)
+        numbers = list(compress(group.numbers, kept.tolist()))
+        events = Events(
+            tuple([batch.events[number].metadata.key for number in numbers]),
+            np.array([batch.times[number] for number in numbers], np.int64),
+            rows.events.records,
+            batch.variant,
+        )
+        chunks.append(replace(rows, events=events))
+    chunks = chunks or [empty_rows(job.schema)]
+    tolerated = Counter({TOLERATED_EVENT: batch.tolerated}) if batch.tolerated else Counter()
+    chunks[0] = replace(
+        chunks[0],
+        rejects=_rejects(batch, losses),
+        outside_window=losses.outside,
+        tolerated=chunks[0].tolerated + tolerated,
+    )
+    return chunks
+
+
+def empty_rows(schema: Schema) -> Rows:
+    """A chunk without records, to carry what was lost."""
+    return Rows(schema, 0, tuple(to_column(()) for _ in schema.features))
+
+
+def _rejects(batch: Batch, losses: Losses) -> Rejects:
+    by_reason = Counter(reason for _, _, reason in batch.faults)
+    for _, reason, records in losses.found:
+        by_reason[reason] += records
+    lines = [_located(*fault) for fault in batch.faults[:LOCATED_REJECTS]]
+    events = [batch.locate(event, reason) for event, reason, _ in sorted(losses.found)[:LOCATED_REJECTS]]
+    located = sorted(lines + events, key=lambda reject: (reject.path, reject.line))
+    return Rejects(by_reason, tuple(located[:LOCATED_REJECTS]), losses.widths)
+
+
+def _located(block: Block, line: int, reason: str) -> Reject:
+    return Reject(block.file.relative, block.line_number(line), reason)
+
+
+def _inside(times: list[int], block: Block, window: Window | None) -> list[bool]:
+    """Whether each event lies in the window; one without a time is judged by the hour of its folder, or kept."""
+    if window is None:
+        return [True] * len(times)
+    start, end = window.start.timestamp(), window.end.timestamp()
+    hour = block.file.hour
+    timeless = hour is None or start - 3600 < hour.timestamp() < end
+    return [start <= time < end if time != NO_TIME else timeless for time in times]

@@ -1,0 +1,83 @@
+"""Which files a dataset consists of, and what their place in the tree says: production variant and hour of capture."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from model_monitor.errors import NoDataset
+from model_monitor.job import DatasetKind, DatasetSource
+from model_monitor.schema import Window
+
+CAPTURE_FOLDER = re.compile(r"(?:^|/)(?P<variant>[^/]+)/(?P<hour>\d{4}/\d{2}/\d{2}/\d{2})$")
+SUFFIXES = {
+    DatasetKind.CAPTURE: (".jsonl", ".json", ".jsonlines"),
+    DatasetKind.CSV: (".csv", ".txt", ".tsv"),
+    DatasetKind.JSON: (".json",),
+    DatasetKind.JSON_LINES: (".jsonl", ".jsonlines", ".json", ".ndjson"),
+    DatasetKind.PARQUET: (".parquet", ".pq"),
+}
+WINDOW_MARGIN = timedelta(days=1)  # whole days may have been downloaded: what lies near the window is read and counted
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class DataFile:
+    """One file of a dataset. Sorts by its path below the dataset's folder, with `/` as separator on every system.
+
+    variant: the production variant, "" where the folders do not follow the capture layout.
+    hour: the hour of the capture folder, None likewise.
+    """
+
+    relative: str
+    path: Path
+    size_bytes: int
+    kind: DatasetKind
+    variant: str = ""
+    hour: datetime | None = None
+
+    @property
+    def is_gzip(self) -> bool:
+        return self.path.suffix == ".gz"
+
+
+def discover(source: DatasetSource, window: Window | None = None) -> tuple[DataFile, ...]:
+    """The files of a dataset, sorted by relative path; none at all is a result (an hour without traffic), not an error.
+
+    A file whose hour folder is more than a day away from the window is left out. Anything nearer is read, because a
+    file can hold events of the next hour, and because events outside the window are counted.
+
+    Raises: NoDataset if the path does not exist.
+    """
+    if source.path.is_file():
+        return (_describe(source.path, source.path.name, source.kind),)
+    if not source.path.is_dir():
+        raise NoDataset(source.path, f"{source.kind} dataset")
+    visible = [path for path in source.path.rglob("*") if path.is_file() and not _is_hidden(path, source.path)]
+    known = [path for path in visible if path.name.removesuffix(".gz").endswith(SUFFIXES[source.kind])]
+    files = [_describe(path, path.relative_to(source.path).as_posix(), source.kind) for path in known or visible]
+    return tuple(sorted(file for file in files if _is_near(file.hour, window)))
+
+
+def _describe(path: Path, relative: str, kind: DatasetKind) -> DataFile:
+    variant, hour = "", None
+    folder = CAPTURE_FOLDER.search(path.absolute().parent.as_posix())
+    if kind is DatasetKind.CAPTURE and folder:
+        try:
+            hour = datetime.strptime(folder["hour"], "%Y/%m/%d/%H").replace(tzinfo=UTC)
+            variant = folder["variant"]
+        except ValueError:  # digits that are no date: an ordinary folder
+            hour = None
+    return DataFile(relative, path, path.stat().st_size, kind, variant, hour)
+
+
+def _is_hidden(path: Path, root: Path) -> bool:
+    """Marker and temporary files: `.part`, `_SUCCESS`."""
+    return any(part.startswith((".", "_")) for part in path.relative_to(root).parts)
+
+
+def _is_near(hour: datetime | None, window: Window | None) -> bool:
+    if hour is None or window is None:
+        return True
+    return window.start - WINDOW_MARGIN <= hour < window.end + WINDOW_MARGIN

@@ -1,0 +1,124 @@
+"""What is looked for in each side of a capture event, worked out once from the schema."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import jmespath
+import jmespath.exceptions
+import msgspec
+
+from model_monitor.errors import SettingsError
+from model_monitor.schema import Schema
+
+PLAIN_KEY = re.compile(r"[A-Za-z_]\w*", re.ASCII)
+SIMPLE_PATH = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*|\[\d+\])*", re.ASCII)
+STEP = re.compile(r"(\w+)|\[(\d+)\]")
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One value of a record. Found by `key` in an object (or by `path`, a JMESPath), by `position` in a row or list."""
+
+    key: str
+    position: int
+    path: str | None = None
+    is_text: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One side of an event, or a dataset's records.
+
+    width: the number of values in a row or list; None: any that holds all positions (a response may hold more).
+    records: JMESPath to the list of records inside a JSON payload.
+    split: how a CSV line of several values is cut (`lines`: it is one record).
+    is_closed: keys that no field claims are counted.
+    """
+
+    fields: tuple[Field, ...]
+    width: int | None = None
+    records: str | None = None
+    split: str = "lines"
+    is_closed: bool = True
+
+    @property
+    def needed(self) -> int:
+        """Values that a row must have at least."""
+        return max((field.position for field in self.fields), default=-1) + 1
+
+    @property
+    def claimed(self) -> frozenset[str]:
+        """Top-level keys of a record that some field reads."""
+        return frozenset(field.key if field.path is None else _root(field.path) for field in self.fields)
+
+
+@lru_cache
+def input_side(schema: Schema) -> Side:
+    """The fields of the request."""
+    features = schema.features[schema.outputs :] if schema.is_positional else schema.features
+    fields = tuple(Field(f.name, i, f.path, f.is_text) for i, f in enumerate(features))
+    return Side(fields, len(fields), schema.payload.records)
+
+
+@lru_cache
+def output_side(schema: Schema) -> Side | None:
+    """The fields of the response; None when nothing is read from it."""
+    output = schema.payload.output
+    if schema.is_positional:
+        features = schema.features[: schema.outputs]
+        fields = tuple(Field(f.name, i, f.path, f.is_text) for i, f in enumerate(features))
+        return Side(fields, len(fields), output.records, output.csv_split) if fields else None
+    wanted = [value for value in (output.prediction, output.score, output.payload_index) if value is not None]
+    fields = tuple(_output_field(value, i) for i, value in enumerate(wanted))
+    return Side(fields, None, output.records, output.csv_split, is_closed=False) if fields else None
+
+
+def _output_field(value: str | int, order: int) -> Field:
+    """A response's value: a position as such, a name also as the position it has in the declaration."""
+    if isinstance(value, int) or value.isdecimal():
+        return Field(str(value), int(value))
+    return Field(value, order, None if PLAIN_KEY.fullmatch(value) else value)
+
+
+def getter(path: str) -> Callable[[Any], Any]:
+    """A function that follows a JMESPath; UNSET where a key on the way is missing.
+
+    Raises: SettingsError if the expression is not valid.
+    """
+    if not SIMPLE_PATH.fullmatch(path):
+        search = expression(path)
+        return lambda value: search(value)
+    steps = [int(index) if index else name for name, index in STEP.findall(path)]
+
+    def follow(value: Any) -> Any:
+        for step in steps:
+            if isinstance(step, str):
+                value = value.get(step, msgspec.UNSET) if isinstance(value, Mapping) else msgspec.UNSET
+            else:
+                value = value[step] if isinstance(value, list) and step < len(value) else msgspec.UNSET
+        return value
+
+    return follow
+
+
+@lru_cache
+def expression(path: str) -> Callable[[Any], Any]:
+    """A compiled JMESPath."""
+    try:
+        return jmespath.compile(path).search
+    except jmespath.exceptions.JMESPathError as error:
+        raise SettingsError("payload mapping", f"'{path}' is not a JMESPath: {error}") from error
+
+
+def _root(path: str) -> str:
+    """The first key of a path: what it claims of a record."""
+    quoted = re.match(r'"((?:[^"\\]|\\.)*)"', path)
+    plain = re.match(r"\w+", path)
+    if quoted:
+        return quoted.group(1)
+    return plain.group(0) if plain else path

@@ -1,0 +1,198 @@
+"""Clean JSON payloads of one shape, all decoded together by an engine that knows the fields.
+
+Each function answers None where a payload is not what it expects; the caller then reads payload by payload.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import Enum
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as pacsv
+
+from model_monitor.dataset.classify import Literals
+from model_monitor.dataset.fields import Side
+from model_monitor.dataset.records import Records
+
+
+class Shape(Enum):
+    """How the records of a payload are laid out."""
+
+    OBJECTS = "objects"
+    ROWS = "rows"
+    COLUMNS = "columns"
+
+
+Scalar = int | float | str | bool | None | msgspec.UnsetType
+MOST_EXTRAS = 64  # unclaimed keys that are worth a place in the decoder
+
+NOT_SEPARATORS = bytes(set(range(256)) - set(b",;"))
+SEPARATORS_TO_LINES = bytes.maketrans(b",;", b"\n\n")
+JSON_BLANKS = b" \t\r\n"
+
+# Unclaimed keys met so far, by the keys of the fields: a matter of speed alone, the result is the same.
+_extras: dict[tuple[str, ...], tuple[str, ...]] = {}
+
+
+def learn(side: Side, extra: dict[str, np.ndarray]) -> None:
+    """Remember unclaimed keys, so that payloads that have them can be decoded here next time."""
+    keys = _keys(side)
+    known = _extras.get(keys, ())
+    _extras[keys] = (known + tuple(sorted(extra.keys() - set(known))))[:MOST_EXTRAS]
+
+
+def read(payloads: Sequence[str], side: Side, *, is_lines: bool, shape: Shape | None) -> Records | None:
+    """Records of payloads that all have `shape`; None where that is not so or they need a closer look."""
+    if shape is None or shape is Shape.ROWS or any(field.path for field in side.fields):
+        return None
+    texts = [payload.strip() for payload in payloads]
+    try:
+        if shape is Shape.COLUMNS:
+            return None if is_lines or side.records else _read_columns(texts, side)
+        return _read_objects(texts, side, is_lines)
+    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeEncodeError, pa.ArrowInvalid):
+        return None
+
+
+def _keys(side: Side) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(field.key for field in side.fields))
+
+
+# --- records as objects ----------------------------------------------------------------------------------------------
+
+
+def _read_objects(texts: list[str], side: Side, is_lines: bool) -> Records | None:
+    keys = _keys(side)
+    extras = _extras.get(keys, ()) if side.is_closed else ()
+    container = side.records if not is_lines else None
+    is_list = texts[0].startswith("[")
+    if not all(text[:1] == texts[0][:1] and text[-1:] in "]}" and text for text in texts):
+        return None
+    decoder = _object_decoder(keys, extras, side.is_closed, is_list and not is_lines, container)
+    if is_lines:
+        rows: list[Any] = decoder.decode("[" + "\n".join(texts).replace("\n", ",") + "]")
+        counts = np.array([text.count("\n") + 1 for text in texts], np.int64)
+        if side.records or len(rows) != counts.sum():
+            return None
+    else:
+        found = decoder.decode("[" + ",".join(texts) + "]")
+        if len(found) != len(texts):
+            return None
+        groups = found if is_list else [payload.records for payload in found] if container else None
+        rows = found if groups is None else [row for group in groups for row in group]
+        counts = np.array(list(map(len, groups)) if groups is not None else [1] * len(texts), np.int64)
+    columns = list(zip(*map(msgspec.structs.astuple, rows), strict=True)) or [()] * (len(keys) + len(extras))
+    extra = {key: _present(columns[len(keys) + i]) for i, key in enumerate(extras)}
+    by_key = dict(zip(keys, columns, strict=False))
+    if msgspec.UNSET in columns[0] and any(
+        all(value is msgspec.UNSET for value in row) for row in zip(*columns, strict=True)
+    ):
+        return None  # perhaps the keys stand elsewhere
+    return Records(counts, [by_key[f.key] for f in side.fields], extra={k: v for k, v in extra.items() if len(v)})
+
+
+def _present(column: Sequence[Any]) -> np.ndarray:
+    return np.array([i for i, value in enumerate(column) if value is not msgspec.UNSET], np.int64)
+
+
+@lru_cache(maxsize=64)
+def _object_decoder(
+    keys: tuple[str, ...], extras: tuple[str, ...], is_closed: bool, is_list: bool, container: str | None
+) -> msgspec.json.Decoder[Any]:
+    """Decoder of a list of payloads whose records have these keys, each holding a plain value or absent."""
+    names = [f"f{i}" for i in range(len(keys) + len(extras))]
+    record = msgspec.defstruct(
+        "Record",
+        [(name, Scalar, msgspec.UNSET) for name in names],
+        rename=dict(zip(names, keys + extras, strict=True)),
+        forbid_unknown_fields=is_closed,
+        gc=False,
+    )
+    if container is not None:
+        payload: Any = msgspec.defstruct("Payload", [("records", list[record])], rename={"records": container})  # type: ignore[valid-type]
+    else:
+        payload = list[record] if is_list else record  # type: ignore[valid-type]
+    return msgspec.json.Decoder(list[payload])
+
+
+# --- objects of columns ------------------------------------------------------------------------------------------------
+
+
+def _read_columns(texts: list[str], side: Side) -> Records | None:
+    """{"a": [1, 2], "b": ["x", "y"]}: the text of each column is cut out, and joined over all payloads."""
+    keys = _keys(side)
+    extras = _extras.get(keys, ()) if side.is_closed else ()
+    payloads = _column_decoder(keys, extras, side.is_closed).decode("[" + ",".join(texts) + "]")
+    if len(payloads) != len(texts):
+        return None
+    raw = list(zip(*map(msgspec.structs.astuple, payloads), strict=True))
+    text_keys = {field.key for field in side.fields if field.is_text}
+    counts: np.ndarray | None = None
+    columns: dict[str, Literals] = {}
+    for key, pieces in zip(keys, raw, strict=False):
+        found = None if key in text_keys else _read_numbers(pieces)
+        column, sizes = found or _read_values(pieces)
+        if column is None or (counts is not None and not np.array_equal(counts, sizes)):
+            return None
+        columns[key], counts = column, sizes
+    if counts is None:
+        return None
+    starts = np.repeat(np.arange(len(texts)), counts)
+    extra = {}
+    for key, pieces in zip(extras, raw[len(keys) :], strict=True):
+        has_key = np.array([piece is not None for piece in pieces], np.bool_)
+        extra[key] = np.flatnonzero(has_key[starts])
+    return Records(counts, [columns[f.key] for f in side.fields], extra={k: v for k, v in extra.items() if len(v)})
+
+
+@lru_cache(maxsize=64)
+def _column_decoder(keys: tuple[str, ...], extras: tuple[str, ...], is_closed: bool) -> msgspec.json.Decoder[Any]:
+    wanted = [f"f{i}" for i in range(len(keys))]
+    others = [f"f{i}" for i in range(len(keys), len(keys) + len(extras))]
+    payload = msgspec.defstruct(
+        "Payload",
+        [*((name, msgspec.Raw) for name in wanted), *((name, msgspec.Raw, None) for name in others)],
+        rename=dict(zip(wanted + others, keys + extras, strict=True)),
+        forbid_unknown_fields=is_closed,
+        gc=False,
+    )
+    return msgspec.json.Decoder(list[payload])  # type: ignore[valid-type]
+
+
+def _read_numbers(pieces: Sequence[msgspec.Raw]) -> tuple[pa.Array, np.ndarray] | None:
+    """A column without strings: its literals, and how many each payload has. None when it is not that simple."""
+    joined = b";".join(pieces)
+    if b'"' in joined or b"{" in joined or joined.count(b"[") != len(pieces):
+        return None
+    plain = joined.translate(None, b"[]" + JSON_BLANKS)
+    if not plain or plain[:1] == b";" or plain[-1:] == b";" or b";;" in plain:
+        return None  # a payload without records
+    lines = plain.translate(SEPARATORS_TO_LINES)
+    column = _parse_literals(lines, None)
+    if not (pa.types.is_int64(column.type) or pa.types.is_null(column.type)):
+        column = _parse_literals(lines, pa.string())
+    separators = plain.translate(None, NOT_SEPARATORS)
+    return column, np.array([len(part) + 1 for part in separators.split(b";")], np.int64)
+
+
+def _parse_literals(lines: bytes, kind: pa.DataType | None) -> pa.Array:
+    table = pacsv.read_csv(
+        pa.py_buffer(lines),
+        read_options=pacsv.ReadOptions(use_threads=False, column_names=["v"], block_size=max(len(lines) + 1, 1 << 20)),
+        convert_options=pacsv.ConvertOptions(
+            column_types={"v": kind} if kind else None, null_values=["null"], strings_can_be_null=True
+        ),
+    )
+    column = table.column(0)
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+
+
+def _read_values(pieces: Sequence[msgspec.Raw]) -> tuple[list[Any], np.ndarray]:
+    """A column with strings in it, as JSON values."""
+    lists = msgspec.json.decode(b"[" + b",".join(pieces) + b"]", type=list[list[Any]])
+    return [value for values in lists for value in values], np.array(list(map(len, lists)), np.int64)

@@ -1,0 +1,58 @@
+"""Parquet files to rows. Types are the file's own: a double is Fractional even where it holds 37.0."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from model_monitor.dataset.classify import Literals
+from model_monitor.dataset.named import named_rows, named_side
+from model_monitor.dataset.units import Unit
+from model_monitor.errors import DatasetError
+from model_monitor.job import Job
+from model_monitor.schema import Rejects, Rows
+
+BATCH_ROWS = 65_536
+
+
+def read_parquet(unit: Unit, job: Job) -> Iterator[Rows]:
+    """Rows of the unit's row groups."""
+    wanted = [field.key for field in named_side(job.schema).fields]
+    for segment in unit:
+        try:
+            file = pq.ParquetFile(segment.file.path)
+        except (pa.ArrowException, OSError) as error:
+            raise DatasetError(f"{segment.file.path}: not a Parquet file. Check the dataset's format.") from error
+        names = file.schema_arrow.names
+        columns = [name for name in wanted if name in names]
+        extra = [name for name in names if name not in wanted]
+        groups = list(range(segment.start, segment.stop))
+        for batch in file.iter_batches(BATCH_ROWS, row_groups=groups, columns=columns, use_threads=False):
+            literals = {name: _literals(batch.column(name)) for name in columns}
+            counts = Counter(dict.fromkeys(extra, batch.num_rows))
+            yield named_rows(job.schema, batch.num_rows, literals, counts, Rejects())
+
+
+def _literals(column: pa.Array) -> Literals:
+    """A typed column as the literals that the other formats give."""
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        return _literals(column.cast(kind.value_type))
+    if pa.types.is_null(kind) or pa.types.is_int64(kind):
+        return column
+    if pa.types.is_integer(kind):
+        try:
+            return column.cast(pa.int64())
+        except pa.ArrowInvalid:  # unsigned and above 2**63
+            return column.cast(pa.string())
+    if pa.types.is_decimal(kind):
+        return column.cast(pa.string())
+    if pa.types.is_floating(kind) or pa.types.is_boolean(kind) or pa.types.is_nested(kind):
+        return column.cast(pa.float64()).to_pylist() if pa.types.is_floating(kind) else column.to_pylist()
+    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+        return pc.binary_replace_slice(column, 0, 0, b"").cast(pa.string())
+    return column.cast(pa.string())

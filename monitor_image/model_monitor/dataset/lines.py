@@ -1,0 +1,108 @@
+"""Segments of files as blocks of whole lines, plain or compressed, in bounded memory."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO, cast
+
+from model_monitor.dataset.discover import DataFile
+from model_monitor.dataset.units import UNIT_BYTES, Segment
+
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+LONGEST_QUOTED_FIELD = 4  # blocks; a quote still open after that many is a stray one
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Whole lines of one file.
+
+    skipped: line breaks between the start of the segment and the block.
+    fault: why the file cannot be read any further; such a block is the last one and has no data.
+    """
+
+    file: DataFile
+    segment_start: int
+    skipped: int
+    data: bytes
+    fault: str = ""
+
+    def line_number(self, index: int) -> int:
+        """Number in the file, from 1, of the block's line `index` (from 0). Costs a pass over what lies before it."""
+        return 1 + _lines_before(self.file, self.segment_start) + self.skipped + index
+
+
+def read_blocks(segment: Segment, *, has_quotes: bool = False, block_bytes: int = UNIT_BYTES) -> Iterator[Block]:
+    """The lines that begin inside the segment.
+
+    has_quotes: a line break inside double quotes does not end a line (CSV).
+    """
+    skipped = 0
+    fault = ""
+    with _open(segment.file) as stream:
+        chunks = _chunks(stream, segment, block_bytes)
+        carry = b""
+        while True:
+            try:
+                chunk = next(chunks, b"")
+            except (EOFError, gzip.BadGzipFile, zlib.error):
+                chunk, fault = b"", "compressed file is damaged"
+            data = carry + chunk
+            end = _last_line_end(data, has_quotes, block_bytes) if chunk else len(data)
+            data, carry = data[:end], data[end:]
+            if data:
+                yield Block(segment.file, segment.start, skipped, _without_mark(data, segment, skipped))
+                skipped += data.count(b"\n")
+            if not chunk:
+                break
+    if fault:
+        yield Block(segment.file, segment.start, skipped, b"", fault)
+
+
+def _open(file: DataFile) -> BinaryIO:
+    return cast(BinaryIO, gzip.open(file.path, "rb")) if file.is_gzip else file.path.open("rb")
+
+
+def _chunks(stream: BinaryIO, segment: Segment, block_bytes: int) -> Iterator[bytes]:
+    if segment.file.is_gzip:
+        while chunk := stream.read(block_bytes):
+            yield chunk
+        return
+    if segment.start:
+        stream.seek(segment.start - 1)
+        stream.readline()  # its beginning lies in the segment before
+    left = segment.stop - stream.tell()
+    while left > 0 and (chunk := stream.read(min(block_bytes, left))):
+        left -= len(chunk)
+        if left <= 0 and not chunk.endswith(b"\n"):
+            chunk += stream.readline()
+        yield chunk
+
+
+def _last_line_end(data: bytes, has_quotes: bool, block_bytes: int) -> int:
+    """Where the last complete line ends; 0 when there is none yet."""
+    end = data.rfind(b"\n") + 1
+    if not has_quotes or b'"' not in data or len(data) > LONGEST_QUOTED_FIELD * block_bytes:
+        return end
+    while end and data.count(b'"', 0, end) % 2:
+        end = data.rfind(b"\n", 0, end - 1) + 1
+    return end
+
+
+def _without_mark(data: bytes, segment: Segment, skipped: int) -> bytes:
+    is_first = segment.start == 0 and skipped == 0
+    return data.removeprefix(BYTE_ORDER_MARK) if is_first else data
+
+
+def _lines_before(file: DataFile, start: int) -> int:
+    """Lines of the file that begin before the segment that starts at byte `start`."""
+    if start == 0:
+        return 0
+    left, count = start - 1, 1
+    with file.path.open("rb") as stream:
+        while left > 0 and (block := stream.read(min(left, 1 << 20))):
+            count += block.count(b"\n")
+            left -= len(block)
+    return count

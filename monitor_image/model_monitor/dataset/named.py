@@ -1,0 +1,76 @@
+"""Datasets whose values have names (or a place in a headerless file): features, label, prediction and score by role."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import lru_cache
+
+from model_monitor.dataset.classify import Literals, type_column
+from model_monitor.dataset.fields import Field, Side
+from model_monitor.schema import Column, Rejects, Rows, Schema
+
+ROLES = ("label", "prediction", "score")
+
+
+@lru_cache
+def named_side(schema: Schema) -> Side:
+    """Fields of a dataset's record: the features in order, then the roles the mapping names."""
+    fields = [Field(f.name, i, f.path, f.is_text) for i, f in enumerate(schema.features)]
+    fields += [Field(name, len(schema.features) + i) for i, name in enumerate(roles_of(schema).values())]
+    return Side(tuple(fields), len(schema.features), schema.payload.records)
+
+
+def roles_of(schema: Schema) -> dict[str, str]:
+    """Role → name of its column, for those that are named and are not features themselves."""
+    output = schema.payload.output
+    named = zip(ROLES, (schema.payload.label, output.prediction, output.score), strict=True)
+    return {role: name for role, name in named if isinstance(name, str) and name not in schema.names}
+
+
+def side_of_header(schema: Schema, header: Sequence[str]) -> Side:
+    """The fields that a file with this header has."""
+    position = {name: i for i, name in reversed(list(enumerate(header)))}  # of equal names the first
+    fields = [replace(f, position=position[f.key]) for f in named_side(schema).fields if f.key in position]
+    return Side(tuple(fields), len(header))
+
+
+def side_of_positions(schema: Schema, width: int) -> Side:
+    """The fields of a file without a header: the features in order, after the label if there is one value more."""
+    label = schema.payload.label
+    shift = 1 if label is not None and width == len(schema.features) + 1 else 0
+    fields = [Field(f.name, i + shift, None, f.is_text) for i, f in enumerate(schema.features)]
+    if shift and label is not None:
+        fields.append(Field(label, 0))
+    return Side(tuple(fields), len(schema.features) + shift)
+
+
+def named_rows(schema: Schema, count: int, columns: dict[str, Literals], extra: Counter[str], rejects: Rejects) -> Rows:
+    """Typed rows of literals by name; a feature that no column has is absent in every record."""
+    features: list[Column] = []
+    absent: Counter[str] = Counter()
+    for feature in schema.features:
+        literals = columns.get(feature.name)
+        column, missing = type_column(literals if literals is not None else [None] * count, is_text=feature.is_text)
+        features.append(column)
+        missing = missing if literals is not None else count
+        if missing:
+            absent[feature.name] = missing
+    roles: dict[str, Column] = {}
+    for role, name in roles_of(schema).items():
+        if name in columns:
+            column, missing = type_column(columns[name])
+            if missing < count:
+                roles[role] = column
+    return Rows(
+        schema,
+        count,
+        tuple(features),
+        prediction=roles.get("prediction"),
+        score=roles.get("score"),
+        label=roles.get("label"),
+        absent=absent,
+        extra=extra,
+        rejects=rejects,
+    )

@@ -1,0 +1,210 @@
+"""Record i of the request with record i of the response: events of one pair of formats become a typed table."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from model_monitor.dataset.classify import Literals, to_column, type_column
+from model_monitor.dataset.fields import Side, input_side, output_side
+from model_monitor.dataset.formats.capture_json import Format
+from model_monitor.dataset.formats.csv import read_csv
+from model_monitor.dataset.formats.json import read_json
+from model_monitor.dataset.records import (
+    COUNTS_DIFFER,
+    NO_INPUT,
+    NO_OUTPUT,
+    WRONG_OUTPUT_WIDTH,
+    WRONG_WIDTH,
+    Records,
+    keep,
+    no_records,
+)
+from model_monitor.schema import Column, Events, Rows, Schema
+
+
+@dataclass(slots=True)
+class Group:
+    """Events whose inputs have one format and whose outputs have one. `numbers`: their places in the batch."""
+
+    input_format: Format
+    output_format: Format
+    numbers: list[int] = field(default_factory=list)
+    inputs: list[str] = field(default_factory=list)
+    outputs: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Losses:
+    """What does not become rows. `found`: (place of the event in the batch, reason, records)."""
+
+    found: list[tuple[int, str, int]] = field(default_factory=list)
+    widths: Counter[int] = field(default_factory=Counter)
+    outside: int = 0
+
+    def add(self, number: int, reason: str, records: int, *, is_inside: bool) -> None:
+        """Count records that cannot be read; what lies outside the window is not judged."""
+        if is_inside:
+            self.found.append((number, reason, records))
+        else:
+            self.outside += records
+
+
+@dataclass(slots=True)
+class _Pairs:
+    """Both sides, aligned. Masks over all records of a side; `kept` over events."""
+
+    left: Records
+    right: Records | None
+    kept: np.ndarray
+    rows: np.ndarray  # records of the events in `good` that become rows
+    good: np.ndarray
+
+
+def read_side(form: Format, texts: Sequence[str], side: Side, expected: np.ndarray | None = None) -> Records:
+    """Records of payloads that all have one format."""
+    if form is Format.ABSENT:
+        return no_records(len(texts), len(side.fields))
+    if form is Format.CSV:
+        return read_csv(texts, side, expected)
+    return read_json(texts, side, expected, is_lines=form is Format.JSON_LINES)
+
+
+def pair(group: Group, schema: Schema, inside: np.ndarray, losses: Losses) -> tuple[Rows, np.ndarray]:
+    """The rows of a group's events that lie `inside` the window, and which of its events they come from.
+
+    The rows' `events` hold only the number of records of each event.
+    """
+    left_side, right_side = input_side(schema), output_side(schema)
+    has_right = right_side is not None and group.output_format is not Format.ABSENT
+    left = read_side(group.input_format, group.inputs, left_side)
+    faults = dict(left.faults)
+    if group.input_format is Format.ABSENT and left_side.fields:
+        faults |= dict.fromkeys(range(len(group.numbers)), NO_INPUT)
+    right: Records | None = None
+    if has_right and right_side is not None:
+        known = None if group.input_format is Format.ABSENT else left.counts
+        right = read_side(group.output_format, group.outputs, right_side, known)
+        if group.input_format is Format.ABSENT and not left_side.fields:
+            left = Records(right.counts, [])
+        faults |= {i: reason for i, reason in right.faults.items() if i not in faults}
+    elif right_side is not None and schema.is_positional:
+        faults |= {i: NO_OUTPUT for i in range(len(group.numbers)) if i not in faults}
+    return _join(group, schema, inside, losses, left, right, faults)
+
+
+def _join(
+    group: Group,
+    schema: Schema,
+    inside: np.ndarray,
+    losses: Losses,
+    left: Records,
+    right: Records | None,
+    faults: dict[int, str],
+) -> tuple[Rows, np.ndarray]:
+    if right is not None:
+        differ = np.flatnonzero(left.counts != right.counts).tolist()
+        faults |= {i: COUNTS_DIFFER for i in differ if i not in faults}
+    good = np.ones(len(group.numbers), np.bool_)
+    good[list(faults)] = False
+    for i, reason in faults.items():
+        losses.add(group.numbers[i], reason, max(1, int(left.counts[i])), is_inside=bool(inside[i]))
+    event = np.repeat(np.arange(len(good)), left.counts)
+    left_rows = good[event]
+    right_rows = good[np.repeat(np.arange(len(good)), right.counts)] if right is not None else left_rows
+    is_readable = left.readable[left_rows]
+    if right is not None:
+        is_readable &= right.readable[right_rows]
+    event = event[left_rows]
+    kept = is_readable & inside[event]
+    losses.outside += int((~inside[event]).sum())
+    _count_widths(group, schema, losses, left, right, (left_rows, right_rows), event, inside[event] & ~is_readable)
+    starts = np.cumsum(left.counts) - left.counts
+    position = (np.arange(int(left.counts.sum())) - np.repeat(starts, left.counts))[left_rows][kept]
+    events = Events(records=np.bincount(event[kept], minlength=len(good))[good & inside].astype(np.int64))
+    left_columns, extra = _columns(left, left_rows, kept)
+    right_columns, more = _columns(right, right_rows, kept) if right is not None else ([], Counter())
+    rows = _typed(schema, left_columns, right_columns, position, events)
+    tolerated = Counter(reason for side in (left, right) if side for reason in side.tolerated.values())
+    return _with(rows, extra + more, tolerated), good & inside
+
+
+def _with(rows: Rows, extra: Counter[str], tolerated: Counter[str]) -> Rows:
+    rows.extra.update(extra)
+    rows.tolerated.update(tolerated)
+    return rows
+
+
+def _columns(records: Records, good_rows: np.ndarray, kept: np.ndarray) -> tuple[list[Literals], Counter[str]]:
+    """The cells that become rows, and how many of these have each unclaimed key."""
+    if kept.all() and len(kept) == len(good_rows) and not records.widths:
+        return records.columns, Counter({key: len(where) for key, where in records.extra.items()})
+    mask = np.zeros(len(good_rows), np.bool_)
+    mask[good_rows] = kept
+    mask = mask[records.readable]
+    extra = Counter({key: int(mask[where].sum()) for key, where in records.extra.items()})
+    return [keep(column, mask) for column in records.columns], +extra
+
+
+def _count_widths(
+    group: Group,
+    schema: Schema,
+    losses: Losses,
+    left: Records,
+    right: Records | None,
+    sides: tuple[np.ndarray, np.ndarray],
+    event: np.ndarray,
+    bad: np.ndarray,
+) -> None:
+    """Rejects of single records for their number of values; in positional schemas the two sides count as one row."""
+    if not bad.any():
+        return
+    left_at, right_at = (np.flatnonzero(side)[bad].tolist() for side in sides)
+    for i, j, owner in zip(left_at, right_at, event[bad].tolist(), strict=True):
+        number = group.numbers[owner]
+        if schema.is_positional:
+            wrong = left.widths.get(i, len(schema.features) - schema.outputs)
+            wrong += right.widths.get(j, schema.outputs) if right else 0
+        elif i in left.widths:
+            wrong = left.widths[i]
+        else:
+            losses.add(number, WRONG_OUTPUT_WIDTH, 1, is_inside=True)
+            continue
+        losses.add(number, WRONG_WIDTH, 1, is_inside=True)
+        losses.widths[wrong] += 1
+
+
+def _typed(schema: Schema, left: list[Literals], right: list[Literals], position: np.ndarray, events: Events) -> Rows:
+    literals = right + left if schema.is_positional else left
+    typed = [
+        type_column(column, is_text=feature.is_text) for column, feature in zip(literals, schema.features, strict=True)
+    ]
+    absent = {f.name: count for f, (_, count) in zip(schema.features, typed, strict=True) if count}
+    roles: dict[str, Column] = {}
+    if not schema.is_positional and right:
+        output = schema.payload.output
+        wanted = {"prediction": output.prediction, "score": output.score, "payload_index": output.payload_index}
+        names = [name for name, value in wanted.items() if value is not None]
+        roles = {name: to_column(column) for name, column in zip(names, right, strict=True)}
+    return Rows(
+        schema,
+        len(position),
+        tuple(column for column, _ in typed),
+        events,
+        _payload_index(roles.get("payload_index"), position),
+        roles.get("prediction"),
+        roles.get("score"),
+        absent=Counter(absent),
+    )
+
+
+def _payload_index(column: Column | None, position: np.ndarray) -> np.ndarray:
+    """The response's own index where it gives one, else the record's place in the payload."""
+    if column is None or column.numbers is None:
+        return position
+    if column.numbers.dtype == np.int64:
+        return column.numbers
+    return np.where(np.isnan(column.numbers), position, np.nan_to_num(column.numbers)).astype(np.int64)

@@ -1,0 +1,203 @@
+"""The features of a run where they are not declared: the baseline's names, else what the first records look like."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from model_monitor.dataset.capture import batches, group_by_format
+from model_monitor.dataset.discover import DataFile
+from model_monitor.dataset.fields import PLAIN_KEY, Side
+from model_monitor.dataset.formats.capture_json import Format
+from model_monitor.dataset.formats.csv import split_rows
+from model_monitor.dataset.formats.json import BadPayload, load, records_of
+from model_monitor.dataset.lines import read_blocks
+from model_monitor.dataset.tables import first_row
+from model_monitor.dataset.units import Segment, plan
+from model_monitor.job import DatasetKind, Job
+from model_monitor.schema import Feature, FeatureType, Schema
+
+PEEKED_EVENTS = 100
+PEEKED_BYTES = 1 << 20
+NO_FIELDS = Side(())
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The values of one record: their names (objects), or how many there are (rows: names is None)."""
+
+    width: int
+    names: tuple[str, ...] | None = None
+
+
+def resolve_schema(job: Job, files: Sequence[DataFile], baseline: Mapping[str, FeatureType] | None = None) -> Schema:
+    """The schema to read `files` with.
+
+    Declared features stay as they are and take their types from the baseline. Without declared features the schema is
+    positional: the baseline's names in its order, else those found in the first readable records (`_c0`, `_c1`, … where
+    values have no names). The result depends on the files and the baseline alone.
+
+    baseline: name → type of each feature of the baseline, in its order.
+    """
+    schema = job.schema
+    if schema.features and not schema.is_positional:
+        return schema.with_types(dict(baseline or {}))
+    if job.dataset.kind is DatasetKind.CAPTURE:
+        outputs, inputs = _peek_capture(job, files)
+    else:
+        outputs, inputs = None, _peek_dataset(job, files)
+    found = _names(outputs, inputs)
+    if baseline:
+        features = tuple(replace(_feature(name, found), type=kind) for name, kind in baseline.items())
+    else:
+        features = tuple(_feature(name, found) for name in found)
+    names = tuple(feature.name for feature in features)
+    return replace(schema, features=features, is_positional=True, outputs=_outputs(outputs, names))
+
+
+def _names(outputs: Layout | None, inputs: Layout | None) -> tuple[str, ...]:
+    names: list[str] = []
+    for layout in (outputs, inputs):
+        if layout is not None:
+            names += layout.names or [f"_c{len(names) + i}" for i in range(layout.width)]
+    return tuple(dict.fromkeys(names))
+
+
+def _feature(name: str, found: Sequence[str]) -> Feature:
+    """A name such as `a.b` that was found by flattening is also the path to its value."""
+    is_path = name in found and not PLAIN_KEY.fullmatch(name) and ("." in name or "[" in name)
+    return Feature(name, path=name if is_path else None)
+
+
+def _outputs(layout: Layout | None, names: Sequence[str]) -> int:
+    """How many leading features are the response's."""
+    if layout is None:
+        return 0
+    if layout.names is None:
+        return min(layout.width, len(names))
+    count = 0
+    while count < len(names) and names[count] in layout.names:
+        count += 1
+    return count
+
+
+# --- capture -----------------------------------------------------------------------------------------------------------
+
+
+def _peek_capture(job: Job, files: Sequence[DataFile]) -> tuple[Layout | None, Layout | None]:
+    """The layout that most of the first readable events have."""
+    layouts: Counter[tuple[Layout | None, Layout | None]] = Counter()
+    for pair in islice(_layouts(job, files), PEEKED_EVENTS):
+        layouts[pair] += 1
+    return max(layouts, key=lambda pair: layouts[pair]) if layouts else (None, None)
+
+
+def _layouts(job: Job, files: Sequence[DataFile]) -> Iterator[tuple[Layout | None, Layout | None]]:
+    payload = job.schema.payload
+    for unit in plan(files, PEEKED_BYTES):
+        for batch in batches(unit, job.window):
+            groups, _ = group_by_format(batch, job.dataset.captured)
+            events = ((n, g, i) for g in groups for i, n in enumerate(g.numbers) if batch.inside[n])
+            for _, group, i in sorted(events, key=lambda event: event[0]):
+                try:
+                    right = _layout(group.output_format, group.outputs[i], payload.output.records)
+                    left = _layout(group.input_format, group.inputs[i], payload.records)
+                except (BadPayload, ValueError):
+                    continue
+                if left or right:
+                    yield right, left
+
+
+def _layout(form: Format, text: str, records: str | None) -> Layout | None:
+    """The layout of a payload's first record; None when the side was not captured.
+
+    Raises: BadPayload, ValueError.
+    """
+    if form is Format.ABSENT:
+        return None
+    if form is Format.CSV:
+        return Layout(len(split_rows(text.strip("\r\n"))[0]))
+    return _layout_of_value(load(text, is_lines=form is Format.JSON_LINES)[0], records)
+
+
+def _layout_of_value(value: Any, records: str | None) -> Layout:
+    if records is None and isinstance(value, dict) and _is_columns(value):
+        return Layout(len(value), tuple(sorted(value)))
+    found = records_of(value, replace(NO_FIELDS, records=records))
+    if found.rows:
+        return Layout(len(found.rows[0]))
+    if found.objects:
+        names = tuple(sorted(flatten(found.objects[0])))
+        return Layout(len(names), names)
+    raise ValueError("no records")
+
+
+def _is_columns(value: dict[str, Any]) -> bool:
+    """{"a": [1, 2], "b": [3, 4]} or {"a": {"0": 1}, "b": {"0": 3}}; a single list is more likely a list of records."""
+    columns = list(value.values())
+    if len(columns) > 1 and all(isinstance(column, list) for column in columns):
+        is_flat = not any(isinstance(item, (list, dict)) for column in columns for item in column)
+        return is_flat and len(set(map(len, columns))) == 1
+    is_indexed = columns and all(isinstance(column, dict) and "0" in column for column in columns)
+    return bool(is_indexed) and len({tuple(column) for column in columns}) == 1
+
+
+def flatten(record: Mapping[str, Any], prefix: str = "") -> Iterable[str]:
+    """Names of the plain values of a nested object, as paths: `a`, `b.c`, `d[0]`."""
+    for key, value in record.items():
+        yield from _flatten_value(value, f"{prefix}{key}")
+
+
+def _flatten_value(value: Any, name: str) -> Iterator[str]:
+    if isinstance(value, dict) and value:
+        yield from flatten(value, f"{name}.")
+    elif isinstance(value, list) and value:
+        for i, item in enumerate(value):
+            yield from _flatten_value(item, f"{name}[{i}]")
+    else:
+        yield name
+
+
+# --- other datasets ----------------------------------------------------------------------------------------------------
+
+
+def _peek_dataset(job: Job, files: Sequence[DataFile]) -> Layout | None:
+    """Columns of the first file that has any, without the label."""
+    label = job.schema.payload.label
+    for file in files:
+        names = _columns_of(file, job)
+        if names:
+            names = [name for name in names if name != label]
+            return Layout(len(names), tuple(names))
+    return None
+
+
+def _columns_of(file: DataFile, job: Job) -> Sequence[str]:
+    if file.kind is DatasetKind.PARQUET:
+        return list(pq.read_schema(file.path).names)
+    segment = Segment(file, 0, file.size_bytes)
+    if file.kind is DatasetKind.CSV:
+        row = first_row(segment)
+        if row is None:
+            return []
+        return [value or "" for value in row] if job.dataset.has_header else [f"_c{i}" for i in range(len(row))]
+    for text in _documents(segment):
+        try:
+            layout = _layout_of_value(load(text)[0], job.schema.payload.records)
+        except (BadPayload, ValueError):
+            continue
+        return layout.names or [f"_c{i}" for i in range(layout.width)]
+    return []
+
+
+def _documents(segment: Segment) -> Iterator[str]:
+    if segment.file.kind is DatasetKind.JSON:
+        yield b"".join(block.data for block in read_blocks(segment)).decode("utf-8", "replace")
+        return
+    for block in read_blocks(segment, block_bytes=PEEKED_BYTES):
+        yield from (line for line in block.data.decode("utf-8", "replace").split("\n") if line.strip())

@@ -1,0 +1,137 @@
+"""Datasets that are no capture: CSV files, JSON Lines and JSON documents to rows."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from model_monitor.dataset.fields import Side
+from model_monitor.dataset.formats.csv import Row, iterate_rows, lines_of_records, read_csv
+from model_monitor.dataset.formats.json import read_json
+from model_monitor.dataset.lines import Block, read_blocks
+from model_monitor.dataset.named import named_rows, named_side, side_of_header, side_of_positions
+from model_monitor.dataset.records import EMPTY_PAYLOAD, WRONG_WIDTH, Records
+from model_monitor.dataset.units import Segment, Unit
+from model_monitor.job import Job
+from model_monitor.schema import LOCATED_REJECTS, Reject, Rejects, Rows, Schema
+
+FIRST_ROW_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class _Loss:
+    """A line of a block that cannot be read. `width`: its number of values where that is the reason."""
+
+    line: int
+    reason: str
+    width: int | None = None
+
+
+def read_csv_files(unit: Unit, job: Job) -> Iterator[Rows]:
+    """Rows of CSV files, with a header in each or without."""
+    for segment in unit:
+        first = first_row(segment)
+        if first is None:
+            continue
+        header = [value or "" for value in first] if job.dataset.has_header else None
+        side = side_of_header(job.schema, header) if header else side_of_positions(job.schema, len(first))
+        unclaimed = set(header or ()) - {field.key for field in side.fields}
+        for block in read_blocks(segment, has_quotes=True):
+            is_head = header is not None and segment.start == 0 and block.skipped == 0
+            yield _rows_of_csv(block, side, unclaimed, job.schema, is_head=is_head)
+
+
+def read_json_lines_files(unit: Unit, job: Job) -> Iterator[Rows]:
+    """Rows of files with one JSON record a line."""
+    for segment in unit:
+        for block in read_blocks(segment):
+            text = block.data.decode("utf-8", "replace")
+            lines = {i: line for i, line in enumerate(text.split("\n")) if line.strip()}
+            records = read_json(list(lines.values()), named_side(job.schema))
+            yield _rows_of_json(block, records, list(lines), job.schema)
+
+
+def read_json_files(unit: Unit, job: Job) -> Iterator[Rows]:
+    """Rows of JSON documents; each file is one, and is held in memory as a whole."""
+    for segment in unit:
+        blocks = list(read_blocks(segment))
+        text = b"".join(block.data for block in blocks).decode("utf-8", "replace")
+        if blocks:
+            records = read_json([text], named_side(job.schema))
+            yield _rows_of_json(Block(segment.file, 0, 0, b"", blocks[-1].fault), records, [0], job.schema)
+
+
+def first_row(segment: Segment) -> Row | None:
+    """The first row of the segment's file that is not blank."""
+    whole = Segment(segment.file, 0, segment.file.size_bytes)
+    for block in read_blocks(whole, has_quotes=True, block_bytes=FIRST_ROW_BYTES):
+        row, _ = _split_first_row(block.data.decode("utf-8", "replace"))
+        if row is not None:
+            return row
+    return None
+
+
+def _split_first_row(text: str) -> tuple[Row | None, int]:
+    """The first row that is not blank, and where it ends."""
+    try:
+        return next(((row, end) for row, end in iterate_rows(text) if row != [None]), (None, len(text)))
+    except ValueError:  # a quote that is never closed: the line as it stands
+        end = text.find("\n") + 1 or len(text)
+        return list(text[:end].rstrip("\r\n").split(",")), end
+
+
+def _rows_of_csv(block: Block, side: Side, unclaimed: set[str], schema: Schema, *, is_head: bool) -> Rows:
+    text = block.data.decode("utf-8", "replace")
+    head = _split_first_row(text)[1] if is_head else 0
+    before = text.count("\n", 0, head)
+    body = text[head:]
+    records = read_csv([body], side)
+    losses: list[_Loss] = []
+    if records.faults.get(0) not in (None, EMPTY_PAYLOAD):  # an open quote: line by line, so that it costs one line
+        lines = {i: line for i, line in enumerate(body.split("\n")) if line.strip("\r")}
+        records = read_csv(list(lines.values()), side)
+        losses = _losses(records, list(lines))
+    elif records.widths:
+        wrong = sorted(records.widths)
+        known = lines_of_records(body, wrong[:LOCATED_REJECTS], is_single=side.width == 1)
+        places = known + [known[-1]] * (len(wrong) - len(known))
+        losses = [_Loss(line, WRONG_WIDTH, records.widths[i]) for line, i in zip(places, wrong, strict=True)]
+    columns = dict(zip([field.key for field in side.fields], records.columns, strict=True))
+    count = int(records.counts.sum()) - len(records.widths)
+    extra = Counter(dict.fromkeys(unclaimed, count)) if count else Counter()
+    return named_rows(schema, count, columns, extra, _rejects(block, losses, before))
+
+
+def _rows_of_json(block: Block, records: Records, lines: Sequence[int], schema: Schema) -> Rows:
+    losses = _losses(records, lines)
+    columns = dict(zip([field.key for field in named_side(schema).fields], records.columns, strict=True))
+    count = int(records.counts.sum()) - len(records.widths)
+    extra = Counter({key: len(where) for key, where in records.extra.items()})
+    rows = named_rows(schema, count, columns, extra, _rejects(block, losses, 0))
+    rows.tolerated.update(records.tolerated.values())
+    return rows
+
+
+def _losses(records: Records, lines: Sequence[int]) -> list[_Loss]:
+    """Faults of payloads and records where each payload is one line."""
+    ends = np.cumsum(records.counts)
+    losses = [_Loss(lines[i], reason) for i, reason in records.faults.items()]
+    for record, width in records.widths.items():
+        losses.append(_Loss(lines[int(np.searchsorted(ends, record, side="right"))], WRONG_WIDTH, width))
+    return sorted(losses, key=lambda loss: loss.line)
+
+
+def _rejects(block: Block, losses: list[_Loss], lines_before: int) -> Rejects:
+    by_reason = Counter(loss.reason for loss in losses)
+    widths = Counter(loss.width for loss in losses if loss.width is not None)
+    located = [
+        Reject(block.file.relative, block.line_number(lines_before + loss.line), loss.reason)
+        for loss in losses[:LOCATED_REJECTS]
+    ]
+    if block.fault:
+        by_reason[block.fault] += 1
+        located.append(Reject(block.file.relative, block.line_number(0), block.fault))
+    return Rejects(by_reason, tuple(located[:LOCATED_REJECTS]), widths)
