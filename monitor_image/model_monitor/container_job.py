@@ -153,18 +153,11 @@ def _monitors(configuration: Configuration, variables: Variables) -> tuple[Monit
     if method is None:
         return monitors
     return tuple(
-        replace(monitor, options=_with_drift_method(monitor.options, method))
+        replace(monitor, options=monitor.options | {"categorical_drift_method": method})
         if monitor.type is MonitoringType.DATA_QUALITY
         else monitor
         for monitor in monitors
     )
-
-
-def _with_drift_method(options: dict[str, Any], method: str) -> dict[str, Any]:
-    """The variable wins over the whole constraints file."""
-    config = options.get("monitoring_config") or {}
-    distribution = {**config.get("distribution_constraints", {}), "categorical_drift_method": method}
-    return {**options, "monitoring_config": {**config, "distribution_constraints": distribution}}
 
 
 def _baselines(
@@ -172,8 +165,8 @@ def _baselines(
 ) -> dict[MonitoringType, BaselineFiles]:
     """The pointer's version, else the mounted files of BaselineConfig, else none: then checks are not evaluated."""
     types = [monitor.type for monitor in monitors]
-    if configuration.baseline:
-        location = configuration.baseline
+    location = variables.baseline or configuration.baseline
+    if location:
         found = baselines.resolve(location if s3.is_s3(location) else str(variables.local(location)), types)
         if found:
             return found

@@ -114,7 +114,7 @@ def read_variables(environment: Mapping[str, str]) -> Variables:
         categorical_drift_method=_drift_method(get(Variable.CATEGORICAL_DRIFT_METHOD), faults),
         is_output_last=str(options.get("output_columns_position", "START")).upper() == "END",
         provenance={
-            name: value
+            str(name): value
             for name in (Variable.BASELINE_VERSION, Variable.IMAGE_DIGEST, Variable.MONITOR_CONFIG_SHA256)
             if (value := get(name))
         },

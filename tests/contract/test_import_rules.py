@@ -21,7 +21,7 @@ MODULES = {
 TYPES = {"contract", "errors", "schema", "job"}
 FORMULAS = TYPES | {"profiles", "metrics"}
 RULES = FORMULAS | {"constraints", "registry"}
-AWS_FILES = {"outputs.metric", "outputs.statistics", "outputs.constraints", "outputs.violations"}
+AWS_FILES = {f"outputs.{name}" for name in ("metric", "statistics", "constraints", "violations")}
 ALLOWED = {
     "contract": set(),
     "errors": set(),
@@ -90,6 +90,8 @@ READS_BASELINES = {
     "monitors.data_quality",
 }  # load_baseline is given files that are already local
 
+OPENS_BASELINES = {"constraints.baseline"}  # monitors load a baseline through it, from paths the job names
+
 
 def room_of(module: str) -> str:
     return module.split(".")[0]
@@ -150,7 +152,7 @@ def test_what_computes_reads_no_clock_no_environment_and_no_chance(module):
 
 
 @pytest.mark.parametrize(
-    "module", sorted(name for name in MODULES if room_of(name) in PURE_ROOMS and name not in READS_BASELINES)
+    "module", sorted(name for name in MODULES if room_of(name) in PURE_ROOMS and name not in OPENS_BASELINES)
 )
 def test_what_computes_opens_no_file(module):
     for node in ast.walk(tree_of(module)):

@@ -173,7 +173,7 @@ def _reading(reading: Reading) -> dict[str, Any]:
 def _monitor(result: MonitorResult, kind: JobKind) -> dict[str, Any]:
     conclusion = result.conclusion
     outcomes = Counter(check.outcome for check in conclusion.checks)
-    violations = Counter(check.check_type for check in conclusion.violations)
+    violations = Counter(str(check.check_type) for check in conclusion.violations)
     content: dict[str, Any] = {
         "type": result.type,
         "key": MONITOR_KEYS[result.type],
@@ -211,6 +211,7 @@ def _check(check: Check) -> dict[str, Any]:
         "outcome": check.outcome,
         "observed": check.observed,
         "allowed": check.allowed,
+        "distance": check.distance,
         "is_required": check.is_required,
         "description": check.description,
     }

@@ -1,0 +1,225 @@
+"""The front door of a laptop: arguments in, a summary on the terminal and the same files as in the container out."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import socket
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from model_monitor import __version__, threads
+from model_monitor.contract import EXIT_ERROR, EXIT_STATUS, JobKind, Variable
+
+if TYPE_CHECKING:  # numpy and pyarrow are imported when a job starts, not for --help
+    from model_monitor.job import DatasetSource, Job
+    from model_monitor.outputs.report import Report, Run
+
+FORMATS = ("capture", "csv", "json", "json_lines", "parquet")
+DESCRIPTION = """\
+Watch the data a model sees. Two steps, the same code as in the SageMaker container:
+
+  1. baseline   learn what the data looks like when all is well
+  2. monitor    compare later data with that baseline
+"""
+EXAMPLES = """\
+examples:
+  model-monitor baseline --dataset training.csv --output baseline/
+  model-monitor monitor --dataset capture/ --baseline baseline/ --output report/
+
+  # one hour of the endpoint's capture, copied with `aws s3 cp --recursive s3://bucket/capture capture/`
+  model-monitor monitor --dataset capture/ --baseline baseline/ --output report/ \\
+      --start 2026-01-31T04:00:00Z --end 2026-01-31T05:00:00Z
+
+  # requests that hold several records: say once what a payload means
+  model-monitor monitor --dataset capture/ --baseline baseline/ --output report/ --config monitoring.json
+
+  # a baseline that SageMaker wrote years ago: a folder with constraints.json and statistics.json
+  model-monitor monitor --dataset capture/ --baseline aws-baseline/ --output report/
+
+exit status:
+  0  no violation       2  violations found
+  1  error              3  nothing could be evaluated (no data, too few records, no baseline)
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    """A wrong argument is an error like any other: status 1, since 2 means violations."""
+
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        self.exit(EXIT_ERROR, f"{self.prog}: {message}\nTry '{self.prog} --help'.\n")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """One command, from arguments to exit status."""
+    options = parser().parse_args(arguments)
+    threads.limit()
+    from model_monitor.errors import MonitorError
+
+    started = datetime.now(UTC)
+    try:
+        job = build_job(options)
+        report = _analyse(job, is_watched=not options.json and sys.stderr.isatty())
+        run = _run_facts(job, started)
+        written = _write(report, run)
+    except MonitorError as error:
+        print(f"model-monitor: {error}", file=sys.stderr)
+        return EXIT_ERROR
+    except KeyboardInterrupt:
+        print("model-monitor: stopped", file=sys.stderr)
+        return EXIT_ERROR
+    _show(report, run, written, options.json)
+    return EXIT_STATUS[report.verdict]
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    form = argparse.RawDescriptionHelpFormatter
+    top = Parser(prog="model-monitor", description=DESCRIPTION, epilog=EXAMPLES, formatter_class=form)
+    top.add_argument("--version", action="version", version=f"model-monitor {__version__}")
+    commands = top.add_subparsers(dest="command", required=True, metavar="{baseline,monitor}")
+    baseline = commands.add_parser("baseline", help="learn statistics and constraints from a dataset", epilog=EXAMPLES,
+                                   formatter_class=form)  # fmt: skip
+    monitor = commands.add_parser("monitor", help="compare a dataset with a baseline", epilog=EXAMPLES,
+                                  formatter_class=form)  # fmt: skip
+    for command in (baseline, monitor):
+        command.add_argument("--dataset", required=True, type=Path, metavar="PATH", help="file or folder to read")
+        command.add_argument(
+            "--output", required=True, type=Path, metavar="DIR", help="folder for the results; made if missing"
+        )
+        command.add_argument(
+            "--config", type=Path, metavar="FILE", help="what a payload means, thresholds, metrics (JSON)"
+        )
+        command.add_argument(
+            "--format", choices=FORMATS, help="how the files are written; guessed from name and content"
+        )
+        command.add_argument(
+            "--no-header", action="store_true", help="CSV: the first line is data; features are _c0, _c1, ..."
+        )
+        command.add_argument(
+            "--workers",
+            type=_positive,
+            metavar="N",
+            help="processes (default: one per core); the result is the same for any number",
+        )
+        command.add_argument("--json", action="store_true", help="print report.json instead of the summary")
+    monitor.add_argument(
+        "--baseline", type=Path, metavar="DIR", help="folder of a baseline, ours or one that SageMaker wrote"
+    )
+    monitor.add_argument(
+        "--start", type=_time, metavar="TIME", help="first moment of the window, UTC (2026-01-31T04:00:00Z)"
+    )
+    monitor.add_argument("--end", type=_time, metavar="TIME", help="end of the window; itself not part of it")
+    return top
+
+
+def build_job(options: argparse.Namespace) -> Job:
+    """Arguments and configuration as one job. Raises: SettingsError, BaselineError, NoDataset."""
+    from model_monitor import baselines, s3
+    from model_monitor.configuration import Configuration, read_configuration
+    from model_monitor.errors import BaselineError, NoDataset, SettingsError
+    from model_monitor.job import Job
+    from model_monitor.schema import Window
+
+    is_monitor = options.command == JobKind.MONITOR
+    if not options.dataset.exists():
+        raise NoDataset(options.dataset, "file or folder")
+    configuration = read_configuration(options.config) if options.config else Configuration()
+    window = None
+    if is_monitor and (options.start or options.end):
+        if not (options.start and options.end) or options.start >= options.end:
+            raise SettingsError("--start, --end", "should both be given, the start before the end.")
+        window = Window(options.start, options.end)
+    found = {}
+    types = [monitor.type for monitor in configuration.monitors]
+    location = (
+        str(options.baseline) if is_monitor and options.baseline else configuration.baseline if is_monitor else None
+    )
+    if location:
+        found = baselines.resolve(location, types)
+        if not found and (options.baseline or not s3.is_s3(location)):
+            raise BaselineError(
+                location,
+                "holds no baseline.",
+                "Expected constraints.json and statistics.json, as `model-monitor baseline` or SageMaker writes them.",
+            )
+    return Job(
+        kind=JobKind(options.command),
+        dataset=_source(options),
+        output=options.output,
+        schema=configuration.schema,
+        monitors=configuration.monitors,
+        baselines=found,
+        window=window,
+        endpoint=configuration.endpoint,
+        schedule=configuration.schedule,
+        max_rejected_fraction=configuration.max_rejected_fraction,
+        metrics=configuration.metrics,
+        workers=options.workers or _workers_variable(),
+    )
+
+
+def _source(options: argparse.Namespace) -> DatasetSource:
+    from model_monitor.dataset.guess import guess_kind
+    from model_monitor.job import DatasetKind, DatasetSource
+
+    kind = DatasetKind(options.format) if options.format else guess_kind(options.dataset)
+    return DatasetSource(options.dataset, kind, has_header=not options.no_header)
+
+
+def _analyse(job: Job, is_watched: bool) -> Report:
+    from model_monitor import flow
+    from model_monitor.progress import shown
+
+    with shown(is_watched) as progress:
+        return flow.run(job, progress)
+
+
+def _write(report: Report, run: Run) -> list[Path]:
+    from model_monitor.outputs.folder import write_folder
+
+    return write_folder(report, run)
+
+
+def _show(report: Report, run: Run, written: list[Path], as_json: bool) -> None:
+    from model_monitor.outputs.files import to_json as to_bytes
+    from model_monitor.outputs.report import to_json
+    from model_monitor.outputs.summary import summary
+
+    if as_json:
+        print(to_bytes(to_json(report, run)).decode(), end="")
+    else:
+        print(summary(report, run, written))
+    if report.error is not None:
+        print(f"model-monitor: {report.error.message}", file=sys.stderr)
+
+
+def _run_facts(job: Job, started: datetime) -> Run:
+    from model_monitor.outputs.report import Run
+    from model_monitor.runners import local
+
+    workers = job.workers or local.cores()
+    return Run(started, datetime.now(UTC), socket.gethostname(), __version__, workers)
+
+
+def _time(text: str) -> datetime:
+    from model_monitor.variables import parse_time
+
+    try:
+        return parse_time(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError("should be a UTC time such as 2026-01-31T04:00:00Z") from None
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError("should be a whole number of at least 1")
+    return int(text)
+
+
+def _workers_variable() -> int | None:
+    text = os.environ.get(Variable.WORKERS, "")
+    return int(text) if text.isdecimal() and int(text) else None

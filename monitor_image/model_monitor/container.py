@@ -1,0 +1,147 @@
+"""The front door of a processing job: environment and mounted files in; outputs, metrics, exit message and status out."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import traceback
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+
+from model_monitor import __version__, s3
+from model_monitor.container_job import ProcessingJob, build_job, job_before_settings, read_processing_job
+from model_monitor.contract import (
+    EXIT_ERROR,
+    EXIT_MESSAGE_FILE,
+    EXIT_OK,
+    METRICS_DIRECTORY,
+    METRICS_FILE,
+    JobKind,
+    MetricsRoute,
+)
+from model_monitor.errors import MonitorError
+from model_monitor.job import Job
+from model_monitor.logs import log, to_stdout
+from model_monitor.outputs import cloudwatch, files
+from model_monitor.outputs.exit_message import exit_message
+from model_monitor.outputs.folder import write_folder
+from model_monitor.outputs.report import Failure, Report, Run
+from model_monitor.runners import local
+from model_monitor.variables import Variables, read_variables
+
+PACKAGE = Path(__file__).parent
+
+
+class Stopped(MonitorError):
+    """The service asked the job to stop."""
+
+
+def main(environment: Mapping[str, str] = os.environ) -> int:
+    """One processing job, from environment to exit status: 0 for every completed run, whatever its verdict."""
+    to_stdout()
+    signal.signal(signal.SIGTERM, _stop)
+    started = datetime.now(UTC)
+    variables = read_variables(environment)
+    job, processing = job_before_settings(variables), ProcessingJob()
+    try:
+        processing = read_processing_job(variables)
+        job = build_job(variables, processing)
+        log("started", kind=job.kind, endpoint=job.endpoint, schedule=job.schedule, window=job.window)
+        report = _analyse(job)
+    except Exception as error:  # noqa: BLE001 - the front door: every error becomes a message and an exit status
+        report = Report(job).failed(failure_of(error))
+    report = deliver(report, _run_facts(job, started, processing), variables)
+    log(
+        "finished",
+        level=logging.INFO if report.error is None else logging.ERROR,
+        verdict=report.verdict,
+        reason=report.reason,
+        place=report.error.place if report.error else "",
+        violations=report.violation_count,
+        records=report.reading.records,
+        rejected=report.reading.rejects.count,
+    )
+    return EXIT_OK if report.error is None else EXIT_ERROR
+
+
+def deliver(report: Report, run: Run, variables: Variables) -> Report:
+    """Outputs, metrics, exit message, in this order; what cannot be delivered turns the run into an error that says so."""
+
+    def write(final: Report) -> None:
+        write_folder(final, run)
+
+    def publish(final: Report) -> None:
+        _publish(final, variables)
+
+    def tell(final: Report) -> None:
+        files.write_bytes(variables.local(EXIT_MESSAGE_FILE), exit_message(final).encode("ascii"))
+
+    written = _attempt(write, report)
+    published = _attempt(publish, written)
+    if published is not written:  # the outputs say what the metrics could not
+        published = _attempt(write, published)
+    return _attempt(tell, published)
+
+
+def failure_of(error: Exception) -> Failure:
+    """Our own errors speak for themselves; of others only type and place are told, since their text may hold values."""
+    if isinstance(error, MonitorError):
+        return Failure.of(error)
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if Path(frame.filename).is_relative_to(PACKAGE)] or frames
+    name = type(error).__name__
+    place = f"{Path(ours[-1].filename).name}:{ours[-1].lineno} in {ours[-1].name}" if ours else ""
+    return Failure(
+        name, f"unexpected {name} at {place}. This is a defect of the image; report it with this line.", place
+    )
+
+
+def _analyse(job: Job) -> Report:
+    """Imported late, so that a wrong setting is told without waiting for numpy and pyarrow."""
+    from model_monitor import flow
+
+    def progress(done: int, total: int) -> None:
+        log("progress", units_done=done, units=total)
+
+    return flow.run(job, progress)
+
+
+def _publish(report: Report, variables: Variables) -> None:
+    job = report.job
+    if not job.metrics.is_enabled or job.kind is not JobKind.MONITOR:
+        return
+    points = cloudwatch.data_points(cloudwatch.metrics_of(report), job, cloudwatch.timestamp_of(report))
+    if job.metrics.route is MetricsRoute.PUT:
+        s3.put_metric_data(job.metrics.namespace, points)
+    else:
+        files.write_json_lines(variables.local(METRICS_DIRECTORY) / METRICS_FILE, points)
+
+
+def _attempt(step: Callable[[Report], None], report: Report) -> Report:
+    """The report as it was, or failed by what stopped the step; the first error of a run is the one it keeps."""
+    try:
+        step(report)
+    except Exception as error:  # noqa: BLE001 - the front door again
+        failure = failure_of(error)
+        log("not delivered", level=logging.ERROR, step=step.__name__, reason=failure.message, place=failure.place)
+        return report if report.error is not None else report.failed(failure)
+    return report
+
+
+def _run_facts(job: Job, started: datetime, processing: ProcessingJob) -> Run:
+    return Run(
+        started=started,
+        finished=datetime.now(UTC),
+        host=processing.host or socket.gethostname(),
+        version=__version__,
+        workers=job.workers or local.cores(),
+        details=processing.details,
+    )
+
+
+def _stop(_signal: int, _frame: FrameType | None) -> None:
+    raise Stopped("the job was stopped before it finished: its time limit, or somebody's request.")

@@ -1,0 +1,199 @@
+"""READ FIRST: the two jobs, one line a step.
+
+    files ─► units ─► rows ─► profile ─► merge ─► statistics ─┬─► suggest ─► baseline files     baseline(job)
+                                                              └─► check   ─► report             monitor(job)
+
+Both jobs are the same code up to the statistics. Several monitors share one read of the rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from model_monitor import registry
+from model_monitor.baselines import digest
+from model_monitor.constraints.model import Conclusion
+from model_monitor.contract import (
+    CONSTRAINTS_FILE,
+    NO_DATA_REASON,
+    STATISTICS_FILE,
+    VIOLATIONS_FILE,
+    JobKind,
+    MonitoringType,
+    Verdict,
+)
+from model_monitor.dataset.discover import discover
+from model_monitor.dataset.resolve import resolve_schema
+from model_monitor.dataset.rows import read_rows
+from model_monitor.dataset.units import Unit, plan
+from model_monitor.errors import NoDataset, SettingsError, TooManyRejected
+from model_monitor.job import BaselineFiles, Job
+from model_monitor.monitors.base import AnyMonitor
+from model_monitor.outputs.report import Dataset, Failure, MonitorResult, Report
+from model_monitor.profiles.reading import Reading
+from model_monitor.runners import local
+from model_monitor.schema import FeatureType
+
+Baselines = Mapping[MonitoringType, Any]
+
+
+def run(job: Job, progress: local.Progress = local.silent) -> Report:
+    """One run of either kind."""
+    return baseline(job, progress) if job.kind is JobKind.BASELINE else monitor(job, progress)
+
+
+def baseline(job: Job, progress: local.Progress = local.silent) -> Report:
+    """Read a dataset and suggest what live data should look like."""
+    measured = measure(job, {}, progress)
+    if not measured.reading.records and not measured.reading.rejects.count:
+        raise NoDataset(job.dataset.path, f"{job.dataset.kind} records")
+    report = measured.report(suggest)
+    return replace(report, dataset=replace(report.dataset, sha256=digest(discover(job.dataset, job.window))))
+
+
+def monitor(job: Job, progress: local.Progress = local.silent) -> Report:
+    """Compare one window of data with its baseline."""
+    baselines = load_baselines(job)
+    measured = measure(job, baselines, progress)
+    return measured.report(partial(check, baselines=baselines))
+
+
+# --- what a run compares with --------------------------------------------------------------------------------------------
+
+
+def monitors_of(job: Job) -> tuple[AnyMonitor, ...]:
+    """The monitors of a job, in its order."""
+    known = registry.monitors()
+    for settings in job.monitors:
+        if settings.type not in known:
+            raise SettingsError(
+                f"monitor {settings.type}", "is not part of this version.", f"Known: {', '.join(sorted(known))}."
+            )
+    return tuple(known[settings.type] for settings in job.monitors)
+
+
+def load_baselines(job: Job) -> Baselines:
+    """Each monitor's baseline as it reads it; None where there is none yet."""
+    return {m.type: m.load_baseline(job.baselines.get(m.type, BaselineFiles())) for m in monitors_of(job)}
+
+
+def known_features(job: Job, baselines: Baselines) -> dict[str, FeatureType]:
+    """Names and types that a baseline gives, in its order, from the first monitor that has one."""
+    for monitor in monitors_of(job):
+        baseline = baselines.get(monitor.type)
+        if baseline is not None and (features := monitor.baseline_features(baseline)):
+            return dict(features)
+    return {}
+
+
+# --- the part both jobs share: files in, numbers out -------------------------------------------------------------------
+
+
+def measure(job: Job, baselines: Baselines, progress: local.Progress) -> Measured:
+    """Read every unit once for all monitors; the schema is settled first and is part of the job from then on."""
+    files = discover(job.dataset, job.window)
+    job = replace(job, schema=resolve_schema(job, files, known_features(job, baselines)))
+    profile = local.run(partial(profile_unit, job=job), plan(files), Profile.empty(job), job.workers, progress)
+    return Measured(job, profile, Dataset(len(files), sum(file.size_bytes for file in files)))
+
+
+def profile_unit(unit: Unit, job: Job) -> Profile:
+    """One unit to one mergeable profile: the work that a runner hands out."""
+    profile = Profile.empty(job)
+    for rows in read_rows(unit, job):
+        parts = tuple(monitor.profile(rows, job) for monitor in monitors_of(job))
+        profile = profile.merge(Profile(Reading.of(rows), parts))
+    return profile
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What was read, and one profile for each monitor of the job, in the job's order."""
+
+    reading: Reading
+    parts: tuple[Any, ...]
+
+    @classmethod
+    def empty(cls, job: Job) -> Profile:
+        """The identity of `merge`."""
+        return cls(Reading(), tuple(monitor.empty(job) for monitor in monitors_of(job)))
+
+    def merge(self, other: Profile) -> Profile:
+        """Combine two disjoint parts; `self` comes first in file order."""
+        pairs = zip(self.parts, other.parts, strict=True)
+        return Profile(self.reading.merge(other.reading), tuple(mine.merge(theirs) for mine, theirs in pairs))
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A job whose data is read."""
+
+    job: Job
+    profile: Profile
+    dataset: Dataset
+
+    @property
+    def reading(self) -> Reading:
+        return self.profile.reading
+
+    def report(self, conclude: Any) -> Report:
+        """Let each monitor conclude, unless too much could not be read."""
+        report = Report(self.job, self.reading, (), self.dataset)
+        problem = too_many_rejected(self.reading, self.job)
+        if problem is not None:
+            return report.failed(Failure.of(problem))
+        monitors = zip(monitors_of(self.job), self.profile.parts, strict=True)
+        return replace(report, results=tuple(conclude(monitor, part, report) for monitor, part in monitors))
+
+
+def too_many_rejected(reading: Reading, job: Job) -> TooManyRejected | None:
+    """Above the limit a run gives no result; one wrong width throughout is a column violation instead."""
+    rejects = reading.rejects
+    is_one_width = not reading.records and len(rejects.widths) == 1 and rejects.widths.total() == rejects.count
+    if reading.rejected_fraction <= job.max_rejected_fraction or (is_one_width and job.kind is JobKind.MONITOR):
+        return None
+    first = next((f"{located.path}:{located.line}, {located.reason}" for located in rejects.located), "not located")
+    return TooManyRejected(rejects.count, reading.records + rejects.count, job.max_rejected_fraction, first)
+
+
+# --- what each monitor makes of its numbers ----------------------------------------------------------------------------
+
+
+def suggest(monitor: AnyMonitor, profile: Any, report: Report) -> MonitorResult:
+    """The baseline job's side: statistics and constraints become the baseline's files."""
+    job = report.job
+    statistics = monitor.statistics(profile, job)
+    constraints = monitor.suggest(statistics, job)
+    conclusion = Conclusion(Verdict.OK)
+    files = {
+        STATISTICS_FILE: monitor.statistics_file(statistics),
+        CONSTRAINTS_FILE: monitor.constraints_file(constraints),
+    }
+    return MonitorResult(monitor.type, conclusion, monitor.summary(statistics, conclusion), (), files)
+
+
+def check(monitor: AnyMonitor, profile: Any, report: Report, baselines: Baselines) -> MonitorResult:
+    """The monitoring job's side: statistics against the baseline, as checks, files and metrics."""
+    job, baseline = report.job, baselines.get(monitor.type)
+    statistics = monitor.statistics(profile, job)
+    if report.reading.records or report.reading.rejects.count:
+        conclusion = monitor.check(statistics, baseline, job)
+    else:
+        conclusion = Conclusion(Verdict.NO_DATA, reason=NO_DATA_REASON)
+    used = monitor.constraints_used(baseline, job)
+    files = {
+        STATISTICS_FILE: monitor.statistics_file(statistics),
+        CONSTRAINTS_FILE: None if used is None else monitor.constraints_file(used),
+        VIOLATIONS_FILE: monitor.violations_file(conclusion),
+    }
+    return MonitorResult(
+        type=monitor.type,
+        conclusion=conclusion,
+        summary=monitor.summary(statistics, conclusion),
+        metrics=tuple(monitor.metrics(statistics, conclusion, job)),
+        files={name: content for name, content in files.items() if content is not None},
+        baseline=job.baselines.get(monitor.type),
+    )

@@ -1,0 +1,95 @@
+"""A run for the eyes: one table of features, the violations, what was not evaluated, and where the files are."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from model_monitor.constraints.model import Check, Outcome
+from model_monitor.contract import JobKind
+from model_monitor.outputs.report import MonitorResult, Report, Run
+
+NAME_WIDTH = 36
+NO_VALUE = "-"
+
+
+def summary(report: Report, run: Run, written: Sequence[Path]) -> str:
+    """Plain text, the same in a terminal and in a pipe."""
+    lines = [_headline(report, run)]
+    for result in report.results:
+        lines += ["", *_features(result, report.job.kind), *_violations(result), *_not_evaluated(result)]
+    rejects = report.reading.rejects
+    if rejects.count:
+        lines += ["", f"{rejects.count} records could not be read:"]
+        lines += [f"  {count:>7}  {reason}" for reason, count in rejects.by_reason.most_common()]
+        lines += [f"           first at {located.path}:{located.line}" for located in rejects.located[:1]]
+    lines += ["", "files"]
+    lines += [f"  {path}" for path in sorted(written)]
+    return "\n".join(lines)
+
+
+def _headline(report: Report, run: Run) -> str:
+    reading = report.reading
+    seconds = (run.finished - run.started).total_seconds()
+    facts = [f"{reading.records:,} records", f"{report.dataset.files:,} files"]
+    if reading.events:
+        facts.insert(1, f"{reading.events:,} events")
+    if reading.outside_window:
+        facts.append(f"{reading.outside_window:,} records outside the window")
+    what = "baseline" if report.job.kind is JobKind.BASELINE else str(report.verdict)
+    count = f" ({report.violation_count})" if report.violation_count else ""
+    reason = f": {report.reason}" if report.reason else ""
+    return f"{what}{count}{reason}\n{', '.join(facts)}, {seconds:.1f} s"
+
+
+def _features(result: MonitorResult, kind: JobKind) -> list[str]:
+    features: Sequence[Mapping[str, Any]] = result.summary.get("features", ())
+    if not features:
+        return []
+    by_subject: dict[str, list[Check]] = defaultdict(list)
+    for check in result.conclusion.checks:
+        by_subject[check.subject].append(check)
+    width = min(max(len("feature"), *(len(feature["name"]) for feature in features)), NAME_WIDTH)
+    is_monitor = kind is JobKind.MONITOR
+    lines = [f"{'feature':<{width}}  {'type':<10}  {'complete':>8}" + ("  distance  verdict" if is_monitor else "")]
+    for feature in features:
+        name = feature["name"] if len(feature["name"]) <= width else feature["name"][: width - 3] + "..."
+        line = f"{name:<{width}}  {feature['inferred_type']:<10}  {_share(feature['completeness']):>8}"
+        if is_monitor:
+            line += f"  {_number(feature.get('distance')):>8}  {_verdict(by_subject[feature['name']])}"
+        lines.append(line)
+    return lines
+
+
+def _verdict(checks: list[Check]) -> str:
+    violated = [check.check_type for check in checks if check.outcome is Outcome.VIOLATED]
+    if violated:
+        return "violated: " + ", ".join(map(str, violated))
+    return "held" if any(check.outcome is Outcome.HELD for check in checks) else "not evaluated"
+
+
+def _violations(result: MonitorResult) -> list[str]:
+    violations = result.conclusion.violations
+    if not violations:
+        return []
+    return ["", "violations", *(f"  {check.subject}: {check.check_type}. {check.description}" for check in violations)]
+
+
+def _not_evaluated(result: MonitorResult) -> list[str]:
+    by_reason: dict[str, int] = defaultdict(int)
+    for check in result.conclusion.checks:
+        if check.outcome is Outcome.NOT_EVALUATED:
+            by_reason[check.description] += 1
+    if not by_reason:
+        return []
+    return ["", "not evaluated", *(f"  {count:>7}  {reason}" for reason, count in by_reason.items())]
+
+
+def _share(value: float | None) -> str:
+    return NO_VALUE if value is None else f"{value:.1%}"
+
+
+def _number(value: float | None) -> str:
+    return NO_VALUE if value is None else f"{value:.4f}"

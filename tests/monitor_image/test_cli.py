@@ -1,0 +1,201 @@
+"""The laptop's front door: the same results, exit statuses that a script can use, words that a person can."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from model_monitor import cli
+from tests.captures import columns_side, csv_side, event, events_of, json_side, write_capture, write_csv, write_lines
+from tests.monitor_image.conftest import FEATURES, OUTPUT, land
+
+CORE = Path(__file__).resolve().parents[2] / "monitor_image"
+
+
+@pytest.fixture
+def config(tmp_path):
+    path = tmp_path / "monitoring.json"
+    path.write_text(json.dumps({"version": 1, "payload": {"features": list(FEATURES), "output": OUTPUT}}))
+    return path
+
+
+def run(*arguments: object) -> int:
+    try:
+        return cli.main([str(argument) for argument in arguments])
+    except SystemExit as stop:
+        return int(stop.code or 0)
+
+
+@pytest.fixture
+def baseline(tmp_path, config):
+    dataset = write_csv(tmp_path / "training.csv", land(600, seed=7))
+    assert run("baseline", "--dataset", dataset, "--output", tmp_path / "baseline", "--config", config) == 0
+    return tmp_path / "baseline"
+
+
+def monitor(tmp_path, config, baseline, events, *more: object) -> int:
+    capture = write_capture(tmp_path / "capture", events)
+    arguments = ("--dataset", capture, "--baseline", baseline, "--output", tmp_path / "report", "--config", config)
+    return run("monitor", *arguments, *more)
+
+
+def test_a_healthy_window_exits_with_0_and_shows_every_feature(tmp_path, config, baseline, capsys):
+    assert monitor(tmp_path, config, baseline, events_of(land(120))) == 0
+    text = capsys.readouterr().out
+    for name in FEATURES:
+        assert name in text
+    assert "held" in text
+    assert str(tmp_path / "report" / "report.json") in text
+
+
+def test_violations_exit_with_2_and_are_listed(tmp_path, config, baseline, capsys):
+    assert monitor(tmp_path, config, baseline, events_of(land(120, Slope=None))) == 2
+    text = capsys.readouterr().out
+    assert "violated (1)" in text
+    assert "Slope: completeness_check. " in text
+
+
+def test_nothing_to_evaluate_exits_with_3(tmp_path, config, baseline):
+    assert monitor(tmp_path, config, baseline, events_of(land(5))) == 3
+    (tmp_path / "empty").mkdir()
+    arguments = (
+        "--dataset",
+        tmp_path / "empty",
+        "--baseline",
+        baseline,
+        "--output",
+        tmp_path / "r",
+        "--format",
+        "capture",
+    )
+    assert run("monitor", *arguments) == 3
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["baseline"],
+        ["train"],
+        ["monitor", "--dataset", ".", "--output", "x", "--start", "yesterday"],
+        ["monitor", "--dataset", ".", "--output", "x", "--workers", "0"],
+        ["monitor", "--dataset", "/nonexistent", "--output", "x"],
+        ["baseline", "--dataset", ".", "--output", "x", "--start", "2026-01-01T00:00:00Z"],
+    ],
+)
+def test_a_wrong_argument_exits_with_1_and_writes_nothing(arguments, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert run(*arguments) == 1
+    assert "model-monitor" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_window_needs_both_ends(tmp_path, config, baseline, capsys):
+    assert monitor(tmp_path, config, baseline, events_of(land(40)), "--start", "2026-03-02T04:00:00Z") == 1
+    assert "--start, --end" in capsys.readouterr().err
+
+
+def test_the_window_is_half_open(tmp_path, config, baseline):
+    times = ("--start", "2026-03-02T04:00:00Z", "--end", "2026-03-02T04:00:10Z")
+    assert monitor(tmp_path, config, baseline, events_of(land(120)), *times) == 0
+    report = json.loads(_json_of(tmp_path))
+    assert (report["reading"]["records"], report["reading"]["outside_window"]) == (40, 80)
+
+
+def _json_of(tmp_path: Path) -> str:
+    return (tmp_path / "report/report.json").read_text()
+
+
+def test_json_prints_the_report_and_nothing_else(tmp_path, config, baseline, capsys):
+    capsys.readouterr()
+    monitor(tmp_path, config, baseline, events_of(land(120)), "--json")
+    out = capsys.readouterr()
+    assert json.loads(out.out) == json.loads(_json_of(tmp_path))
+    assert out.err == ""
+
+
+def test_a_folder_without_a_baseline_is_an_error_and_not_a_pass(tmp_path, config, capsys):
+    (tmp_path / "nothing").mkdir()
+    assert monitor(tmp_path, config, tmp_path / "nothing", events_of(land(120))) == 1
+    assert "holds no baseline" in capsys.readouterr().err
+
+
+def test_a_flat_baseline_as_sagemaker_writes_it_is_used(tmp_path, config, baseline):
+    assert monitor(tmp_path, config, baseline / "data_quality", events_of(land(120))) == 0
+
+
+def test_positions_are_enough_when_nothing_is_declared(tmp_path):
+    records = [{"label": i % 2} | record for i, record in enumerate(land(300))]
+    training = write_csv(tmp_path / "training.csv", records)
+    assert run("baseline", "--dataset", training, "--output", tmp_path / "baseline") == 0
+    live = [{"label": i % 2} | record for i, record in enumerate(land(90, seed=4))]
+    events = [
+        event(i, csv_side([{k: v for k, v in record.items() if k != "label"}]), csv_side([{"label": record["label"]}]))
+        for i, record in enumerate(live)
+    ]
+    write_capture(tmp_path / "capture", events)
+    arguments = (
+        "--dataset",
+        tmp_path / "capture",
+        "--baseline",
+        tmp_path / "baseline",
+        "--output",
+        tmp_path / "report",
+    )
+    assert run("monitor", *arguments) == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("a.csv", "csv"),
+        ("a.json", "json"),
+        ("a.jsonl", "json_lines"),
+        ("capture.jsonl", "capture"),
+        ("a.csv.gz", "csv"),
+    ],
+)
+def test_the_format_is_guessed_from_name_and_content(tmp_path, name, kind):
+    import gzip
+
+    from model_monitor.dataset.guess import guess_kind
+
+    path = tmp_path / name
+    if name == "capture.jsonl":
+        write_lines(path, [event(1, columns_side(land(1)), json_side([]))])
+    else:
+        content = b"Elevation,Slope\n1,2\n"
+        path.write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+    assert guess_kind(path) == kind
+    assert guess_kind(tmp_path) == kind
+
+
+def test_a_name_that_tells_nothing_asks_for_the_format(tmp_path, capsys):
+    (tmp_path / "data").write_text("1,2\n")
+    assert run("baseline", "--dataset", tmp_path / "data", "--output", tmp_path / "out") == 1
+    assert "--format" in capsys.readouterr().err
+
+
+def test_help_teaches_with_examples(capsys):
+    assert run("--help") == 0
+    text = capsys.readouterr().out
+    assert "examples:" in text
+    assert "exit status:" in text
+    assert run("monitor", "--help") == 0
+    assert "--start" in capsys.readouterr().out
+
+
+def test_the_version_is_told(capsys):
+    assert run("--version") == 0
+    assert capsys.readouterr().out.startswith("model-monitor ")
+
+
+def test_the_module_with_arguments_is_the_laptops_command():
+    done = subprocess.run(
+        [sys.executable, "-m", "model_monitor", "--version"], cwd=CORE, capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stdout[:14]) == (0, "model-monitor ")
