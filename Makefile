@@ -60,7 +60,7 @@ synth: build/.main-venv node_modules/.package-lock.json ## synthesize every envi
 
 .PHONY: golden
 golden: build/.main-venv ## rewrite the golden outputs and the stack snapshots; review the diff
-	$(BIN)/python -m pytest tests/monitor_image tests/stacks -k "golden or snapshot" --snapshot-update -q
+	$(BIN)/python -m pytest tests/golden tests/monitor_image tests/stacks -k "golden or snapshot" --snapshot-update -q
 
 .PHONY: bench
 bench: setup build/.frames-venv build/.whylogs-venv build/.spark-venv ## measure speed and memory; writes build/bench/results.json
