@@ -13,8 +13,10 @@ from model_monitor.dataset.classify import to_column
 from model_monitor.dataset.formats.capture_json import (
     NO_TIME,
     TOLERATED_EVENT,
+    Encoded,
     Event,
     Format,
+    declared_format,
     decode_block,
     open_side,
     times_of,
@@ -87,13 +89,19 @@ def batches(unit: Unit, window: Window | None) -> Iterator[Batch]:
 
 def group_by_format(batch: Batch, captured: Sequence[str]) -> tuple[list[Group], dict[int, str]]:
     """Events whose two sides have the same formats, together; and events one of whose sides is no text."""
+    inputs = [event.captured.input for event in batch.events] if "endpointInput" in captured else []
+    outputs = [event.captured.output for event in batch.events] if "endpointOutput" in captured else []
+    sides = [(side or [None] * len(batch.events)) for side in (inputs, outputs)]
+    uniform = [_uniform_format(side) for side in sides]
+    if uniform[0] and uniform[1]:  # the rule: one endpoint, one client
+        texts = [[side.data if side else "" for side in column] for column in sides]
+        return [Group(uniform[0], uniform[1], list(range(len(batch.events))), *texts)] if batch.events else [], {}
     groups: dict[tuple[Format, Format], Group] = {}
     faults: dict[int, str] = {}
-    with_input, with_output = "endpointInput" in captured, "endpointOutput" in captured
-    for number, event in enumerate(batch.events):
+    for number, (given, answer) in enumerate(zip(*sides, strict=True)):
         try:
-            left, input_text = open_side(event.captured.input if with_input else None)
-            right, output_text = open_side(event.captured.output if with_output else None)
+            left, input_text = open_side(given)
+            right, output_text = open_side(answer)
         except ValueError as fault:
             faults[number] = str(fault)
             continue
@@ -104,6 +112,13 @@ def group_by_format(batch: Batch, captured: Sequence[str]) -> tuple[list[Group],
         group.inputs.append(input_text)
         group.outputs.append(output_text)
     return list(groups.values()), faults
+
+
+def _uniform_format(sides: Sequence[Encoded | None]) -> Format | None:
+    """The format that all of these declare; None when they differ or have to be decoded first."""
+    declared = {(side.encoding, side.observed_content_type) if side else None for side in sides}
+    formats = {declared_format(one) for one in declared}
+    return formats.pop() if len(formats) == 1 else None
 
 
 def _rows_of(batch: Batch, job: Job) -> list[Rows]:

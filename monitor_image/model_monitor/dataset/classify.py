@@ -150,8 +150,9 @@ def _plain_kinds(texts: pa.StringArray) -> tuple[np.ndarray, np.ndarray]:
     leads = classes[first + signed] == DIGIT
     is_plain = leads & (classes[last] == DIGIT) & ((bits & (OTHER | SPACE)) == 0)
     is_plain &= ((bits & PLUS) == 0) | ((bits & EXPONENT) != 0)
-    if _has_bare_point(data, first[0]):  # `1.e5`, which the cast would take
-        is_plain &= (bits & (DOT | EXPONENT)) != (DOT | EXPONENT)
+    has_both = (bits & (DOT | EXPONENT)) == (DOT | EXPONENT)
+    if has_both.any() and _has_bare_point(data, first[0]):  # `1.e5`, which the cast would take
+        is_plain &= ~has_both
     has_fraction = (bits & (DOT | EXPONENT)) != 0
     kinds[filled[is_plain]] = np.where(has_fraction, Kind.FRACTIONAL, Kind.INTEGRAL)[is_plain]
     odd = np.zeros(len(texts), np.bool_)

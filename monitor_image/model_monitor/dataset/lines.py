@@ -41,9 +41,9 @@ def read_blocks(segment: Segment, *, has_quotes: bool = False, block_bytes: int 
     """
     skipped = 0
     fault = ""
+    done = carry = b""
     with _open(segment.file) as stream:
         chunks = _chunks(stream, segment, block_bytes)
-        carry = b""
         while True:
             try:
                 chunk = next(chunks, b"")
@@ -53,12 +53,13 @@ def read_blocks(segment: Segment, *, has_quotes: bool = False, block_bytes: int 
             end = _last_line_end(data, has_quotes, block_bytes) if chunk else len(data)
             data, carry = data[:end], data[end:]
             if data:
+                skipped += done.count(b"\n")
                 yield Block(segment.file, segment.start, skipped, _without_mark(data, segment, skipped))
-                skipped += data.count(b"\n")
+                done = data
             if not chunk:
                 break
     if fault:
-        yield Block(segment.file, segment.start, skipped, b"", fault)
+        yield Block(segment.file, segment.start, skipped + done.count(b"\n"), b"", fault)
 
 
 def _open(file: DataFile) -> BinaryIO:
@@ -70,15 +71,21 @@ def _chunks(stream: BinaryIO, segment: Segment, block_bytes: int) -> Iterator[by
         while chunk := stream.read(block_bytes):
             yield chunk
         return
-    if segment.start:
-        stream.seek(segment.start - 1)
-        stream.readline()  # its beginning lies in the segment before
-    left = segment.stop - stream.tell()
+    stop = _next_line(stream, segment.stop) if segment.stop < segment.file.size_bytes else segment.stop
+    left = stop - _next_line(stream, segment.start)
     while left > 0 and (chunk := stream.read(min(block_bytes, left))):
         left -= len(chunk)
-        if left <= 0 and not chunk.endswith(b"\n"):
-            chunk += stream.readline()
         yield chunk
+
+
+def _next_line(stream: BinaryIO, position: int) -> int:
+    """Go to the first line that begins at `position` or after it."""
+    if position:
+        stream.seek(position - 1)
+        stream.readline()
+    else:
+        stream.seek(0)
+    return stream.tell()
 
 
 def _last_line_end(data: bytes, has_quotes: bool, block_bytes: int) -> int:

@@ -136,6 +136,14 @@ def open_side(side: Encoded | None) -> tuple[Format, str]:
     return kind or _sniff(text), text
 
 
+def declared_format(side: tuple[str | None, str | None] | None) -> Format | None:
+    """The format of a side with this encoding and content type; None when its data must be looked at."""
+    if side is None:
+        return Format.ABSENT
+    kind, is_binary = _format(*side)
+    return None if is_binary else kind
+
+
 @lru_cache(maxsize=256)
 def _format(encoding: str | None, content_type: str | None) -> tuple[Format | None, bool]:
     """What the envelope says of a payload: its format (None: see the text), and whether it is in base 64."""

@@ -177,7 +177,7 @@ def _parse(
         return "skip"
 
     return pacsv.read_csv(
-        pa.py_buffer(data),
+        pa.py_buffer(data + b"\n"),  # without a last line break, arrow takes an empty last field for a quoted one
         read_options=pacsv.ReadOptions(
             use_threads=False,  # a worker is one process, and row numbers are only known this way
             column_names=[str(i) for i in range(width)],

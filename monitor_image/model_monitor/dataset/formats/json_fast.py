@@ -5,6 +5,7 @@ Each function answers None where a payload is not what it expects; the caller th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from enum import Enum
 from functools import lru_cache
@@ -31,12 +32,14 @@ class Shape(Enum):
 Scalar = int | float | str | bool | None | msgspec.UnsetType
 MOST_EXTRAS = 64  # unclaimed keys that are worth a place in the decoder
 
-NOT_SEPARATORS = bytes(set(range(256)) - set(b",;"))
+NOT_LAYOUT = bytes(set(range(256)) - set(b"[,;"))
 SEPARATORS_TO_LINES = bytes.maketrans(b",;", b"\n\n")
 JSON_BLANKS = b" \t\r\n"
+HUGE = re.compile(rb"[eE]\+?\d{3}|\d{300}")
 
-# Unclaimed keys met so far, by the keys of the fields: a matter of speed alone, the result is the same.
-_extras: dict[tuple[str, ...], tuple[str, ...]] = {}
+# What was met so far, a matter of speed alone; the results are the same.
+_extras: dict[tuple[str, ...], tuple[str, ...]] = {}  # keys of the fields → unclaimed keys
+_fractional: set[str] = set()  # keys whose columns were not all integers
 
 
 def learn(side: Side, extra: dict[str, np.ndarray]) -> None:
@@ -132,22 +135,37 @@ def _read_columns(texts: list[str], side: Side) -> Records | None:
         return None
     raw = list(zip(*map(msgspec.structs.astuple, payloads), strict=True))
     text_keys = {field.key for field in side.fields if field.is_text}
-    counts: np.ndarray | None = None
     columns: dict[str, Literals] = {}
+    sizes: list[int] = []
+    layout = b""
     for key, pieces in zip(keys, raw, strict=False):
-        found = None if key in text_keys else _read_numbers(pieces)
-        column, sizes = found or _read_values(pieces)
-        if column is None or (counts is not None and not np.array_equal(counts, sizes)):
+        joined = b";".join(pieces)
+        if key in text_keys or b'"' in joined or b"{" in joined:
+            lists = msgspec.json.decode(b"[" + b",".join(pieces) + b"]", type=list[list[Any]])
+            columns[key] = [value for values in lists for value in values]
+            found, layout_of_this = list(map(len, lists)), b""
+        else:
+            layout_of_this = joined.translate(None, NOT_LAYOUT)
+            found = sizes if layout_of_this == layout else _sizes(layout_of_this)
+            columns[key] = _read_numbers(key, joined)
+        sizes, layout = sizes or found, layout or layout_of_this
+        if found != sizes or len(columns[key]) != sum(sizes):
             return None
-        columns[key], counts = column, sizes
-    if counts is None:
-        return None
+    counts = np.array(sizes, np.int64)
     starts = np.repeat(np.arange(len(texts)), counts)
     extra = {}
     for key, pieces in zip(extras, raw[len(keys) :], strict=True):
         has_key = np.array([piece is not None for piece in pieces], np.bool_)
         extra[key] = np.flatnonzero(has_key[starts])
     return Records(counts, [columns[f.key] for f in side.fields], extra={k: v for k, v in extra.items() if len(v)})
+
+
+def _sizes(layout: bytes) -> list[int]:
+    """Values in each list, from what lies between them: `[,,;[,` is a list of three and one of two.
+
+    An empty list looks like a list of one, and a nested one like none at all; the number of values tells.
+    """
+    return [part.count(b",") + 1 if part.count(b"[") == 1 else -1 for part in layout.split(b";")]
 
 
 @lru_cache(maxsize=64)
@@ -164,20 +182,17 @@ def _column_decoder(keys: tuple[str, ...], extras: tuple[str, ...], is_closed: b
     return msgspec.json.Decoder(list[payload])  # type: ignore[valid-type]
 
 
-def _read_numbers(pieces: Sequence[msgspec.Raw]) -> tuple[pa.Array, np.ndarray] | None:
-    """A column without strings: its literals, and how many each payload has. None when it is not that simple."""
-    joined = b";".join(pieces)
-    if b'"' in joined or b"{" in joined or joined.count(b"[") != len(pieces):
-        return None
-    plain = joined.translate(None, b"[]" + JSON_BLANKS)
-    if not plain or plain[:1] == b";" or plain[-1:] == b";" or b";;" in plain:
-        return None  # a payload without records
-    lines = plain.translate(SEPARATORS_TO_LINES)
-    column = _parse_literals(lines, None)
-    if not (pa.types.is_int64(column.type) or pa.types.is_null(column.type)):
-        column = _parse_literals(lines, pa.string())
-    separators = plain.translate(None, NOT_SEPARATORS)
-    return column, np.array([len(part) + 1 for part in separators.split(b";")], np.int64)
+def _read_numbers(key: str, joined: bytes) -> pa.Array:
+    """The literals of a column without strings: numbers, null, true, false."""
+    lines = joined.translate(SEPARATORS_TO_LINES, b"[]" + JSON_BLANKS)
+    if key not in _fractional:
+        column = _parse_literals(lines, None)
+        if pa.types.is_int64(column.type) or pa.types.is_null(column.type):
+            return column
+        _fractional.add(key)
+    if HUGE.search(lines):
+        raise pa.ArrowInvalid("a number that may not fit a double")
+    return _parse_literals(lines, pa.string())
 
 
 def _parse_literals(lines: bytes, kind: pa.DataType | None) -> pa.Array:
@@ -190,9 +205,3 @@ def _parse_literals(lines: bytes, kind: pa.DataType | None) -> pa.Array:
     )
     column = table.column(0)
     return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
-
-
-def _read_values(pieces: Sequence[msgspec.Raw]) -> tuple[list[Any], np.ndarray]:
-    """A column with strings in it, as JSON values."""
-    lists = msgspec.json.decode(b"[" + b",".join(pieces) + b"]", type=list[list[Any]])
-    return [value for values in lists for value in values], np.array(list(map(len, lists)), np.int64)
