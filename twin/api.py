@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import io
 import traceback
+import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -162,7 +164,20 @@ class Api:
         if handler is None:
             return self.moto(call, environ)
         assert model is not None
-        return _serialize(handler(call.parameters, call) or {}, call, model, environ)
+        try:
+            return _serialize(handler(call.parameters, call) or {}, call, model, environ)
+        except ServiceException:
+            raise
+        except Exception as error:
+            raise _crashed(call, error) from error
+
+
+def _crashed(call: Call, error: Exception) -> ApiError:
+    """A fault of the twin or of moto, as a client error: SDKs would repeat a server error, and hide the first."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{Path(place.filename).parent.name}/{Path(place.filename).name}:{place.lineno}"
+    message = f"{call.service}:{call.operation} failed inside the twin: {type(error).__name__}: {error} ({where})"
+    return ApiError("InternalFailureInTwin", message)
 
 
 def _identify(environ: Environ) -> Call:
@@ -225,9 +240,20 @@ def _serialize(
     serializer = get_serializer_class(model.service_name, protocol)(
         operation_model=operation, value_picker=XFormedAttributePicker()
     )
-    answer = serializer.serialize(result)
-    body = answer["body"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # moto tells of error codes that botocore's model does not list
+        answer = serializer.serialize(result)
+    body = answer["body"] or b""
     content = body.encode() if isinstance(body, str) else body
     headers = [(str(name), str(value)) for name, value in answer["headers"].items()]
     headers.append(("Content-Length", str(len(content))))
-    return int(answer["status_code"]), headers, content
+    return _status(operation, result) or int(answer["status_code"]), headers, content
+
+
+def _status(operation: OperationModel, result: Any) -> int:
+    """The HTTP status where a member of the result is one (Lambda's Invoke); else 0."""
+    if isinstance(result, dict) and operation.output_shape is not None:
+        for name, member in operation.output_shape.members.items():
+            if member.serialization.get("location") == "statusCode" and name in result:
+                return int(result[name])
+    return 0

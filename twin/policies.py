@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import functools
 import json
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -37,8 +38,14 @@ def as_list(value: Any) -> list[Any]:
 
 def statements(document: Document | str) -> list[Document]:
     """The statements of a document."""
-    parsed = json.loads(document) if isinstance(document, str) else document
+    parsed = _read(document) if isinstance(document, str) else document
     return as_list(parsed.get("Statement", []))
+
+
+@functools.lru_cache(maxsize=512)
+def _read(text: str) -> Document:
+    document: Document = json.loads(text)
+    return document
 
 
 def allows(documents: Iterable[Document | str], action: str, resources: Iterable[str] = ()) -> bool:
@@ -49,6 +56,11 @@ def allows(documents: Iterable[Document | str], action: str, resources: Iterable
     found = [statement for document in documents for statement in statements(document)]
     known: list[str | None] = [*resources] or [None]
     return all(_decide(found, action, resource) for resource in known)
+
+
+def covers(wildcard: str, action: str) -> bool:
+    """Whether an action of a policy, wildcards allowed, covers an action; case does not count."""
+    return _any_match(action.lower(), [wildcard.lower()])
 
 
 def _decide(found: list[Document], action: str, resource: str | None) -> bool:

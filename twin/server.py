@@ -19,7 +19,7 @@ from moto.moto_api._internal.models import moto_api_backend
 from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from twin import cfn_types, deploying
+from twin import cfn_types, deploying, managed_policies
 from twin.api import Api
 from twin.clock import VirtualClock
 from twin.cloudformation import Types
@@ -77,6 +77,7 @@ class Twin:
         self.deployments = Deployments(self, self.cloudformation)
         self.resource_policies = ResourcePolicies()
         self.identity = Identity(self)
+        managed_policies.install(self)
         self.functions = Functions(self)
         self.messages = Messages(self)
         self.events = Events(self)
@@ -98,7 +99,6 @@ class Twin:
             raise RuntimeError("another twin runs in this process: stop it first")
         os.environ.setdefault("MOTO_ACCOUNT_ID", ACCOUNT)
         os.environ.setdefault("AWS_EC2_METADATA_DISABLED", "true")
-        os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"
         moto_api_backend.reset()
         shutil.rmtree(self.directory, ignore_errors=True)
         self.directory.mkdir(parents=True)

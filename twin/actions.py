@@ -1,0 +1,86 @@
+"""From an API call to what IAM calls it: the action, the resources where they are cheap to tell, and what it implies. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+PREFIXES: Final = {"sagemaker-runtime": "sagemaker", "stepfunctions": "states", "ses": "ses"}
+FREE: Final = {("sts", "GetCallerIdentity")}  # needs no permission
+
+S3_ACTIONS: Final = {
+    "HeadObject": "GetObject",
+    "HeadBucket": "ListBucket",
+    "ListObjects": "ListBucket",
+    "ListObjectsV2": "ListBucket",
+    "ListBuckets": "ListAllMyBuckets",
+    "CreateMultipartUpload": "PutObject",
+    "UploadPart": "PutObject",
+    "CompleteMultipartUpload": "PutObject",
+    "CopyObject": "PutObject",
+    "DeleteObjects": "DeleteObject",
+    "ListObjectVersions": "ListBucketVersions",
+}
+OTHER_ACTIONS: Final = {("lambda", "Invoke"): "lambda:InvokeFunction", ("sns", "PublishBatch"): "sns:Publish"}
+
+# SageMaker's parameters that name the resource of a call, and the resource's word in its ARN
+SAGEMAKER_NAMES: Final = {
+    "TrainingJobName": "training-job",
+    "ProcessingJobName": "processing-job",
+    "TransformJobName": "transform-job",
+    "MonitoringScheduleName": "monitoring-schedule",
+    "EndpointName": "endpoint",
+    "EndpointConfigName": "endpoint-config",
+    "ModelName": "model",
+}
+PASSED_ROLES: Final = ("RoleArn", "ExecutionRoleArn", "Role")
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """What a caller must be allowed: an action, on a resource when that is known."""
+
+    action: str
+    resource: str | None = None
+
+
+def needed(service: str, operation: str, parameters: Mapping[str, Any], region: str, account: str) -> list[Permission]:
+    """The permissions that a call needs. Roles that are handed to a service need iam:PassRole."""
+    if (service, operation) in FREE:
+        return []
+    needs = [Permission(_action(service, operation), _resource(service, operation, parameters, region, account))]
+    return [*needs, *(Permission("iam:PassRole", role) for role in _roles(parameters))]
+
+
+def _action(service: str, operation: str) -> str:
+    if service == "s3":
+        return f"s3:{S3_ACTIONS.get(operation, operation)}"
+    return OTHER_ACTIONS.get((service, operation), f"{PREFIXES.get(service, service)}:{operation}")
+
+
+def _resource(service: str, operation: str, parameters: Mapping[str, Any], region: str, account: str) -> str | None:
+    if service == "s3" and "Bucket" in parameters:
+        bucket = f"arn:aws:s3:::{parameters['Bucket']}"
+        return f"{bucket}/{parameters['Key']}" if "Key" in parameters else bucket
+    if service in ("sagemaker", "sagemaker-runtime") and not operation.startswith("List"):
+        for name, word in SAGEMAKER_NAMES.items():
+            if name in parameters:  # the first is the resource; SageMaker writes names in ARNs in lower case
+                return f"arn:aws:sagemaker:{region}:{account}:{word}/{str(parameters[name]).lower()}"
+    if service == "ssm" and "Name" in parameters:
+        return f"arn:aws:ssm:{region}:{account}:parameter/{str(parameters['Name']).lstrip('/')}"
+    if service == "sns" and "TopicArn" in parameters:
+        return str(parameters["TopicArn"])
+    if service == "lambda" and "FunctionName" in parameters:
+        name = str(parameters["FunctionName"])
+        return name if name.startswith("arn:") else f"arn:aws:lambda:{region}:{account}:function:{name}"
+    if service == "kms" and str(parameters.get("KeyId", "")).startswith("arn:"):
+        return str(parameters["KeyId"])
+    return None
+
+
+def _roles(parameters: Mapping[str, Any]) -> list[str]:
+    found = [parameters[name] for name in PASSED_ROLES if name in parameters]
+    schedule = parameters.get("MonitoringScheduleConfig", {})
+    found.append(schedule.get("MonitoringJobDefinition", {}).get("RoleArn"))
+    return [str(value) for value in found if str(value or "").startswith("arn:")]
