@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-import jmespath
-import jmespath.exceptions
 import msgspec
 
 from model_monitor.errors import SettingsError
@@ -108,7 +106,10 @@ def getter(path: str) -> Callable[[Any], Any]:
 
 @lru_cache
 def expression(path: str) -> Callable[[Any], Any]:
-    """A compiled JMESPath."""
+    """A compiled JMESPath; the library is loaded only by mappings that need one."""
+    import jmespath
+    import jmespath.exceptions
+
     try:
         return jmespath.compile(path).search
     except jmespath.exceptions.JMESPathError as error:
