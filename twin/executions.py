@@ -11,6 +11,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
+from botocore.exceptions import ClientError
+
 from model_monitor import contract
 from model_monitor.contract import Variable
 from twin import cron, objects
@@ -94,10 +96,13 @@ def begin(
     """Start the execution's job; without data in the window the container is never started."""
     execution.changed = twin.clock.now()
     s3 = twin.client("s3", definition["RoleArn"])
-    folders = capture_folders(s3, capture, execution.endpoint, execution.start, execution.end)
+    try:
+        folders = capture_folders(s3, capture, execution.endpoint, execution.start, execution.end)
+    except ClientError as error:
+        _fail(twin, execution, f"ClientError: {error}"[:1024])
+        return
     if not folders:
-        execution.status, execution.failure = "Failed", contract.NO_DATA_REASON
-        _journal(twin, execution)
+        _fail(twin, execution, contract.NO_DATA_REASON)
         return
     execution.status = "InProgress"
 
@@ -108,10 +113,14 @@ def begin(
         settings = job_settings(execution, definition, capture, folders)
         job = jobs.launch(settings, schedule_arn=schedule_arn, on_end=on_end)
     except ApiError as error:
-        execution.status, execution.failure = "Failed", f"{error.code}: {error.message}"
-        _journal(twin, execution)
+        _fail(twin, execution, f"{error.code}: {error.message}")
         return
     execution.job_arn = job.arn
+
+
+def _fail(twin: Surroundings, execution: Execution, reason: str) -> None:
+    execution.status, execution.failure = "Failed", reason
+    _journal(twin, execution)
 
 
 def job_settings(

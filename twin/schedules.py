@@ -1,4 +1,4 @@
-"""SageMaker MonitoringSchedule: the API, the CloudFormation type, and executions that fire on the virtual clock.
+"""SageMaker MonitoringSchedule: the API, and executions that fire on the virtual clock.
 
 An execution starts 0 to 19 minutes after its hour, as the service's do; the delay is a hash of schedule and hour.
 """
@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from botocore.exceptions import ClientError
 
@@ -17,18 +17,13 @@ from model_monitor import contract
 from twin import cron, definitions, executions, processing
 from twin.api import ApiError, Call
 from twin.clock import Order
-from twin.cloudformation import Made, Request
 from twin.definitions import invalid
 from twin.executions import Execution
 from twin.listing import listed
 from twin.processing import NAME, ProcessingJobs
 from twin.surroundings import Surroundings
 
-if TYPE_CHECKING:
-    from twin.server import Twin
-
 LONGEST_DELAY_MINUTES: Final = 20
-TYPE: Final = "AWS::SageMaker::MonitoringSchedule"
 
 
 @dataclass(eq=False)
@@ -230,53 +225,8 @@ def _narrowed(items: list[dict[str, Any]], parameters: Mapping[str, Any]) -> lis
     return items
 
 
-# --- CloudFormation ----------------------------------------------------------------------------------------------------
-
-
-def _made(request: Request, arn: str) -> Made:
-    described = request.client("sagemaker").describe_monitoring_schedule(MonitoringScheduleName=arn.rpartition("/")[2])
-    times = {key: f"{described[key]:%Y-%m-%dT%H:%M:%SZ}" for key in ("CreationTime", "LastModifiedTime")}
-    return Made(arn, {"MonitoringScheduleArn": arn, **times})
-
-
-def _parameters(request: Request) -> dict[str, Any]:
-    """CloudFormation writes numbers as it likes; the API wants numbers."""
-    config: dict[str, Any] = _numbers(request.properties["MonitoringScheduleConfig"])
-    return {"MonitoringScheduleName": request.properties["MonitoringScheduleName"], "MonitoringScheduleConfig": config}
-
-
-_NUMBERS: Final = ("InstanceCount", "VolumeSizeInGB", "MaxRuntimeInSeconds")
-_FLAGS: Final = ("EnableNetworkIsolation", "EnableInterContainerTrafficEncryption")
-
-
-def _numbers(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_numbers(item) for item in value]
-    if not isinstance(value, dict):
-        return value
-    return {
-        key: int(item) if key in _NUMBERS else str(item).lower() == "true" if key in _FLAGS else _numbers(item)
-        for key, item in value.items()
-    }
-
-
-def _create(request: Request) -> Made:
-    tags = request.properties.get("Tags") or []
-    answer = request.client("sagemaker").create_monitoring_schedule(**_parameters(request), Tags=tags)
-    return _made(request, answer["MonitoringScheduleArn"])
-
-
-def _update(request: Request) -> Made:
-    answer = request.client("sagemaker").update_monitoring_schedule(**_parameters(request))
-    return _made(request, answer["MonitoringScheduleArn"])
-
-
-def _delete(request: Request) -> None:
-    request.client("sagemaker").delete_monitoring_schedule(MonitoringScheduleName=request.ref.rpartition("/")[2])
-
-
-def install(twin: Twin) -> None:
-    """Answer the API, know the resource type, fire as the clock moves."""
+def install(twin: Surroundings) -> None:
+    """Answer the API and fire as the clock moves."""
     schedules = Schedules(twin, processing.of(twin))
     register = twin.api.register
     register("sagemaker", "CreateMonitoringSchedule", schedules.create)
@@ -291,7 +241,4 @@ def install(twin: Twin) -> None:
         twin.api.refuse(
             "sagemaker", operation, "alerts of the Model Dashboard are not in the twin; use CloudWatch alarms"
         )
-    twin.cloudformation.register_type(
-        TYPE, create=_create, update=_update, delete=_delete, replaced_by={"MonitoringScheduleName"}
-    )
     twin.clock.register(schedules.tick, Order.SCHEDULES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -25,6 +26,8 @@ class RememberingBus:
     def of(self, detail_type: str) -> list[dict[str, Any]]:
         return [detail for _, kind, detail in self.emitted if kind == detail_type]
 
+
+EVERYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
 
 STAND_IN = '''#!{python}
 """Writes down what it was given and then does what variable `plan` says."""
@@ -60,11 +63,17 @@ sys.exit(plan in ("fail", "crash"))
 
 @pytest.fixture
 def twin(tmp_path: Path) -> Iterator[Twin]:
-    """An empty account at 2026-03-02T00:00Z whose monitor image is a stand-in that writes down what it was given."""
+    """An account at 2026-03-02T00:00Z with three roles that may do everything: monitor, endpoint, training. Its monitor image
+    is a stand-in that writes down what it was given; model containers run in the interpreter of the tests."""
     image = tmp_path / "image-python"
     image.write_text(STAND_IN.format(python=sys.executable))
     image.chmod(0o755)
-    with Twin(tmp_path / "twin", image_python=image) as running:
+    with Twin(tmp_path / "twin", image_python=image, xgboost_python=Path(sys.executable)) as running:
+        for role in ("monitor", "endpoint", "training"):
+            running.client("iam").create_role(RoleName=role, AssumeRolePolicyDocument="{}")
+            running.client("iam").put_role_policy(
+                RoleName=role, PolicyName="all", PolicyDocument=json.dumps(EVERYTHING)
+            )
         yield running
 
 

@@ -154,6 +154,17 @@ def test_without_data_the_container_is_never_started(twin: Twin) -> None:
 
 
 @pytest.mark.usefixtures("endpoint")
+def test_a_role_that_may_not_list_the_capture_fails_the_execution_and_says_so(twin: Twin) -> None:
+    create(twin)
+    capture(twin, 0)
+    twin.client("iam").delete_role_policy(RoleName="monitor", PolicyName="all")
+    twin.advance_to(past_delay(1))
+    (execution,) = executions(twin)
+    assert execution["MonitoringExecutionStatus"] == "Failed"
+    assert "not authorized to perform: s3:ListBucket" in execution["FailureReason"]
+
+
+@pytest.mark.usefixtures("endpoint")
 @pytest.mark.parametrize(
     ("plan", "status", "reason"),
     [
