@@ -22,7 +22,7 @@ class TwinAccount:
     @property
     def emails(self) -> Sequence[Email]:
         """What the topic delivered to people."""
-        return [Email(entry.time, entry.data["subject"]) for entry in self._twin.journal.of("email")]
+        return [Email(entry.time, entry.data["subject"]) for entry in self._twin.journal.of("mail")]
 
     @property
     def decisions(self) -> Sequence[Decision]:
@@ -38,5 +38,7 @@ class TwinAccount:
         ]
 
     def check_identity(self) -> tuple[list[str], int]:
-        """(calls that a role's policy does not allow, calls compared)."""
-        return [], 0
+        """(calls that a role's policies do not allow, calls compared)."""
+        identity = self._twin.identity
+        found = [f"{refused.role}: {refused.action} on {refused.resource}" for refused in identity.violations()]
+        return found, sum(identity.calls(role).total() for role in identity.roles())

@@ -136,7 +136,7 @@ class Scenario:
 
     def _live(self, outputs: deploy.Outputs) -> None:
         schedules = self.observer.schedules()
-        labels = output(outputs, "GroundTruth")
+        labels = output(outputs, "GroundTruthBucket")
         for number, phase in enumerate(HOURS):
             start = START + number * HOUR
             calls = [
@@ -200,7 +200,7 @@ class Scenario:
 
     def _collect(self, outputs: deploy.Outputs) -> None:
         """Copy the captured files out of the account, which ends with this process."""
-        bucket = output(outputs, "Capture")
+        bucket = output(outputs, "CaptureBucket")
         s3 = self.account.client("s3")
         with ThreadPoolExecutor() as pool:
             for key in list_keys(s3, bucket, "capture/"):
@@ -210,8 +210,8 @@ class Scenario:
 
 
 def output(outputs: deploy.Outputs, word: str) -> str:
-    """The one stack output whose name holds a word."""
-    found = [value for stack in outputs.values() for name, value in stack.items() if word in name]
+    """The stack output whose name ends with a word."""
+    found = [value for stack in outputs.values() for name, value in stack.items() if name.endswith(word)]
     if not found:
-        raise deploy.DeployFailed(f"no stack has an output named like {word}: the demo cannot find that bucket")
+        raise deploy.DeployFailed(f"no stack has an output named {word}")
     return found[0]

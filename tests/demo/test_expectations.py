@@ -123,5 +123,5 @@ def test_violations_are_read_from_the_checks_of_a_report() -> None:
     assert read_violations(report) == ({"data_type_check": 1}, {"data_type_check": ["Slope"]})
 
 
-def test_a_stack_output_is_found_by_a_word_of_its_name() -> None:
-    assert output({"dev-Storage": {"GroundTruthBucketName": "b"}}, "GroundTruth") == "b"
+def test_a_stack_output_is_found_by_its_name() -> None:
+    assert output({"dev-Storage": {"CaptureBucket": "a", "GroundTruthBucket": "b"}}, "GroundTruthBucket") == "b"
