@@ -38,8 +38,9 @@ class Baseline:
 class Step(StrEnum):
     """What to do with a request."""
 
-    ANSWER = "answer"  # nothing to compute
-    ENSURE = "ensure"  # the version must exist and become current
+    ANSWER = "answer"  # everything stays as it is
+    POINT = "point"  # the version is there and becomes current
+    COMPUTE = "compute"  # the version's job must complete first
 
 
 class Next(StrEnum):
@@ -73,7 +74,7 @@ def properties(event: Mapping[str, Any]) -> Baseline:
     )
 
 
-def step(event: Mapping[str, Any], current_version: str | None) -> Step:
+def step(event: Mapping[str, Any], current: Mapping[str, Any] | None) -> Step:
     """Delete keeps baselines. A version that is current stays as it is, and so does a pointer that a promotion moved since:
     an update that does not change the version must not bring an old baseline back."""
     kind = event.get("RequestType")
@@ -82,12 +83,12 @@ def step(event: Mapping[str, Any], current_version: str | None) -> Step:
     if kind not in ("Create", "Update"):
         raise RequestError("RequestType should be Create, Update or Delete")
     version = event["ResourceProperties"]["Version"]
-    if current_version == version:
-        return Step.ANSWER
     before = event.get("OldResourceProperties", {}).get("Version")
-    if kind == "Update" and before == version and current_version is not None:
+    if current is None:
+        return Step.COMPUTE
+    if current["version"] == version or (kind == "Update" and before == version):
         return Step.ANSWER
-    return Step.ENSURE
+    return Step.POINT if version in completed(current) else Step.COMPUTE
 
 
 def attempt_name(job_name: str, attempt: int) -> str:
@@ -137,9 +138,22 @@ def pending_key(job_name: str) -> str:
     return f"pending/{job_name}.json"
 
 
-def pointer(baseline: Baseline) -> bytes:
-    """The content of current.json."""
-    content = {"version": baseline.version, "created_by": "deploy", "endpoint": baseline.endpoint}
+def completed(current: Mapping[str, Any] | None) -> list[str]:
+    """Versions that are known to be complete, from the content of current.json."""
+    if current is None:
+        return []
+    return sorted({*map(str, current.get("completed", [])), str(current["version"])})
+
+
+def pointer(baseline: Baseline, current: Mapping[str, Any] | None) -> bytes:
+    """The next content of current.json. It remembers complete versions, so that a rollback needs no call to SageMaker: by then
+    the function's role may know the jobs of another version only."""
+    content = {
+        "version": baseline.version,
+        "created_by": "deploy",
+        "endpoint": baseline.endpoint,
+        "completed": sorted({*completed(current), baseline.version}),
+    }
     return json.dumps(content, indent=2).encode() + b"\n"
 
 

@@ -65,15 +65,20 @@ def _on_request(request: dict[str, Any]) -> dict[str, Any] | None:
     if request["RequestType"] == "Delete":
         return decide.success(request)
     baseline = decide.properties(request)
-    current = _current_version(baseline)
-    if decide.step(request, current) is decide.Step.ANSWER:
-        _log("kept", endpoint=baseline.endpoint, version=current, asked_for=baseline.version)
-        _publish_live(baseline, str(current))
-        return decide.success(request, str(current))
-    return _ensure(request, baseline)
+    current = _read(baseline.current_key)
+    step = decide.step(request, current)
+    if step is decide.Step.COMPUTE:
+        return _compute(request, baseline)
+    if step is decide.Step.POINT:
+        _make_current(baseline)
+        return decide.success(request, baseline.version)
+    version = str((current or {})["version"])
+    _publish_live(baseline, version)
+    _log("kept", endpoint=baseline.endpoint, version=version, asked_for=baseline.version)
+    return decide.success(request, version)
 
 
-def _ensure(request: dict[str, Any], baseline: decide.Baseline) -> dict[str, Any] | None:
+def _compute(request: dict[str, Any], baseline: decide.Baseline) -> dict[str, Any] | None:
     """Start the version's job, or join the one that runs, or use the one that completed."""
     for name in decide.attempt_names(baseline.job_name):
         if (status := _create(name, request, baseline)) is None:
@@ -83,7 +88,7 @@ def _ensure(request: dict[str, Any], baseline: decide.Baseline) -> dict[str, Any
             return None
         _unpark([name])
         if following is decide.Next.FINISH:
-            _make_current(baseline, name)
+            _make_current(baseline)
             return decide.success(request, baseline.version, name)
     raise decide.RequestError(
         f"all {decide.ATTEMPTS_MAX} jobs of version {baseline.version} failed. "
@@ -117,31 +122,26 @@ def _on_job_end(name: str, status: str) -> None:
         if status != "Completed":
             job = client("sagemaker").describe_processing_job(ProcessingJobName=name)
             return decide.failure(request, decide.failure_reason(name, status, job))
-        _make_current(baseline, name)
+        _make_current(baseline)
         return decide.success(request, baseline.version, name)
 
     _answering(request, finish)
     _unpark([name])
 
 
-def _make_current(baseline: decide.Baseline, name: str) -> None:
+def _make_current(baseline: decide.Baseline) -> None:
     client("s3").put_object(
         Bucket=os.environ["BUCKET"],
         Key=baseline.current_key,
-        Body=decide.pointer(baseline),
+        Body=decide.pointer(baseline, _read(baseline.current_key)),
         ContentType="application/json",
     )
     _publish_live(baseline, baseline.version)
-    _log("current", endpoint=baseline.endpoint, version=baseline.version, job=name)
+    _log("current", endpoint=baseline.endpoint, version=baseline.version)
 
 
 def _publish_live(baseline: decide.Baseline, version: str) -> None:
     client("ssm").put_parameter(Name=baseline.live_parameter, Value=version, Type="String", Overwrite=True)
-
-
-def _current_version(baseline: decide.Baseline) -> str | None:
-    content = _read(baseline.current_key)
-    return None if content is None else str(content["version"])
 
 
 def _park(name: str, request: dict[str, Any]) -> None:
