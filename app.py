@@ -1,0 +1,102 @@
+"""Composition: read the settings of one environment, build its stacks, hand each what it needs."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(
+    0, str(Path(__file__).resolve().parent / "monitor_image")
+)  # `contract`: the names that stacks and core share
+
+from aws_cdk import App, Environment, Tags
+
+from model_monitor import contract
+from stacks import findings, settings
+from stacks.endpoint_settings import Endpoint
+from stacks.endpoint_stack import EndpointProps, EndpointStack
+from stacks.live_stack import LiveProps, LiveStack
+from stacks.monitoring_stack import MonitoringProps, MonitoringStack
+from stacks.settings import Settings
+from stacks.storage_stack import StorageProps, StorageStack
+
+
+def build(app: App, chosen: Settings) -> None:
+    """Every stack of an environment."""
+    env = Environment(account=chosen.account, region=chosen.region)
+    storage = StorageStack(
+        app,
+        f"{chosen.environment}-Storage",
+        StorageProps(storage=chosen.storage, kms_key_arn=chosen.security.kms_key_arn),
+        env=env,
+    )
+    for name, endpoint in chosen.endpoints.items():
+        _build_endpoint(app, chosen, name, endpoint, storage, env)
+    for key, value in {**chosen.tags, "Environment": chosen.environment}.items():
+        Tags.of(app).add(key, value)
+    findings.check_security(app)
+
+
+def _build_endpoint(
+    app: App, chosen: Settings, name: str, endpoint: Endpoint, storage: StorageStack, env: Environment
+) -> None:
+    """The stacks of one endpoint."""
+    prefix = f"{chosen.environment}-{name}"
+    places = storage.places(name, endpoint)
+    monitoring = MonitoringStack(
+        app,
+        f"{prefix}-Monitoring",
+        MonitoringProps(
+            environment=chosen.environment,
+            name=name,
+            endpoint=endpoint,
+            image_uri=chosen.monitor_image,
+            places=places,
+            key=storage.key,
+            network=chosen.network,
+            security=chosen.security,
+        ),
+        env=env,
+    )
+    monitoring.add_stack_dependency(storage, "places are exported by it")
+    if endpoint.model is not None:
+        parameter = contract.live_parameter(chosen.environment, name, "model")
+        live = LiveStack(
+            app,
+            f"{prefix}-Live",
+            LiveProps(endpoint_name=name, parameter_name=parameter, artifact=endpoint.model.artifact),
+            env=env,
+        )
+        serving = EndpointStack(
+            app,
+            f"{prefix}-Endpoint",
+            EndpointProps(
+                name=name,
+                model=endpoint.model,
+                capture=endpoint.capture,
+                payload=endpoint.payload,
+                live_parameter=parameter,
+                places=places,
+                key=storage.key,
+                network=chosen.network,
+            ),
+            env=env,
+        )
+        serving.add_stack_dependency(storage, "places are exported by it")
+        serving.add_stack_dependency(live, "the template reads the parameter that the other stack seeds")
+        monitoring.add_stack_dependency(serving, "a schedule needs an endpoint that captures")
+
+
+def main() -> None:
+    """What `cdk synth -c env=NAME` runs."""
+    app = App()
+    try:
+        chosen = settings.find(app.node.try_get_context("env"))
+    except settings.SettingsFaults as faults:
+        sys.exit(str(faults))
+    build(app, chosen)
+    app.synth()
+
+
+if __name__ == "__main__":
+    main()

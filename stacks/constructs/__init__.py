@@ -1,0 +1,1 @@
+"""Constructs: one capability per file, without knowledge of stacks."""

@@ -1,0 +1,174 @@
+"""The baseline, computed at deployment: a processing job with the same image, and a deployment that waits for it.
+
+CloudFormation calls the function, which starts the job; the job's end calls it again through EventBridge, and it answers.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from aws_cdk import CustomResource, Duration, Stack
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from constructs import Construct
+
+from model_monitor import contract
+from stacks.constructs import permissions
+from stacks.constructs.job_role import job_role
+from stacks.constructs.places import Place
+from stacks.constructs.python_function import PythonFunction, PythonFunctionProps
+from stacks.constructs.scheduled_monitor import MonitorProps
+
+FORMATS = {"csv": {"csv": {"header": True}}, "json_lines": {"json": {"lines": True}}, "parquet": {"parquet": {}}}
+ATTEMPT = "-*"  # the function numbers its attempts at a version
+
+
+class BaselineStep(Construct):
+    """One version of a baseline. A version is computed once; an update to a version that exists only moves the pointer."""
+
+    def __init__(
+        self, scope: Construct, construct_id: str, props: MonitorProps, *, version: str, live_parameter: str
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self._props, self._version = props, version
+        self._job_name = contract.baseline_job_name(props.monitor.schedule_name, version)
+        dataset = props.settings.baseline.dataset
+        if dataset is None:
+            raise ValueError("a baseline step needs a dataset")
+        self._dataset = Place.at(dataset)
+        self.role = job_role(self, "Role", props, f"Computes the baseline of {props.monitor.schedule_name}")
+        permissions.allow_reading(self.role, self._dataset)
+        permissions.allow_writing(self.role, props.places.baseline.below(version))
+        function = self._function(live_parameter)
+        rule = self._rule(function)
+        resource = CustomResource(
+            self,
+            "Baseline",
+            resource_type="Custom::ModelBaseline",
+            service_token=function.function.function_arn,
+            service_timeout=Duration.hours(1),
+            properties={
+                "Endpoint": props.monitor.endpoint_name,
+                "Schedule": props.monitor.schedule_name,
+                "Version": version,
+                "JobName": self._job_name,
+                "ProcessingJob": Stack.of(self).to_json_string(self._job()),
+                "CurrentKey": f"{props.places.baseline.prefix}{contract.CURRENT_BASELINE_FILE}",
+                "LiveParameter": live_parameter,
+            },
+        )
+        resource.node.add_dependency(function, rule, self.role)
+
+    def _job(self) -> dict[str, Any]:
+        """The CreateProcessingJob request without its name."""
+        props, network = self._props, self._props.network
+        vpc = {"VpcConfig": {"Subnets": list(network.subnets), "SecurityGroupIds": list(network.security_groups)}}
+        return {
+            "AppSpecification": {
+                "ImageUri": props.image.uri,
+                "ContainerEntrypoint": list(contract.CONTAINER_ENTRYPOINT),
+            },
+            "Environment": self._environment(),
+            "NetworkConfig": {
+                "EnableInterContainerTrafficEncryption": props.security.encrypt_traffic_between_containers,
+                "EnableNetworkIsolation": False,
+                **(vpc if network.is_private else {}),
+            },
+            "ProcessingInputs": [
+                {
+                    "InputName": "baseline_dataset_input",
+                    "S3Input": {
+                        "S3Uri": self._dataset.folder_uri,
+                        "LocalPath": contract.BASELINE_DATASET_SOURCE,
+                        "S3DataType": "S3Prefix",
+                        "S3InputMode": "File",
+                        "S3DataDistributionType": "FullyReplicated",
+                    },
+                }
+            ],
+            "ProcessingOutputConfig": {
+                "KmsKeyId": props.key.key_arn,
+                "Outputs": [
+                    {
+                        "OutputName": "monitoring_output",
+                        "S3Output": {
+                            "S3Uri": props.places.baseline.below(self._version).uri,
+                            "LocalPath": contract.OUTPUT_PATH,
+                            "S3UploadMode": "EndOfJob",
+                        },
+                    }
+                ],
+            },
+            "ProcessingResources": {
+                "ClusterConfig": {
+                    "InstanceCount": 1,
+                    "InstanceType": props.settings.instance_type,
+                    "VolumeSizeInGB": props.settings.volume_size_gb,
+                    "VolumeKmsKeyId": props.key.key_arn,
+                }
+            },
+            "RoleArn": self.role.role_arn,
+            "StoppingCondition": {"MaxRuntimeInSeconds": props.settings.max_runtime_seconds},
+        }
+
+    def _environment(self) -> dict[str, str]:
+        variable, baseline = contract.Variable, self._props.settings.baseline
+        format_ = {"csv": {"header": baseline.header}} if baseline.format == "csv" else FORMATS[baseline.format]
+        return {
+            **self._props.variables(contract.JobKind.BASELINE),
+            variable.DATASET_FORMAT: json.dumps(format_, separators=(",", ":")),
+            variable.DATASET_SOURCE: contract.BASELINE_DATASET_SOURCE,
+            variable.OUTPUT_PATH: contract.OUTPUT_PATH,
+            variable.PUBLISH_CLOUDWATCH_METRICS: contract.DISABLED,
+            variable.BASELINE_VERSION: self._version,
+        }
+
+    def _function(self, live_parameter: str) -> PythonFunction:
+        places, stack = self._props.places, Stack.of(self)
+        function = PythonFunction(
+            self,
+            "Step",
+            PythonFunctionProps(
+                code="baseline",
+                description=f"Baseline of {self._props.monitor.schedule_name}: starts its job, answers CloudFormation",
+                environment={"BUCKET": places.baseline.bucket_name},
+                keeps_failed=True,
+            ),
+        )
+        role = function.role
+        jobs = stack.format_arn(
+            service="sagemaker", resource="processing-job", resource_name=f"{self._job_name}{ATTEMPT}"
+        )
+        permissions.allow_named(
+            role,
+            ["sagemaker:CreateProcessingJob", "sagemaker:DescribeProcessingJob"],
+            jobs,
+            "the attempts at one version are numbered",
+        )
+        permissions.allow_passing(role, self.role)
+        parameter = stack.format_arn(service="ssm", resource="parameter", resource_name=live_parameter.lstrip("/"))
+        permissions.allow(role, ["ssm:PutParameter"], [parameter])
+        current = f"{places.baseline.bucket_arn}/{places.baseline.prefix}{contract.CURRENT_BASELINE_FILE}"
+        permissions.allow(role, ["s3:GetObject", "s3:PutObject"], [current])
+        permissions.allow_listing(role, places.baseline)
+        for grant in (permissions.allow_reading, permissions.allow_writing, permissions.allow_removing):
+            grant(role, places.pending)
+        permissions.allow_key(role, self._props.key)
+        return function
+
+    def _rule(self, function: PythonFunction) -> events.Rule:
+        """The ends of this version's jobs, and of no other job of the account."""
+        return events.Rule(
+            self,
+            "JobEnded",
+            event_pattern=events.EventPattern(
+                source=["aws.sagemaker"],
+                detail_type=["SageMaker Processing Job State Change"],
+                detail={
+                    "ProcessingJobName": [{"prefix": f"{self._job_name}-"}],
+                    "ProcessingJobStatus": ["Completed", "Failed", "Stopped"],
+                },
+            ),
+            targets=[targets.LambdaFunction(function.function, retry_attempts=10)],
+        )

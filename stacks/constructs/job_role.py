@@ -1,0 +1,23 @@
+"""The role of a monitor's processing jobs: what both the baseline job and the scheduled runs need."""
+
+from __future__ import annotations
+
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from stacks.constructs import permissions
+from stacks.constructs.scheduled_monitor import MonitorProps
+
+LOG_GROUP = "/aws/sagemaker/ProcessingJobs"
+
+
+def job_role(scope: Construct, construct_id: str, props: MonitorProps, description: str) -> iam.IRole:
+    """A role that can start the image and read its configuration; inputs and outputs are granted by whoever knows them."""
+    role = permissions.service_role(scope, construct_id, permissions.SAGEMAKER, description, props.settings.role_arn)
+    props.image.allow_pull(role)
+    props.configuration.allow_reading(role)
+    permissions.allow_key(role, props.key)
+    permissions.allow_volumes(role, props.key)
+    permissions.allow_job_logs(role, scope, LOG_GROUP)
+    permissions.allow_network(role, scope, props.network.subnets, props.network.security_groups)
+    return role

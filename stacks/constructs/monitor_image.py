@@ -1,0 +1,48 @@
+"""The monitor image: built from monitor_image/ at deployment, or a given one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from aws_cdk import IgnoreMode
+from aws_cdk import aws_ecr_assets as ecr_assets
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from stacks.constructs import permissions
+
+SOURCE = Path(__file__).resolve().parents[2] / "monitor_image"
+UNUSED = ["**/__pycache__", "**/*.pyc", "**/*.egg-info", "**/.mypy_cache", "**/.ruff_cache", "*.md"]
+
+
+class MonitorImage(Construct):
+    """An image and who may pull it.
+
+    uri: what jobs name. fingerprint: what identifies the content, for provenance.
+    """
+
+    def __init__(self, scope: Construct, construct_id: str, image_uri: str | None = None) -> None:
+        super().__init__(scope, construct_id)
+        self._repository_arn: str | None = None
+        if image_uri is not None:
+            self.uri = image_uri
+            self.fingerprint = image_uri.rpartition("@")[2]
+            return
+        asset = ecr_assets.DockerImageAsset(
+            self,
+            "Image",
+            directory=str(SOURCE),
+            platform=ecr_assets.Platform.LINUX_AMD64,  # what SageMaker runs, whatever machine builds
+            exclude=UNUSED,
+            ignore_mode=IgnoreMode.DOCKER,
+        )
+        self.uri = asset.image_uri
+        self.fingerprint = f"source:{asset.asset_hash}"
+        self._repository_arn = asset.repository.repository_arn
+
+    def allow_pull(self, role: iam.IRole) -> None:
+        """Let a job's role pull the image."""
+        if self._repository_arn is None:
+            permissions.allow_image(role, self.uri)
+        else:
+            permissions.allow_repository(role, self._repository_arn)

@@ -1,0 +1,166 @@
+"""What a role may do, in the words of this kit: read a place, write a place, use a key. Nothing here grants a whole service."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from aws_cdk import ArnFormat, Aws, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from constructs import Construct
+
+from stacks import findings
+from stacks.constructs.places import Place
+
+SAGEMAKER = "sagemaker.amazonaws.com"
+NO_RESOURCES = (
+    "some calls know no resources (ECR's token, PutMetricData, lists, EC2's Describe); conditions narrow what they can"
+)
+_COLON = ArnFormat.COLON_RESOURCE_NAME
+_IMAGE = re.compile(r"(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/([^:@]+)")
+
+
+def service_role(
+    scope: Construct, construct_id: str, service: str, description: str, brought_arn: str | None = None
+) -> iam.IRole:
+    """A role that one service assumes; a role that was brought is used as it is, and nothing is added to it."""
+    if brought_arn is not None:
+        return iam.Role.from_role_arn(scope, construct_id, brought_arn, mutable=False)
+    return iam.Role(scope, construct_id, assumed_by=iam.ServicePrincipal(service), description=description)
+
+
+def allow(
+    role: iam.IRole, actions: Sequence[str], resources: Sequence[str], conditions: Mapping[str, Any] | None = None
+) -> None:
+    """One statement."""
+    role.add_to_principal_policy(
+        iam.PolicyStatement(actions=list(actions), resources=list(resources), conditions=dict(conditions or {}))
+    )
+
+
+def _accept(role: iam.IRole, resource: str, reason: str) -> None:
+    """A role that was brought gets no policy from us, so nothing about it is found."""
+    if isinstance(role, iam.Role):
+        findings.accept_wildcard(role, resource, reason)
+
+
+def _allow_below(role: iam.IRole, actions: Sequence[str], place: Place, reason: str) -> None:
+    allow(role, actions, [place.objects_arn])
+    _accept(role, place.objects_arn, reason)
+
+
+def allow_reading(role: iam.IRole, place: Place) -> None:
+    """Objects of a place, and the list of its bucket: without it a missing object reads as forbidden."""
+    _allow_below(role, ["s3:GetObject"], place, "reads the objects of one prefix, whose names are not known beforehand")
+    allow_listing(role, place)
+
+
+def allow_listing(role: iam.IRole, place: Place) -> None:
+    """The keys of a bucket."""
+    allow(role, ["s3:ListBucket", "s3:GetBucketLocation"], [place.bucket_arn])
+
+
+def allow_writing(role: iam.IRole, place: Place) -> None:
+    """New objects in a place."""
+    _allow_below(
+        role, ["s3:PutObject"], place, "writes the objects of one prefix, whose names are not known beforehand"
+    )
+
+
+def allow_removing(role: iam.IRole, place: Place) -> None:
+    """Objects of a place that the role itself put there."""
+    _allow_below(
+        role, ["s3:DeleteObject"], place, "removes its own objects of one prefix, whose names are not known beforehand"
+    )
+
+
+def allow_object(role: iam.IRole, bucket_name: str, key: str) -> None:
+    """Reading one object."""
+    allow(role, ["s3:GetObject"], [f"arn:{Aws.PARTITION}:s3:::{bucket_name}/{key}"])
+
+
+def allow_key(role: iam.IRole, key: kms.IKey) -> None:
+    """Reading and writing what is encrypted with the key."""
+    allow(role, ["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"], [key.key_arn])
+
+
+def allow_volumes(role: iam.IRole, key: kms.IKey) -> None:
+    """Encrypted volumes of the instances of a job: the service is given the use of the key, for its own resources only."""
+    allow(role, ["kms:CreateGrant"], [key.key_arn], {"Bool": {"kms:GrantIsForAWSResource": "true"}})
+
+
+def allow_image(role: iam.IRole, image_uri: str) -> None:
+    """Pulling an image from ECR, of this account or of AWS's."""
+    match = _IMAGE.match(image_uri)
+    if match is None:
+        raise ValueError("an image should be given as {account}.dkr.ecr.{region}.amazonaws.com/{repository}")
+    account, region, repository = match.groups()
+    allow_repository(role, f"arn:{Aws.PARTITION}:ecr:{region}:{account}:repository/{repository}")
+
+
+def allow_repository(role: iam.IRole, repository_arn: str) -> None:
+    """Pulling the images of one repository."""
+    allow(
+        role, ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"], [repository_arn]
+    )
+    allow(role, ["ecr:GetAuthorizationToken"], ["*"])
+    _accept(role, "*", NO_RESOURCES)
+
+
+def allow_metrics(role: iam.IRole, *namespaces: str) -> None:
+    """Sending metrics to some namespaces."""
+    allow(role, ["cloudwatch:PutMetricData"], ["*"], {"StringEquals": {"cloudwatch:namespace": list(namespaces)}})
+    _accept(role, "*", NO_RESOURCES)
+
+
+def allow_job_logs(role: iam.IRole, scope: Construct, group: str) -> None:
+    """Writing the logs of jobs, to the groups whose names SageMaker gives."""
+    arn = Stack.of(scope).format_arn(service="logs", resource="log-group", resource_name=f"{group}*", arn_format=_COLON)
+    allow(role, ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"], [arn])
+    _accept(role, arn, "log streams of a job are named by the service")
+
+
+def allow_network(role: iam.IRole, scope: Construct, subnets: Sequence[str], security_groups: Sequence[str]) -> None:
+    """Network interfaces in the given subnets, which SageMaker makes with the rights of the role."""
+    if not subnets:
+        return
+    stack = Stack.of(scope)
+    interfaces = stack.format_arn(service="ec2", resource="network-interface", resource_name="*")
+    places = [stack.format_arn(service="ec2", resource="subnet", resource_name=name) for name in subnets]
+    places += [
+        stack.format_arn(service="ec2", resource="security-group", resource_name=name) for name in security_groups
+    ]
+    allow(role, ["ec2:CreateNetworkInterface"], [interfaces, *places])
+    allow(
+        role,
+        ["ec2:CreateNetworkInterfacePermission", "ec2:DeleteNetworkInterface", "ec2:DeleteNetworkInterfacePermission"],
+        [interfaces],
+    )
+    described = ("DhcpOptions", "NetworkInterfaces", "SecurityGroups", "Subnets", "Vpcs")
+    allow(role, [f"ec2:Describe{what}" for what in described], ["*"])
+    _accept(role, interfaces, "interfaces are made and named by the service")
+    _accept(role, "*", NO_RESOURCES)
+
+
+def allow_passing(role: iam.IRole, passed: iam.IRole, service: str = SAGEMAKER) -> None:
+    """Handing a role to one service and to no other."""
+    allow(role, ["iam:PassRole"], [passed.role_arn], {"StringEquals": {"iam:PassedToService": service}})
+
+
+def allow_list_calls(role: iam.IRole, actions: Sequence[str]) -> None:
+    """Calls for which IAM knows no resources."""
+    allow(role, actions, ["*"])
+    _accept(role, "*", NO_RESOURCES)
+
+
+def accept_streams(role: iam.IRole, log_group_arn: str) -> None:
+    """CloudFormation gives a log group's ARN with `:*` at its end."""
+    _accept(role, log_group_arn, "covers the streams of one log group")
+
+
+def allow_named(role: iam.IRole, actions: Sequence[str], resource: str, reason: str) -> None:
+    """Resources whose names are known but for their end."""
+    allow(role, actions, [resource])
+    _accept(role, resource, reason)

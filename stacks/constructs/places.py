@@ -1,0 +1,65 @@
+"""Places in S3: a bucket and what its keys begin with. What a role may do is granted for places, never for whole buckets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from aws_cdk import Aws
+from aws_cdk import aws_s3 as s3
+
+
+@dataclass(frozen=True)
+class Place:
+    """Objects whose keys begin with `prefix`; a folder ends with a slash, a single object is its whole key."""
+
+    bucket_name: str
+    bucket_arn: str
+    prefix: str
+
+    @classmethod
+    def of(cls, bucket: s3.IBucket, prefix: str) -> Place:
+        """Below a bucket of ours or one that was brought."""
+        return cls(bucket.bucket_name, bucket.bucket_arn, prefix)
+
+    @classmethod
+    def at(cls, uri: str) -> Place:
+        """From an S3 URI of the settings."""
+        bucket, _, prefix = uri.removeprefix("s3://").partition("/")
+        return cls(bucket, f"arn:{Aws.PARTITION}:s3:::{bucket}", prefix)
+
+    def below(self, *parts: str) -> Place:
+        """A folder of this folder."""
+        return Place(self.bucket_name, self.bucket_arn, "/".join((self.prefix.rstrip("/"), *parts)).lstrip("/") + "/")
+
+    @property
+    def uri(self) -> str:
+        """Without a slash at the end, as SageMaker's settings are written."""
+        return f"s3://{self.bucket_name}/{self.prefix.rstrip('/')}".rstrip("/")
+
+    @property
+    def folder_uri(self) -> str:
+        """With whatever slash the prefix has: as a prefix, `train/` does not match `train-old/`."""
+        return f"s3://{self.bucket_name}/{self.prefix}"
+
+    @property
+    def objects_arn(self) -> str:
+        """For policies: every object of this place."""
+        return f"{self.bucket_arn}/{self.prefix}*"
+
+
+@dataclass(frozen=True, kw_only=True)
+class EndpointPlaces:
+    """Where the data of one endpoint lies.
+
+    capture: the destination of the capture configuration, to which the service adds {endpoint}/{variant}/yyyy/mm/dd/hh.
+    reports: the output of the schedules, to which the service adds {endpoint}/{schedule}/yyyy/mm/dd/hh.
+    baseline: current.json and the version folders. pending: requests of baseline jobs that run.
+    """
+
+    capture: Place
+    reports: Place
+    baseline: Place
+    pending: Place
+    ground_truth: Place
+    fresh: Place
+    models: Place

@@ -1,0 +1,70 @@
+"""One Lambda of ours: a folder of plain Python below lambda/, with its own role and its own log group."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from stacks.constructs import permissions
+
+FOLDER = Path(__file__).resolve().parents[2] / "lambda"
+HANDLER = "handler.handle"
+RUNTIME = lambda_.Runtime.PYTHON_3_14
+UNUSED = ["**/__pycache__", "**/.mypy_cache", "**/.ruff_cache", "*.md"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PythonFunctionProps:
+    """What a function is. keeps_failed: events that failed every retry are kept in a queue."""
+
+    code: str
+    description: str
+    environment: Mapping[str, str] = field(default_factory=dict)
+    timeout: Duration = field(default_factory=lambda: Duration.minutes(1))
+    log_retention: logs.RetentionDays = logs.RetentionDays.THREE_MONTHS
+    keeps_failed: bool = False
+
+
+class PythonFunction(Construct):
+    """A function. role: what may be granted to it; failed: the queue of events that it could not handle."""
+
+    def __init__(self, scope: Construct, construct_id: str, props: PythonFunctionProps) -> None:
+        super().__init__(scope, construct_id)
+        self.log_group = logs.LogGroup(self, "Log", retention=props.log_retention, removal_policy=RemovalPolicy.DESTROY)
+        self.role = iam.Role(
+            self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"), description=props.description
+        )
+        permissions.allow(self.role, ["logs:CreateLogStream", "logs:PutLogEvents"], [self.log_group.log_group_arn])
+        # the group's ARN ends in `:*`, which covers its streams
+        permissions.accept_streams(self.role, self.log_group.log_group_arn)
+        self.failed: sqs.Queue | None = None
+        if props.keeps_failed:
+            self.failed = sqs.Queue(
+                self,
+                "Failed",
+                encryption=sqs.QueueEncryption.SQS_MANAGED,
+                enforce_ssl=True,
+                retention_period=Duration.days(14),
+            )
+        self.function = lambda_.Function(
+            self,
+            "Function",
+            runtime=RUNTIME,
+            handler=HANDLER,
+            code=lambda_.Code.from_asset(str(FOLDER / props.code), exclude=UNUSED),
+            description=props.description,
+            environment=dict(props.environment),
+            timeout=props.timeout,
+            memory_size=256,
+            role=self.role,
+            log_group=self.log_group,
+            dead_letter_queue=self.failed,
+        )

@@ -1,0 +1,60 @@
+"""Verdicts for executions that no container reported: the service starts none for an empty window, and a killed one is silent."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from aws_cdk import Stack
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from constructs import Construct
+
+from stacks.constructs import permissions
+from stacks.constructs.python_function import PythonFunction, PythonFunctionProps
+from stacks.constructs.scheduled_monitor import ScheduledMonitor
+
+MINUTE = "40"  # schedules start up to 20 minutes late, and a run takes some minutes
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReconcilerProps:
+    """Whose executions are looked at; state_prefix: SSM path of what was published."""
+
+    monitors: Sequence[ScheduledMonitor]
+    state_prefix: str
+
+
+class Reconciler(Construct):
+    """A function that runs every hour."""
+
+    def __init__(self, scope: Construct, construct_id: str, props: ReconcilerProps) -> None:
+        super().__init__(scope, construct_id)
+        schedules = {
+            monitor.schedule_name: {"endpoint": monitor.endpoint_name, "namespace": monitor.namespace}
+            for monitor in props.monitors
+        }
+        function = PythonFunction(
+            self,
+            "Reconcile",
+            PythonFunctionProps(
+                code="reconciler",
+                description="Publishes the verdicts of executions that no container reported",
+                environment={"SCHEDULES": json.dumps(schedules, sort_keys=True), "STATE_PREFIX": props.state_prefix},
+            ),
+        )
+        permissions.allow_list_calls(function.role, ["sagemaker:ListMonitoringExecutions"])
+        permissions.allow_metrics(function.role, *sorted({monitor.namespace for monitor in props.monitors}))
+        state = f"{props.state_prefix.lstrip('/')}/reconciler"
+        for monitor in props.monitors:
+            arn = Stack.of(self).format_arn(
+                service="ssm", resource="parameter", resource_name=f"{state}/{monitor.schedule_name}"
+            )
+            permissions.allow(function.role, ["ssm:GetParameter", "ssm:PutParameter"], [arn])
+        events.Rule(
+            self,
+            "Hourly",
+            schedule=events.Schedule.cron(minute=MINUTE),
+            targets=[targets.LambdaFunction(function.function)],
+        )

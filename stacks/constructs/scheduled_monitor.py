@@ -1,0 +1,69 @@
+"""What every scheduler offers to the stacks: a monitor that runs at intervals and emits metrics. The seam between schedulers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from aws_cdk import Duration
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_kms as kms
+
+from model_monitor import contract
+from stacks.constructs.files import UploadedFile
+from stacks.constructs.monitor_image import MonitorImage
+from stacks.constructs.places import EndpointPlaces
+from stacks.endpoint_settings import Monitor
+from stacks.settings import Network, Security
+
+
+@dataclass(frozen=True)
+class ScheduledMonitor:
+    """A monitor that runs once per period. All names are known at synthesis, so it may be handed to other stacks freely."""
+
+    endpoint_name: str
+    schedule_name: str
+    namespace: str
+    hours: int
+
+    @property
+    def period(self) -> Duration:
+        """Between two runs."""
+        return Duration.hours(self.hours)
+
+    def metric(self, name: str, statistic: str = "Maximum") -> cloudwatch.Metric:
+        """A series that its runs emit. Maximum, because a repeated run may emit a value twice."""
+        return cloudwatch.Metric(
+            namespace=self.namespace,
+            metric_name=name,
+            dimensions_map=contract.dimensions(self.endpoint_name, self.schedule_name),
+            statistic=statistic,
+            period=self.period,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class MonitorProps:
+    """What any scheduler needs to run one monitor.
+
+    configuration: the uploaded configuration asset. variables: environment of the container beyond what every run gets.
+    """
+
+    monitor: ScheduledMonitor
+    settings: Monitor
+    image: MonitorImage
+    configuration: UploadedFile
+    places: EndpointPlaces
+    key: kms.IKey
+    network: Network
+    security: Security
+
+    def variables(self, kind: contract.JobKind) -> Mapping[str, str]:
+        """The environment that every job of this monitor has."""
+        variable = contract.Variable
+        return {
+            variable.MONITOR_JOB: kind.value,
+            variable.MONITOR_CONFIG: self.configuration.uri,
+            variable.MONITOR_CONFIG_SHA256: self.configuration.sha256,
+            variable.IMAGE_DIGEST: self.image.fingerprint,
+        }

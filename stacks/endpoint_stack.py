@@ -1,0 +1,71 @@
+"""One endpoint: its models, its capture configuration, and the endpoint itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from aws_cdk import CfnOutput, Environment, Stack
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_ssm as ssm
+from constructs import Construct
+
+from stacks.configuration import payload_document
+from stacks.constructs.captured_endpoint import CapturedEndpoint, CapturedEndpointProps
+from stacks.constructs.files import UploadedFile, json_bytes, source_archive
+from stacks.constructs.places import EndpointPlaces
+from stacks.endpoint_settings import Capture, Model, Payload
+from stacks.settings import Network
+
+SCRIPTS = Path(__file__).resolve().parent / "model_code"
+MAPPING_FILE = "payload.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class EndpointProps:
+    """live_parameter: the parameter that names the live artefact; it must exist before this stack is deployed."""
+
+    name: str
+    model: Model
+    capture: Capture
+    payload: Payload | None
+    live_parameter: str
+    places: EndpointPlaces
+    key: kms.IKey
+    network: Network
+
+
+class EndpointStack(Stack):
+    """The endpoint. A deployment reads the live parameter, so it never brings an old model back."""
+
+    def __init__(self, scope: Construct, construct_id: str, props: EndpointProps, *, env: Environment) -> None:
+        super().__init__(scope, construct_id, env=env, description=f"Model monitoring: endpoint {props.name}")
+        is_kit = props.model.serving_script == "kit"
+        self.endpoint = CapturedEndpoint(
+            self,
+            "Endpoint",
+            CapturedEndpointProps(
+                name=props.name,
+                model=props.model,
+                live_artifact=ssm.StringParameter.value_for_string_parameter(self, props.live_parameter),
+                models=props.places.models,
+                capture=props.capture,
+                destination=props.places.capture,
+                code=model_code(self, "Code", props.payload) if is_kit and props.payload else None,
+                key=props.key,
+                network=props.network,
+            ),
+        )
+        CfnOutput(self, "EndpointName", value=props.name, description="What applications invoke")
+        CfnOutput(
+            self,
+            "CaptureLocation",
+            value=props.places.capture.below(props.name).uri,
+            description="Captured requests and responses, by variant and hour",
+        )
+
+
+def model_code(scope: Construct, construct_id: str, payload: Payload) -> UploadedFile:
+    """The serving and training scripts with the endpoint's mapping beside them, as the framework container takes them."""
+    content = source_archive(SCRIPTS, {MAPPING_FILE: json_bytes(payload_document(payload))})
+    return UploadedFile(scope, construct_id, name="sourcedir.tar.gz", content=content)

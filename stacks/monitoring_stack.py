@@ -1,0 +1,92 @@
+"""The monitors of one endpoint: image, baselines, schedules, and the verdicts of runs that never started."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from aws_cdk import CfnOutput, Environment, Stack
+from aws_cdk import aws_kms as kms
+from constructs import Construct
+
+from model_monitor import contract
+from stacks.configuration import baseline_version, configuration_document
+from stacks.constructs.baseline_step import BaselineStep
+from stacks.constructs.files import UploadedFile, json_bytes
+from stacks.constructs.monitor_image import MonitorImage
+from stacks.constructs.monitoring_schedule import MonitoringSchedule
+from stacks.constructs.places import EndpointPlaces
+from stacks.constructs.reconciler import Reconciler, ReconcilerProps
+from stacks.constructs.scheduled_monitor import MonitorProps, ScheduledMonitor
+from stacks.endpoint_settings import Endpoint
+from stacks.settings import Network, Security
+
+EXECUTORS = {"model_monitor": MonitoringSchedule}  # scheduler of the settings → construct with `monitor`
+
+
+@dataclass(frozen=True, kw_only=True)
+class MonitoringProps:
+    """Whose monitors, with what image, and where their data lies."""
+
+    environment: str
+    name: str
+    endpoint: Endpoint
+    image_uri: str | None
+    places: EndpointPlaces
+    key: kms.IKey
+    network: Network
+    security: Security
+
+
+class MonitoringStack(Stack):
+    """One schedule per monitor. `monitors` is what alarms and retraining need to know of them."""
+
+    def __init__(self, scope: Construct, construct_id: str, props: MonitoringProps, *, env: Environment) -> None:
+        super().__init__(scope, construct_id, env=env, description=f"Model monitoring: monitors of {props.name}")
+        self._props = props
+        self._image = MonitorImage(self, "Image", props.image_uri)
+        self.monitors = {name: self._monitor(name) for name in props.endpoint.monitors}
+        Reconciler(
+            self,
+            "Reconciler",
+            ReconcilerProps(
+                monitors=list(self.monitors.values()),
+                state_prefix=contract.state_prefix(props.environment, props.name),
+            ),
+        )
+        CfnOutput(
+            self,
+            "ReportLocation",
+            value=props.places.reports.below(props.name).uri,
+            description="Reports of every run, by schedule and hour",
+        )
+
+    def _monitor(self, name: str) -> ScheduledMonitor:
+        props, settings = self._props, self._props.endpoint.monitors[name]
+        scope = Construct(self, name.title().replace("-", ""))
+        document = configuration_document(props.name, props.endpoint, name)
+        monitor_props = MonitorProps(
+            monitor=ScheduledMonitor(
+                endpoint_name=props.name,
+                schedule_name=contract.schedule_name(props.name, name),
+                namespace=props.endpoint.metrics.namespace,
+                hours=settings.hours,
+            ),
+            settings=settings,
+            image=self._image,
+            configuration=UploadedFile(scope, "Configuration", name="config.json", content=json_bytes(document)),
+            places=props.places,
+            key=props.key,
+            network=props.network,
+            security=props.security,
+        )
+        executor = EXECUTORS[settings.scheduler](scope, "Executor", monitor_props)
+        if settings.baseline.dataset is not None:
+            baseline = BaselineStep(
+                scope,
+                "Baseline",
+                monitor_props,
+                version=baseline_version(props.endpoint, name),
+                live_parameter=contract.live_parameter(props.environment, props.name, "baseline"),
+            )
+            executor.node.add_dependency(baseline)
+        return executor.monitor

@@ -1,0 +1,135 @@
+"""What must survive: the key and the buckets. Deployed once per environment, before everything else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from aws_cdk import CfnOutput, Duration, Environment, RemovalPolicy, Stack
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from stacks import findings
+from stacks.constructs.places import EndpointPlaces, Place
+from stacks.endpoint_settings import Endpoint
+from stacks.settings import Buckets, Storage
+
+KEEP_VERSIONS_DAYS = 30
+
+
+@dataclass(frozen=True, kw_only=True)
+class StorageProps:
+    """How long to keep data, and what is brought instead of created."""
+
+    storage: Storage
+    kms_key_arn: str | None
+
+
+class StorageStack(Stack):
+    """Key and buckets. Everything in them is encrypted with the key, over TLS only, and never public."""
+
+    def __init__(self, scope: Construct, construct_id: str, props: StorageProps, *, env: Environment) -> None:
+        super().__init__(scope, construct_id, env=env, description="Model monitoring: key and buckets")
+        self._removal = RemovalPolicy.RETAIN if props.storage.keep_data else RemovalPolicy.DESTROY
+        self.key = self._key(props.kms_key_arn)
+        self._logs: s3.Bucket | None = None
+        self._props = props.storage
+        brought = props.storage.buckets
+        days = props.storage.capture_days
+        self.capture = self._bucket("Capture", brought, expires=days, purpose="captured requests and responses")
+        self.baseline = self._bucket("Baseline", brought, versioned=True, purpose="baselines and their pointers")
+        self.reports = self._bucket(
+            "Reports", brought, expires=props.storage.report_days, purpose="reports of every run"
+        )
+        self.ground_truth = self._bucket(
+            "GroundTruth", brought, versioned=True, purpose="labels, as the application learns them"
+        )
+        self.models = self._bucket("Models", brought, versioned=True, purpose="models that retraining made")
+
+    def places(self, name: str, endpoint: Endpoint) -> EndpointPlaces:
+        """Where the data of one endpoint lies."""
+        retraining = endpoint.retraining
+        fresh = retraining.fresh_data if retraining else None
+        truth, capture = endpoint.ground_truth.uri, endpoint.capture.destination
+        return EndpointPlaces(
+            capture=Place.at(capture) if capture else self._place(self.capture, "capture/"),
+            reports=self._place(self.reports, "reports/"),
+            baseline=self._place(self.baseline, f"baselines/{name}/"),
+            pending=self._place(self.baseline, f"pending/{name}-"),
+            ground_truth=Place.at(truth) if truth else self._place(self.ground_truth, f"{name}/ground-truth/"),
+            fresh=Place.at(fresh) if fresh else self._place(self.ground_truth, f"{name}/training/"),
+            models=self._place(self.models, f"models/{name}/"),
+        )
+
+    def _place(self, bucket: s3.IBucket, prefix: str) -> Place:
+        """For other stacks, so by export. Whoever uses it must be deployed after this stack."""
+        if isinstance(bucket, s3.Bucket):
+            return Place(self.export_value(bucket.bucket_name), self.export_value(bucket.bucket_arn), prefix)
+        return Place.of(bucket, prefix)
+
+    def _key(self, brought_arn: str | None) -> kms.IKey:
+        if brought_arn is not None:
+            return kms.Key.from_key_arn(self, "Key", brought_arn)
+        key = kms.Key(
+            self,
+            "Key",
+            description="Captured data, baselines, reports, labels and models",
+            enable_key_rotation=True,
+            removal_policy=self._removal,
+        )
+        CfnOutput(self, "KeyArn", value=key.key_arn, description="For applications that write labels")
+        return key
+
+    def _bucket(
+        self, what: str, brought: Buckets, *, purpose: str, expires: int | None = None, versioned: bool = False
+    ) -> s3.IBucket:
+        names = {
+            "Capture": brought.capture,
+            "Baseline": brought.baseline,
+            "Reports": brought.reports,
+            "GroundTruth": brought.ground_truth,
+            "Models": brought.models,
+        }
+        if name := names[what]:
+            return s3.Bucket.from_bucket_name(self, what, name)
+        bucket = s3.Bucket(
+            self,
+            what,
+            encryption=s3.BucketEncryption.KMS,
+            encryption_key=self.key,
+            bucket_key_enabled=True,
+            enforce_ssl=True,
+            minimum_tls_version=1.2,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+            versioned=versioned,
+            server_access_logs_bucket=self._access_logs(),
+            server_access_logs_prefix=f"{what.lower()}/",
+            lifecycle_rules=[
+                s3.LifecycleRule(
+                    abort_incomplete_multipart_upload_after=Duration.days(1),
+                    expiration=Duration.days(expires) if expires else None,
+                    noncurrent_version_expiration=Duration.days(KEEP_VERSIONS_DAYS) if versioned else None,
+                )
+            ],
+            removal_policy=self._removal,
+        )
+        CfnOutput(self, f"{what}Bucket", value=bucket.bucket_name, description=purpose.capitalize())
+        return bucket
+
+    def _access_logs(self) -> s3.Bucket:
+        """Who read and wrote what. Made with the first bucket that needs it."""
+        if self._logs is None:
+            self._logs = s3.Bucket(
+                self,
+                "AccessLogs",
+                encryption=s3.BucketEncryption.S3_MANAGED,  # the log service cannot use keys of ours
+                enforce_ssl=True,
+                minimum_tls_version=1.2,
+                block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+                object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+                lifecycle_rules=[s3.LifecycleRule(expiration=Duration.days(self._props.log_days))],
+                removal_policy=self._removal,
+            )
+            findings.accept(self._logs, "S1", "logs of access to the log bucket would log themselves")
+        return self._logs
