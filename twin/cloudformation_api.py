@@ -11,7 +11,8 @@ from urllib.parse import unquote, urlparse
 
 from twin import templates
 from twin.api import ApiError, Call
-from twin.deployments import Deployments, Stack, Wish
+from twin.deployments import Deployments
+from twin.stack_records import Stack, Wish
 from twin.templates import TemplateError
 
 if TYPE_CHECKING:
