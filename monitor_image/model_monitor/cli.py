@@ -71,7 +71,11 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("model-monitor: stopped", file=sys.stderr)
         return EXIT_ERROR
-    _show(report, run, written, options.json)
+    try:
+        _show(report, run, written, options.json)
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return EXIT_STATUS[report.verdict]
 
 

@@ -180,6 +180,14 @@ def test_a_name_that_tells_nothing_asks_for_the_format(tmp_path, capsys):
     assert "--format" in capsys.readouterr().err
 
 
+def test_a_reader_that_has_seen_enough_is_no_error(tmp_path, config, baseline):
+    capture = write_capture(tmp_path / "capture", events_of(land(60)))
+    arguments = f"--dataset {capture} --baseline {baseline} --output {tmp_path / 'report'} --config {config}"
+    command = f"{sys.executable} -m model_monitor monitor {arguments} | true; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", command], cwd=CORE, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_help_teaches_with_examples(capsys):
     assert run("--help") == 0
     text = capsys.readouterr().out

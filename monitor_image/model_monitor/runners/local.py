@@ -18,7 +18,7 @@ from model_monitor.contract import Variable
 from model_monitor.errors import MonitorError
 from model_monitor.runners.fold import Mergeable, fold
 
-UNITS_IN_PROCESS = 2  # starting a pool costs about as much as reading this many units
+UNITS_IN_PROCESS = 3  # starting a pool takes about as long as two workers gain on this many units
 AHEAD_PER_WORKER = 3  # finished profiles that may wait for an earlier unit, so that memory stays bounded
 
 Unit = TypeVar("Unit")
