@@ -36,7 +36,8 @@ def read_object(uri: str) -> bytes | None:
         raise SettingsError(
             uri,
             f"cannot be read ({_code(error)}).",
-            "The run's role needs s3:GetObject (and kms:Decrypt); under network isolation mount it as an input instead.",
+            "The run's role needs s3:GetObject, kms:Decrypt, and s3:ListBucket (without it a missing object is refused "
+            "too); under network isolation mount it as an input instead.",
         ) from error
     return content
 
