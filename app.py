@@ -13,10 +13,13 @@ from aws_cdk import App, Environment, Tags
 
 from model_monitor import contract
 from stacks import findings, settings
+from stacks.alarms_stack import AlarmsProps, AlarmsStack
+from stacks.alerting_stack import AlertingProps, AlertingStack
 from stacks.endpoint_settings import Endpoint
 from stacks.endpoint_stack import EndpointProps, EndpointStack
 from stacks.live_stack import LiveProps, LiveStack
 from stacks.monitoring_stack import MonitoringProps, MonitoringStack
+from stacks.retraining_stack import RetrainingProps, RetrainingStack
 from stacks.settings import Settings
 from stacks.storage_stack import StorageProps, StorageStack
 
@@ -30,8 +33,10 @@ def build(app: App, chosen: Settings) -> None:
         StorageProps(storage=chosen.storage, kms_key_arn=chosen.security.kms_key_arn),
         env=env,
     )
+    alerting = AlertingStack(app, f"{chosen.environment}-Alerting", AlertingProps(alarms=chosen.alarms), env=env)
     for name, endpoint in chosen.endpoints.items():
-        _build_endpoint(app, chosen, name, endpoint, storage, env)
+        monitoring = _build_endpoint(app, chosen, name, endpoint, storage, env)
+        _close_loop(app, chosen, name, endpoint, storage, alerting, monitoring, env)
     for key, value in {**chosen.tags, "Environment": chosen.environment}.items():
         Tags.of(app).add(key, value)
     findings.check_security(app)
@@ -39,8 +44,8 @@ def build(app: App, chosen: Settings) -> None:
 
 def _build_endpoint(
     app: App, chosen: Settings, name: str, endpoint: Endpoint, storage: StorageStack, env: Environment
-) -> None:
-    """The stacks of one endpoint."""
+) -> MonitoringStack:
+    """What serves and watches one endpoint."""
     prefix = f"{chosen.environment}-{name}"
     places = storage.places(name, endpoint)
     monitoring = MonitoringStack(
@@ -85,6 +90,54 @@ def _build_endpoint(
         serving.add_stack_dependency(storage, "places are exported by it")
         serving.add_stack_dependency(live, "the template reads the parameter that the other stack seeds")
         monitoring.add_stack_dependency(serving, "a schedule needs an endpoint that captures")
+    return monitoring
+
+
+def _close_loop(
+    app: App,
+    chosen: Settings,
+    name: str,
+    endpoint: Endpoint,
+    storage: StorageStack,
+    alerting: AlertingStack,
+    monitoring: MonitoringStack,
+    env: Environment,
+) -> None:
+    """Who is told about one endpoint, and what that starts."""
+    prefix = f"{chosen.environment}-{name}"
+    alarms = AlarmsStack(
+        app,
+        f"{prefix}-Alarms",
+        AlarmsProps(
+            environment=chosen.environment,
+            name=name,
+            endpoint=endpoint,
+            monitors=monitoring.monitors,
+            topic=alerting.topic,
+        ),
+        env=env,
+    )
+    if endpoint.retraining is None:
+        return
+    watched = endpoint.retraining.monitor or next(iter(endpoint.monitors))
+    retraining = RetrainingStack(
+        app,
+        f"{prefix}-Retraining",
+        RetrainingProps(
+            environment=chosen.environment,
+            name=name,
+            settings=endpoint.retraining,
+            payload=endpoint.payload,
+            monitor=monitoring.monitors[watched],
+            alarms=alarms.names[watched],
+            topic=alerting.topic,
+            places=storage.places(name, endpoint),
+            key=storage.key,
+            network=chosen.network,
+        ),
+        env=env,
+    )
+    retraining.add_stack_dependency(storage, "places are exported by it")
 
 
 def main() -> None:

@@ -226,6 +226,7 @@ def dimensions(endpoint: str, schedule: str) -> dict[str, str]:
 # --- names and keys ----------------------------------------------------------------------------------------------------
 
 NAME_MAX: Final = 63
+ALARM_NAME_MAX: Final = 255
 
 
 def _shortened(name: str, limit: int = NAME_MAX) -> str:
@@ -264,7 +265,7 @@ def training_job_prefix(endpoint: str) -> str:
 
 def alarm_name(environment: str, schedule: str, what: str) -> str:
     """`{environment}-{schedule}-{what}`: people read it in a page, and the retraining policy names it."""
-    return f"{environment}-{schedule}-{what}".replace("_", "-")
+    return _shortened(f"{environment}-{schedule}-{what}", ALARM_NAME_MAX)
 
 
 def capture_key(prefix: str, endpoint: str, variant: str, hour: datetime) -> str:
@@ -280,3 +281,8 @@ def live_parameter(environment: str, endpoint: str, what: str) -> str:
 def state_prefix(environment: str, endpoint: str) -> str:
     """SSM path below which the Lambdas of an endpoint keep what they remember."""
     return f"/model-monitor/{environment}/{endpoint}/state"
+
+
+def policy_parameter(environment: str, endpoint: str) -> str:
+    """SSM parameter that says when alarms of an endpoint may start a training job."""
+    return f"/model-monitor/{environment}/{endpoint}/retraining/policy"

@@ -138,7 +138,7 @@ class BaselineStep(Construct):
         )
         role = function.role
         jobs = stack.format_arn(
-            service="sagemaker", resource="processing-job", resource_name=f"{self._job_name}{ATTEMPT}"
+            service="sagemaker", resource="processing-job", resource_name=f"{self._job_name.lower()}{ATTEMPT}"
         )
         permissions.allow_named(
             role,

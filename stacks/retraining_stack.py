@@ -1,0 +1,61 @@
+"""The closing of the loop for one endpoint: drift alarms may train a new model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from aws_cdk import CfnOutput, Environment, Stack
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_sns as sns
+from constructs import Construct
+
+from model_monitor import contract
+from stacks.alarms_stack import AlarmNames
+from stacks.constructs.places import EndpointPlaces
+from stacks.constructs.retraining_trigger import RetrainingTrigger, RetrainingTriggerProps
+from stacks.constructs.scheduled_monitor import ScheduledMonitor
+from stacks.endpoint_settings import Payload, Retraining
+from stacks.endpoint_stack import model_code
+from stacks.settings import Network
+
+
+@dataclass(frozen=True, kw_only=True)
+class RetrainingProps:
+    """Whose alarms start what training."""
+
+    environment: str
+    name: str
+    settings: Retraining
+    payload: Payload | None
+    monitor: ScheduledMonitor
+    alarms: AlarmNames
+    topic: sns.ITopic
+    places: EndpointPlaces
+    key: kms.IKey
+    network: Network
+
+
+class RetrainingStack(Stack):
+    """The trigger and the role of the training jobs."""
+
+    def __init__(self, scope: Construct, construct_id: str, props: RetrainingProps, *, env: Environment) -> None:
+        super().__init__(scope, construct_id, env=env, description=f"Model monitoring: retraining of {props.name}")
+        is_kit = props.settings.training_script == "kit"
+        RetrainingTrigger(
+            self,
+            "Trigger",
+            RetrainingTriggerProps(
+                settings=props.settings,
+                monitor=props.monitor,
+                drift_alarms=props.alarms.drift,
+                violation_alarms=props.alarms.violations,
+                topic=props.topic,
+                code=model_code(self, "Code", props.payload) if is_kit and props.payload else None,
+                places=props.places,
+                policy_parameter=contract.policy_parameter(props.environment, props.name),
+                state_prefix=contract.state_prefix(props.environment, props.name),
+                key=props.key,
+                network=props.network,
+            ),
+        )
+        CfnOutput(self, "ModelLocation", value=props.places.models.uri, description="Models that retraining made")
