@@ -8,9 +8,7 @@ rows = read_all(capture_job(folder, schema("age", "city", prediction="label")))
 from __future__ import annotations
 
 import base64
-import csv
 import gzip
-import io
 import json
 import uuid
 from collections.abc import Iterable, Sequence
@@ -164,8 +162,4 @@ def _csv_field(value: Any) -> str:
     if value == "":
         return '""'
     text = str(value)
-    if any(character in text for character in ',"\r\n'):
-        out = io.StringIO()
-        csv.writer(out, lineterminator="").writerow([text])
-        return out.getvalue()
-    return text
+    return '"' + text.replace('"', '""') + '"' if any(character in text for character in ',"\r\n') else text

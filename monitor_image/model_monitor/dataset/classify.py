@@ -20,7 +20,9 @@ import pyarrow.compute as pc
 from model_monitor.schema import KINDS, Column, Kind
 
 Values: TypeAlias = Sequence[Any]  # JSON values; msgspec.UNSET where the record has no such key
-Literals: TypeAlias = "pa.Array | Values"  # a column before typing; arrow: null, int64, text or dictionary of text
+Literals: TypeAlias = (
+    "pa.Array | Values"  # a column before typing; arrow: null, int64, double, text or dictionary of text
+)
 
 INTEGRAL = re.compile(r"[-+]? ?\d+", re.ASCII)
 FRACTIONAL = re.compile(r"[-+]? ?\d+(?:\.\d+|(?:\.\d+)?[eE][-+]?\d+)", re.ASCII)
@@ -68,6 +70,8 @@ def _column_of_array(literals: pa.Array, is_text: bool) -> Column:
         return Column(_count(np.full(len(literals), Kind.NULL, np.uint8)))
     if pa.types.is_int64(literals.type):
         return _integers(literals)
+    if pa.types.is_floating(literals.type):
+        return _doubles(literals, is_text)
     if pa.types.is_dictionary(literals.type):
         return _dictionary(literals, is_text)
     return _column(classify_texts(literals), literals if is_text else None, is_text)
@@ -94,6 +98,15 @@ def _integers(literals: pa.Int64Array) -> Column:
     if nulls:
         literals = literals.cast(pa.float64(), safe=False)
     return Column(kinds, literals.to_numpy(zero_copy_only=False))
+
+
+def _doubles(literals: pa.DoubleArray, is_text: bool) -> Column:
+    """A column of doubles (Parquet): each is Fractional, even 37.0; NaN and infinity are text."""
+    numbers = literals.cast(pa.float64()).to_numpy(zero_copy_only=False)
+    present = len(literals) - literals.null_count
+    if is_text or not present or np.isfinite(numbers).sum() != present:
+        return to_column(literals.to_pylist(), is_text=is_text)
+    return Column(np.array([literals.null_count, present, 0, 0, 0], np.int64), numbers)
 
 
 def _dictionary(literals: pa.DictionaryArray, is_text: bool) -> Column:

@@ -8,8 +8,6 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
-import pyarrow.parquet as pq
-
 from model_monitor.dataset.capture import batches, group_by_format
 from model_monitor.dataset.discover import DataFile
 from model_monitor.dataset.fields import PLAIN_KEY, Side
@@ -18,7 +16,7 @@ from model_monitor.dataset.formats.csv import split_rows
 from model_monitor.dataset.formats.json import BadPayload, load, records_of
 from model_monitor.dataset.lines import read_blocks
 from model_monitor.dataset.tables import first_row
-from model_monitor.dataset.units import Segment, plan
+from model_monitor.dataset.units import Segment, open_parquet, plan
 from model_monitor.job import DatasetKind, Job
 from model_monitor.schema import Feature, FeatureType, Schema
 
@@ -179,7 +177,7 @@ def _peek_dataset(job: Job, files: Sequence[DataFile]) -> Layout | None:
 
 def _columns_of(file: DataFile, job: Job) -> Sequence[str]:
     if file.kind is DatasetKind.PARQUET:
-        return list(pq.read_schema(file.path).names)
+        return list(open_parquet(file.path).schema_arrow.names)
     segment = Segment(file, 0, file.size_bytes)
     if file.kind is DatasetKind.CSV:
         row = first_row(segment)

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 from typing import TypeAlias
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from model_monitor.dataset.discover import DataFile
+from model_monitor.errors import DatasetError
 from model_monitor.job import DatasetKind
 
 UNIT_BYTES = 16 << 20  # memory of a worker is about 300 MB plus eight times this
@@ -60,7 +63,7 @@ def _segments(file: DataFile, unit_bytes: int) -> list[tuple[Segment, int]]:
 
 
 def _row_groups(file: DataFile, unit_bytes: int) -> list[tuple[Segment, int]]:
-    metadata = pq.ParquetFile(file.path).metadata
+    metadata = open_parquet(file.path).metadata
     groups = [metadata.row_group(i).total_byte_size for i in range(metadata.num_row_groups)]
     segments: list[tuple[Segment, int]] = []
     start = size = 0
@@ -70,6 +73,17 @@ def _row_groups(file: DataFile, unit_bytes: int) -> list[tuple[Segment, int]]:
             start, size = i, 0
         size += group
     return [*segments, (Segment(file, start, len(groups)), size)]
+
+
+def open_parquet(path: Path) -> pq.ParquetFile:
+    """A Parquet file's reader.
+
+    Raises: DatasetError if it is none.
+    """
+    try:
+        return pq.ParquetFile(path)
+    except (pa.ArrowException, OSError) as error:
+        raise DatasetError(f"{path}: not a Parquet file. Check the dataset's format.") from error
 
 
 def _can_be_cut(file: DataFile) -> bool:

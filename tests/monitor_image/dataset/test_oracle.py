@@ -138,7 +138,7 @@ def csv_events(draw):
 
 
 @given(csv_events(), is_text_flags)
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_csv_is_read_as_the_slow_reader_reads_it(generated, texts):
     width, payloads, lines = generated
     events = [capture_event(Payload(text, "CSV", "text/csv"), inference_id=str(i)) for i, text in enumerate(lines)]
@@ -177,7 +177,7 @@ def json_events(draw):
 
 
 @given(json_events(), is_text_flags)
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_json_is_read_as_the_slow_reader_reads_it(generated, texts):
     width, payloads, layouts = generated
     names = [f"f{i}" for i in range(width)]
@@ -199,7 +199,7 @@ BROKEN_LINES = ["", "  ", "{", "null", "[]", '{"captureData": 3}', '{"eventMetad
 
 
 @given(csv_events(), st.lists(st.integers(0, 3), min_size=8, max_size=8), st.data())
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_the_same_events_in_other_files_and_units_give_the_same_table(generated, owners, data):
     width, _, lines = generated
     events = [

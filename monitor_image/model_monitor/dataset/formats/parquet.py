@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from model_monitor.dataset.classify import Literals
 from model_monitor.dataset.named import named_rows, named_side
-from model_monitor.dataset.units import Unit
-from model_monitor.errors import DatasetError
+from model_monitor.dataset.units import Unit, open_parquet
 from model_monitor.job import Job
 from model_monitor.schema import Rejects, Rows
 
@@ -23,10 +21,7 @@ def read_parquet(unit: Unit, job: Job) -> Iterator[Rows]:
     """Rows of the unit's row groups."""
     wanted = [field.key for field in named_side(job.schema).fields]
     for segment in unit:
-        try:
-            file = pq.ParquetFile(segment.file.path)
-        except (pa.ArrowException, OSError) as error:
-            raise DatasetError(f"{segment.file.path}: not a Parquet file. Check the dataset's format.") from error
+        file = open_parquet(segment.file.path)
         names = file.schema_arrow.names
         columns = [name for name in wanted if name in names]
         extra = [name for name in names if name not in wanted]
@@ -42,7 +37,7 @@ def _literals(column: pa.Array) -> Literals:
     kind = column.type
     if pa.types.is_dictionary(kind):
         return _literals(column.cast(kind.value_type))
-    if pa.types.is_null(kind) or pa.types.is_int64(kind):
+    if pa.types.is_null(kind) or pa.types.is_int64(kind) or pa.types.is_floating(kind):
         return column
     if pa.types.is_integer(kind):
         try:
@@ -51,8 +46,9 @@ def _literals(column: pa.Array) -> Literals:
             return column.cast(pa.string())
     if pa.types.is_decimal(kind):
         return column.cast(pa.string())
-    if pa.types.is_floating(kind) or pa.types.is_boolean(kind) or pa.types.is_nested(kind):
-        return column.cast(pa.float64()).to_pylist() if pa.types.is_floating(kind) else column.to_pylist()
+    if pa.types.is_boolean(kind) or pa.types.is_nested(kind):
+        values: list[Any] = column.to_pylist()
+        return values
     if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
-        return pc.binary_replace_slice(column, 0, 0, b"").cast(pa.string())
+        return [None if value is None else value.decode("utf-8", "replace") for value in column.to_pylist()]
     return column.cast(pa.string())

@@ -1,0 +1,140 @@
+"""Features that are not declared: named by the baseline, else by what the first records look like."""
+
+import pytest
+
+from model_monitor.dataset.discover import discover
+from model_monitor.dataset.resolve import resolve_schema
+from model_monitor.job import DatasetKind
+from model_monitor.schema import Feature, FeatureType, PayloadMapping, Schema
+from tests.builders import (
+    Payload,
+    baseline_job,
+    capture_event,
+    capture_job,
+    columns_of,
+    csv_payload,
+    json_payload,
+    objects_of,
+    read_all,
+    schema,
+    write_capture,
+)
+
+TYPES = {"y": FeatureType.FRACTIONAL, "a": FeatureType.INTEGRAL, "b": FeatureType.STRING}
+POSITIONAL = Schema(is_positional=True)
+
+
+def resolve(tmp_path, events, baseline=None, declared=POSITIONAL, **options):
+    write_capture(tmp_path, events)
+    job = capture_job(tmp_path, declared, **options)
+    found = resolve_schema(job, discover(job.dataset), baseline)
+    return found, read_all(capture_job(tmp_path, found, **options))
+
+
+def test_declared_features_stay_and_take_their_types_from_the_baseline(tmp_path):
+    declared = schema("b", Feature("a", FeatureType.FRACTIONAL))
+    found, _ = resolve(tmp_path, [], TYPES, declared)
+    assert found.names == ("b", "a")
+    assert [feature.type for feature in found.features] == [FeatureType.STRING, FeatureType.FRACTIONAL]
+
+
+def test_csv_columns_are_outputs_then_inputs_named_by_position(tmp_path):
+    events = [capture_event(csv_payload([[1, "x"], [2, "y"]]), csv_payload([[0.5], [0.25]]))]
+    found, (rows,) = resolve(tmp_path, events)
+    assert found.names == ("_c0", "_c1", "_c2")
+    assert found.outputs == 1
+    assert rows.features[0].numbers.tolist() == [0.5, 0.25]
+    assert rows.features[1].numbers.tolist() == [1, 2]
+    assert rows.features[2].texts.to_pylist() == ["x", "y"]
+
+
+def test_the_baselines_names_are_given_by_position(tmp_path):
+    events = [capture_event(csv_payload([[1, "007"], [2, "008"]]), csv_payload([[0.5], [0.25]]))]
+    found, (rows,) = resolve(tmp_path, events, TYPES)
+    assert found.names == ("y", "a", "b")
+    assert rows.features[0].numbers.tolist() == [0.5, 0.25]
+    assert rows.features[2].texts.to_pylist() == ["007", "008"]
+
+
+def test_a_column_more_or_less_than_the_baseline_is_a_width(tmp_path):
+    for i, row in enumerate(([1], [1, "x", 3])):
+        _, (rows,) = resolve(tmp_path / str(i), [capture_event(csv_payload([row]), csv_payload([[0.5]]))] * 4, TYPES)
+        assert rows.count == 0
+        assert rows.rejects.widths == {len(row) + 1: 4}
+
+
+@pytest.mark.parametrize("layout", ["objects", "columns", "one"])
+def test_json_columns_are_keys_outputs_first(tmp_path, layout):
+    names, row = ("b", "a"), ("x", 7)
+    given = {
+        "objects": objects_of(names, [row]),
+        "columns": columns_of(names, [row]),
+        "one": dict(zip(names, row, strict=True)),
+    }
+    events = [capture_event(json_payload(given[layout]), json_payload([{"y": 0.5, "w": 1}]))] * 2
+    found, (rows,) = resolve(tmp_path, events)
+    assert found.names == ("w", "y", "a", "b")
+    assert rows.features[1].numbers.tolist() == [0.5, 0.5]
+    assert rows.features[2].numbers.tolist() == [7, 7]
+    assert rows.features[3].texts.to_pylist() == ["x", "x"]
+    assert not rows.extra
+
+
+def test_nested_keys_are_paths(tmp_path):
+    events = [capture_event(json_payload({"a": {"b": 1, "c": [2, 3]}, "d": 4}), json_payload({"y": 0.5}))]
+    found, (rows,) = resolve(tmp_path, events)
+    assert found.names == ("y", "a.b", "a.c[0]", "a.c[1]", "d")
+    assert [column.numbers.tolist() for column in rows.features] == [[0.5], [1], [2], [3], [4]]
+
+
+def test_json_keys_are_matched_with_the_baselines_names(tmp_path):
+    events = [capture_event(json_payload([{"b": "x", "a": 1, "new": 2}]), json_payload([{"y": 0.5}]))]
+    found, (rows,) = resolve(tmp_path, events, TYPES)
+    assert found.names == ("y", "a", "b")
+    assert rows.features[1].numbers.tolist() == [1]
+    assert rows.extra == {"new": 1}
+
+
+def test_one_side_alone_can_be_analysed(tmp_path):
+    events = [capture_event(csv_payload([[1, "x"]]), csv_payload([[0.5]]))]
+    for i, (captured, width) in enumerate(((("endpointInput",), 2), (("endpointOutput",), 1))):
+        found, (rows,) = resolve(tmp_path / str(i), events, captured=captured)
+        assert len(found.names) == width
+        assert rows.count == 1
+        assert rows.rejects.count == 0
+
+
+def test_the_first_records_that_can_be_read_decide_and_a_stray_one_does_not(tmp_path):
+    answer = csv_payload([[0.5]])
+    odd = capture_event(csv_payload([[1, 2, 3, 4]]), answer)
+    broken = capture_event(Payload('"', "CSV", "text/csv"), answer)
+    found, (rows,) = resolve(tmp_path, ["not JSON", broken, odd, *[capture_event(csv_payload([[1, 2]]), answer)] * 3])
+    assert found.names == ("_c0", "_c1", "_c2")
+    assert rows.count == 3
+    assert rows.rejects.widths == {5: 1}
+
+
+def test_no_readable_record_leaves_the_baselines_names(tmp_path):
+    found, _ = resolve(tmp_path, ["not JSON"], TYPES)
+    assert found.names == ("y", "a", "b")
+    assert resolve(tmp_path / "none", [])[0].names == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "kind", "has_header", "names"),
+    [
+        ("a.csv", "y,a,b\n1,2,3\n", DatasetKind.CSV, True, ("a", "b")),
+        ("a.csv", "1,2,3\n", DatasetKind.CSV, False, ("_c0", "_c1", "_c2")),
+        ("a.jsonl", 'x\n{"b": 1, "a": 2, "y": 3}\n', DatasetKind.JSON_LINES, True, ("a", "b")),
+        ("a.jsonl", "[1, 2]\n", DatasetKind.JSON_LINES, True, ("_c0", "_c1")),
+        ("a.json", '{"b": [1, 2], "a": [3, 4]}', DatasetKind.JSON, True, ("a", "b")),
+    ],
+)
+def test_a_baseline_dataset_names_its_own_columns(tmp_path, name, text, kind, has_header, names):
+    (tmp_path / name).write_text(text)
+    job = baseline_job(
+        tmp_path, kind, Schema(payload=PayloadMapping(label="y"), is_positional=True), has_header=has_header
+    )
+    found = resolve_schema(job, discover(job.dataset))
+    assert found.names == names
+    assert found.outputs == 0
