@@ -114,12 +114,15 @@ def compare(
     constraints: Constraints,
     declared: Mapping[str, FeatureType | None],
     critical: frozenset[str] = frozenset(),
-    label: str | None = None,
+    no_features: Iterable[str] = (),
 ) -> DatasetComparison:
-    """Pair each feature of the baseline with the window's; the label's column is no feature."""
+    """Pair each feature of the baseline with the window's.
+
+    no_features: columns that a baseline may hold and a window does not: the label, the model's answers.
+    """
     now = current.by_name
     then = baseline.statistics.by_name if baseline.statistics is not None else {}
-    ignored = frozenset({label} if label is not None and label not in now else ())
+    ignored = frozenset(no_features) - now.keys()
 
     def pair(feature: FeatureConstraints) -> FeatureComparison:
         name = feature.name

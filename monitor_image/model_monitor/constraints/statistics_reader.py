@@ -58,7 +58,8 @@ def _read_numeric(content: Mapping[str, Any], present: int, where: str) -> Numer
     try:
         arrays = tuple(np.array(level, np.float64) for level in levels or ())
         ranks = Ranks.of_levels(arrays) if any(level.size for level in arrays) else None
-        buckets = _read_buckets(distribution.get("buckets") or [])
+        is_closed = numbers["min"] is not None and numbers["max"] is not None
+        buckets = _read_buckets(distribution.get("buckets") or [], is_closed)
     except (TypeError, ValueError, KeyError) as error:
         raise BaselineError(f"{where}.distribution.kll", "holds buckets or a sketch that cannot be read.") from error
     return NumericStatistics(
@@ -75,11 +76,12 @@ def _read_numeric(content: Mapping[str, Any], present: int, where: str) -> Numer
     )
 
 
-def _read_buckets(buckets: list[Mapping[str, Any]]) -> Buckets | None:
+def _read_buckets(buckets: list[Mapping[str, Any]], is_closed: bool) -> Buckets | None:
     if not buckets:
         return None
     bounds = [float(bucket["lower_bound"]) for bucket in buckets] + [float(buckets[-1]["upper_bound"])]
-    return Buckets(np.array(bounds), np.array([round(float(bucket["count"])) for bucket in buckets], np.int64))
+    counts = np.array([round(float(bucket["count"])) for bucket in buckets], np.int64)
+    return Buckets(np.array(bounds), counts, is_closed)
 
 
 def _read_categories(texts: Mapping[str, Any], where: str) -> dict[str, int] | None:

@@ -31,13 +31,17 @@ def kolmogorov_smirnov(current: Ranks, baseline: Ranks) -> float:
 
 
 def binned_kolmogorov_smirnov(current: Ranks, baseline: Buckets) -> float:
-    """The same where the baseline is known by its buckets only: differences are seen at their inner bounds.
+    """The same where the baseline is known by its buckets only: differences are seen at their bounds.
 
     Never larger than the distance of the whole samples.
     """
-    return _largest_gap(
-        current.below(baseline.bounds[1:-1]) / current.total, np.cumsum(baseline.counts)[:-1] / baseline.counts.sum()
-    )
+    bounds, total = baseline.bounds, current.total
+    outside = 0.0
+    if baseline.is_closed:
+        beyond = (current.below(bounds[:1])[0], total - current.at_most(bounds[-1:])[0])
+        outside = float(max(beyond)) / total
+    shares = np.cumsum(baseline.counts)[:-1] / baseline.counts.sum()
+    return max(outside, _largest_gap(current.below(bounds[1:-1]) / total, shares))
 
 
 def categorical_linf(current: Mapping[str, int], baseline: Mapping[str, int]) -> float:

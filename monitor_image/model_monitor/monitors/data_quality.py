@@ -65,7 +65,9 @@ def suggest_constraints(statistics: DatasetStatistics, job: Job) -> Constraints:
     for declared, found in zip(job.schema.features, statistics.features, strict=True):
         if declared.type is not None and not accepts(declared.type, found.inferred_type):
             raise SchemaMismatch(job.dataset.path, declared.name, declared.type, found.inferred_type)
-    return with_options(suggest(statistics, registry.suggest_rules()), _settings(job).options)
+    options = _settings(job).options
+    suggested = suggest(statistics, registry.suggest_rules())
+    return with_options(suggested, options, options.get("categorical_drift_method"))
 
 
 def load_baseline(files: BaselineFiles) -> Baseline | None:
@@ -109,9 +111,15 @@ def _conclusion(
         constraints,
         {feature.name: feature.type for feature in job.schema.features},
         frozenset(job.metrics.critical),
-        job.schema.payload.label,
+        _columns_beside_features(job),
     )
     return conclude(run_checks(comparison, registry.check_rules()))
+
+
+def _columns_beside_features(job: Job) -> set[str]:
+    """Label, prediction and score by name: baselines made of labelled data or by AWS hold them as columns."""
+    payload = job.schema.payload
+    return {name for name in (payload.label, payload.output.prediction, payload.output.score) if isinstance(name, str)}
 
 
 def _silenced(constraints: Constraints | None, job: Job) -> frozenset[str]:

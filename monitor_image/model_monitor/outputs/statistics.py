@@ -11,6 +11,7 @@ from model_monitor.profiles.statistics import (
     DatasetStatistics,
     FeatureStatistics,
     NumericStatistics,
+    is_crowd,
     masked,
     masked_buckets,
 )
@@ -42,7 +43,9 @@ def _feature(feature: FeatureStatistics) -> dict[str, Any]:
 
 def _numeric(feature: FeatureStatistics, numeric: NumericStatistics) -> dict[str, Any]:
     is_restricted = feature.privacy is Privacy.RESTRICTED
-    content = {"mean": _double(numeric.mean), "sum": _double(numeric.sum), "std_dev": _double(numeric.std_dev)}
+    content: dict[str, Any] = {}
+    if not is_restricted or is_crowd(numeric):
+        content = {"mean": _double(numeric.mean), "sum": _double(numeric.sum), "std_dev": _double(numeric.std_dev)}
     if not is_restricted:
         content |= {"min": _double(numeric.minimum), "max": _double(numeric.maximum)}
     distribution: dict[str, Any] = {}

@@ -45,7 +45,7 @@ def present(kinds: np.ndarray) -> int:
 
 def accepts(declared: FeatureType, found: FeatureType) -> bool:
     """Whether data of one type may be declared as another."""
-    if found in (declared, FeatureType.UNKNOWN) or declared is FeatureType.STRING:
+    if FeatureType.UNKNOWN in (declared, found) or declared in (found, FeatureType.STRING):
         return True
     return declared is FeatureType.FRACTIONAL and found is FeatureType.INTEGRAL
 

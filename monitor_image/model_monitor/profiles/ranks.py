@@ -61,10 +61,14 @@ class Ranks:
 
 @dataclass(frozen=True, slots=True)
 class Buckets:
-    """A histogram. bounds: float64 (n + 1,); counts: int64 (n,), lower bound inclusive, the last bucket's upper too."""
+    """A histogram. bounds: float64 (n + 1,); counts: int64 (n,), lower bound inclusive, the last bucket's upper too.
+
+    is_closed: the outer bounds are the minimum and the maximum; else the outer buckets hold whatever lies beyond.
+    """
 
     bounds: np.ndarray
     counts: np.ndarray
+    is_closed: bool = True
 
     @classmethod
     def equal_width(cls, ranks: Ranks, minimum: float, maximum: float, number: int = 10) -> Buckets:

@@ -113,9 +113,9 @@ def read_statistics(profile: DatasetProfile, features: tuple[Feature, ...], take
 
 def _feature(feature: Feature, profile: FeatureProfile, takes_declared: bool) -> FeatureStatistics:
     found = inferred_type(profile.kinds)
-    if found is not FeatureType.UNKNOWN and feature.type is not None:
-        is_taken = takes_declared and accepts(feature.type, found)
-        found = feature.type if feature.is_text or is_taken else found
+    if found is not FeatureType.UNKNOWN and feature.type not in (None, FeatureType.UNKNOWN):
+        declared = feature.type or found
+        found = declared if feature.is_text or (takes_declared and accepts(declared, found)) else found
     categories = _categories(profile) if found is FeatureType.STRING else None
     numeric = _numeric(profile)
     if found is not FeatureType.STRING:
@@ -208,9 +208,14 @@ def masked_like(categories: Mapping[str, int], salt: str, known: Collection[str]
     return dict(counts)
 
 
+def is_crowd(numeric: NumericStatistics) -> bool:
+    """Enough different records that their mean is no record's value."""
+    return numeric.count >= MERGED_BELOW and numeric.std_dev > 0 and bool(np.isfinite(numeric.std_dev))
+
+
 def masked_buckets(numeric: NumericStatistics) -> Buckets | None:
     """Buckets whose bounds are no record's value: mean and half standard deviations, rounded, without small groups."""
-    if numeric.ranks is None or not numeric.std_dev > 0 or not np.isfinite(numeric.std_dev):
+    if numeric.ranks is None or not is_crowd(numeric):
         return None
     digits = 1 - int(np.floor(np.log10(numeric.std_dev)))
     bounds = np.unique(np.round(numeric.mean + numeric.std_dev * np.arange(-6, 7) / 2, digits))
@@ -221,4 +226,4 @@ def masked_buckets(numeric: NumericStatistics) -> Buckets | None:
         if is_large:
             kept.append(position)
     kept.append(below.size - 1)
-    return Buckets(bounds[kept], np.diff(below[kept]))
+    return Buckets(bounds[kept], np.diff(below[kept]), is_closed=False)

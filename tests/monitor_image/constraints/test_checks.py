@@ -14,7 +14,7 @@ import pytest
 from model_monitor.constraints.model import Check, Conclusion, Outcome
 from model_monitor.contract import CheckType, Verdict
 from model_monitor.job import BaselineFiles
-from model_monitor.schema import Feature, FeatureType, PayloadMapping, Privacy, Rows, Schema
+from model_monitor.schema import Feature, FeatureType, OutputMapping, PayloadMapping, Privacy, Rows, Schema
 from tests.tables import DATA_QUALITY, Cell, baseline_files_of, checks_by_subject, job_for, statistics_of, table
 
 AWS_DRIFT_PATTERN = r"distance: (.+) exceeds threshold: (.+)"  # how published programs read the description
@@ -32,7 +32,9 @@ def compared(tmp_path: Path) -> Any:
         files = {name: tmp_path / f"{name}.json" for name in ("constraints", "statistics") if name != without}
         loaded = DATA_QUALITY.load_baseline(BaselineFiles(**files))
         types = dict(DATA_QUALITY.baseline_features(loaded))
-        schema = Schema(current.schema.features, PayloadMapping(label=label)).with_types(types)
+        schema = Schema(
+            current.schema.features, PayloadMapping(label=label, output=OutputMapping(prediction="answer", score=1))
+        ).with_types(types)
         conclusion = DATA_QUALITY.check(statistics_of(current), loaded, job_for(schema, options=options))
         assert isinstance(conclusion, Conclusion)
         return conclusion
@@ -148,6 +150,10 @@ def test_the_label_of_an_aws_baseline_is_no_missing_column(compared):
     baseline = table({"label": [0, 1] * 20, "x": [1] * 40})
     assert compared(baseline, x([1] * 40), label="label").verdict is Verdict.OK
     assert compared(baseline, x([1] * 40)).verdict is Verdict.VIOLATED
+
+
+def test_the_models_answer_in_an_aws_baseline_is_no_missing_column(compared):
+    assert compared(table({"answer": [0.5, 0.7] * 20, "x": [1] * 40}), x([1] * 40)).verdict is Verdict.OK
 
 
 # --- categories ----------------------------------------------------------------------------------------------------------

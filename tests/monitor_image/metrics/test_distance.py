@@ -44,9 +44,13 @@ def test_the_numeric_distance_worked_by_hand():
 def test_buckets_never_show_more_than_the_samples(first, second):
     base = ranks(second)
     buckets = Buckets.equal_width(base, min(second), max(second))
-    if buckets.bounds[0] < buckets.bounds[-1]:
-        binned = binned_kolmogorov_smirnov(ranks(first), buckets)
-        assert binned <= kolmogorov_smirnov(ranks(first), base) + 1e-12
+    assert binned_kolmogorov_smirnov(ranks(first), buckets) <= kolmogorov_smirnov(ranks(first), base) + 1e-12
+
+
+@pytest.mark.parametrize(("values", "seen"), [([5.0] * 9 + [4.0], 0.1), ([5.0] * 7 + [6.0] * 3, 0.3)])
+def test_values_beyond_the_range_of_a_constant_show_in_its_buckets(values, seen):
+    buckets = Buckets.equal_width(ranks([5.0] * 50), 5.0, 5.0)
+    assert binned_kolmogorov_smirnov(ranks(values), buckets) == pytest.approx(seen)
 
 
 def test_a_shift_shows_in_buckets_alone():

@@ -177,3 +177,9 @@ def test_salts_differ_between_data_and_are_the_same_for_the_same_data():
 
     assert salt(["a", "b"]) == salt(["a", "b"])
     assert salt(["a", "b"]) != salt(["a", "c"])
+
+
+@pytest.mark.parametrize("values", [[52_000.5, 61_000.25], [52_000.5] * 40])
+def test_of_a_few_restricted_numbers_or_of_equal_ones_not_even_the_mean_is_written(values):
+    feature = only(file_of(as_class(table({"salary": values}), Privacy.RESTRICTED)))
+    assert feature["numerical_statistics"].keys() == {"common", "completeness", "approximate_num_distinct_values"}

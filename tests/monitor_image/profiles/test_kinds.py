@@ -40,6 +40,7 @@ def test_a_declared_type_accepts_what_it_includes():
     assert accepts(FeatureType.FRACTIONAL, FeatureType.INTEGRAL)
     assert accepts(FeatureType.STRING, FeatureType.FRACTIONAL)
     assert accepts(FeatureType.INTEGRAL, FeatureType.UNKNOWN)
+    assert accepts(FeatureType.UNKNOWN, FeatureType.STRING)
     assert not accepts(FeatureType.INTEGRAL, FeatureType.FRACTIONAL)
     assert not accepts(FeatureType.FRACTIONAL, FeatureType.STRING)
 
