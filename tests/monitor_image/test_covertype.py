@@ -25,7 +25,7 @@ def run(tmp_path_factory, shared) -> OptMl:
     shutil.copy(data / "baseline.csv", source)
     assert first.run() == 0, first.message
     live = OptMl(tmp_path_factory.mktemp("monitor")).configure(
-        FEATURES, monitors=SIMPLE, metrics={"per_feature": "all"}
+        features, monitors=SIMPLE, metrics={"per_feature": "all"}
     )
     live.for_window([]).with_baseline(first.output)
     live.environment |= {"start_time": "2024-05-01T12:00:00Z", "end_time": "2024-05-01T13:00:00Z"}
