@@ -10,6 +10,7 @@ sys.path.insert(
 )  # `contract`: the names that stacks and core share
 
 from aws_cdk import App, Environment, Tags
+from aws_cdk import aws_iam as iam
 
 from model_monitor import contract
 from stacks import findings, settings
@@ -39,6 +40,9 @@ def build(app: App, chosen: Settings) -> None:
         _close_loop(app, chosen, name, endpoint, storage, alerting, monitoring, env)
     for key, value in {**chosen.tags, "Environment": chosen.environment}.items():
         Tags.of(app).add(key, value)
+    if chosen.security.permissions_boundary is not None:
+        boundary = iam.ManagedPolicy.from_managed_policy_arn(storage, "Boundary", chosen.security.permissions_boundary)
+        iam.PermissionsBoundary.of(app).apply(boundary)
     findings.check_security(app)
 
 
