@@ -8,10 +8,11 @@ import sys
 from pathlib import Path
 
 from demo import expectations, summary
-from demo.deploy import DeployFailed
+from demo.deploy import OutputMissing
 from demo.models import ModelFailed
 from demo.scenario import HOURS, START, Paths, Scenario
 from demo.timeline import Timeline
+from twin.deploying import DeployFailed
 from twin.server import Twin
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -50,7 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
         scenario = Scenario(twin, paths, timeline)
         try:
             story = scenario.run()
-        except (DeployFailed, ModelFailed) as error:
+        except (DeployFailed, OutputMissing, ModelFailed) as error:
             timeline.failure(str(error))
             return EXIT_UNMET
         judged = expectations.judge(story)
@@ -63,7 +64,7 @@ def main(arguments: list[str] | None = None) -> int:
                 ("reports", _relative(paths.reports)),
                 ("captured files", _relative(paths.capture)),
                 ("new model", _relative(paths.training)),
-                ("CLI output", _relative(paths.root / "cdk")),
+                ("the twin", f"{_relative(paths.root / 'twin')} (CLI output, calls of functions, jobs)"),
                 ("summary", _relative(paths.summary)),
                 ("took", f"{timeline.elapsed:.0f} s"),
             ]

@@ -120,6 +120,7 @@ class Story:
     trainings: list[Training] = field(default_factory=list)
     stacks: list[str] = field(default_factory=list)
     baselines: dict[str, str] = field(default_factory=dict)  # endpoint → version
+    image: str = ""
     identity_findings: list[str] = field(default_factory=list)
     identity_calls: int = 0
     seconds: dict[str, float] = field(default_factory=dict)

@@ -101,13 +101,7 @@ class Scenario:
         bucket = f"model-monitor-demo-{self.twin.account}"
         with self.timeline.step("train the first models, bootstrap the account") as report:
             with ThreadPoolExecutor() as pool:
-                bootstrap = pool.submit(
-                    deploy.bootstrap,
-                    self.twin.account,
-                    self.twin.region,
-                    self.paths.root / "cdk",
-                    self.twin.environment,
-                )
+                bootstrap = pool.submit(deploy.bootstrap, self.twin)
                 s3 = self.account.client("s3")
                 s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": self.twin.region})
                 python = self.twin.xgboost_python
@@ -123,7 +117,7 @@ class Scenario:
     def _deploy(self) -> deploy.Outputs:
         self.timeline.chapter("Deployment")
         with self.timeline.step(f"cdk deploy --all -c env={deploy.ENVIRONMENT}") as report:
-            outputs = deploy.deploy(self.paths.root / "cdk", self.twin.environment, report)
+            outputs = deploy.deploy(self.twin, self.paths.root / "cdk", report)
             self.story.stacks = sorted(outputs)
             report(f"{len(outputs)} stacks")
         self.story.baselines = self.observer.baselines(deploy.ENVIRONMENT, list(self.models))
@@ -136,7 +130,7 @@ class Scenario:
 
     def _live(self, outputs: deploy.Outputs) -> None:
         schedules = self.observer.schedules()
-        labels = output(outputs, "GroundTruthBucket")
+        labels = deploy.output(outputs, "GroundTruthBucket")
         for number, phase in enumerate(HOURS):
             start = START + number * HOUR
             calls = [
@@ -200,18 +194,10 @@ class Scenario:
 
     def _collect(self, outputs: deploy.Outputs) -> None:
         """Copy the captured files out of the account, which ends with this process."""
-        bucket = output(outputs, "CaptureBucket")
+        bucket = deploy.output(outputs, "CaptureBucket")
         s3 = self.account.client("s3")
         with ThreadPoolExecutor() as pool:
             for key in list_keys(s3, bucket, "capture/"):
                 path = self.paths.root / key
                 path.parent.mkdir(parents=True, exist_ok=True)
                 pool.submit(s3.download_file, bucket, key, str(path))
-
-
-def output(outputs: deploy.Outputs, word: str) -> str:
-    """The stack output whose name ends with a word."""
-    found = [value for stack in outputs.values() for name, value in stack.items() if name.endswith(word)]
-    if not found:
-        raise deploy.DeployFailed(f"no stack has an output named {word}")
-    return found[0]

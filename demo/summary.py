@@ -11,7 +11,6 @@ from demo.expectations import Expectation
 from demo.observations import Story
 
 VERSION = 1
-IMAGE = "not built (no container builder here)"
 
 
 def write(path: Path, story: Story, expectations: Sequence[Expectation], seconds: dict[str, float]) -> None:
@@ -21,7 +20,7 @@ def write(path: Path, story: Story, expectations: Sequence[Expectation], seconds
         "met": all(expectation.is_met for expectation in expectations),
         "hours": [hour.to_json() for hour in story.hours],
         "trainings": [training.to_json() for training in story.trainings],
-        "deployment": {"stacks": story.stacks, "baselines": story.baselines, "image": IMAGE},
+        "deployment": {"stacks": story.stacks, "baselines": story.baselines, "image": story.image},
         "identity": {"calls": story.identity_calls, "beyond_policy": story.identity_findings},
         "expectations": [asdict(expectation) for expectation in expectations],
         "seconds": {name: round(value, 1) for name, value in seconds.items()},

@@ -9,10 +9,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from demo.data import Mode
+from demo.deploy import output
 from demo.expectations import judge, unmet
 from demo.observations import Hour, Observed, Sent, Story, Training
 from demo.observe import read_violations
-from demo.scenario import HOURS, output
+from demo.scenario import HOURS
 
 START = datetime(2026, 3, 2, 6, tzinfo=UTC)
 
