@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
+from scipy import special, stats
 
 from model_monitor.metrics.distance import (
     binned_kolmogorov_smirnov,
@@ -29,6 +29,7 @@ def ranks(values: list[float]) -> Ranks:
     return Numbers.of(np.array(values, np.float64), len(values)).quantiles.ranks()
 
 
+@pytest.mark.filterwarnings("ignore:divide by zero")  # of its p-value, which is not asked for
 @given(first=samples, second=samples)
 def test_the_numeric_distance_is_the_statistic_of_the_two_sample_test(first, second):
     expected = stats.ks_2samp(first, second, method="asymp").statistic
@@ -87,7 +88,7 @@ def test_a_robust_distance_is_never_negative():
 @pytest.mark.parametrize("degrees", [1, 2, 3, 10, 119])
 @pytest.mark.parametrize("statistic", [0.0, 1e-9, 0.3, 1.0, 5.0, 30.0, 119.0, 400.0, 2000.0])
 def test_the_tail_of_chi_squared_agrees_with_scipy(degrees, statistic):
-    expected = stats.chi2.sf(statistic, degrees)
+    expected = special.gammaincc(degrees / 2, statistic / 2)
     assert chi_squared_tail(statistic, degrees) == pytest.approx(expected, rel=1e-8, abs=1e-14)
 
 
