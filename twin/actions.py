@@ -49,7 +49,13 @@ def needed(service: str, operation: str, parameters: Mapping[str, Any], region: 
     """The permissions that a call needs. Roles that are handed to a service need iam:PassRole."""
     if (service, operation) in FREE:
         return []
-    needs = [Permission(_action(service, operation), _resource(service, operation, parameters, region, account))]
+    action = _action(service, operation)
+    if (service, operation) == ("s3", "DeleteObjects"):  # one permission an object, named in the body
+        keys = [str(entry["Key"]) for entry in parameters.get("Delete", {}).get("Objects", [])]
+        return [Permission(action, f"arn:aws:s3:::{parameters['Bucket']}/{key}") for key in keys] or [
+            Permission(action)
+        ]
+    needs = [Permission(action, _resource(service, operation, parameters, region, account))]
     return [*needs, *(Permission("iam:PassRole", role) for role in _roles(parameters))]
 
 

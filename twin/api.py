@@ -153,7 +153,8 @@ class Api:
             operation, labels = _operation(call, request)
             if operation is not None:
                 call.operation = operation.name
-                call.parameters = _parse(operation, model, request, labels) if call.service != "s3" else dict(labels)
+                is_content = call.service == "s3" and operation.name != "DeleteObjects"  # bodies of S3 are objects
+                call.parameters = dict(labels) if is_content else _parse(operation, model, request, labels)
         for gate in tuple(self._gates):
             gate(call)
         key = (call.service, call.operation)

@@ -46,6 +46,15 @@ def test_a_call_is_compared_with_the_resource_it_names(twin: Twin) -> None:
     assert [violation.resource for violation in twin.identity.violations()] == ["arn:aws:s3:::b-1/capture/x.json"]
 
 
+def test_each_object_of_a_deletion_is_compared_with_the_policy(twin: Twin) -> None:
+    twin.client("s3").create_bucket(Bucket="b-1", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    deploy(twin, {"Role": role("s3:DeleteObject", resource="arn:aws:s3:::b-1/pending/*")})
+    client = twin.client("s3", role=ref(twin, "Role"))
+    client.delete_objects(Bucket="b-1", Delete={"Objects": [{"Key": "pending/a"}, {"Key": "pending/b"}]})
+    with pytest.raises(ClientError, match=r"s3:DeleteObject on resource: arn:aws:s3:::b-1/reports/c"):
+        client.delete_objects(Bucket="b-1", Delete={"Objects": [{"Key": "pending/a"}, {"Key": "reports/c"}]})
+
+
 def test_a_role_that_does_not_exist_may_do_nothing(twin: Twin) -> None:
     with pytest.raises(ClientError, match="the role does not exist"):
         twin.client("ssm", role="ghost").get_parameter(Name="/x")
