@@ -104,7 +104,7 @@ class Training:
     is_artifact_there: bool = False
     rows: dict[str, int] = field(default_factory=dict)
     validation_accuracy: float | None = None
-    accuracy_before: float | None = None  # of the live model on the drifting hour
+    accuracy_before: float | None = None  # of the live model on a drifting hour that no training saw
     accuracy_after: float | None = None  # of the new one on the same records
     failure: str = ""
 

@@ -19,7 +19,7 @@ from twin.server import Twin
 
 START = datetime(2026, 3, 2, 6, tzinfo=UTC)
 JUDGED = timedelta(minutes=46)  # into the next hour: executions, their metrics, alarms and the reconciler are over
-TERMINAL = ("Completed", "Failed", "Stopped")
+UNSEEN = "drifting again"  # no training saw its records: a new model is measured on them
 
 HOURS = (
     Hour("healthy", Mode.HEALTHY, "Requests look like the training data."),
@@ -123,9 +123,8 @@ class Scenario:
         self.story.baselines = self.observer.baselines(deploy.ENVIRONMENT, list(self.models))
         for endpoint, version in self.story.baselines.items():
             self.timeline.note(f"baseline of {endpoint}: {version}")
-        self.timeline.note(
-            "monitor image: not built (no container builder here); its entry point runs from its own lock"
-        )
+        self.story.image = deploy.image(self.twin)
+        self.timeline.note(f"monitor image: {self.story.image}; its entry point runs from its own lock")
         return outputs
 
     def _live(self, outputs: deploy.Outputs) -> None:
@@ -137,7 +136,7 @@ class Scenario:
                 (COVERTYPE, COVERTYPE.traffic(number, phase.mode, traffic.RECORDS_AN_HOUR)),
                 (breast_cancer(), breast_cancer().traffic(number, phase.companion, traffic.RECORDS_AN_HOUR)),
             ]
-            if phase.phase == "drifting":
+            if phase.phase == UNSEEN:
                 self.drifted = calls[0][1]
             self.timeline.hour(phase, start, start + HOUR)
             for hour in self._hour(phase, start, calls, schedules, labels):
@@ -163,7 +162,7 @@ class Scenario:
             ]
 
     def _examine_training(self) -> None:
-        """Unpack what the training jobs wrote, and ask the new model about the hour that the old one got wrong."""
+        """Unpack what the training jobs wrote, and ask the new model about a drifting hour that it never saw."""
         sagemaker = self.account.client("sagemaker")
         for name in sorted(self.observer.seen_training_jobs):
             described = sagemaker.describe_training_job(TrainingJobName=name)
@@ -171,7 +170,7 @@ class Scenario:
             training = Training(name, described["TrainingJobStatus"], uri, failure=described.get("FailureReason", ""))
             self.story.trainings.append(training)
             if training.status == "Completed" and uri:
-                with self.timeline.working("the new model answers the drifting hour again"):
+                with self.timeline.working("the new model answers the last drifting hour"):
                     self._examine(training)
 
     def _examine(self, training: Training) -> None:
@@ -184,7 +183,7 @@ class Scenario:
         training.is_artifact_there = (folder / "model.json").is_file()
         training.rows = metadata["rows"]
         training.validation_accuracy = metadata["metrics"].get("validation-accuracy")
-        before = [hour.sent.accuracy for hour in self.story.of("covertype", "drifting")]
+        before = [hour.sent.accuracy for hour in self.story.of("covertype", UNSEEN)]
         training.accuracy_before = before[0] if before else None
         code = self.paths.models / "covertype" / "code"
         training.accuracy_after = models.accuracy(folder, code, self.drifted, self.twin.xgboost_python)

@@ -130,7 +130,7 @@ class Timeline:
             self.console.print(f"  {escape(job.name)}  {job.status}  [dim]rows: {rows}[/dim]")
             self._line("artefact", job.artifact, "magenta")
             if job.accuracy_before is not None and job.accuracy_after is not None:
-                text = f"the drifting hour, answered again: {job.accuracy_before:.0%} → {job.accuracy_after:.0%} right"
+                text = f"the last drifting hour, live model → new model: {job.accuracy_before:.0%} → {job.accuracy_after:.0%} right"
                 self._line("accuracy", text, "green")
 
     def facts(self, rows: Sequence[tuple[str, str]]) -> None:
