@@ -131,6 +131,8 @@ def build_job(options: argparse.Namespace) -> Job:
     is_monitor = options.command == JobKind.MONITOR
     if not options.dataset.exists():
         raise NoDataset(options.dataset, "file or folder")
+    if options.output.resolve().is_relative_to(options.dataset.resolve()):
+        raise SettingsError("--output", "lies in the dataset, so the next run would read results as data.")
     configuration = read_configuration(options.config) if options.config else Configuration()
     window = None
     if is_monitor and (options.start or options.end):

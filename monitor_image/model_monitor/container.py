@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import socket
+import time
 import traceback
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -33,6 +34,7 @@ from model_monitor.outputs.report import Failure, Report, Run
 from model_monitor.runners import local
 from model_monitor.variables import Variables, read_variables
 
+PROGRESS_SECONDS = 15.0  # long work is told of, a short run says started and finished
 PACKAGE = Path(__file__).parent
 
 
@@ -43,7 +45,14 @@ class Stopped(MonitorError):
 def main(environment: Mapping[str, str] = os.environ) -> int:
     """One processing job, from environment to exit status: 0 for every completed run, whatever its verdict."""
     to_stdout()
-    signal.signal(signal.SIGTERM, _stop)
+    before = signal.signal(signal.SIGTERM, _stop)
+    try:
+        return _run(environment)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _run(environment: Mapping[str, str]) -> int:
     started = datetime.now(UTC)
     variables = read_variables(environment)
     job, processing = job_before_settings(variables), ProcessingJob()
@@ -104,8 +113,13 @@ def _analyse(job: Job) -> Report:
     """Imported late, so that a wrong setting is told without waiting for numpy and pyarrow."""
     from model_monitor import flow
 
+    told = time.monotonic()
+
     def progress(done: int, total: int) -> None:
-        log("progress", units_done=done, units=total)
+        nonlocal told
+        if time.monotonic() - told > PROGRESS_SECONDS:
+            told = time.monotonic()
+            log("progress", units_done=done, units=total)
 
     return flow.run(job, progress)
 

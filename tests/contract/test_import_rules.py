@@ -20,12 +20,13 @@ MODULES = {
 # room -> rooms it may import, besides its own; a room is a package, or a module of the core's root
 TYPES = {"contract", "errors", "schema", "job"}
 FORMULAS = TYPES | {"profiles", "metrics"}
-RULES = FORMULAS | {"constraints", "registry"}
+RULES = FORMULAS | {"constraints", "registry", "blocks"}
 AWS_FILES = {f"outputs.{name}" for name in ("metric", "statistics", "constraints", "violations")}
 ALLOWED = {
     "contract": set(),
     "errors": set(),
     "schema": set(),
+    "blocks": set(),
     "threads": set(),
     "logs": set(),
     "job": {"contract", "schema"},
@@ -37,7 +38,7 @@ ALLOWED = {
     "dataset": TYPES,
     "outputs": FORMULAS | {"constraints"},
     "runners": TYPES,
-    "configuration": TYPES,
+    "configuration": TYPES | {"blocks", "registry"},
     "variables": TYPES,
     "s3": {"errors"},
     "baselines": TYPES | {"s3"},

@@ -94,6 +94,13 @@ def test_a_wrong_argument_exits_with_1_and_writes_nothing(arguments, tmp_path, m
     assert list(tmp_path.iterdir()) == []
 
 
+def test_results_are_never_written_into_the_data(tmp_path, config, baseline, capsys):
+    capture = write_capture(tmp_path / "capture", events_of(land(60)))
+    arguments = ("--dataset", capture, "--baseline", baseline, "--output", capture / "report", "--config", config)
+    assert run("monitor", *arguments) == 1
+    assert "--output: lies in the dataset" in capsys.readouterr().err
+
+
 def test_a_window_needs_both_ends(tmp_path, config, baseline, capsys):
     assert monitor(tmp_path, config, baseline, events_of(land(40)), "--start", "2026-03-02T04:00:00Z") == 1
     assert "--start, --end" in capsys.readouterr().err

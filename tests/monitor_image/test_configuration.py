@@ -141,6 +141,15 @@ def test_null_means_the_default_everywhere():
         ({"max_rejected_fraction": 1.5}, "max_rejected_fraction: should be between 0 and 1"),
         ({"metrics": {"critical": "a"}}, "metrics.critical: should be a list of texts, found text"),
         ({"metrics": {"route": "fax"}}, "metrics.route: should be one of file, put"),
+        (
+            {"payload": {"features": ["a"]}, "metrics": {"critical": ["b"]}},
+            "metrics.critical: 'b' is no feature of the payload",
+        ),
+        (
+            {"payload": {"features": ["a"]}, "monitors": {"data_quality": {"features": {"b": {}}}}},
+            "monitors.data_quality.features: 'b' is no feature of the payload",
+        ),
+        ({"monitors": {"model_bias": {}}}, "monitors.model_bias: is not part of this version"),
         ([], "the file: should be an object, found a list"),
     ],
 )

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, Self, TypeVar
 
+from model_monitor.blocks import Block
 from model_monitor.constraints.model import Conclusion
 from model_monitor.contract import MonitoringType
 from model_monitor.job import BaselineFiles, Job
@@ -42,6 +43,7 @@ class Monitor(Generic[P, S, C, B]):
     profile: the only one that sees rows; called once per chunk.
     from_json: the inverse of the profile's `to_json`.
     statistics: numbers read from a merged profile.
+    read_options: the monitor's part of a configuration file, beyond what every monitor has; faults go to the block.
     suggest: baseline job; raises SchemaMismatch when the data contradicts a declared type.
     load_baseline: reads local files in any of AWS's spellings; None when neither file is given. Raises BaselineError.
     baseline_features: names and types of the baseline's features, in order: what a schema takes from it.
@@ -67,6 +69,7 @@ class Monitor(Generic[P, S, C, B]):
     violations_file: Callable[[Conclusion], dict[str, Any] | None]
     metrics: Callable[[S, Conclusion, Job], Iterable[Metric]]
     summary: Callable[[S, Conclusion], dict[str, Any]]
+    read_options: Callable[[Block], dict[str, Any]]
 
 
 AnyMonitor = Monitor[Any, Any, Any, Any]

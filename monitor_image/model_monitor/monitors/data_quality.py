@@ -11,6 +11,7 @@ from model_monitor.constraints.baseline import read_baseline
 from model_monitor.constraints.comparison import Baseline, compare, run_checks
 from model_monitor.constraints.configuration import with_options
 from model_monitor.constraints.model import Check, Conclusion, Constraints, FeatureConstraints, Outcome
+from model_monitor.constraints.options import read_options
 from model_monitor.constraints.suggestion import suggest
 from model_monitor.constraints.verdict import conclude
 from model_monitor.contract import (
@@ -242,4 +243,5 @@ MONITOR = Monitor(
     violations_file=violations_file,
     metrics=metrics,
     summary=summary,
+    read_options=read_options,
 )

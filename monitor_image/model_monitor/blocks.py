@@ -1,0 +1,108 @@
+"""Reading JSON objects that people write: what is known is taken, what is left over is a fault, and all faults are told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+
+class Faults(list[str]):
+    """What is wrong, each with its path; collected so that a user corrects a file once."""
+
+    def add(self, path: str, problem: str) -> None:
+        """One fault at `path`."""
+        self.append(f"{path or 'the file'}: {problem}")
+
+
+class Block:
+    """One JSON object being read: takes known keys out, and what is left over at `end` is unknown."""
+
+    def __init__(self, content: object, path: str, faults: Faults) -> None:
+        self.path, self.faults = path, faults
+        if not isinstance(content, Mapping):
+            faults.add(path, f"should be an object, found {kind_of(content)}")
+            content = {}
+        self.rest = {str(key): value for key, value in content.items()}
+        self.known: list[str] = []
+
+    def at(self, key: str) -> str:
+        """The path of a key of this object."""
+        return f"{self.path}.{key}" if self.path else key
+
+    def take(self, key: str) -> Any:
+        """A value as it is; None when absent or null."""
+        self.known.append(key)
+        return self.rest.pop(key, None)
+
+    def text(self, key: str, default: str | None = None) -> str | None:
+        """Text, or the default."""
+        value: str | None = self._typed(key, str, "text", default)
+        return value
+
+    def flag(self, key: str, default: bool) -> bool:
+        """true or false."""
+        value: bool = self._typed(key, bool, "true or false", default)
+        return value
+
+    def count(self, key: str, default: int, minimum: int = 0) -> int:
+        """A whole number of at least `minimum`."""
+        value: int = self._typed(key, int, "a whole number", default)
+        if value < minimum:
+            self.faults.add(self.at(key), f"should be at least {minimum}")
+        return value
+
+    def share(self, key: str, default: float) -> float:
+        """A number in [0, 1]."""
+        value: float = self._typed(key, (int, float), "a number", default)
+        if not 0 <= value <= 1:
+            self.faults.add(self.at(key), "should be between 0 and 1")
+        return float(value)
+
+    def choice(self, key: str, choices: Iterable[Any], default: Any) -> Any:
+        """One of the values of an enumeration."""
+        value = self.text(key)
+        if value is None:
+            return default
+        for choice in choices:
+            if value == choice:
+                return choice
+        self.faults.add(self.at(key), f"should be one of {', '.join(map(str, choices))}")
+        return default
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        """A list of texts."""
+        value = self.take(key)
+        if value is None:
+            return ()
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            self.faults.add(self.at(key), f"should be a list of texts, found {kind_of(value)}")
+            return ()
+        return tuple(value)
+
+    def selector(self, key: str) -> str | int | None:
+        """A JMESPath, key or position."""
+        value: str | int | None = self._typed(key, (str, int), "text or a position", None)
+        return value
+
+    def end(self) -> None:
+        """Whatever nobody took is a fault."""
+        for key in self.rest:
+            self.faults.add(self.at(key), f"is unknown. Known here: {', '.join(sorted(set(self.known)))}")
+
+    def _typed(self, key: str, types: type | tuple[type, ...], expected: str, default: Any) -> Any:
+        value = self.take(key)
+        if value is None:
+            return default
+        allows_bool = types is bool
+        if not isinstance(value, types) or (isinstance(value, bool) and not allows_bool):
+            self.faults.add(self.at(key), f"should be {expected}, found {kind_of(value)}")
+            return default
+        return value
+
+
+def kind_of(value: object) -> str:
+    """The JSON kind of a value, never the value."""
+    if value is None:
+        return "null"
+    kinds = {bool: "true or false", int: "a number", float: "a number", str: "text", list: "a list", dict: "an object"}
+    return kinds.get(type(value), type(value).__name__)
