@@ -215,7 +215,10 @@ class CloudFormationApi:
         return {}
 
     def delete_change_set(self, asked: Parameters) -> Answer:
-        self._change_sets.pop(self._find_change_set(asked).id)
+        try:
+            self._change_sets.pop(self._find_change_set(asked).id)
+        except ApiError:
+            return {}  # deleting what is not there succeeds
         return {}
 
     def list_change_sets(self, asked: Parameters) -> Answer:

@@ -53,6 +53,10 @@ def cdk(
     number = len(list(twin.directory.glob("cdk-*.log"))) + 1
     log = twin.directory / f"cdk-{number}-{arguments[0]}.log"
     command = ["npx", "--no-install", "cdk", *arguments, *ALWAYS]
+    if arguments[0] == "bootstrap" and "--app" not in arguments:
+        # bootstrapping needs no app: outside of the project's folder the CLI does not synthesize one
+        command[:3] = [str(directory / "node_modules" / ".bin" / "cdk")]
+        directory = twin.directory
     if arguments[0] == "deploy":
         given = {argument.split("=")[0] for argument in arguments}
         command += [f"{name}={value}" for name, value in FOR_DEPLOY.items() if name not in given]
