@@ -36,6 +36,9 @@ def check(name: str, config: Mapping[str, Any], describe_definition: Any) -> dic
     else:
         definition = dict(inline or {})
     definition.setdefault("StoppingCondition", {"MaxRuntimeInSeconds": DEFAULT_SECONDS})
+    if definition.get("NetworkConfig"):
+        off = {"EnableNetworkIsolation": False, "EnableInterContainerTrafficEncryption": False}
+        definition["NetworkConfig"] = {**off, **definition["NetworkConfig"]}
     _check_definition(name, definition)
     _check_schedule(name, config.get("ScheduleConfig") or {}, definition)
     return definition

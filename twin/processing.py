@@ -22,6 +22,7 @@ from twin import objects
 from twin.api import ApiError, Call
 from twin.listing import listed
 from twin.surroundings import Surroundings
+from twin.tags import tags_of
 from twin.workers import Finished, Running, Workers, run, workers_of
 
 IMAGE: Final = Path(__file__).resolve().parent.parent / "monitor_image"
@@ -78,6 +79,7 @@ class ProcessingJobs:
     def __init__(self, twin: Surroundings, workers: Workers) -> None:
         self._twin, self._workers = twin, workers
         self._jobs: dict[str, Job] = {}
+        self._tags = tags_of(twin)
 
     def launch(
         self,
@@ -95,6 +97,7 @@ class ProcessingJobs:
         root = self._twin.directory / "executions" / name / "opt" / "ml"
         job = Job(name, arn, settings, self._twin.clock.now(), root, schedule_arn, on_end=on_end)
         self._jobs[name] = job
+        self._tags.create(arn, settings.get("Tags"))
         self._twin.journal.add("processing", f"{name} started", job=name, status=job.status)
         self._emit(job)
         self._workers.start(name, lambda: self._work(job), lambda outcome: self._finish(job, outcome))

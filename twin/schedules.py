@@ -22,6 +22,7 @@ from twin.executions import Execution
 from twin.listing import listed
 from twin.processing import NAME, ProcessingJobs
 from twin.surroundings import Surroundings
+from twin.tags import tags_of
 
 LONGEST_DELAY_MINUTES: Final = 20
 
@@ -150,6 +151,7 @@ class Schedules:
         schedule = MonitoringSchedule(name, arn, dict(config), definition, now, now)
         self._capture(schedule.endpoint)
         self._schedules[name] = schedule
+        tags_of(self._twin).create(arn, parameters.get("Tags"))
         self._twin.journal.add("schedule", f"{name} created for {schedule.endpoint}", schedule=name)
         return {"MonitoringScheduleArn": arn}
 

@@ -25,6 +25,7 @@ from twin.containers import unpack
 from twin.listing import listed
 from twin.processing import NAME
 from twin.surroundings import Surroundings
+from twin.tags import tags_of
 from twin.workers import Finished, Running, Workers, run, workers_of
 
 PROGRAM: Final = "sagemaker_program"
@@ -96,6 +97,7 @@ class TrainingJobs:
     def __init__(self, twin: Surroundings, workers: Workers) -> None:
         self._twin, self._workers = twin, workers
         self._jobs: dict[str, Job] = {}
+        self._tags = tags_of(twin)
 
     # --- one job -------------------------------------------------------------------------------------------------------
 
@@ -244,6 +246,7 @@ class TrainingJobs:
             raise ApiError("ResourceInUse", f"Job name must be unique: there is a training job already: {arn}")
         root = self._twin.directory / "training" / name
         job = self._jobs[name] = Job(name, arn, parameters, self._twin.clock.now(), root)
+        self._tags.create(arn, parameters.get("Tags"))
         self._twin.journal.add("training", f"{name} started", job=name, status=job.status)
         self._emit(job)
         self._workers.start(name, lambda: self._work(job), lambda outcome: self._finish(job, outcome))

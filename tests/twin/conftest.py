@@ -40,7 +40,11 @@ files = {{str(path.relative_to(root)): path.read_text() for path in sorted(root.
 seen = {{"arguments": sys.argv[1:], "environment": dict(os.environ), "directory": os.getcwd(), "files": files}}
 reports.mkdir(parents=True, exist_ok=True)
 (reports / "seen.json").write_text(json.dumps(seen))
+(reports / "statistics.json").write_text(json.dumps({{"version": 0.0, "features": [{{"name": "Elevation"}}]}}))
 plan = os.environ.get("plan", "ok")
+if plan == "violate":
+    violation = {{"feature_name": "Elevation", "constraint_check_type": "data_type_check", "description": "d"}}
+    (reports / "constraint_violations.json").write_text(json.dumps({{"violations": [violation]}}))
 metrics = root / "output" / "metrics" / "cloudwatch"
 metrics.mkdir(parents=True)
 point = {{"MetricName": "records", "Timestamp": os.environ.get("end_time", ""), "Value": 7,
