@@ -8,7 +8,7 @@ Both jobs are the same code up to the statistics. Several monitors share one rea
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -37,7 +37,8 @@ from model_monitor.profiles.reading import Reading
 from model_monitor.runners import local
 from model_monitor.schema import FeatureType
 
-Baselines = Mapping[MonitoringType, Any]
+Baselines = Mapping[MonitoringType, Any]  # as each monitor reads its own
+Conclude = Callable[[AnyMonitor, Any, Report], MonitorResult]  # (monitor, its profile, the run so far)
 
 
 def run(job: Job, progress: local.Progress = local.silent) -> Report:
@@ -139,7 +140,7 @@ class Measured:
     def reading(self) -> Reading:
         return self.profile.reading
 
-    def report(self, conclude: Any) -> Report:
+    def report(self, conclude: Conclude) -> Report:
         """Let each monitor conclude, unless too much could not be read."""
         report = Report(self.job, self.reading, (), self.dataset)
         problem = too_many_rejected(self.reading, self.job)
