@@ -81,7 +81,10 @@ def _named(value: object) -> object:
 class Payload(Block):
     """What requests and responses mean: declared here, used by the serving script, training and the monitors."""
 
-    features: Annotated[tuple[Annotated[Feature, BeforeValidator(_named)], ...], Field(min_length=1)]
+    features: Annotated[
+        tuple[Annotated[Feature, BeforeValidator(_named, json_schema_input_type=str | Feature)], ...],
+        Field(min_length=1),
+    ]
     label: fields.FeatureName | None = None
     records: str | None = None
     """JMESPath of the list of records in a request; left out: the payload itself."""

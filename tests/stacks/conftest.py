@@ -1,0 +1,25 @@
+"""Synthesized environments for tests of the stacks. Tests that use them belong to one worker: `xdist_group("synth")`."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.synthesis import ENVIRONMENTS, Assembly, environment
+
+
+@pytest.fixture(scope="session", params=ENVIRONMENTS)
+def assembly(request: pytest.FixtureRequest) -> Assembly:
+    """Each environment in turn."""
+    return environment(request.param)
+
+
+@pytest.fixture(scope="session")
+def dev() -> Assembly:
+    """The environment that the demo deploys."""
+    return environment("dev")
+
+
+@pytest.fixture(scope="session")
+def prod() -> Assembly:
+    """The environment with everything brought."""
+    return environment("prod")

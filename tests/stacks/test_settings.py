@@ -1,0 +1,218 @@
+"""Environment files: what is accepted, and how faults are told."""
+
+from __future__ import annotations
+
+import copy
+import json
+import subprocess
+import sys
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from stacks import settings
+from stacks.fields import normal_schedule, schedule_hours
+from stacks.settings import ENVIRONMENTS, SettingsFaults
+from tests.synthesis import ROOT
+
+SMALL = """
+version: 1
+account: "123456789012"
+region: eu-west-1
+endpoints:
+  shop:
+    model:
+      image: 123456789012.dkr.ecr.eu-west-1.amazonaws.com/xgboost:3
+      artifact: s3://models/shop/model.tar.gz
+    payload:
+      features: [age, {name: income, type: Fractional, privacy: restricted}]
+    monitors:
+      data-quality:
+        baseline: {dataset: s3://models/shop/baseline.csv}
+"""
+
+
+def faults_of(**changes: Any) -> list[str]:
+    """Faults of the small file with some values replaced; paths are written with double underscores."""
+    document = yaml.safe_load(SMALL)
+    for path, value in changes.items():
+        *parents, last = path.split("__")
+        block = document
+        for key in parents:
+            block = block.setdefault(key.replace("_", "-") if key == "data_quality" else key, {})
+        block[last] = copy.deepcopy(value)
+    try:
+        settings.parse(document, "test", "test.yaml")
+    except SettingsFaults as error:
+        return error.faults
+    return []
+
+
+SHOP = "endpoints__shop__"
+MONITOR = f"{SHOP}monitors__data_quality__"
+AT = "endpoints.shop."
+
+
+@pytest.mark.parametrize("path", sorted(ENVIRONMENTS.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_environment_is_valid_and_matches_the_schema(path):
+    settings.load(path)
+    jsonschema.validate(yaml.safe_load(path.read_text()), settings.schema())
+
+
+def test_all_faults_are_told_at_once_by_path():
+    faults = faults_of(
+        account="12",
+        region="Ireland",
+        colour="blue",
+        **{
+            f"{SHOP}capture": {"sampling_percentage": 0},
+            f"{SHOP}metrics": {"critical": ["height"], "namespace": "shop"},
+            f"{MONITOR}schedule": "every morning",
+        },
+    )
+    paths = [fault.split(":")[0] for fault in faults]
+    assert sorted(paths) == [
+        "account",
+        "colour",
+        f"{AT}capture.sampling_percentage",
+        f"{AT}metrics.namespace",
+        f"{AT}monitors.data-quality.schedule",
+        "region",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        (
+            {f"{SHOP}metrics": {"critical": ["height"]}},
+            f"{AT}metrics.critical[0]: 'height' is no feature of the payload",
+        ),
+        ({f"{MONITOR}features": {"height": {}}}, "'height' is no feature of the payload"),
+        ({f"{MONITOR}alarms": {"drift_features": {"age": 0.2}}}, "'age' has no metric; add it to metrics.critical"),
+        ({f"{MONITOR}max_runtime_seconds": 7200}, "an hourly schedule allows at most 3600, found 7200"),
+        ({f"{MONITOR}schedule": "cron(30 * ? * * *)"}, f"{AT}monitors.data-quality.schedule: should be hourly, daily"),
+        ({f"{MONITOR}schedule": "cron(0 0/25 ? * * *)"}, "N from 1 to 24"),
+        (
+            {f"{MONITOR}thresholds": {"comparison_threshold": 1.5}},
+            "thresholds.comparison_threshold: input should be less",
+        ),
+        ({f"{MONITOR}thresholds": {"comparison_treshold": 0.2}}, "thresholds.comparison_treshold: is unknown"),
+        ({f"{MONITOR}baseline": {}}, "baseline.dataset: is missing"),
+        (
+            {f"{MONITOR}baseline": {"dataset": "s3://models/x", "constraints": "s3://models/c.json"}},
+            "baseline.dataset: excludes constraints",
+        ),
+        ({f"{SHOP}payload": {"features": ["age", "age"]}}, f"{AT}payload.features: 'age' is declared 2 times"),
+        ({f"{SHOP}payload": {"features": ["age"], "label": "age"}}, f"{AT}payload.label: 'age' is a feature too"),
+        ({f"{SHOP}payload": None}, f"{AT}payload: is missing; the kit's serving script"),
+        ({f"{SHOP}model": None}, f"{AT}capture.destination: is missing"),
+        (
+            {f"{SHOP}capture": {"destination": "s3://elsewhere/x"}},
+            "capture.destination: belongs to endpoints that exist",
+        ),
+        (
+            {
+                f"{SHOP}capture": {"json_content_types": []},
+                f"{SHOP}payload": {"features": ["age"], "records": "instances"},
+            },
+            f"{AT}capture.json_content_types: is empty",
+        ),
+        (
+            {f"{SHOP}metrics": {"namespace": "shop"}},
+            "route file publishes to aws/sagemaker/Endpoints/data-metrics alone",
+        ),
+        ({f"{SHOP}metrics": {"namespace": "AWS/x", "route": "put"}}, "AWS/ is reserved"),
+        ({f"{SHOP}model__artifact": "model.tar.gz"}, "model.artifact: should be the S3 URI of an object"),
+        ({f"{SHOP}model__instance_type": "m5.large"}, "model.instance_type: should be an instance type"),
+        ({f"{SHOP}model__image": "xgboost"}, "model.image: should be the URI of an image in ECR"),
+        ({"account": 123456789012}, "account: should be text; quote it"),
+        (
+            {"network": {"subnets": ["subnet-0a"]}},
+            "network.security_groups: subnets and security groups are given together",
+        ),
+        ({"network": {"isolation": True}}, "network.isolation: an isolated container cannot fetch its configuration"),
+        ({"security": {"kms_key_arn": "key"}}, "security.kms_key_arn: should be the ARN of a kms"),
+        ({"environment": "dev"}, "environment: is unknown; an environment is named by its file"),
+        ({"endpoints": {}}, "endpoints: dictionary should have at least 1 item"),
+        ({"version": 2}, "version: should be one of 1"),
+    ],
+)
+def test_a_fault_is_told_with_its_path(changes, expected):
+    assert [fault for fault in faults_of(**changes) if expected in fault], faults_of(**changes)
+
+
+def test_a_small_file_has_no_faults():
+    assert faults_of() == []
+
+
+def test_two_monitors_may_not_make_one_schedule():
+    document = yaml.safe_load(SMALL)
+    monitor = document["endpoints"]["shop"]["monitors"]["data-quality"]
+    other = copy.deepcopy(document["endpoints"]["shop"])
+    other["monitors"] = {"quality": monitor}
+    document["endpoints"]["shop-data"] = other
+    with pytest.raises(SettingsFaults, match="makes the schedule shop-data-quality, which"):
+        settings.parse(document, "test", "test.yaml")
+
+
+def test_values_are_not_repeated_in_faults():
+    assert not [fault for fault in faults_of(account="hunter2", region="hunter2") if "hunter2" in fault]
+
+
+def test_a_key_given_twice_is_refused(tmp_path):
+    path = tmp_path / "twice.yaml"
+    path.write_text(SMALL + "version: 1\n")
+    with pytest.raises(SettingsFaults, match="the key 'version' is given twice"):
+        settings.load(path)
+
+
+def test_text_that_is_no_yaml_is_told_with_its_line(tmp_path):
+    path = tmp_path / "broken.yaml"
+    path.write_text("version: [1\n")
+    with pytest.raises(SettingsFaults, match="no YAML: .*line 2"):
+        settings.load(path)
+
+
+@pytest.mark.parametrize("chosen", [None, "", "staging", "../dev", 5])
+def test_there_is_no_environment_to_fall_back_to(chosen):
+    with pytest.raises(SettingsFaults, match="Environments: dev, prod"):
+        settings.find(chosen)
+
+
+@pytest.mark.parametrize(
+    ("text", "expression", "hours"),
+    [
+        ("hourly", "cron(0 * ? * * *)", 1),
+        ("daily", "cron(0 0 ? * * *)", 24),
+        ("cron(0 12 ? * * *)", "cron(0 12 ? * * *)", 24),
+        ("cron(0 0/6 ? * * *)", "cron(0 0/6 ? * * *)", 6),
+    ],
+)
+def test_schedules_are_written_as_the_service_takes_them(text, expression, hours):
+    assert (normal_schedule(text), schedule_hours(expression)) == (expression, hours)
+
+
+def test_settings_cannot_be_changed():
+    loaded = settings.load(ENVIRONMENTS / "dev.yaml")
+    with pytest.raises(ValueError, match="frozen"):
+        loaded.region = "us-east-1"
+
+
+def test_settings_are_read_without_the_cdk():
+    code = "import sys; from stacks import settings; settings.find('dev'); sys.exit('aws_cdk' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+def test_the_command_validates_files_and_prints_the_schema(capsys, tmp_path):
+    broken = tmp_path / "broken.yaml"
+    broken.write_text(SMALL.replace("eu-west-1\n", "nowhere\n"))
+    assert settings.main([str(ENVIRONMENTS / "dev.yaml")]) == 0
+    assert settings.main([str(broken)]) == 1
+    assert "region: should be a region such as eu-west-1" in capsys.readouterr().err
+    assert settings.main(["--schema"]) == 0
+    schema = json.loads(capsys.readouterr().out)
+    assert "environment" not in schema["properties"]
+    assert schema["additionalProperties"] is False
