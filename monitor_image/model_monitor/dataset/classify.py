@@ -110,15 +110,30 @@ def _doubles(literals: pa.DoubleArray, is_text: bool) -> Column:
 
 
 def _dictionary(literals: pa.DictionaryArray, is_text: bool) -> Column:
-    """A column of few distinct texts: only those are classified."""
+    """A column of few distinct texts: only those are classified. Each of them occurs in some cell."""
     cells = classify_texts(literals.dictionary)
-    indices = literals.indices
+    present = np.asarray(literals.indices.is_valid())
+    where = literals.indices.fill_null(0).to_numpy(zero_copy_only=False)
     kinds = np.zeros(len(literals), np.uint8)
-    present = np.asarray(indices.is_valid())
-    kinds[present] = cells.kinds[indices.drop_null().to_numpy()]
+    kinds[present] = cells.kinds[where[present]]
     if is_text or cells.numbers is None:
         return Column(_count(kinds), None, literals if present.any() else None)
-    return _column(classify_texts(literals.cast(pa.string())), None, is_text=False)
+    is_whole = cells.numbers.dtype == np.int64 and present.all()
+    numbers = cells.numbers[where] if is_whole else np.where(present, cells.numbers.astype(np.float64)[where], np.nan)
+    return Column(_count(kinds), numbers, _words(literals, cells.kinds, kinds, where))
+
+
+def _words(
+    literals: pa.DictionaryArray, distinct: np.ndarray, kinds: np.ndarray, where: np.ndarray
+) -> pa.DictionaryArray | None:
+    """The cells of a dictionary column that are no numbers, in a dictionary without the numbers."""
+    is_word = distinct >= Kind.BOOLEAN
+    if not is_word.any():
+        return None
+    place = (np.cumsum(is_word) - 1).astype(np.int32)[where]
+    return pa.DictionaryArray.from_arrays(
+        pa.array(place, pa.int32(), mask=kinds < Kind.BOOLEAN), literals.dictionary.filter(pa.array(is_word))
+    )
 
 
 # --- text ----------------------------------------------------------------------------------------------------------
@@ -129,7 +144,8 @@ def classify_texts(texts: pa.StringArray) -> Cells:
     kinds, odd = _plain_kinds(texts)
     plain = (kinds == Kind.INTEGRAL) | (kinds == Kind.FRACTIONAL)
     try:
-        floats = pc.cast(texts.filter(pa.array(plain)), pa.float64()).to_numpy(zero_copy_only=False)
+        chosen = texts if plain.all() else texts.filter(pa.array(plain))
+        floats = pc.cast(chosen, pa.float64()).to_numpy(zero_copy_only=False)
     except pa.ArrowInvalid:  # `1-2`, `1.2.3`: looked like numbers to the test by classes of bytes
         odd, plain = odd | plain, np.zeros(len(texts), np.bool_)
         floats = np.empty(0, np.float64)

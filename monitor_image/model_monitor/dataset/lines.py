@@ -73,7 +73,7 @@ def _chunks(stream: BinaryIO, segment: Segment, block_bytes: int) -> Iterator[by
         return
     stop = _next_line(stream, segment.stop) if segment.stop < segment.file.size_bytes else segment.stop
     left = stop - _next_line(stream, segment.start)
-    while left > 0 and (chunk := stream.read(min(block_bytes, left))):
+    while left > 0 and (chunk := stream.read(left if left < 2 * block_bytes else block_bytes)):
         left -= len(chunk)
         yield chunk
 

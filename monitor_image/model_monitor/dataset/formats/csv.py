@@ -16,7 +16,10 @@ from model_monitor.dataset.records import EMPTY_PAYLOAD, MALFORMED_CSV, Records
 Row = list[str | None]  # None: an empty field without quotes, that is, a missing value
 
 FIELD = re.compile(r'(?:"((?:[^"]++|"")*+)"([^,\r\n]*)|([^,\r\n]*))(,|\r\n|\n|\r|\Z)')
-STRAY_BLANKS = (b", ", b" ,", b"\n ", b" \n", b'" ', b' "', b" \r", b"\r ")
+BLANK, DIGIT, EDGE = (1 << i for i in range(3))
+BYTE_CLASS = np.zeros(256, np.uint8)
+for _characters, _bit in ((" \t", BLANK), ("0123456789-", DIGIT), (',"\r\n', EDGE)):
+    BYTE_CLASS[list(_characters.encode())] = _bit
 
 # How each column was last read, by the names of the fields: a matter of speed alone, the result is the same.
 _plans: dict[tuple[str, ...], dict[str, pa.DataType]] = {}
@@ -155,6 +158,7 @@ def _read_table(data: bytes, side: Side, width: int) -> tuple[list[Literals], di
     plan = _plans.setdefault(tuple(field.key for field in side.fields), {})
     types = {name: plan[name] for name in names if name in plan}
     types |= {str(field.position): pa.string() for field in side.fields if field.is_text}
+    known = frozenset(types)
     if _has_odd_integers(data):
         types = {name: types.get(name, pa.string()) for name in names}
     table = _parse(data, width, names, types, widths)
@@ -163,9 +167,8 @@ def _read_table(data: bytes, side: Side, width: int) -> tuple[list[Literals], di
     if unclear:
         again = _parse(data, width, unclear, dict.fromkeys(unclear, pa.string()), {})
         columns |= {name: _one_chunk(again[name]) for name in unclear}
-    for name, column in columns.items():
-        if not _is_exact(column.type):
-            plan[name] = _next_type(column)
+    for name in [*unclear, *known.intersection(names)]:
+        plan[name] = _next_type(columns[name])
     return [columns[name] for name in names], widths, table.num_rows
 
 
@@ -205,9 +208,16 @@ def _is_exact(kind: pa.DataType) -> bool:
 
 def _has_odd_integers(data: bytes) -> bool:
     """Whether some field may be an integer to arrow but not to us: hexadecimal, or with blanks around it."""
-    if (b"x" in data and b"0x" in data) or (b"X" in data and b"0X" in data) or b"\t" in data:
+    if (b"x" in data and b"0x" in data) or (b"X" in data and b"0X" in data):
         return True
-    return b" " in data and (any(blank in data for blank in STRAY_BLANKS) or data[:1] == b" " or data[-1:] == b" ")
+    if b" " not in data and b"\t" not in data:
+        return False
+    text = np.frombuffer(b"\n" + data + b"\n", np.uint8)
+    blanks = np.flatnonzero((text == ord(" ")) | (text == ord("\t")))
+    before, after = BYTE_CLASS[text[blanks - 1]], BYTE_CLASS[text[blanks + 1]]
+    leads = (before == EDGE) & ((after & (DIGIT | BLANK)) != 0)
+    trails = (after == EDGE) & ((before & (DIGIT | BLANK)) != 0)
+    return bool((leads | trails).any())
 
 
 def _one_chunk(column: pa.ChunkedArray) -> pa.Array:

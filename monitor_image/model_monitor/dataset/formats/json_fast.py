@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
 from model_monitor.dataset.classify import Literals
@@ -35,7 +36,8 @@ MOST_EXTRAS = 64  # unclaimed keys that are worth a place in the decoder
 NOT_LAYOUT = bytes(set(range(256)) - set(b"[,;"))
 SEPARATORS_TO_LINES = bytes.maketrans(b",;", b"\n\n")
 JSON_BLANKS = b" \t\r\n"
-HUGE = re.compile(rb"[eE]\+?\d{3}|\d{300}")
+HUGE = re.compile(rb"[eE]\+?\d{3}")
+LONGEST_DOUBLE = 300  # digits; a longer number may not fit
 
 # What was met so far, a matter of speed alone; the results are the same.
 _extras: dict[tuple[str, ...], tuple[str, ...]] = {}  # keys of the fields → unclaimed keys
@@ -190,9 +192,11 @@ def _read_numbers(key: str, joined: bytes) -> pa.Array:
         if pa.types.is_int64(column.type) or pa.types.is_null(column.type):
             return column
         _fractional.add(key)
-    if HUGE.search(lines):
+    column = _parse_literals(lines, pa.string())
+    has_exponent = b"e" in lines or b"E" in lines
+    if pc.max(pc.binary_length(column)).as_py() > LONGEST_DOUBLE or (has_exponent and HUGE.search(lines)):
         raise pa.ArrowInvalid("a number that may not fit a double")
-    return _parse_literals(lines, pa.string())
+    return column
 
 
 def _parse_literals(lines: bytes, kind: pa.DataType | None) -> pa.Array:
