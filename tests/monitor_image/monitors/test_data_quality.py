@@ -66,6 +66,11 @@ def test_too_few_records_are_not_evaluated(baseline):
     assert not conclusion.checks
 
 
+def test_as_many_records_as_required_are_evaluated(baseline):
+    enough = table({name: cells[:30] for name, cells in HEALTHY.items()})
+    assert check(enough, baseline, min_records=30).verdict is Verdict.OK
+
+
 def test_few_records_of_a_wrong_width_are_not_evaluated_either(baseline):
     window = table({"amount": [], "state": []}, widths={1: 29})
     assert check(window, baseline, min_records=30).verdict is Verdict.INSUFFICIENT_DATA

@@ -37,6 +37,11 @@ def test_a_spread_far_from_zero_is_not_lost_to_rounding():
     assert moments_of(values).std_dev == pytest.approx(math.sqrt(22.5), rel=1e-12)
 
 
+@pytest.mark.parametrize("values", [[1e16, 1e16 + 2], [1e16, 1e16 + 2] * 50])
+def test_a_mean_that_is_no_double_does_not_widen_the_spread(values):
+    assert moments_of(values).std_dev == 1.0
+
+
 def test_sums_of_many_parts_lose_nothing():
     parts = [Numbers.of(np.array([0.1]), 1).moments for _ in range(20_000)]
     merged = Moments()

@@ -90,6 +90,32 @@ def test_capacities_shrink_from_the_bottom():
     assert [capacity(level) for level in range(5)] == [2050, 1314, 842, 540, 346]
 
 
+def test_the_half_that_survives_alternates_after_the_first_compaction():
+    items = np.arange(2050.0)
+    sketch, survivors = KllSketch(), []
+    for _ in range(5):
+        sketch = KllSketch((items,), (sum(sketch.compactions[:1]),)).merge(KllSketch((), ()))
+        survivors.append(float(sketch.levels[1][0]))
+    assert survivors == [0.0, 1.0, 1.0, 0.0, 0.0]
+
+
+def test_an_odd_item_out_stays_where_it_is():
+    sketch = KllSketch((np.arange(2051.0),), (0,)).merge(KllSketch((), ()))
+    assert [level.tolist() for level in sketch.levels] == [[2050.0], list(range(0, 2050, 2))]
+
+
+def test_ranks_of_levels_hold_each_value_once():
+    ranks = Ranks.of_levels([np.array([2.0, 1.0]), np.array([2.0])])
+    assert (ranks.values.tolist(), ranks.cumulative.tolist()) == ([1.0, 2.0], [1, 4])
+
+
+def test_whole_numbers_that_doubles_cannot_tell_apart_are_one_value_in_every_cut():
+    numbers = np.array([2**53, 2**53 + 1], np.int64)
+    apart = Numbers.of(numbers[:1], 1).merge(Numbers.of(numbers[1:], 1))
+    assert apart.to_json() == Numbers.of(numbers, 2).to_json()
+    assert apart.distinct_count == 1
+
+
 def test_few_values_are_written_as_they_are():
     quantiles = Quantiles.of_counts(np.array([1.0, 2.0]), np.array([1, 2]))
     assert [level.tolist() for level in quantiles.levels()] == [[1.0, 2.0, 2.0]]
