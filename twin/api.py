@@ -26,6 +26,8 @@ from moto.core.utils import get_service_model
 from moto.moto_server.werkzeug_app import BackendRequest, DomainDispatcherApplication, create_backend_app
 from werkzeug.exceptions import NotFound
 
+from twin import coverage
+
 SERVICE_OF_SIGNING_NAME: Final = {"monitoring": "cloudwatch", "states": "stepfunctions", "email": "ses"}
 UNSIGNED: Final = "unsigned"
 
@@ -77,10 +79,6 @@ class Api:
     def refuse(self, service: str, operation: str, reason: str) -> None:
         """Fail an operation that moto would answer without doing what the service does."""
         self._refusals[service, operation] = reason
-
-    def refuse_rest(self, service: str, reason: str) -> None:
-        """Fail every operation of a service that is not registered: moto is not asked at all."""
-        self._refusals[service, "*"] = reason
 
     def page(self, prefix: str, handler: Page) -> None:
         """Serve a path that is no AWS API (a sink for responses): (method, path, body) → (status, body)."""
@@ -159,7 +157,7 @@ class Api:
             gate(call)
         key = (call.service, call.operation)
         handler = self._operations.get(key)
-        reason = self._refusals.get(key) or (self._refusals.get((call.service, "*")) if handler is None else None)
+        reason = self._refusals.get(key) or (coverage.refusal(*key) if handler is None else "")
         if reason:
             raise ApiError("NotImplementedByTwin", f"{call.service}:{call.operation}: {reason}")
         if handler is None:

@@ -67,9 +67,6 @@ class CloudFormationApi:
         }
         for name, operation in operations.items():
             twin.api.register("cloudformation", name, _plain(operation))
-        twin.api.refuse_rest(
-            "cloudformation", "stacks are made by the twin itself, and this operation is not among its own"
-        )
 
     # --- stacks ---------------------------------------------------------------------------------------------------------
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 BOOTSTRAP_VERSION: Final = "30"
 QUALIFIER: Final = "hnb659fds"
 PLACEHOLDER: Final = re.compile(r"\$\{AWS::(AccountId|Region|Partition)\}")
+CLI: Final = Path(__file__).resolve().parent.parent / "node_modules" / ".bin" / "cdk"
 ALWAYS: Final = ("--no-notices",)
 FOR_DEPLOY: Final = {"--require-approval": "never", "--method": "direct"}
 
@@ -55,7 +56,7 @@ def cdk(
     command = ["npx", "--no-install", "cdk", *arguments, *ALWAYS]
     if arguments[0] == "bootstrap" and "--app" not in arguments:
         # bootstrapping needs no app: outside of the project's folder the CLI does not synthesize one
-        command[:3] = [str(directory / "node_modules" / ".bin" / "cdk")]
+        command[:3] = [str(CLI)]
         directory = twin.directory
     if arguments[0] == "deploy":
         given = {argument.split("=")[0] for argument in arguments}

@@ -67,8 +67,6 @@ class Functions:
         self._numbers: dict[str, int] = {}
         self._lock = threading.Lock()
         twin.api.register("lambda", "Invoke", self._invoke_api)
-        twin.api.refuse("lambda", "InvokeAsync", "deprecated by the service")
-        twin.api.refuse("lambda", "InvokeWithResponseStream", "the twin does not stream responses")
         twin.clock.register(self._tick, Order.JOBS)
         twin.on_stop(self._stop)
 

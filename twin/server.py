@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import ModuleType, TracebackType
+from types import TracebackType
 from typing import Any, Final, Self
 
 import boto3
@@ -105,9 +105,7 @@ class Twin:
         self._server = make_server("127.0.0.1", 0, self.api, threaded=True, request_handler=_RequestHandler)
         threading.Thread(target=self._server.serve_forever, name="twin", daemon=True).start()
         for name in PARTS:
-            part = _part(name)
-            if part is not None:
-                part.install(self)
+            importlib.import_module(f"twin.{name}").install(self)
 
     def stop(self) -> None:
         """Stop serving and end what the parts started."""
@@ -201,10 +199,3 @@ class Twin:
     def python(self) -> Path:
         """The interpreter of the Lambdas."""
         return Path(sys.executable)
-
-
-def _part(name: str) -> ModuleType | None:
-    """A part of the twin; None while it is not there."""
-    if not (Path(__file__).parent / f"{name}.py").is_file():
-        return None
-    return importlib.import_module(f"twin.{name}")
