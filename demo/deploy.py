@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from twin.journal import Entry
-from twin.server import ROOT, Twin
+from twin.server import Twin
 
 ENVIRONMENT = "dev"
 NOT_BUILT = "not built (no container builder here)"
@@ -15,8 +15,8 @@ Outputs = dict[str, dict[str, str]]  # stack → output → value
 
 
 def bootstrap(twin: Twin) -> None:
-    """Create the CLI's own stack. Run beside the app's folder, so that nothing is synthesized for it."""
-    twin.cdk("bootstrap", f"aws://{twin.account}/{twin.region}", directory=ROOT / "build")
+    """Create the CLI's own stack; nothing is synthesized for it."""
+    twin.cdk("bootstrap", f"aws://{twin.account}/{twin.region}")
 
 
 def deploy(twin: Twin, folder: Path, report: Callable[[str], None]) -> Outputs:
