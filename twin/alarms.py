@@ -80,7 +80,7 @@ class Alarms:
 
     def put_metric_alarm(self, parameters: dict[str, Any], _: Call) -> None:
         settings = {key: value for key, value in parameters.items() if key != "Tags" and value is not None}
-        self._keep(settings, queries=_check(settings))
+        self._keep(settings, queries=check(settings))
 
     def put_composite_alarm(self, parameters: dict[str, Any], _: Call) -> None:
         settings = {key: value for key, value in parameters.items() if key != "Tags" and value is not None}
@@ -313,7 +313,7 @@ def _check_common(settings: Mapping[str, Any]) -> None:
                 )
 
 
-def _check(settings: Mapping[str, Any]) -> Queries:
+def check(settings: Mapping[str, Any]) -> Queries:
     """What PutMetricAlarm was given, as queries; everything wrong with it is refused here."""
     _check_common(settings)
     name, periods = settings["AlarmName"], settings["EvaluationPeriods"]

@@ -8,6 +8,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from twin import Twin
+from twin.alarms import check
+from twin.api import ApiError
 
 pytestmark = pytest.mark.xdist_group("twin")
 
@@ -301,11 +303,10 @@ def test_a_function_is_invoked_with_the_event_of_an_alarm(twin: Twin, monkeypatc
     ],
 )
 def test_what_the_twin_would_not_honour_is_refused_when_the_alarm_is_put(
-    twin: Twin, settings: dict[str, Any], complaint: str
+    settings: dict[str, Any], complaint: str
 ) -> None:
-    merged = {key: value for key, value in {**SETTINGS, **settings}.items() if value is not None}
-    with pytest.raises(ClientError, match=complaint):
-        twin.client("cloudwatch").put_metric_alarm(**merged)
+    with pytest.raises(ApiError, match=complaint):
+        check({key: value for key, value in {**SETTINGS, **settings}.items() if value is not None})
 
 
 def test_an_unknown_function_of_metric_math_is_refused_when_the_alarm_is_put(twin: Twin) -> None:

@@ -8,6 +8,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from twin import Twin
+from twin.api import ApiError
+from twin.processing import check
 
 pytestmark = pytest.mark.xdist_group("twin")
 
@@ -225,11 +227,14 @@ def test_jobs_are_listed_by_status_newest_first(twin: Twin) -> None:
         ),
     ],
 )
-def test_what_would_not_run_is_refused_when_the_job_is_created(
-    twin: Twin, changes: dict[str, Any], complaint: str
-) -> None:
-    with pytest.raises(ClientError, match=complaint):
-        twin.client("sagemaker").create_processing_job(**settings(**changes))
+def test_what_would_not_run_is_refused_when_the_job_is_created(changes: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(ApiError, match=complaint):
+        check(settings(**changes))
+
+
+def test_a_refusal_reaches_the_caller_as_a_validation_error(twin: Twin) -> None:
+    with pytest.raises(ClientError, match=r"ValidationException.*letters, digits and inner hyphens"):
+        twin.client("sagemaker").create_processing_job(**settings(name="ends-in-"))
 
 
 def test_an_unknown_job_is_not_found(twin: Twin) -> None:

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from twin import Twin
+from twin import Twin, definitions
+from twin.api import ApiError
 from twin.schedules import LONGEST_DELAY_MINUTES, delay
 
-pytestmark = [pytest.mark.xdist_group("twin"), pytest.mark.usefixtures("bus")]
+pytestmark = pytest.mark.xdist_group("twin")
 
 ROLE = "arn:aws:iam::123456789012:role/monitor"
 NAME = "covertype-data-quality"
@@ -22,7 +23,7 @@ BASE = "/opt/ml/processing"
 
 
 @pytest.fixture
-def endpoint(twin: Twin) -> str:
+def endpoint(twin: Twin, bus: Any) -> str:
     """An endpoint that captures to s3://capture/data."""
     sagemaker = twin.client("sagemaker")
     for bucket in ("capture", "reports", "baselines"):
@@ -325,12 +326,9 @@ def changed(path: str, value: Any) -> dict[str, Any]:
 JOB = "MonitoringJobDefinition"
 
 
-@pytest.mark.usefixtures("endpoint")
 @pytest.mark.parametrize(
     ("path", "value", "complaint"),
     [
-        (f"{JOB}.MonitoringInputs.0.EndpointInput.EndpointName", "nobody", "Could not find endpoint"),
-        (f"{JOB}.MonitoringInputs.0.EndpointInput.EndpointName", "uncaptured", "captures no data"),
         (f"{JOB}.MonitoringAppSpecification.ContainerEntrypoint", ["bash"], "runs the monitor image only"),
         (f"{JOB}.MonitoringAppSpecification.RecordPreprocessorSourceUri", "s3://b/x.py", "built-in containers"),
         (f"{JOB}.Environment", {"config": "x" * 300}, "300 characters, at most 256"),
@@ -341,11 +339,18 @@ JOB = "MonitoringJobDefinition"
         ("MonitoringJobDefinitionName", "d", "either MonitoringJobDefinition or"),
     ],
 )
-def test_what_the_service_or_the_twin_cannot_run_is_refused_when_it_is_created(
-    twin: Twin, path: str, value: Any, complaint: str
-) -> None:
+def test_what_the_service_or_the_twin_cannot_run_is_refused(path: str, value: Any, complaint: str) -> None:
+    with pytest.raises(ApiError, match=complaint):
+        definitions.check("s", changed(path, value), lambda _: {})
+
+
+@pytest.mark.usefixtures("endpoint")
+@pytest.mark.parametrize(
+    ("endpoint_name", "complaint"), [("nobody", "Could not find endpoint"), ("uncaptured", "captures no data")]
+)
+def test_only_an_endpoint_that_captures_can_be_monitored(twin: Twin, endpoint_name: str, complaint: str) -> None:
     with pytest.raises(ClientError, match=complaint):
-        create(twin, changed(path, value))
+        create(twin, changed(f"{JOB}.MonitoringInputs.0.EndpointInput.EndpointName", endpoint_name))
 
 
 @pytest.mark.usefixtures("endpoint")
