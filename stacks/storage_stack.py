@@ -9,7 +9,6 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from stacks import findings
 from stacks.constructs.places import EndpointPlaces, Place
 from stacks.endpoint_settings import Endpoint
 from stacks.settings import Buckets, Storage
@@ -131,5 +130,4 @@ class StorageStack(Stack):
                 lifecycle_rules=[s3.LifecycleRule(expiration=Duration.days(self._props.log_days))],
                 removal_policy=self._removal,
             )
-            findings.accept(self._logs, "S1", "logs of access to the log bucket would log themselves")
         return self._logs

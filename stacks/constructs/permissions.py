@@ -155,11 +155,6 @@ def allow_list_calls(role: iam.IRole, actions: Sequence[str]) -> None:
     _accept(role, "*", NO_RESOURCES)
 
 
-def accept_streams(role: iam.IRole, log_group_arn: str) -> None:
-    """CloudFormation gives a log group's ARN with `:*` at its end."""
-    _accept(role, log_group_arn, "covers the streams of one log group")
-
-
 def allow_named(role: iam.IRole, actions: Sequence[str], resource: str, reason: str) -> None:
     """Resources whose names are known but for their end."""
     allow(role, actions, [resource])

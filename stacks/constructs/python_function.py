@@ -43,8 +43,6 @@ class PythonFunction(Construct):
             self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"), description=props.description
         )
         permissions.allow(self.role, ["logs:CreateLogStream", "logs:PutLogEvents"], [self.log_group.log_group_arn])
-        # the group's ARN ends in `:*`, which covers its streams
-        permissions.accept_streams(self.role, self.log_group.log_group_arn)
         self.failed: sqs.Queue | None = None
         if props.keeps_failed:
             self.failed = sqs.Queue(

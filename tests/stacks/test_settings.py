@@ -172,7 +172,7 @@ def test_a_key_given_twice_is_refused(tmp_path):
 def test_text_that_is_no_yaml_is_told_with_its_line(tmp_path):
     path = tmp_path / "broken.yaml"
     path.write_text("version: [1\n")
-    with pytest.raises(SettingsFaults, match="no YAML: .*line 2"):
+    with pytest.raises(SettingsFaults, match=r"no YAML: .*line 2"):
         settings.load(path)
 
 

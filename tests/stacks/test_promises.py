@@ -1,0 +1,342 @@
+"""What the stacks promise, one assertion each, over every environment."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from model_monitor import contract
+from stacks.constructs.monitoring_schedule import MonitoringSchedule
+from stacks.monitoring_stack import EXECUTORS
+from tests.synthesis import Assembly
+
+pytestmark = pytest.mark.xdist_group("synth")
+
+SCHEDULE = "AWS::SageMaker::MonitoringSchedule"
+ALARM = "AWS::CloudWatch::Alarm"
+WITHOUT_RESOURCES = re.compile(  # IAM's reference lists no resource type for these
+    r"ecr:GetAuthorizationToken|cloudwatch:PutMetricData|ec2:Describe\w+|sagemaker:List\w+"
+)
+
+
+def statements(assembly: Assembly) -> Iterator[dict[str, Any]]:
+    """Of every policy of a role, with lists where IAM allows single values."""
+    for policy in assembly.properties("AWS::IAM::Policy"):
+        for statement in policy["PolicyDocument"]["Statement"]:
+            yield {
+                **statement,
+                **{
+                    key: value if isinstance(value := statement[key], list) else [value]
+                    for key in ("Action", "Resource")
+                },
+            }
+
+
+def definitions(assembly: Assembly) -> list[dict[str, Any]]:
+    """Job definitions of every schedule."""
+    return [
+        schedule["MonitoringScheduleConfig"]["MonitoringJobDefinition"] for schedule in assembly.properties(SCHEDULE)
+    ]
+
+
+# --- data ---------------------------------------------------------------------------------------------------------------
+
+
+def test_every_endpoint_captures_requests_and_responses_encrypted(assembly):
+    for config in assembly.properties("AWS::SageMaker::EndpointConfig"):
+        capture = config["DataCaptureConfig"]
+        modes = {option["CaptureMode"] for option in capture["CaptureOptions"]}
+        assert (capture["EnableCapture"], modes, bool(capture["KmsKeyId"])) == (True, {"Input", "Output"}, True)
+
+
+def test_sampling_and_content_types_are_the_environment_files(assembly):
+    for name, endpoint in assembly.settings.endpoints.items():
+        for config in assembly.properties("AWS::SageMaker::EndpointConfig", f"-{name}-Endpoint"):
+            capture = config["DataCaptureConfig"]
+            assert capture["InitialSamplingPercentage"] == endpoint.capture.sampling_percentage
+            assert capture["CaptureContentTypeHeader"]["JsonContentTypes"] == list(endpoint.capture.json_content_types)
+
+
+def test_volumes_of_endpoints_are_encrypted(assembly):
+    assert all(config["KmsKeyId"] for config in assembly.properties("AWS::SageMaker::EndpointConfig"))
+
+
+def test_every_bucket_is_encrypted_and_private(assembly):
+    for bucket in assembly.properties("AWS::S3::Bucket"):
+        assert bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+        assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+
+
+def test_every_bucket_takes_tls_alone(assembly):
+    policies = {json.dumps(policy["Bucket"]): policy for policy in assembly.properties("AWS::S3::BucketPolicy")}
+    assert len(policies) == len(assembly.properties("AWS::S3::Bucket"))
+    for policy in policies.values():
+        denied = [s for s in policy["PolicyDocument"]["Statement"] if s["Effect"] == "Deny"]
+        assert {"aws:SecureTransport": "false"} in [s["Condition"].get("Bool") for s in denied]
+
+
+def test_every_bucket_but_the_logs_own_logs_access(assembly):
+    silent = [bucket for bucket in assembly.properties("AWS::S3::Bucket") if "LoggingConfiguration" not in bucket]
+    assert len(silent) == 1
+
+
+def test_every_bucket_has_a_lifecycle(assembly):
+    for bucket in assembly.properties("AWS::S3::Bucket"):
+        assert all(rule["Status"] == "Enabled" for rule in bucket["LifecycleConfiguration"]["Rules"])
+
+
+def test_baselines_labels_and_models_are_versioned(assembly):
+    versioned = [b for b in assembly.properties("AWS::S3::Bucket") if b.get("VersioningConfiguration")]
+    assert len(versioned) == 3
+
+
+def test_data_survives_where_the_environment_says_so(prod, dev):
+    kept = {resource["DeletionPolicy"] for resource in prod.resources("AWS::S3::Bucket")}
+    removed = {resource["DeletionPolicy"] for resource in dev.resources("AWS::S3::Bucket")}
+    assert (kept, removed) == ({"Retain"}, {"Delete"})
+
+
+def test_every_key_rotates(assembly):
+    assert all(key["EnableKeyRotation"] is True for key in assembly.properties("AWS::KMS::Key"))
+
+
+# --- alarms -------------------------------------------------------------------------------------------------------------
+
+
+def test_cloudwatch_may_publish_to_the_encrypted_topic_of_this_account_alone(assembly):
+    (key,) = assembly.properties("AWS::KMS::Key", "-Alerting")
+    (topic,) = assembly.properties("AWS::SNS::Topic")
+    (policy,) = assembly.properties("AWS::SNS::TopicPolicy")
+    assert topic["KmsMasterKeyId"]
+    for document, action in ((key["KeyPolicy"], "kms:Decrypt"), (policy["PolicyDocument"], "sns:Publish")):
+        granted = [s for s in document["Statement"] if s["Principal"] == {"Service": "cloudwatch.amazonaws.com"}]
+        assert [action in s["Action"] for s in granted] == [True]
+        assert granted[0]["Condition"] == {"StringEquals": {"aws:SourceAccount": assembly.settings.account}}
+
+
+def test_people_are_subscribed(assembly):
+    subscribed = {s["Endpoint"] for s in assembly.properties("AWS::SNS::Subscription") if s["Protocol"] == "email"}
+    assert subscribed == set(assembly.settings.alarms.email)
+
+
+def test_every_alarm_tells_the_topic(assembly):
+    assert all(len(alarm["AlarmActions"]) == 1 for alarm in assembly.properties(ALARM))
+
+
+def test_silence_breaches_no_alarm(assembly):
+    assert {alarm["TreatMissingData"] for alarm in assembly.properties(ALARM)} == {"notBreaching"}
+
+
+def test_alarms_watch_whole_intervals_between_runs(assembly):
+    for name, endpoint in assembly.settings.endpoints.items():
+        hours = {monitor.hours for monitor in endpoint.monitors.values()}
+        for alarm in assembly.properties(ALARM, f"-{name}-Alarms"):
+            periods = [alarm.get("Period")] + [
+                m["MetricStat"]["Period"] for m in alarm.get("Metrics", ()) if "MetricStat" in m
+            ]
+            assert {period // 3600 for period in periods if period} == hours
+
+
+def test_every_check_type_that_is_evaluated_has_an_alarm(assembly):
+    for name, endpoint in assembly.settings.endpoints.items():
+        watched = {alarm.get("MetricName") for alarm in assembly.properties(ALARM, f"-{name}-Alarms")}
+        evaluated = set(contract.CheckType)
+        if not any(monitor.check_non_negative for monitor in endpoint.monitors.values()):
+            evaluated.remove(contract.CheckType.NON_NEGATIVE)
+        assert {contract.violations_metric(check) for check in evaluated} <= watched
+
+
+# --- schedules and baselines ----------------------------------------------------------------------------------------------
+
+
+def test_schedules_and_endpoints_have_the_names_that_keys_are_made_of(assembly):
+    names = {schedule["MonitoringScheduleName"] for schedule in assembly.properties(SCHEDULE)}
+    expected = {
+        contract.schedule_name(endpoint, monitor)
+        for endpoint, block in assembly.settings.endpoints.items()
+        for monitor in block.monitors
+    }
+    served = {endpoint["EndpointName"] for endpoint in assembly.properties("AWS::SageMaker::Endpoint")}
+    assert (names, served) == (expected, {name for name, e in assembly.settings.endpoints.items() if e.model})
+
+
+def test_runs_use_our_entry_point_and_stay_within_their_hour(assembly):
+    for schedule in assembly.properties(SCHEDULE):
+        definition = schedule["MonitoringScheduleConfig"]["MonitoringJobDefinition"]
+        is_hourly = schedule["MonitoringScheduleConfig"]["ScheduleConfig"]["ScheduleExpression"] == "cron(0 * ? * * *)"
+        assert definition["MonitoringAppSpecification"]["ContainerEntrypoint"] == list(contract.CONTAINER_ENTRYPOINT)
+        assert definition["StoppingCondition"]["MaxRuntimeInSeconds"] <= (3600 if is_hourly else 86400)
+
+
+def test_volumes_and_outputs_of_runs_are_encrypted(assembly):
+    for definition in definitions(assembly):
+        assert definition["MonitoringResources"]["ClusterConfig"]["VolumeKmsKeyId"]
+        assert definition["MonitoringOutputConfig"]["KmsKeyId"]
+
+
+def test_variables_are_known_and_fit(assembly):
+    for definition in definitions(assembly):
+        assert set(definition["Environment"]) <= set(contract.Variable)
+        assert all(len(json.dumps(value)) <= 256 for value in definition["Environment"].values())
+
+
+def test_runs_publish_metrics(assembly):
+    variable = contract.Variable.PUBLISH_CLOUDWATCH_METRICS
+    assert {definition["Environment"][variable] for definition in definitions(assembly)} == {contract.ENABLED}
+
+
+def test_a_computed_baseline_precedes_its_schedule(assembly):
+    for stack, template in assembly.templates.items():
+        steps = [name for name, r in template["Resources"].items() if r["Type"] == "Custom::ModelBaseline"]
+        for resource in template["Resources"].values():
+            if resource["Type"] == SCHEDULE:
+                assert set(steps) <= set(resource.get("DependsOn", [])), stack
+
+
+def test_a_brought_baseline_is_mounted_instead(prod):
+    (definition,) = [
+        s["MonitoringScheduleConfig"]["MonitoringJobDefinition"] for s in prod.properties(SCHEDULE, "-churn-Monitoring")
+    ]
+    expected = prod.settings.endpoints["churn"].monitors["data-quality"].baseline
+    assert definition["BaselineConfig"]["ConstraintsResource"]["S3Uri"] == expected.constraints
+    assert contract.Variable.MONITOR_BASELINE not in definition["Environment"]
+
+
+def test_baseline_jobs_are_requests_without_a_name(assembly):
+    for step in assembly.properties("Custom::ModelBaseline"):
+        parts = step["ProcessingJob"]["Fn::Join"][1]
+        job = json.loads("".join(part if isinstance(part, str) else "token" for part in parts))
+        assert "ProcessingJobName" not in job
+        assert set(job["Environment"]) <= set(contract.Variable)
+        assert len(step["JobName"]) <= contract.NAME_MAX - len("-20")
+
+
+def test_every_scheduler_of_the_settings_has_a_construct():
+    assert {"model_monitor": MonitoringSchedule} == EXECUTORS
+
+
+# --- rights -------------------------------------------------------------------------------------------------------------
+
+
+def test_no_role_may_do_everything_with_a_service(assembly):
+    actions = {action for statement in statements(assembly) for action in statement["Action"]}
+    assert not [action for action in actions if "*" in action]
+
+
+def test_only_calls_that_know_no_resources_are_granted_on_all(assembly):
+    for statement in statements(assembly):
+        if "*" in statement["Resource"]:
+            assert not [action for action in statement["Action"] if not WITHOUT_RESOURCES.fullmatch(action)]
+
+
+def test_metrics_may_be_sent_to_named_namespaces_alone(assembly):
+    sending = [s for s in statements(assembly) if "cloudwatch:PutMetricData" in s["Action"]]
+    assert sending
+    assert all(s["Condition"]["StringEquals"]["cloudwatch:namespace"] for s in sending)
+
+
+def test_roles_are_passed_to_sagemaker_alone(assembly):
+    passing = [s for s in statements(assembly) if "iam:PassRole" in s["Action"]]
+    assert passing
+    for statement in passing:
+        assert statement["Condition"] == {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}
+        assert "*" not in statement["Resource"]
+
+
+def test_runs_cannot_change_their_baseline(assembly):
+    for stack, template in assembly.templates.items():
+        for name, resource in template["Resources"].items():
+            if resource["Type"] == "AWS::IAM::Policy" and "ExecutorRole" in name:
+                written = [
+                    s for s in resource["Properties"]["PolicyDocument"]["Statement"] if "s3:PutObject" in s["Action"]
+                ]
+                assert written, stack
+                assert "baselines/" not in json.dumps(written)
+
+
+def test_roles_stay_within_the_boundary(prod):
+    assert {role["PermissionsBoundary"] for role in prod.properties("AWS::IAM::Role")} == {
+        prod.settings.security.permissions_boundary
+    }
+
+
+# --- the loop -----------------------------------------------------------------------------------------------------------
+
+
+def policies(assembly: Assembly) -> dict[str, dict[str, Any]]:
+    """endpoint → its retraining policy, references replaced by a word."""
+    found = {}
+    for parameter in assembly.properties("AWS::SSM::Parameter", "-Retraining"):
+        value = parameter["Value"]
+        text = (
+            value
+            if isinstance(value, str)
+            else "".join(p if isinstance(p, str) else "token" for p in value["Fn::Join"][1])
+        )
+        policy = json.loads(text)
+        found[policy["endpoint"]] = policy
+    return found
+
+
+def test_the_policy_names_alarms_that_exist(assembly):
+    for endpoint, policy in policies(assembly).items():
+        deployed = {alarm["AlarmName"] for alarm in assembly.properties(ALARM, f"-{endpoint}-Alarms")}
+        assert {*policy["alarm_names"], *policy["violation_alarm_names"]} <= deployed
+
+
+def test_only_drift_alarms_may_start_a_training(assembly):
+    for endpoint, policy in policies(assembly).items():
+        watched = {a["AlarmName"]: a.get("MetricName", "") for a in assembly.properties(ALARM, f"-{endpoint}-Alarms")}
+        metrics = {watched[name] for name in policy["alarm_names"]}
+        assert metrics
+        assert not [metric for metric in metrics if "drift" not in metric]
+
+
+def test_policies_fit_into_a_parameter(assembly):
+    assert all(len(json.dumps(policy)) + 500 < 4096 for policy in policies(assembly).values())
+
+
+def test_the_training_role_reads_what_the_policy_names_and_writes_models_alone(assembly):
+    for endpoint in policies(assembly):
+        (template,) = [t for name, t in assembly.templates.items() if name.endswith(f"-{endpoint}-Retraining")]
+        (policy,) = [
+            r for name, r in template["Resources"].items() if name.startswith("TriggerTrainingRoleDefaultPolicy")
+        ]
+        written = [s for s in policy["Properties"]["PolicyDocument"]["Statement"] if "s3:PutObject" in s["Action"]]
+        assert len(written) == 1
+        assert json.dumps(written).count(f"/models/{endpoint}/*") == 1
+
+
+def test_an_endpoint_reads_what_is_live_and_its_seed_is_deployed_before(assembly):
+    for name, template in assembly.templates.items():
+        if name.endswith("-Endpoint"):
+            parameters = [
+                p for p in template["Parameters"].values() if p["Type"] == "AWS::SSM::Parameter::Value<String>"
+            ]
+            endpoint = name.removeprefix(f"{assembly.settings.environment}-").removesuffix("-Endpoint")
+            live = contract.live_parameter(assembly.settings.environment, endpoint, "model")
+            assert live in [parameter["Default"] for parameter in parameters]
+            manifest = json.loads((assembly.folder / "manifest.json").read_text())
+            assert name.replace("-Endpoint", "-Live") in manifest["artifacts"][name]["dependencies"]
+
+
+def test_functions_run_on_python_with_their_own_logs(assembly):
+    for function in assembly.properties("AWS::Lambda::Function"):
+        assert function["Runtime"].startswith("python")
+        assert (function["Handler"], bool(function["LoggingConfig"]["LogGroup"])) == ("handler.handle", True)
+
+
+def test_environment_tags_reach_everything(assembly):
+    tags = {**assembly.settings.tags, "Environment": assembly.settings.environment}
+    for bucket in assembly.properties("AWS::S3::Bucket"):
+        assert tags.items() <= {tag["Key"]: tag["Value"] for tag in bucket["Tags"]}.items()
+
+
+def test_outputs_say_what_they_are_for(assembly):
+    for template in assembly.templates.values():
+        named = {name: o for name, o in template.get("Outputs", {}).items() if not name.startswith("ExportsOutput")}
+        assert all(output.get("Description") for output in named.values())

@@ -1,0 +1,34 @@
+"""One snapshot per stack, asset hashes masked: a change of infrastructure is seen in review. `make golden` rewrites them."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from syrupy.extensions.json import JSONSnapshotExtension
+
+from tests.synthesis import environment
+
+pytestmark = pytest.mark.xdist_group("synth")
+
+HASH = re.compile(r"[0-9a-f]{64}")
+STACKS = (
+    "dev-Storage",
+    "dev-Alerting",
+    "dev-covertype-Live",
+    "dev-covertype-Endpoint",
+    "dev-covertype-Monitoring",
+    "dev-covertype-Alarms",
+    "dev-covertype-Retraining",
+    "prod-Storage",
+    "prod-covertype-Monitoring",
+    "prod-churn-Monitoring",
+)
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_stack_matches_its_snapshot(stack, snapshot):
+    template = environment(stack.partition("-")[0]).templates[stack]
+    masked = HASH.sub("<hash>", json.dumps(template))
+    assert json.loads(masked) == snapshot(extension_class=JSONSnapshotExtension)
