@@ -1,0 +1,91 @@
+"""What the stacks hand to the functions is what the functions read, and what they make of it is what SageMaker takes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import botocore.session
+import pytest
+from botocore.validate import ParamValidator
+
+from tests.synthesis import ENVIRONMENTS, Assembly, environment
+
+pytestmark = pytest.mark.xdist_group("synth")
+
+LAMBDA = Path(__file__).resolve().parents[2] / "lambda"
+ARN = "arn:aws:iam::123456789012:role/a-role-name"  # long enough to stand for any reference
+
+
+@pytest.fixture(scope="module", params=ENVIRONMENTS)
+def assembly(request: pytest.FixtureRequest) -> Assembly:
+    """Each environment in turn."""
+    return environment(request.param)
+
+
+def text(value: Any) -> str:
+    """A template's value with references replaced."""
+    if isinstance(value, str):
+        return value
+    return "".join(text(part) for part in value["Fn::Join"][1]) if "Fn::Join" in value else ARN
+
+
+def faults(operation: str, request: dict[str, Any]) -> str:
+    """What the API's own model finds wrong with a request."""
+    model = botocore.session.get_session().get_service_model("sagemaker").operation_model(operation)
+    return str(ParamValidator().validate(request, model.input_shape).generate_report())
+
+
+def test_every_policy_is_read_and_makes_a_training_job(
+    assembly: Assembly, load: Callable[[str], SimpleNamespace]
+) -> None:
+    room = load("retraining")
+    parameters = assembly.properties("AWS::SSM::Parameter", "-Retraining")
+    assert parameters
+    for parameter in parameters:
+        policy = room.policy.read(text(parameter["Value"]))
+        name = room.decide.job_name(policy.job_name_prefix, datetime(2026, 3, 4, 5, tzinfo=UTC))
+        assert room.decide.stem(policy.job_name_prefix) == policy.job_name_prefix, "the role allows the whole prefix"
+        for empty in (frozenset(), frozenset({"fresh"})):
+            assert faults("CreateTrainingJob", room.request.create_training_job(name, policy.training, empty)) == ""
+        assert "train" in {channel.name for channel in policy.training.channels}
+        assert policy.alarm_names
+        assert not policy.alarm_names & policy.violation_alarm_names
+
+
+def test_every_baseline_is_read_and_makes_a_processing_job(
+    assembly: Assembly, load: Callable[[str], SimpleNamespace]
+) -> None:
+    room = load("baseline")
+    for step in assembly.properties("Custom::ModelBaseline"):
+        given = {name: text(value) for name, value in step.items()}
+        baseline = room.decide.properties({"ResourceProperties": given})
+        for name in room.decide.attempt_names(baseline.job_name):
+            assert name.startswith(f"{baseline.job_name}-"), "the rule and the role know jobs by this prefix"
+            assert faults("CreateProcessingJob", {"ProcessingJobName": name, **baseline.processing_job}) == ""
+
+
+def test_every_live_pointer_is_read(assembly: Assembly, load: Callable[[str], SimpleNamespace]) -> None:
+    room = load("live_pointer")
+    for pointer in assembly.properties("Custom::LivePointer"):
+        plan = room.decide.plan({"RequestType": "Create", "ResourceProperties": pointer})
+        assert plan.initial_value.startswith("s3://")
+
+
+@pytest.mark.parametrize("folder", sorted(path.name for path in LAMBDA.iterdir() if path.is_dir()))
+def test_every_variable_a_function_reads_is_set(assembly: Assembly, folder: str) -> None:
+    """And none is set that nobody reads."""
+    read = set(re.findall(r"os\.environ\[['\"](\w+)['\"]\]", (LAMBDA / folder / "handler.py").read_text()))
+    words = {"retraining": "alarm", "baseline": "Baseline of", "live_pointer": "Seeds", "reconciler": "no container"}
+    functions = [
+        function
+        for function in assembly.properties("AWS::Lambda::Function")
+        if words[folder] in function.get("Description", "") and function["Handler"] == "handler.handle"
+    ]
+    assert functions
+    for function in functions:
+        assert set(function.get("Environment", {}).get("Variables", {})) == read
