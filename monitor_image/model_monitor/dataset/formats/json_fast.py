@@ -194,7 +194,10 @@ def _read_numbers(key: str, joined: bytes) -> pa.Array:
         _fractional.add(key)
     column = _parse_literals(lines, pa.string())
     has_exponent = b"e" in lines or b"E" in lines
-    if pc.max(pc.binary_length(column)).as_py() > LONGEST_DOUBLE or (has_exponent and HUGE.search(lines)):
+    longest = pc.max(pc.binary_length(column)).as_py()
+    if longest is None:  # nothing but null, in a column that held fractions before
+        return pa.nulls(len(column))
+    if longest > LONGEST_DOUBLE or (has_exponent and HUGE.search(lines)):
         raise pa.ArrowInvalid("a number that may not fit a double")
     return column
 
