@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import os
 import shutil
@@ -41,6 +42,13 @@ START: Final = datetime(2026, 3, 2, tzinfo=UTC)
 PARTS: Final = ("inference", "processing", "schedules", "training", "alarms")
 
 _running = threading.Lock()  # moto's backends are process-wide
+_making_clients = threading.Lock()  # sessions make one client at a time; clients are for every thread
+
+
+@functools.cache
+def _session() -> Any:
+    """One session for the process: it keeps botocore's models, which take long to read."""
+    return boto3.session.Session(aws_access_key_id="unused", aws_secret_access_key="unused")
 
 
 class _RequestHandler(MotoRequestHandler):
@@ -103,7 +111,8 @@ class Twin:
         shutil.rmtree(self.directory, ignore_errors=True)
         self.directory.mkdir(parents=True)
         self._server = make_server("127.0.0.1", 0, self.api, threaded=True, request_handler=_RequestHandler)
-        threading.Thread(target=self._server.serve_forever, name="twin", daemon=True).start()
+        serve = functools.partial(self._server.serve_forever, poll_interval=0.05)
+        threading.Thread(target=serve, name="twin", daemon=True).start()
         for name in PARTS:
             importlib.import_module(f"twin.{name}").install(self)
 
@@ -163,14 +172,15 @@ class Twin:
         if key not in self._clients:
             access_key = self.identity.credentials(role)["AWS_ACCESS_KEY_ID"] if role else DEPLOYER_KEY
             url = self.extra_environment.get(f"AWS_ENDPOINT_URL_{service.upper().replace('-', '_')}", self.url)
-            self._clients[key] = boto3.session.Session().client(
-                service,
-                region_name=self.region,
-                endpoint_url=url,
-                aws_access_key_id=access_key,
-                aws_secret_access_key="twin",
-                config=Config(retries={"total_max_attempts": 1}, max_pool_connections=16),
-            )
+            with _making_clients:
+                self._clients[key] = _session().client(
+                    service,
+                    region_name=self.region,
+                    endpoint_url=url,
+                    aws_access_key_id=access_key,
+                    aws_secret_access_key="twin",
+                    config=Config(retries={"total_max_attempts": 1}, max_pool_connections=16),
+                )
         return self._clients[key]
 
     def advance_to(self, time: datetime) -> None:
