@@ -12,7 +12,6 @@ import io
 import json
 import os
 import queue
-import subprocess
 import threading
 import time
 import uuid
@@ -26,11 +25,11 @@ from moto.backends import get_backend
 
 from twin.api import ApiError, Call
 from twin.clock import Order
+from twin.sandboxes import Sandboxes, TimedOut
 
 if TYPE_CHECKING:
     from twin.server import Twin
 
-RUNTIME: Final = Path(__file__).resolve().parent / "lambda_runtime.py"
 RETRIES: Final = 2
 PAYLOAD_BYTES: Final = 6 * 2**20
 ASYNCHRONOUS_PAYLOAD_BYTES: Final = 2**20
@@ -63,7 +62,7 @@ class Functions:
         self._queue: queue.Queue[_Waiting | None] = queue.Queue()
         self._worker = threading.Thread(target=self._work, name="twin-functions", daemon=True)
         self._worker.start()
-        self._current: subprocess.Popen[bytes] | None = None
+        self._sandboxes = Sandboxes(twin.python)
         self._numbers: dict[str, int] = {}
         self._lock = threading.Lock()
         twin.api.register("lambda", "Invoke", self._invoke_api)
@@ -145,6 +144,7 @@ class Functions:
     def _stop(self) -> None:
         self._queue.put(None)
         self._worker.join(timeout=10)
+        self._sandboxes.stop()
 
     # --- running --------------------------------------------------------------------------------------------------------
 
@@ -170,23 +170,15 @@ class Functions:
             **{key: str(value) for key, value in (deployed.environment_vars or {}).items()},
         }
         outcome_file = directory / "outcome.json"
-        command = [str(self._twin.python), str(RUNTIME), str(outcome_file)]
         try:
-            done = subprocess.run(
-                command,
-                input=json.dumps(event, default=str).encode(),
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                env=environment,
-                timeout=timeout,
-                check=False,
+            status, log = self._sandboxes.run(
+                environment, json.dumps(event, default=str).encode(), outcome_file, timeout
             )
-        except subprocess.TimeoutExpired as error:
+        except TimedOut as stopped:
             message = f"{request_id} Task timed out after {timeout:.2f} seconds"
-            return {"errorMessage": message}, message, (error.output or b"").decode(errors="replace")
-        log = done.stdout.decode(errors="replace")
+            return {"errorMessage": message}, message, stopped.log
         if not outcome_file.is_file():
-            message = f"RequestId: {request_id} Error: Runtime exited with error: exit status {done.returncode}"
+            message = f"RequestId: {request_id} Error: Runtime exited with error: exit status {status}"
             return {"errorType": "Runtime.ExitError", "errorMessage": message}, message, log
         outcome = json.loads(outcome_file.read_text())
         if "error" in outcome:

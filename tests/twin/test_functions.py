@@ -83,16 +83,25 @@ def test_the_number_of_repeats_is_the_deployed_one(twin: Twin) -> None:
 
 
 def test_a_function_is_stopped_at_its_timeout(twin: Twin) -> None:
-    code = "import time\ndef handle(event, context):\n    time.sleep(60)\n"
+    code = "import time\ndef handle(event, context):\n    print('begun', flush=True)\n    time.sleep(60)\n"
     deploy(twin, {"Role": role(), "F": function(code, Timeout=1)})
     result = twin.functions.invoke(ref(twin, "F"), {})
     assert result.error.endswith("Task timed out after 1.00 seconds")
+    assert result.log == "begun\n"
     assert result.seconds < 10
 
 
 def test_a_function_that_exits_says_so(twin: Twin) -> None:
     deploy(twin, {"Role": role(), "F": function("import os\ndef handle(event, context):\n    os._exit(3)\n")})
     assert "Runtime exited with error: exit status 3" in twin.functions.invoke(ref(twin, "F"), {}).error
+
+
+def test_no_call_sees_the_modules_or_variables_of_another(twin: Twin) -> None:
+    code = "import os, boto3\ndef handle(e, c):\n    os.environ['SEEN'] = 'x'; boto3.seen = 'y'\n    return 1"
+    look = "import os, boto3\ndef handle(e, c):\n    return [os.environ.get('SEEN'), getattr(boto3, 'seen', None)]"
+    deploy(twin, {"Role": role(), "F": function(code), "G": function(look)})
+    assert twin.functions.invoke(ref(twin, "F"), {}).payload == 1
+    assert twin.functions.invoke(ref(twin, "G"), {}).payload == [None, None]
 
 
 def test_new_code_and_settings_are_used_after_an_update(twin: Twin) -> None:
