@@ -248,8 +248,9 @@ def _add_rows(table: _Table, rows: list[list[Any]], side: Side) -> None:
         for i, row in enumerate(rows):
             if not _fits(row, side):
                 table.widths[table.seen + i] = len(row)
+    turned = list(zip(*good, strict=False))  # as many columns as the shortest row has values
     for column, wanted in zip(table.columns, side.fields, strict=True):
-        column.extend(map(itemgetter(wanted.position), good))
+        column.extend(turned[wanted.position] if turned else ())
     table.seen += len(rows)
     table.readable += len(good)
 

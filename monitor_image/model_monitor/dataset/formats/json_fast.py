@@ -138,22 +138,23 @@ def _read_columns(texts: list[str], side: Side) -> Records | None:
     raw = list(zip(*map(msgspec.structs.astuple, payloads), strict=True))
     text_keys = {field.key for field in side.fields if field.is_text}
     columns: dict[str, Literals] = {}
-    sizes: list[int] = []
+    counts: np.ndarray | None = None
     layout = b""
     for key, pieces in zip(keys, raw, strict=False):
         joined = b";".join(pieces)
         if key in text_keys or b'"' in joined or b"{" in joined:
             lists = msgspec.json.decode(b"[" + b",".join(pieces) + b"]", type=list[list[Any]])
             columns[key] = [value for values in lists for value in values]
-            found, layout_of_this = list(map(len, lists)), b""
+            found = np.array(list(map(len, lists)), np.int64)
         else:
-            layout_of_this = joined.translate(None, NOT_LAYOUT)
-            found = sizes if layout_of_this == layout else _sizes(layout_of_this)
+            previous, layout = layout, joined.translate(None, NOT_LAYOUT)
+            found = _sizes(layout) if layout != previous or counts is None else counts
             columns[key] = _read_numbers(key, joined)
-        sizes, layout = sizes or found, layout or layout_of_this
-        if found != sizes or len(columns[key]) != sum(sizes):
+        counts = found if counts is None else counts
+        if len(columns[key]) != counts.sum() or not np.array_equal(found, counts):
             return None
-    counts = np.array(sizes, np.int64)
+    if counts is None:
+        return None
     starts = np.repeat(np.arange(len(texts)), counts)
     extra = {}
     for key, pieces in zip(extras, raw[len(keys) :], strict=True):
@@ -162,12 +163,15 @@ def _read_columns(texts: list[str], side: Side) -> Records | None:
     return Records(counts, [columns[f.key] for f in side.fields], extra={k: v for k, v in extra.items() if len(v)})
 
 
-def _sizes(layout: bytes) -> list[int]:
+def _sizes(layout: bytes) -> np.ndarray:
     """Values in each list, from what lies between them: `[,,;[,` is a list of three and one of two.
 
-    An empty list looks like a list of one, and a nested one like none at all; the number of values tells.
+    An empty list looks like a list of one; that the column has fewer values then tells. -1 for nested lists.
     """
-    return [part.count(b",") + 1 if part.count(b"[") == 1 else -1 for part in layout.split(b";")]
+    marks = np.frombuffer(layout, np.uint8)
+    ends = np.append(np.flatnonzero(marks == ord(";")), len(marks) - 1)
+    commas, brackets = (np.diff(np.cumsum(marks == ord(mark))[ends], prepend=0) for mark in ",[")
+    return np.where(brackets == 1, commas + 1, -1).astype(np.int64)
 
 
 @lru_cache(maxsize=64)
@@ -194,7 +198,7 @@ def _read_numbers(key: str, joined: bytes) -> pa.Array:
         _fractional.add(key)
     column = _parse_literals(lines, pa.string())
     has_exponent = b"e" in lines or b"E" in lines
-    longest = pc.max(pc.binary_length(column)).as_py()
+    longest = pc.max(pc.binary_length(column)).as_py() or 0
     if longest is None:  # nothing but null, in a column that held fractions before
         return pa.nulls(len(column))
     if longest > LONGEST_DOUBLE or (has_exponent and HUGE.search(lines)):
