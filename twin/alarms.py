@@ -14,27 +14,18 @@ from typing import Any, Final
 
 from botocore.exceptions import ClientError
 
-from twin import alarm_messages, metrics
+from twin import alarm_messages, metric_queries, metrics
 from twin.alarm_rules import Rule, RuleError
 from twin.alarm_rules import parse as parse_rule
-from twin.alarm_state import COMPARISONS, INSUFFICIENT_DATA, TREATMENTS, Conclusion, conclude, evaluation_range
+from twin.alarm_settings import ACTIONS_OF, check, check_common
+from twin.alarm_state import INSUFFICIENT_DATA, Conclusion, conclude, evaluation_range
 from twin.api import ApiError, Call
 from twin.clock import Order
-from twin.metrics import MetricStore, Queries, invalid
+from twin.metric_queries import Queries, invalid
+from twin.metrics import MetricStore
 from twin.surroundings import Surroundings
 
 STATES: Final = ("OK", "ALARM", "INSUFFICIENT_DATA")
-ACTIONS_OF: Final = {"OK": "OKActions", "ALARM": "AlarmActions", "INSUFFICIENT_DATA": "InsufficientDataActions"}
-_NOT_HERE: Final = (
-    "ThresholdMetricId",
-    "WarmUpConfiguration",
-    "EvaluationCriteria",
-    "EvaluationInterval",
-    "ActionConfiguration",
-    "ActionsSuppressor",
-    "ActionsSuppressorWaitPeriod",
-    "ActionsSuppressorExtensionPeriod",
-)
 
 
 @dataclass(slots=True)
@@ -49,6 +40,7 @@ class Alarm:
     state: str = INSUFFICIENT_DATA
     reason: str = "Unchecked: Initial alarm creation"
     reason_data: str | None = None
+    tags: dict[str, str] = field(default_factory=dict)
     changed: datetime = field(init=False)
 
     def __post_init__(self) -> None:
@@ -80,11 +72,11 @@ class Alarms:
 
     def put_metric_alarm(self, parameters: dict[str, Any], _: Call) -> None:
         settings = {key: value for key, value in parameters.items() if key != "Tags" and value is not None}
-        self._keep(settings, queries=check(settings))
+        self._keep(settings, parameters.get("Tags"), queries=check(settings))
 
     def put_composite_alarm(self, parameters: dict[str, Any], _: Call) -> None:
         settings = {key: value for key, value in parameters.items() if key != "Tags" and value is not None}
-        _check_common(settings)
+        check_common(settings)
         try:
             rule = parse_rule(settings["AlarmRule"])
         except RuleError as error:
@@ -92,7 +84,7 @@ class Alarms:
         unknown = [name for name in rule.alarms if name not in self._alarms]
         if unknown:
             raise invalid(f"AlarmRule names alarms that do not exist: {', '.join(unknown)}")
-        self._keep(settings, rule=rule)
+        self._keep(settings, parameters.get("Tags"), rule=rule)
 
     def describe(self, parameters: dict[str, Any], _: Call) -> dict[str, Any]:
         names, prefix = parameters.get("AlarmNames"), parameters.get("AlarmNamePrefix", "")
@@ -153,6 +145,23 @@ class Alarms:
         if parameters["StateValue"] not in STATES:
             raise invalid(f"StateValue must be one of {', '.join(STATES)}")
         self._move(alarm, parameters["StateValue"], parameters["StateReason"], parameters.get("StateReasonData"))
+
+    def tag(self, parameters: dict[str, Any], _: Call) -> None:
+        self._by_arn(parameters).tags.update((tag["Key"], tag["Value"]) for tag in parameters["Tags"])
+
+    def untag(self, parameters: dict[str, Any], _: Call) -> None:
+        tags = self._by_arn(parameters).tags
+        for key in parameters["TagKeys"]:
+            tags.pop(key, None)
+
+    def list_tags(self, parameters: dict[str, Any], _: Call) -> dict[str, Any]:
+        return {"Tags": [{"Key": key, "Value": value} for key, value in self._by_arn(parameters).tags.items()]}
+
+    def _by_arn(self, parameters: Mapping[str, Any]) -> Alarm:
+        for alarm in self._alarms.values():
+            if alarm.arn == parameters["ResourceARN"]:
+                return alarm
+        raise ApiError("ResourceNotFoundException", f"no such alarm: {parameters['ResourceARN']}")
 
     def set_actions_enabled(self, parameters: dict[str, Any], enabled: bool) -> None:
         for name in parameters["AlarmNames"]:
@@ -266,14 +275,23 @@ class Alarms:
 
     # --- keeping -------------------------------------------------------------------------------------------------------
 
-    def _keep(self, settings: dict[str, Any], *, queries: Queries | None = None, rule: Rule | None = None) -> None:
-        """A new alarm starts in INSUFFICIENT_DATA; an alarm put again keeps its state."""
+    def _keep(
+        self,
+        settings: dict[str, Any],
+        tags: list[dict[str, str]] | None,
+        *,
+        queries: Queries | None = None,
+        rule: Rule | None = None,
+    ) -> None:
+        """A new alarm starts in INSUFFICIENT_DATA; an alarm put again keeps its state and its tags."""
         settings.setdefault("ActionsEnabled", True)
         name, now = settings["AlarmName"], self._twin.clock.now()
         arn = f"arn:aws:cloudwatch:{self._twin.region}:{self._twin.account}:alarm:{name}"
         alarm = Alarm(arn, settings, now, queries, rule)
+        alarm.tags.update((tag["Key"], tag["Value"]) for tag in tags or ())
         before = self._alarms.get(name)
         if before is not None:
+            alarm.tags = before.tags
             alarm.state, alarm.reason, alarm.reason_data = before.state, before.reason, before.reason_data
             alarm.changed = before.changed
         self._alarms[name] = alarm
@@ -299,63 +317,9 @@ def _history_state(alarm: Mapping[str, Any]) -> dict[str, Any]:
     return {"stateValue": alarm["StateValue"], "stateReason": alarm["StateReason"]}
 
 
-def _check_common(settings: Mapping[str, Any]) -> None:
-    refused = [name for name in _NOT_HERE if settings.get(name) is not None]
-    if "WallClockWindow" in (settings.get("EvaluationWindow") or {}):
-        refused.append("EvaluationWindow.WallClockWindow")
-    if refused:
-        raise invalid(f"{settings['AlarmName']}: {', '.join(refused)} is not in the twin")
-    for kind in ACTIONS_OF.values():
-        for action in settings.get(kind) or ():
-            if ":sns:" not in action and ":lambda:" not in action:
-                raise invalid(
-                    f"{settings['AlarmName']}: action {action}: only SNS topics and Lambda functions act in the twin"
-                )
-
-
-def check(settings: Mapping[str, Any]) -> Queries:
-    """What PutMetricAlarm was given, as queries; everything wrong with it is refused here."""
-    _check_common(settings)
-    name, periods = settings["AlarmName"], settings["EvaluationPeriods"]
-    if settings.get("ComparisonOperator") not in COMPARISONS:
-        raise invalid(
-            f"{name}: ComparisonOperator {settings.get('ComparisonOperator')} needs anomaly detection: not in the twin"
-        )
-    if settings.get("TreatMissingData", "missing") not in TREATMENTS:
-        raise invalid(f"{name}: TreatMissingData must be one of {', '.join(TREATMENTS)}")
-    if settings.get("Threshold") is None:
-        raise invalid(f"{name}: Threshold is required")
-    if (settings.get("DatapointsToAlarm") or 1) > periods:
-        raise invalid(f"{name}: DatapointsToAlarm must not be greater than EvaluationPeriods")
-    if settings.get("EvaluateLowSampleCountPercentile") == "ignore":
-        raise invalid(f"{name}: EvaluateLowSampleCountPercentile ignore is not in the twin")
-    if bool(settings.get("Metrics")) == bool(settings.get("MetricName")):
-        raise invalid(f"{name}: give either MetricName or Metrics")
-    queries = metrics.read_queries(settings.get("Metrics") or [_single_metric(settings)])
-    if len(queries.returned) != 1:
-        raise invalid(f"{name}: exactly one of Metrics must return data, found {len(queries.returned)}")
-    if queries.period % 60:
-        raise invalid(
-            f"{name}: a period of {queries.period} seconds is not in the twin: alarms are evaluated every minute"
-        )
-    limit = 604800 if queries.period >= 3600 else 86400
-    if queries.period * periods > limit:
-        raise invalid(f"{name}: Period times EvaluationPeriods is {queries.period * periods} s, at most {limit} s")
-    return queries
-
-
-def _single_metric(settings: Mapping[str, Any]) -> dict[str, Any]:
-    statistic = settings.get("Statistic") or settings.get("ExtendedStatistic")
-    if not statistic or not settings.get("Period"):
-        raise invalid(f"{settings['AlarmName']}: Period and one of Statistic and ExtendedStatistic are required")
-    metric = {key: settings[key] for key in ("Namespace", "MetricName", "Dimensions") if settings.get(key)}
-    stat = {"Metric": metric, "Period": settings["Period"], "Stat": statistic, "Unit": settings.get("Unit")}
-    return {"Id": "m1", "MetricStat": stat, "ReturnData": True}
-
-
 def install(twin: Surroundings) -> Alarms:
     """Answer CloudWatch's metric and alarm operations, and evaluate alarms as the clock moves."""
-    alarms = Alarms(twin, metrics.install(twin))
+    alarms = Alarms(twin, metric_queries.install(twin))
     register = twin.api.register
     register("cloudwatch", "PutMetricAlarm", alarms.put_metric_alarm)
     register("cloudwatch", "PutCompositeAlarm", alarms.put_composite_alarm)
@@ -364,9 +328,10 @@ def install(twin: Surroundings) -> Alarms:
     register("cloudwatch", "DescribeAlarmHistory", alarms.describe_history)
     register("cloudwatch", "DeleteAlarms", alarms.delete)
     register("cloudwatch", "SetAlarmState", alarms.set_state)
+    register("cloudwatch", "TagResource", alarms.tag)
+    register("cloudwatch", "UntagResource", alarms.untag)
+    register("cloudwatch", "ListTagsForResource", alarms.list_tags)
     register("cloudwatch", "EnableAlarmActions", lambda parameters, _: alarms.set_actions_enabled(parameters, True))
     register("cloudwatch", "DisableAlarmActions", lambda parameters, _: alarms.set_actions_enabled(parameters, False))
-    for operation in ("PutAnomalyDetector", "PutInsightRule", "PutMetricStream"):
-        twin.api.refuse("cloudwatch", operation, "not in the twin")
     twin.clock.register(alarms.tick, Order.ALARMS)
     return alarms

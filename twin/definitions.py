@@ -1,4 +1,4 @@
-"""What a monitoring schedule is told to run: an inline job definition, or a named data-quality one turned into the same form."""
+"""What a monitoring schedule is told to run: its inline job definition, checked and completed."""
 
 from __future__ import annotations
 
@@ -18,23 +18,17 @@ def invalid(message: str) -> ApiError:
     return ApiError("ValidationException", message)
 
 
-def check(name: str, config: Mapping[str, Any], describe_definition: Any) -> dict[str, Any]:
+def check(name: str, config: Mapping[str, Any]) -> dict[str, Any]:
     """The job definition of a schedule's configuration, completed as the service completes it.
 
-    Args:
-        describe_definition: name of a data-quality job definition → its description.
     Raises: ApiError for what the service refuses and for what would not really run here.
     """
     inline, named = config.get("MonitoringJobDefinition"), config.get("MonitoringJobDefinitionName")
     if bool(inline) == bool(named):
         raise invalid(f"{name}: give either MonitoringJobDefinition or MonitoringJobDefinitionName")
     if named:
-        kind = config.get("MonitoringType")
-        if kind != contract.MonitoringType.DATA_QUALITY:
-            raise invalid(f"{name}: named definitions of type {kind} are not in the twin; use an inline definition")
-        definition = _from_data_quality(describe_definition(named))
-    else:
-        definition = dict(inline or {})
+        raise invalid(f"{name}: named job definitions are not in the twin; use an inline MonitoringJobDefinition")
+    definition = dict(inline or {})
     definition.setdefault("StoppingCondition", {"MaxRuntimeInSeconds": DEFAULT_SECONDS})
     if definition.get("NetworkConfig"):
         off = {"EnableNetworkIsolation": False, "EnableInterContainerTrafficEncryption": False}
@@ -78,21 +72,3 @@ def _check_schedule(name: str, schedule: Mapping[str, Any], definition: Mapping[
     seconds = definition["StoppingCondition"]["MaxRuntimeInSeconds"]
     if len(expression.hours) == 24 and seconds > HOURLY_SECONDS:
         raise invalid(f"{name}: MaxRuntimeInSeconds of an hourly schedule is {seconds}, at most {HOURLY_SECONDS}")
-
-
-def _from_data_quality(described: Mapping[str, Any]) -> dict[str, Any]:
-    """A data-quality job definition in the words of an inline one."""
-    specification = dict(described["DataQualityAppSpecification"])
-    environment = specification.pop("Environment", {})
-    definition = {
-        "MonitoringAppSpecification": specification,
-        "Environment": environment,
-        "BaselineConfig": described.get("DataQualityBaselineConfig"),
-        "MonitoringInputs": [described["DataQualityJobInput"]],
-        "MonitoringOutputConfig": described["DataQualityJobOutputConfig"],
-        "MonitoringResources": described["JobResources"],
-        "NetworkConfig": described.get("NetworkConfig"),
-        "StoppingCondition": described.get("StoppingCondition"),
-        "RoleArn": described["RoleArn"],
-    }
-    return {key: value for key, value in definition.items() if value}

@@ -37,7 +37,6 @@ class Execution:
     changed: datetime | None = None
     job_arn: str | None = None
     failure: str | None = None
-    definition_name: str | None = None
 
     def describe(self) -> dict[str, Any]:
         summary = {
@@ -49,7 +48,6 @@ class Execution:
             "ProcessingJobArn": self.job_arn,
             "EndpointName": self.endpoint,
             "FailureReason": self.failure,
-            "MonitoringJobDefinitionName": self.definition_name,
             "MonitoringType": contract.MonitoringType.DATA_QUALITY.value,
         }
         return {key: value for key, value in summary.items() if value is not None}

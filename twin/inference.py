@@ -217,6 +217,4 @@ def install(twin: Surroundings) -> None:
     endpoints = Endpoints(twin)
     twin.api.register("sagemaker-runtime", "InvokeEndpoint", endpoints.invoke)
     twin.api.register("sagemaker", "UpdateEndpoint", endpoints.update)
-    for operation in ("InvokeEndpointAsync", "InvokeEndpointWithResponseStream"):
-        twin.api.refuse("sagemaker-runtime", operation, "only real-time endpoints are in the twin")
     twin.clock.register(endpoints.tick, Order.DELIVERY)

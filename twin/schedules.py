@@ -53,26 +53,22 @@ class MonitoringSchedule:
         return cron.parse(self.settings.get("ScheduleExpression") or cron.DAILY)
 
     def summary(self) -> dict[str, Any]:
-        summary = {
+        return {
             "MonitoringScheduleName": self.name,
             "MonitoringScheduleArn": self.arn,
             "CreationTime": self.created,
             "LastModifiedTime": self.modified,
             "MonitoringScheduleStatus": self.status,
             "EndpointName": self.endpoint,
-            "MonitoringJobDefinitionName": self.config.get("MonitoringJobDefinitionName"),
             "MonitoringType": contract.MonitoringType.DATA_QUALITY.value,
         }
-        return {key: value for key, value in summary.items() if value is not None}
 
     def describe(self) -> dict[str, Any]:
-        """An inline definition is shown as the service completed it."""
-        config = {**self.config, "MonitoringType": contract.MonitoringType.DATA_QUALITY.value}
-        if "MonitoringJobDefinition" in config:
-            config["MonitoringJobDefinition"] = self.definition
+        """The definition is shown as the service completed it."""
+        kind = contract.MonitoringType.DATA_QUALITY.value
+        config = {**self.config, "MonitoringType": kind, "MonitoringJobDefinition": self.definition}
         last = {"LastMonitoringExecutionSummary": self.executions[-1].describe()} if self.executions else {}
-        summary = {key: value for key, value in self.summary().items() if key != "MonitoringJobDefinitionName"}
-        return {**summary, "MonitoringScheduleConfig": config, **last}
+        return {**self.summary(), "MonitoringScheduleConfig": config, **last}
 
 
 def delay(schedule: str, hour: datetime) -> timedelta:
@@ -111,7 +107,6 @@ class Schedules:
         endpoint_input = schedule.definition["MonitoringInputs"][0]["EndpointInput"]
         start, end = executions.window(scheduled, schedule.settings, endpoint_input)
         execution = Execution(schedule.name, schedule.endpoint, scheduled, start, end, self._twin.clock.now())
-        execution.definition_name = schedule.config.get("MonitoringJobDefinitionName")
         schedule.executions.append(execution)
         self._past.append(execution)
         try:
@@ -145,7 +140,7 @@ class Schedules:
             raise invalid(f"MonitoringScheduleName {name}: 1 to 63 letters, digits and inner hyphens")
         if name in self._schedules:
             raise ApiError("ResourceInUse", f"Monitoring Schedule {name} already exists")
-        definition = definitions.check(name, config, self._definition)
+        definition = definitions.check(name, config)
         now = self._twin.clock.now()
         arn = f"arn:aws:sagemaker:{self._twin.region}:{self._twin.account}:monitoring-schedule/{name}"
         schedule = MonitoringSchedule(name, arn, dict(config), definition, now, now)
@@ -160,17 +155,11 @@ class Schedules:
         if any(execution.status == "InProgress" for execution in schedule.executions):
             raise invalid(f"{schedule.name} has an execution in progress: update it afterwards")
         config = parameters["MonitoringScheduleConfig"]
-        schedule.definition = definitions.check(schedule.name, config, self._definition)
+        schedule.definition = definitions.check(schedule.name, config)
         schedule.config = dict(config)
         schedule.modified = self._twin.clock.now()
         self._capture(schedule.endpoint)
         return {"MonitoringScheduleArn": schedule.arn}
-
-    def _definition(self, name: str) -> Any:
-        try:
-            return self._twin.client("sagemaker").describe_data_quality_job_definition(JobDefinitionName=name)
-        except ClientError as error:
-            raise invalid(f"job definition {name}: {error.response['Error']['Message']}") from error
 
     def describe(self, parameters: dict[str, Any], _: Call) -> dict[str, Any]:
         return self._find(parameters).describe()

@@ -334,5 +334,3 @@ def install(twin: Surroundings) -> None:
     twin.api.register("sagemaker", "DescribeTrainingJob", jobs.describe)
     twin.api.register("sagemaker", "StopTrainingJob", jobs.stop)
     twin.api.register("sagemaker", "ListTrainingJobs", jobs.list)
-    for operation in ("CreateHyperParameterTuningJob", "CreateTransformJob", "CreateAutoMLJobV2", "UpdateTrainingJob"):
-        twin.api.refuse("sagemaker", operation, "not in the twin")

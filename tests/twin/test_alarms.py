@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from twin import Twin
-from twin.alarms import check
+from twin.alarm_settings import check
 from twin.api import ApiError
 
 pytestmark = pytest.mark.xdist_group("twin")
@@ -341,6 +341,26 @@ def test_metric_math_answers_get_metric_data(twin: Twin) -> None:
     )
     (result,) = found["MetricDataResults"]
     assert (result["Id"], result["Values"]) == ("e", [20.0, 30.0])
+
+
+def test_metrics_are_listed_by_namespace_name_and_some_of_their_dimensions(twin: Twin) -> None:
+    put(twin, 1.0)
+    put(twin, 1.0, "other")
+    cloudwatch = twin.client("cloudwatch")
+    named = cloudwatch.list_metrics(Namespace="n", MetricName="other")["Metrics"]
+    by_dimension = cloudwatch.list_metrics(Dimensions=[{"Name": "Endpoint"}])["Metrics"]
+    elsewhere = cloudwatch.list_metrics(Dimensions=[{"Name": "Endpoint", "Value": "another"}])["Metrics"]
+    assert named == [{"Namespace": "n", "MetricName": "other", "Dimensions": DIMENSIONS}]
+    assert ([m["MetricName"] for m in by_dimension], elsewhere) == (["drift_max", "other"], [])
+
+
+def test_an_alarm_is_tagged(twin: Twin) -> None:
+    alarm(twin, Tags=[{"Key": "a", "Value": "1"}])
+    cloudwatch = twin.client("cloudwatch")
+    arn = cloudwatch.describe_alarms()["MetricAlarms"][0]["AlarmArn"]
+    cloudwatch.tag_resource(ResourceARN=arn, Tags=[{"Key": "b", "Value": "2"}])
+    cloudwatch.untag_resource(ResourceARN=arn, TagKeys=["a"])
+    assert cloudwatch.list_tags_for_resource(ResourceARN=arn)["Tags"] == [{"Key": "b", "Value": "2"}]
 
 
 def test_a_timestamp_out_of_bounds_is_refused(twin: Twin) -> None:

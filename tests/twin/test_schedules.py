@@ -292,26 +292,6 @@ def test_a_schedule_is_described_listed_updated_and_deleted(twin: Twin) -> None:
         sagemaker.describe_monitoring_schedule(MonitoringScheduleName=NAME)
 
 
-@pytest.mark.usefixtures("endpoint")
-def test_a_named_data_quality_definition_runs_like_an_inline_one(twin: Twin) -> None:
-    inline = config()["MonitoringJobDefinition"]
-    specification = {**inline["MonitoringAppSpecification"], "Environment": inline["Environment"]}
-    twin.client("sagemaker").create_data_quality_job_definition(
-        JobDefinitionName="d",
-        DataQualityAppSpecification=specification,
-        DataQualityJobInput=inline["MonitoringInputs"][0],
-        DataQualityJobOutputConfig=inline["MonitoringOutputConfig"],
-        JobResources=inline["MonitoringResources"],
-        RoleArn=ROLE,
-    )
-    named = {"MonitoringJobDefinitionName": "d", "MonitoringType": "DataQuality"}
-    create(twin, {"ScheduleConfig": {"ScheduleExpression": "cron(0 * ? * * *)"}, **named})
-    capture(twin, 0)
-    twin.advance_to(past_delay(1))
-    (execution,) = executions(twin)
-    assert (execution["MonitoringExecutionStatus"], execution["MonitoringJobDefinitionName"]) == ("Completed", "d")
-
-
 def changed(path: str, value: Any) -> dict[str, Any]:
     """The configuration with one value, named by a dotted path, replaced."""
     configuration = copy.deepcopy(config())
@@ -337,11 +317,18 @@ JOB = "MonitoringJobDefinition"
         ("ScheduleConfig.ScheduleExpression", "rate(1 hour)", "expected cron"),
         ("ScheduleConfig.ScheduleExpression", "NOW", "NOW needs DataAnalysisStartTime"),
         ("MonitoringJobDefinitionName", "d", "either MonitoringJobDefinition or"),
+        (JOB, None, "either MonitoringJobDefinition or"),
     ],
 )
 def test_what_the_service_or_the_twin_cannot_run_is_refused(path: str, value: Any, complaint: str) -> None:
     with pytest.raises(ApiError, match=complaint):
-        definitions.check("s", changed(path, value), lambda _: {})
+        definitions.check("s", changed(path, value))
+
+
+def test_a_named_definition_is_refused() -> None:
+    named = {"MonitoringJobDefinitionName": "d", "MonitoringType": "DataQuality"}
+    with pytest.raises(ApiError, match="use an inline MonitoringJobDefinition"):
+        definitions.check("s", named)
 
 
 @pytest.mark.usefixtures("endpoint")
