@@ -11,7 +11,7 @@ from pathlib import Path
 
 from demo import deploy, models, traffic
 from demo.account import TwinAccount
-from demo.data import BROKEN_ABSENT, BROKEN_TYPE, COVERTYPE, DRIFTING, Dataset, Mode, Request, breast_cancer
+from demo.data import BREAST_CANCER, BROKEN_ABSENT, BROKEN_TYPE, COVERTYPE, DRIFTING, Dataset, Mode, Request
 from demo.observations import Hour, Observed, Sent, Story, Training
 from demo.observe import HOUR, Observer, list_keys
 from demo.timeline import Timeline
@@ -107,7 +107,7 @@ class Scenario:
                 python = self.twin.xgboost_python
                 for model in pool.map(
                     lambda dataset: models.train(dataset, self.paths.models / dataset.endpoint, python),
-                    (COVERTYPE, breast_cancer()),
+                    (COVERTYPE, BREAST_CANCER),
                 ):
                     models.upload(model, bucket, s3)
                     self.models[model.endpoint] = model
@@ -134,7 +134,7 @@ class Scenario:
             start = START + number * HOUR
             calls = [
                 (COVERTYPE, COVERTYPE.traffic(number, phase.mode, traffic.RECORDS_AN_HOUR)),
-                (breast_cancer(), breast_cancer().traffic(number, phase.companion, traffic.RECORDS_AN_HOUR)),
+                (BREAST_CANCER, BREAST_CANCER.traffic(number, phase.companion, traffic.RECORDS_AN_HOUR)),
             ]
             if phase.phase == UNSEEN:
                 self.drifted = calls[0][1]

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from demo.data import (
+    BREAST_CANCER,
     BROKEN_ABSENT,
     BROKEN_TYPE,
     COVERTYPE,
@@ -17,7 +18,6 @@ from demo.data import (
     Dataset,
     Mode,
     baseline_csv,
-    breast_cancer,
     draw_covertype,
     ground_truth_lines,
     training_csv,
@@ -27,7 +27,7 @@ from demo.traffic import RECORDS_AN_HOUR, predicted
 
 @pytest.fixture(params=["covertype", "breast-cancer"])
 def dataset(request: pytest.FixtureRequest) -> Dataset:
-    return {"covertype": COVERTYPE, "breast-cancer": breast_cancer()}[request.param]
+    return {"covertype": COVERTYPE, "breast-cancer": BREAST_CANCER}[request.param]
 
 
 def bodies(mode: Mode, hour: int = 3) -> list[dict[str, list[object]]]:
@@ -105,7 +105,7 @@ def test_seven_classes_are_drawn() -> None:
 
 
 def test_breast_cancer_values_are_all_fractions_in_csv() -> None:
-    requests = breast_cancer().traffic(1, Mode.HEALTHY, 100)
+    requests = BREAST_CANCER.traffic(1, Mode.HEALTHY, 100)
     rows = [row for request in requests for row in csv.reader(io.StringIO(request.body.decode()))]
     assert {len(row) for row in rows} == {30}
     assert all("." in value or "e-" in value for row in rows for value in row)
@@ -139,3 +139,14 @@ def test_predictions_are_paired_by_their_index() -> None:
     body = '[{"payload_index": 1, "label": 5, "score": 0.5}, {"payload_index": 0, "label": 2, "score": 0.9}]'
     assert predicted(body, "application/json") == [2, 5]
     assert predicted("1,0.9\n0,0.2\n", "text/csv") == [1, 0]
+
+
+def test_breast_cancer_is_what_scikit_learn_loads() -> None:
+    from sklearn.datasets import load_breast_cancer
+
+    bunch = load_breast_cancer()
+    table, _, _ = BREAST_CANCER.training()
+    ours = sorted((*row, label) for row, label in zip(table.rows(), table.labels, strict=True))
+    theirs = sorted((*row, label) for row, label in zip(bunch.data.tolist(), bunch.target.tolist(), strict=True))
+    assert ours == theirs
+    assert BREAST_CANCER.names == tuple(str(name).replace(" ", "_") for name in bunch.feature_names)

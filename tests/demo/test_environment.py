@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 import yaml
 
-from demo.data import COVERTYPE, Dataset, breast_cancer
+from demo.data import BREAST_CANCER, COVERTYPE, Dataset
 from demo.deploy import ENVIRONMENT
 from demo.models import HYPERPARAMETERS
 from tests.conftest import ROOT
 
-DATASETS = {"covertype": COVERTYPE, "breast-cancer": breast_cancer()}
+DATASETS = {"covertype": COVERTYPE, "breast-cancer": BREAST_CANCER}
 
 
 @pytest.fixture(scope="module")
