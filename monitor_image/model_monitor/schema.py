@@ -123,7 +123,8 @@ class Column:
     numbers: (rows,), int64 when every cell is an integer that fits, else float64 with NaN where a cell is no number.
         None when no cell is a number.
     texts: (rows,), dictionary<int32, string> with null where a cell is no text. None when no cell is text. Booleans are the
-        texts `true` and `false`. For a feature read as text (`Feature.is_text`) every present cell is here.
+        texts `true` and `false`. For a feature read as text (`Feature.is_text`) every present cell is here and `numbers`
+        is None; its kinds are counted all the same. Every word of the dictionary occurs in some cell.
     """
 
     kinds: np.ndarray
@@ -134,6 +135,8 @@ class Column:
 @dataclass(frozen=True, slots=True)
 class Events:
     """The capture events of a chunk; row i belongs to event `np.repeat(arange(events), records)[i]`.
+
+    An event all of whose records were refused stays, with no rows. Datasets that are no capture have no events.
 
     ids: inferenceId, else eventId, as text; length (events,).
     times: seconds since 1970 UTC, int64 (events,); -1 when the event has none.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import chain, groupby
 from operator import itemgetter
@@ -44,6 +44,7 @@ class Payload:
     """The records of one payload: `rows` (lists), `objects`, or `columns` of equal length; the other two are None.
 
     extra: keys beside the columns that no field claims.
+    container: the only key of the payload, where the records were found behind it without being declared.
     """
 
     count: int
@@ -51,6 +52,7 @@ class Payload:
     rows: list[list[Any]] | None = None
     columns: dict[str, Sequence[Any]] | None = None
     extra: frozenset[str] = frozenset()
+    container: str | None = None
 
     @property
     def shape(self) -> Shape:
@@ -77,9 +79,11 @@ def read_json(
 
     expected: records of the other side; a list of plain values is one record for each, or one record of them all.
     """
-    quick = json_fast.read(payloads, side, is_lines=is_lines, shape=_first_shape(payloads, side, is_lines))
-    if quick is not None:
-        return quick
+    first = _first_payload(payloads, side, is_lines)
+    if first is not None:
+        quick = json_fast.read(payloads, side, is_lines=is_lines, shape=first.shape, container=first.container)
+        if quick is not None:
+            return quick
     counts = np.zeros(len(payloads), np.int64)
     faults: dict[int, str] = {}
     tolerated: dict[int, str] = {}
@@ -100,10 +104,10 @@ def read_json(
     return Records(counts, columns, faults, widths, extra, tolerated)
 
 
-def _first_shape(payloads: Sequence[str], side: Side, is_lines: bool) -> Shape | None:
-    """The shape of the first payload, a guess for the rest."""
+def _first_payload(payloads: Sequence[str], side: Side, is_lines: bool) -> Payload | None:
+    """The first payload, whose layout is a guess for the rest."""
     try:
-        return records_of(load(payloads[0], is_lines=is_lines)[0], side).shape if payloads else None
+        return records_of(load(payloads[0], is_lines=is_lines)[0], side) if payloads else None
     except BadPayload:
         return None
 
@@ -192,7 +196,8 @@ def _of_object(value: dict[str, Any], side: Side, expected: int | None) -> Paylo
     if side.records is None and len(extra) == len(value):
         inside = [item for item in value.values() if isinstance(item, list)]
         if len(inside) == 1 and (len(value) == 1 or not inside[0] or isinstance(inside[0][0], (dict, list))):
-            return _of_list(inside[0], side, expected)
+            found = _of_list(inside[0], side, expected)
+            return replace(found, container=next(iter(value)) if len(value) == 1 else None)
     return _unwrapped([value], side)
 
 

@@ -51,15 +51,18 @@ def learn(side: Side, extra: dict[str, np.ndarray]) -> None:
     _extras[keys] = (known + tuple(sorted(extra.keys() - set(known))))[:MOST_EXTRAS]
 
 
-def read(payloads: Sequence[str], side: Side, *, is_lines: bool, shape: Shape | None) -> Records | None:
-    """Records of payloads that all have `shape`; None where that is not so or they need a closer look."""
-    if shape is None or shape is Shape.ROWS or any(field.path for field in side.fields):
+def read(payloads: Sequence[str], side: Side, *, is_lines: bool, shape: Shape, container: str | None) -> Records | None:
+    """Records of payloads that all have `shape`; None where that is not so or they need a closer look.
+
+    container: the only key of each payload, behind which the records are though it was not declared.
+    """
+    if shape is Shape.ROWS or any(field.path for field in side.fields):
         return None
     texts = [payload.strip() for payload in payloads]
     try:
         if shape is Shape.COLUMNS:
             return None if is_lines or side.records else _read_columns(texts, side)
-        return _read_objects(texts, side, is_lines)
+        return _read_objects(texts, side, is_lines, container)
     except (msgspec.DecodeError, msgspec.ValidationError, UnicodeEncodeError, pa.ArrowInvalid):
         return None
 
@@ -71,14 +74,14 @@ def _keys(side: Side) -> tuple[str, ...]:
 # --- records as objects ----------------------------------------------------------------------------------------------
 
 
-def _read_objects(texts: list[str], side: Side, is_lines: bool) -> Records | None:
+def _read_objects(texts: list[str], side: Side, is_lines: bool, found_behind: str | None) -> Records | None:
     keys = _keys(side)
     extras = _extras.get(keys, ()) if side.is_closed else ()
-    container = side.records if not is_lines else None
+    container = None if is_lines else side.records or found_behind
     is_list = texts[0].startswith("[")
     if not all(text[:1] == texts[0][:1] and text[-1:] in "]}" and text for text in texts):
         return None
-    decoder = _object_decoder(keys, extras, side.is_closed, is_list and not is_lines, container)
+    decoder = _object_decoder(keys, extras, side.is_closed, is_list and not is_lines, container, side.records is None)
     if is_lines:
         rows: list[Any] = decoder.decode("[" + "\n".join(texts).replace("\n", ",") + "]")
         counts = np.array([text.count("\n") + 1 for text in texts], np.int64)
@@ -107,11 +110,16 @@ def _present(column: Sequence[Any]) -> np.ndarray:
 
 @lru_cache(maxsize=64)
 def _object_decoder(
-    keys: tuple[str, ...], extras: tuple[str, ...], is_closed: bool, is_list: bool, container: str | None
+    keys: tuple[str, ...],
+    extras: tuple[str, ...],
+    is_closed: bool,
+    is_list: bool,
+    container: str | None,
+    is_alone: bool,
 ) -> msgspec.json.Decoder[Any]:
     """Decoder of a list of payloads whose records have these keys, each holding a plain value or absent."""
     names = [f"f{i}" for i in range(len(keys) + len(extras))]
-    record = msgspec.defstruct(
+    record: Any = msgspec.defstruct(
         "Record",
         [(name, Scalar, msgspec.UNSET) for name in names],
         rename=dict(zip(names, keys + extras, strict=True)),
@@ -119,9 +127,11 @@ def _object_decoder(
         gc=False,
     )
     if container is not None:
-        payload: Any = msgspec.defstruct("Payload", [("records", list[record])], rename={"records": container})  # type: ignore[valid-type]
+        payload: Any = msgspec.defstruct(
+            "Payload", [("records", list[record])], rename={"records": container}, forbid_unknown_fields=is_alone
+        )
     else:
-        payload = list[record] if is_list else record  # type: ignore[valid-type]
+        payload = list[record] if is_list else record
     return msgspec.json.Decoder(list[payload])
 
 
