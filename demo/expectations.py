@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from demo.data import BROKEN_ABSENT, BROKEN_TYPE, DRIFTING
+from demo.covertype import BROKEN_ABSENT, BROKEN_TYPE, DRIFTING
 from demo.observations import Observed, Story, Training
 
 ABSENT_CHECKS = ("missing_column_check", "completeness_check")

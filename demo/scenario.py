@@ -11,7 +11,9 @@ from pathlib import Path
 
 from demo import deploy, models, traffic
 from demo.account import TwinAccount
-from demo.data import BREAST_CANCER, BROKEN_ABSENT, BROKEN_TYPE, COVERTYPE, DRIFTING, Dataset, Mode, Request
+from demo.breast_cancer import BREAST_CANCER
+from demo.covertype import BROKEN_ABSENT, BROKEN_TYPE, COVERTYPE, DRIFTING
+from demo.data import Dataset, Mode, Request
 from demo.observations import Hour, Observed, Sent, Story, Training
 from demo.observe import HOUR, Observer, list_keys
 from demo.timeline import Timeline

@@ -9,19 +9,9 @@ import json
 import numpy as np
 import pytest
 
-from demo.data import (
-    BREAST_CANCER,
-    BROKEN_ABSENT,
-    BROKEN_TYPE,
-    COVERTYPE,
-    DRIFTING,
-    Dataset,
-    Mode,
-    baseline_csv,
-    draw_covertype,
-    ground_truth_lines,
-    training_csv,
-)
+from demo.breast_cancer import BREAST_CANCER
+from demo.covertype import BROKEN_ABSENT, BROKEN_TYPE, COVERTYPE, DRIFTING, draw_covertype
+from demo.data import Dataset, Mode, baseline_csv, ground_truth_lines, training_csv
 from demo.traffic import RECORDS_AN_HOUR, predicted
 
 

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 import yaml
 
-from demo.data import BREAST_CANCER, COVERTYPE, Dataset
+from demo.breast_cancer import BREAST_CANCER
+from demo.covertype import COVERTYPE
+from demo.data import Dataset
 from demo.deploy import ENVIRONMENT
 from demo.models import HYPERPARAMETERS
 from tests.conftest import ROOT
