@@ -207,4 +207,5 @@ def _payload_index(column: Column | None, position: np.ndarray) -> np.ndarray:
         return position
     if column.numbers.dtype == np.int64:
         return column.numbers
-    return np.where(np.isnan(column.numbers), position, np.nan_to_num(column.numbers)).astype(np.int64)
+    is_index = (column.numbers >= 0) & (column.numbers < 2**53)
+    return np.where(is_index, np.where(is_index, column.numbers, 0).astype(np.int64), position)

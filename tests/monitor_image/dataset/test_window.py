@@ -122,7 +122,9 @@ def test_keys_are_the_callers_ids_else_the_services(tmp_path):
 
 
 def test_the_responses_own_index_wins_over_the_position(tmp_path):
-    answer = json_payload([{"payload_index": 5, "y": 1}, {"payload_index": 3, "y": 0}, {"y": 1}])
-    write_capture(tmp_path, [capture_event(csv_payload([[1], [2], [3]]), answer)])
+    answer = json_payload(
+        [{"payload_index": 5, "y": 1}, {"payload_index": 3, "y": 0}, {"y": 1}, {"payload_index": 1e300}]
+    )
+    write_capture(tmp_path, [capture_event(csv_payload([[1], [2], [3], [4]]), answer)])
     (rows,) = read_all(capture_job(tmp_path, schema("a", prediction="y", payload_index="payload_index")))
-    assert rows.payload_index.tolist() == [5, 3, 2]
+    assert rows.payload_index.tolist() == [5, 3, 2, 3]
