@@ -23,6 +23,7 @@ from twin.api import ApiError, Call
 from twin.clock import Order
 from twin.metric_queries import Queries, invalid
 from twin.metrics import MetricStore
+from twin.service_principals import CLOUDWATCH
 from twin.surroundings import Surroundings
 
 STATES: Final = ("OK", "ALARM", "INSUFFICIENT_DATA")
@@ -259,7 +260,8 @@ class Alarms:
             children=children,
         )
         subject = f'{alarm.state}: "{description["AlarmName"]}" in {alarm_messages.region_name(self._twin.region)}'
-        self._twin.client("sns").publish(TopicArn=topic, Subject=subject[:100], Message=message)
+        topics = self._twin.client("sns", principal=CLOUDWATCH)  # needs the topic's policy and its key's
+        topics.publish(TopicArn=topic, Subject=subject[:100], Message=message)
 
     def _invoke(self, function: str, description: dict[str, Any], previous: Mapping[str, Any]) -> None:
         event = {

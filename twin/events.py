@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from twin import patterns, rates
 from twin.api import ApiError, Call
 from twin.clock import Order
+from twin.service_principals import EVENTBRIDGE
 
 if TYPE_CHECKING:
     from twin.server import Twin
@@ -108,11 +109,12 @@ class Events:
             cause = f"rule {rule.name}"
             try:
                 if service == "lambda":
-                    if not self._twin.functions.permits(arn, "events.amazonaws.com", rule.arn):
+                    if not self._twin.functions.permits(arn, EVENTBRIDGE, rule.arn):
                         raise ApiError("AccessDeniedException", f"no permission of {arn} admits events.amazonaws.com")
                     self._twin.functions.invoke_later(arn, payload, cause)
                 elif service == "sns":
-                    self._twin.client("sns").publish(TopicArn=arn, Message=json.dumps(payload))
+                    topics = self._twin.client("sns", principal=EVENTBRIDGE)
+                    topics.publish(TopicArn=arn, Message=json.dumps(payload))
                 else:
                     url = self._twin.client("sqs").get_queue_url(QueueName=arn.rpartition(":")[2])["QueueUrl"]
                     self._twin.client("sqs").send_message(QueueUrl=url, MessageBody=json.dumps(payload))

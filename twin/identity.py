@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from moto.backends import get_backend
 
-from twin import actions, policies
+from twin import actions, policies, service_principals
 from twin.api import ApiError
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from twin.server import Twin
 
 DEPLOYER: Final = "deployer"
+SERVICE: Final = ".amazonaws.com"
 DEPLOYER_KEY: Final = "AKIADEPLOYER00000000"
 SHORT_CODE: Final = ("s3", "sns", "sqs", "iam", "sts", "cloudwatch", "cloudformation")  # say AccessDenied
 
@@ -64,14 +65,20 @@ class Identity:
         """A clean process environment for a role: its credentials, the region, the twin's endpoints and nothing else."""
         return {**self._twin.endpoints, **self.credentials(role)}
 
+    def service_key(self, service: str) -> str:
+        """The access key of an AWS service's own principal, such as cloudwatch.amazonaws.com."""
+        key = "AKSV" + hashlib.sha256(service.encode()).hexdigest()[:16].upper()
+        self._role_of_key[key] = service
+        return key
+
     def principal(self, access_key: str) -> str:
-        """The role (or `deployer`) behind an access key."""
+        """The role (or `deployer`, or an AWS service) behind an access key."""
         return self._role_of_key.get(access_key, DEPLOYER)
 
     def roles(self) -> list[str]:
         """Every role that called something."""
         with self._lock:
-            return sorted(set(self._calls) - {DEPLOYER})
+            return sorted(name for name in self._calls if name != DEPLOYER and not name.endswith(SERVICE))
 
     def calls(self, role: str) -> Counter[tuple[str, str]]:
         """(service, operation) → how often the role called it, refused calls included."""
@@ -101,6 +108,9 @@ class Identity:
             self._calls.setdefault(role, Counter())[call.service, call.operation] += 1
         if role == DEPLOYER:
             return
+        if role.endswith(SERVICE):
+            self._authorize_service(call, role)
+            return
         documents = self._documents(role)
         for need in actions.needed(call.service, call.operation, call.parameters, call.region, self._twin.account):
             resources = [need.resource] if need.resource else []
@@ -108,6 +118,15 @@ class Identity:
                 continue
             reason = "no policy of the role allows it" if documents is not None else "the role does not exist"
             self._refuse(call, Violation(role, need.action, need.resource or "*", reason))
+
+    def _authorize_service(self, call: Call, service: str) -> None:
+        """Services act within the policies of the resources they reach; topics are where that goes wrong."""
+        if (call.service, call.operation) != ("sns", "Publish"):
+            return
+        topic = str(call.parameters.get("TopicArn"))
+        reason = service_principals.refusal(self._twin, service, topic)
+        if reason:
+            self._refuse(call, Violation(service, "sns:Publish", topic, reason))
 
     def _refuse(self, call: Call, violation: Violation) -> None:
         with self._lock:

@@ -58,6 +58,19 @@ def allows(documents: Iterable[Document | str], action: str, resources: Iterable
     return all(_decide(found, action, resource) for resource in known)
 
 
+def admits(document: Document | str, service: str, action: str) -> bool:
+    """Whether a resource's policy lets an AWS service do something; conditions are taken as met."""
+    found = [s for s in statements(document) if _names(s.get("Principal"), service) and _covers_action(s, action)]
+    if any(s["Effect"] == "Deny" and not s.get("Condition") for s in found):
+        return False
+    return any(s["Effect"] == "Allow" for s in found)
+
+
+def _names(principal: Any, service: str) -> bool:
+    services = as_list(principal.get("Service", [])) if isinstance(principal, Mapping) else []
+    return principal == "*" or service in services or "*" in services
+
+
 def covers(wildcard: str, action: str) -> bool:
     """Whether an action of a policy, wildcards allowed, covers an action; case does not count."""
     return _any_match(action.lower(), [wildcard.lower()])

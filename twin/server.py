@@ -75,7 +75,7 @@ class Twin:
         self.xgboost_python = xgboost_python or ROOT / "build" / "venv" / "xgboost" / "bin" / "python"
         self.clock = VirtualClock(start)
         self.api = Api()
-        self.journal = Journal(self.clock.now)
+        self.journal = Journal(self.clock.now, self.directory / "journal.jsonl")
         self.extra_environment: dict[str, str] = {}  # parts add the endpoints of servers of their own
         self._closers: list[Callable[[], None]] = []
         self._clients: dict[str, Any] = {}
@@ -166,11 +166,12 @@ class Twin:
             "CDK_DEFAULT_REGION": self.region,
         }
 
-    def client(self, service: str, role: str | None = None) -> Any:
-        """A boto3 client of the deployer, or of a role."""
-        key = f"{service}/{role or ''}"
+    def client(self, service: str, role: str | None = None, principal: str | None = None) -> Any:
+        """A boto3 client of the deployer, of a role, or of an AWS service's principal (cloudwatch.amazonaws.com)."""
+        key = f"{service}/{role or principal or ''}"
         if key not in self._clients:
             access_key = self.identity.credentials(role)["AWS_ACCESS_KEY_ID"] if role else DEPLOYER_KEY
+            access_key = self.identity.service_key(principal) if principal else access_key
             url = self.extra_environment.get(f"AWS_ENDPOINT_URL_{service.upper().replace('-', '_')}", self.url)
             with _making_clients:
                 self._clients[key] = _session().client(

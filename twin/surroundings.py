@@ -72,8 +72,8 @@ class Surroundings(Protocol):
         """The interpreter that holds what AWS's XGBoost framework container holds."""
         ...
 
-    def client(self, service: str, role: str | None = None) -> Any:
-        """A boto3 client of the deployer, or of a role (name or ARN)."""
+    def client(self, service: str, role: str | None = None, principal: str | None = None) -> Any:
+        """A boto3 client of the deployer, or of a role (name or ARN), or that of an AWS service's principal."""
         ...
 
     def on_stop(self, close: Callable[[], None]) -> None:

@@ -133,6 +133,8 @@ def test_topics_and_queues_can_be_targets(twin: Twin) -> None:
     events, sqs, sns = twin.client("events"), twin.client("sqs"), twin.client("sns")
     url = sqs.create_queue(QueueName="q")["QueueUrl"]
     topic = sns.create_topic(Name="t")["TopicArn"]
+    statement = {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sns:Publish"}
+    twin.resource_policies.put(f"sns:{topic}", {"Statement": [statement]})
     sns.subscribe(TopicArn=topic, Protocol="email", Endpoint="a@example.com")
     events.put_rule(Name="r", EventPattern='{"source": ["mine"]}')
     queue = {"Id": "q", "Arn": "arn:aws:sqs:eu-west-1:123456789012:q"}

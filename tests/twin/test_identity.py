@@ -137,3 +137,55 @@ def test_a_deny_wins_over_an_allow_and_the_unmentioned_is_denied() -> None:
     assert policies.allows([allow, deny], "s3:GetObject", ["arn:x"])
     assert not policies.allows([allow, deny], "s3:DeleteObject", ["arn:x"])
     assert not policies.allows([], "s3:GetObject")
+
+
+def _topic(twin: Twin, *, policy: Any = None, key: Any = None) -> str:
+    resources: dict[str, Any] = {"Topic": {"Type": "AWS::SNS::Topic", "Properties": {}}}
+    if policy is not None:
+        document = {"Version": "2012-10-17", "Statement": policy}
+        properties = {"Topics": [{"Ref": "Topic"}], "PolicyDocument": document}
+        resources["Policy"] = {"Type": "AWS::SNS::TopicPolicy", "Properties": properties}
+    if isinstance(key, str):
+        resources["Topic"]["Properties"]["KmsMasterKeyId"] = key
+    elif key is not None:
+        document = {"Version": "2012-10-17", "Statement": key}
+        resources["Key"] = {"Type": "AWS::KMS::Key", "Properties": {"KeyPolicy": document}}
+        resources["Topic"]["Properties"]["KmsMasterKeyId"] = {"Ref": "Key"}
+    assert deploy(twin, resources) == "CREATE_COMPLETE"
+    return ref(twin, "Topic")
+
+
+def _allow(principal: Any, *allowed: str) -> list[dict[str, Any]]:
+    return [{"Effect": "Allow", "Principal": principal, "Action": list(allowed), "Resource": "*"}]
+
+
+CLOUDWATCH = {"Service": "cloudwatch.amazonaws.com"}
+ROOT_USER = {"AWS": "arn:aws:iam::123456789012:root"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "principal", "refusal"),
+    [
+        ({}, "cloudwatch.amazonaws.com", ""),
+        ({}, "events.amazonaws.com", "the default policy of .* does not admit events"),
+        ({"policy": _allow(CLOUDWATCH, "sns:Publish")}, "cloudwatch.amazonaws.com", ""),
+        ({"policy": _allow(ROOT_USER, "sns:Publish")}, "cloudwatch.amazonaws.com", "does not let cloudwatch.* publish"),
+        ({"key": "alias/aws/sns"}, "cloudwatch.amazonaws.com", "which cloudwatch.amazonaws.com cannot use"),
+        ({"key": _allow(ROOT_USER, "kms:*")}, "cloudwatch.amazonaws.com", "do kms:Decrypt, kms:GenerateDataKey"),
+        ({"key": _allow(CLOUDWATCH, "kms:Decrypt")}, "cloudwatch.amazonaws.com", "do kms:GenerateDataKey"),
+        ({"key": _allow(CLOUDWATCH, "kms:Decrypt", "kms:GenerateDataKey*")}, "cloudwatch.amazonaws.com", ""),
+    ],
+)
+def test_a_service_publishes_only_where_the_topic_and_its_key_let_it(
+    twin: Twin, settings: dict[str, Any], principal: str, refusal: str
+) -> None:
+    topic = _topic(twin, **settings)
+    client = twin.client("sns", principal=principal)
+    if not refusal:
+        assert client.publish(TopicArn=topic, Message="x")["MessageId"]
+        assert twin.identity.violations() == []
+        return
+    with pytest.raises(ClientError, match=refusal):
+        client.publish(TopicArn=topic, Message="x")
+    assert [violation.role for violation in twin.identity.violations()] == [principal]
+    assert twin.identity.roles() == []
