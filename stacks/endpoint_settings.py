@@ -289,7 +289,11 @@ class Endpoint(Block):
                     yield f"{path}: '{name}' is no feature of the payload"
         for name, monitor in self.monitors.items():
             yield from self._unpublished(name, monitor)
+        if len({monitor.baseline for monitor in self.monitors.values() if monitor.baseline.dataset}) > 1:
+            yield "monitors: compute different baselines; an endpoint has one current version, so give all the same dataset"
         yield from self._script_faults()
+        if self.retraining and fields.has_local_storage(self.retraining.instance_type):
+            yield "retraining.instance_type: encrypts its volumes itself and takes no key; choose a type without local storage"
         if self.retraining and self.retraining.monitor is None and len(self.monitors) > 1:
             yield f"retraining.monitor: choose one of {', '.join(self.monitors)}"
         if self.retraining and self.retraining.monitor not in (None, *self.monitors):

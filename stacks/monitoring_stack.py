@@ -44,6 +44,7 @@ class MonitoringStack(Stack):
         super().__init__(scope, construct_id, env=env, description=f"Model monitoring: monitors of {props.name}")
         self._props = props
         self._image = MonitorImage(self, "Image", props.image_uri)
+        self._baselines: dict[str, BaselineStep] = {}
         self.monitors = {name: self._monitor(name) for name in props.endpoint.monitors}
         Reconciler(
             self,
@@ -81,12 +82,15 @@ class MonitoringStack(Stack):
         )
         executor = EXECUTORS[settings.scheduler](scope, "Executor", monitor_props)
         if settings.baseline.dataset is not None:
-            baseline = BaselineStep(
-                scope,
-                "Baseline",
-                monitor_props,
-                version=baseline_version(props.endpoint, name),
-                live_parameter=contract.live_parameter(props.environment, props.name, "baseline"),
-            )
-            executor.node.add_dependency(baseline)
+            executor.node.add_dependency(self._baseline(scope, name, monitor_props))
         return executor.monitor
+
+    def _baseline(self, scope: Construct, name: str, monitor_props: MonitorProps) -> BaselineStep:
+        """One step per version: monitors with the same baseline share it."""
+        version = baseline_version(self._props.endpoint, name)
+        if version not in self._baselines:
+            live = contract.live_parameter(self._props.environment, self._props.name, "baseline")
+            self._baselines[version] = BaselineStep(
+                scope, "Baseline", monitor_props, version=version, live_parameter=live
+            )
+        return self._baselines[version]

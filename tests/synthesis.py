@@ -34,7 +34,7 @@ class Assembly:
         """Resources of a type, in the stacks whose names end in `stack`."""
         for name, template in self.templates.items():
             if name.endswith(stack):
-                for resource in template["Resources"].values():
+                for resource in template.get("Resources", {}).values():  # none where all of it was brought
                     if resource["Type"] == type_:
                         yield resource
 

@@ -21,6 +21,8 @@ from stacks.constructs.python_function import PythonFunction, PythonFunctionProp
 from stacks.constructs.scheduled_monitor import MonitorProps
 
 FORMATS = {"csv": {"csv": {"header": True}}, "json_lines": {"json": {"lines": True}}, "parquet": {"parquet": {}}}
+WAIT = Duration.hours(1)  # the longest that CloudFormation waits for a custom resource
+MAX_SECONDS = 3300  # so that a job's end is known before CloudFormation gives up
 ATTEMPT = "-*"  # the function numbers its attempts at a version
 
 
@@ -47,7 +49,7 @@ class BaselineStep(Construct):
             "Baseline",
             resource_type="Custom::ModelBaseline",
             service_token=function.function.function_arn,
-            service_timeout=Duration.hours(1),
+            service_timeout=WAIT,
             properties={
                 "Endpoint": props.monitor.endpoint_name,
                 "Schedule": props.monitor.schedule_name,
@@ -105,11 +107,11 @@ class BaselineStep(Construct):
                     "InstanceCount": 1,
                     "InstanceType": props.settings.instance_type,
                     "VolumeSizeInGB": props.settings.volume_size_gb,
-                    "VolumeKmsKeyId": props.key.key_arn,
+                    **({"VolumeKmsKeyId": props.volume_key_arn} if props.volume_key_arn else {}),
                 }
             },
             "RoleArn": self.role.role_arn,
-            "StoppingCondition": {"MaxRuntimeInSeconds": props.settings.max_runtime_seconds},
+            "StoppingCondition": {"MaxRuntimeInSeconds": min(props.settings.max_runtime_seconds, MAX_SECONDS)},
         }
 
     def _environment(self) -> dict[str, str]:

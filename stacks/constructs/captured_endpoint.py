@@ -13,6 +13,7 @@ from stacks.constructs import permissions
 from stacks.constructs.files import UploadedFile
 from stacks.constructs.places import Place
 from stacks.endpoint_settings import Capture, Model, Variant
+from stacks.fields import has_local_storage
 from stacks.settings import Network
 
 LOG_GROUP = "/aws/sagemaker/Endpoints/"
@@ -56,7 +57,7 @@ class CapturedEndpoint(Construct):
             "Configuration",
             production_variants=variants,
             data_capture_config=self._data_capture(),
-            kms_key_id=props.key.key_arn,
+            kms_key_id=None if any(map(has_local_storage, self._instance_types())) else props.key.key_arn,
         )
         self.endpoint = sagemaker.CfnEndpoint(
             self,
@@ -86,6 +87,10 @@ class CapturedEndpoint(Construct):
             initial_instance_count=variant.instance_count or model.instance_count,
             instance_type=variant.instance_type or model.instance_type,
         )
+
+    def _instance_types(self) -> list[str]:
+        model = self._props.model
+        return [variant.instance_type or model.instance_type for variant in model.variants.values()]
 
     def _environment(self) -> Mapping[str, str] | None:
         code = self._props.code

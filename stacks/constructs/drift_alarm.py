@@ -54,10 +54,10 @@ class DriftAlarm(Construct):
                 operator=ABOVE,
             )
         self.names = [props.name("drift")]
-        for number, (feature, distance) in enumerate((features or {}).items()):
+        for feature, distance in (features or {}).items():
             watch(
                 self,
-                f"Feature{number}",
+                f"Feature-{feature.replace('/', '-')}",
                 props,
                 metric=props.monitor.metric(contract.feature_drift_metric(feature)),
                 what=f"drift-{feature}",

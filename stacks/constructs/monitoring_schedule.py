@@ -69,7 +69,7 @@ class MonitoringSchedule(Construct):
                     instance_count=1,
                     instance_type=props.settings.instance_type,
                     volume_size_in_gb=props.settings.volume_size_gb,
-                    volume_kms_key_id=props.key.key_arn,
+                    volume_kms_key_id=props.volume_key_arn,
                 )
             ),
             network_config=self._network(),

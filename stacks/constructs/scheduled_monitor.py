@@ -14,6 +14,7 @@ from stacks.constructs.files import UploadedFile
 from stacks.constructs.monitor_image import MonitorImage
 from stacks.constructs.places import EndpointPlaces
 from stacks.endpoint_settings import Monitor
+from stacks.fields import has_local_storage
 from stacks.settings import Network, Security
 
 
@@ -57,6 +58,11 @@ class MonitorProps:
     key: kms.IKey
     network: Network
     security: Security
+
+    @property
+    def volume_key_arn(self) -> str | None:
+        """For the volumes of jobs; None where the instance encrypts them itself."""
+        return None if has_local_storage(self.settings.instance_type) else self.key.key_arn
 
     def variables(self, kind: contract.JobKind) -> Mapping[str, str]:
         """The environment that every job of this monitor has."""

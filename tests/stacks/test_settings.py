@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from stacks import settings
-from stacks.fields import normal_schedule, schedule_hours
+from stacks.fields import has_local_storage, normal_schedule, schedule_hours
 from stacks.settings import ENVIRONMENTS, SettingsFaults
 from tests.synthesis import ROOT
 
@@ -128,6 +128,15 @@ def test_all_faults_are_told_at_once_by_path():
         ({f"{SHOP}model__artifact": "model.tar.gz"}, "model.artifact: should be the S3 URI of an object"),
         ({f"{SHOP}model__instance_type": "m5.large"}, "model.instance_type: should be an instance type"),
         ({f"{SHOP}model__image": "xgboost"}, "model.image: should be the URI of an image in ECR"),
+        (
+            {
+                f"{SHOP}monitors": {
+                    "hourly": {"baseline": {"dataset": "s3://models/a"}},
+                    "daily": {"schedule": "daily", "baseline": {"dataset": "s3://models/b"}},
+                }
+            },
+            f"{AT}monitors: compute different baselines",
+        ),
         ({"account": 123456789012}, "account: should be text; quote it"),
         (
             {"network": {"subnets": ["subnet-0a"]}},
@@ -193,6 +202,20 @@ def test_there_is_no_environment_to_fall_back_to(chosen):
 )
 def test_schedules_are_written_as_the_service_takes_them(text, expression, hours):
     assert (normal_schedule(text), schedule_hours(expression)) == (expression, hours)
+
+
+@pytest.mark.parametrize(
+    ("instance_type", "expected"),
+    [
+        ("ml.m5.large", False),
+        ("ml.m5d.large", True),
+        ("ml.g4dn.xlarge", True),
+        ("ml.g5.xlarge", True),
+        ("ml.c6i.large", False),
+    ],
+)
+def test_instances_that_encrypt_their_own_volumes_are_known(instance_type, expected):
+    assert has_local_storage(instance_type) is expected
 
 
 def test_settings_cannot_be_changed():

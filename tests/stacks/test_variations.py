@@ -1,0 +1,136 @@
+"""Settings that no environment of ours uses: everything brought, several variants, several monitors."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from stacks import settings
+from stacks.configuration import baseline_version
+from stacks.constructs.files import source_archive
+from stacks.endpoint_stack import SCRIPTS
+from tests.synthesis import Assembly, environment, synthesize
+
+pytestmark = pytest.mark.xdist_group("synth")
+
+ROLE = "arn:aws:iam::123456789012:role/brought"
+SCHEDULE = "AWS::SageMaker::MonitoringSchedule"
+
+
+def varied(change: Callable[[dict[str, Any]], None]) -> Assembly:
+    """The environment of the demo with one endpoint, changed and synthesized."""
+    document = environment("dev").settings.model_dump(mode="json", exclude={"environment"}, exclude_none=True)
+    del document["endpoints"]["breast-cancer"]
+    change(document)
+    return synthesize(settings.parse(document, "varied", "varied.yaml"))
+
+
+@pytest.fixture(scope="module")
+def brought() -> Assembly:
+    """An organisation that allows nothing of its own to be created."""
+
+    def change(document: dict[str, Any]) -> None:
+        endpoint = document["endpoints"]["covertype"]
+        names = ("capture", "baseline", "reports", "ground_truth", "models")
+        document["storage"]["buckets"] = {name: f"corp-{name.replace('_', '-')}" for name in names}
+        document["alarms"] = {"topic_arn": "arn:aws:sns:eu-west-1:123456789012:pages"}
+        document["security"]["kms_key_arn"] = "arn:aws:kms:eu-west-1:123456789012:key/corp"
+        document["monitor_image"] = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/monitor:1"
+        for block in (endpoint["model"], endpoint["retraining"], endpoint["monitors"]["data-quality"]):
+            block["role_arn"] = ROLE
+
+    return varied(change)
+
+
+@pytest.mark.parametrize("type_", ["AWS::S3::Bucket", "AWS::KMS::Key", "AWS::SNS::Topic"])
+def test_what_is_brought_is_not_created(brought, type_):
+    assert brought.properties(type_) == []
+
+
+def test_brought_buckets_key_topic_and_image_are_used(brought):
+    text = json.dumps(brought.templates)
+    (alarm, *_) = brought.properties("AWS::CloudWatch::Alarm")
+    (config,) = brought.properties("AWS::SageMaker::EndpointConfig")
+    assert "s3://corp-reports/reports" in text
+    assert "monitor:1" in text
+    assert alarm["AlarmActions"] == ["arn:aws:sns:eu-west-1:123456789012:pages"]
+    assert config["DataCaptureConfig"]["DestinationS3Uri"] == "s3://corp-capture/capture"
+    assert config["KmsKeyId"].endswith("key/corp")
+
+
+def test_brought_roles_are_used_and_left_alone(brought):
+    (model,) = brought.properties("AWS::SageMaker::Model")
+    (schedule,) = brought.properties(SCHEDULE)
+    definition = schedule["MonitoringScheduleConfig"]["MonitoringJobDefinition"]
+    assert (model["ExecutionRoleArn"], definition["RoleArn"]) == (ROLE, ROLE)
+    trusted = [role["AssumeRolePolicyDocument"] for role in brought.properties("AWS::IAM::Role")]
+    assert "sagemaker" not in json.dumps(trusted)
+
+
+def test_several_variants_serve_and_all_their_traffic_is_watched():
+    def change(document: dict[str, Any]) -> None:
+        document["endpoints"]["covertype"]["model"]["variants"] = {
+            "Champion": {"weight": 0.9},
+            "Challenger": {
+                "weight": 0.1,
+                "artifact": "s3://models/challenger/model.tar.gz",
+                "instance_type": "ml.g5.xlarge",
+            },
+        }
+
+    assembly = varied(change)
+    (config,) = assembly.properties("AWS::SageMaker::EndpointConfig")
+    artifacts = [model["PrimaryContainer"]["ModelDataUrl"] for model in assembly.properties("AWS::SageMaker::Model")]
+    (stale,) = [a for a in assembly.properties("AWS::CloudWatch::Alarm") if a["AlarmName"].endswith("-stale")]
+    watched = {
+        dimension["Value"]
+        for query in stale["Metrics"]
+        for dimension in query.get("MetricStat", {}).get("Metric", {}).get("Dimensions", ())
+        if dimension["Name"] == "VariantName"
+    }
+    assert [(v["VariantName"], v["InitialVariantWeight"]) for v in config["ProductionVariants"]] == [
+        ("Champion", 0.9),
+        ("Challenger", 0.1),
+    ]
+    assert "s3://models/challenger/model.tar.gz" in artifacts
+    assert watched == {"Champion", "Challenger"}
+    assert "KmsKeyId" not in config, "an instance with local storage takes no key"
+
+
+def test_monitors_with_one_baseline_share_its_computation():
+    def change(document: dict[str, Any]) -> None:
+        endpoint = document["endpoints"]["covertype"]
+        endpoint["monitors"]["daily"] = {
+            **endpoint["monitors"]["data-quality"],
+            "schedule": "daily",
+            "min_records": 500,
+        }
+        endpoint["retraining"]["monitor"] = "data-quality"
+
+    assembly = varied(change)
+    names = [schedule["MonitoringScheduleName"] for schedule in assembly.properties(SCHEDULE)]
+    assert names == ["covertype-data-quality", "covertype-daily"]
+    assert len(assembly.properties("Custom::ModelBaseline")) == 1
+    (policy,) = assembly.properties("AWS::SSM::Parameter", "-Retraining")
+    assert "covertype-daily" not in json.dumps(policy["Value"])
+
+
+def test_a_baseline_version_follows_what_it_is_computed_from_and_nothing_else():
+    endpoint = environment("dev").settings.endpoints["covertype"]
+    version = baseline_version(endpoint, "data-quality")
+
+    def changed(**update: Any) -> str:
+        monitor = endpoint.monitors["data-quality"].model_copy(update=update)
+        return baseline_version(endpoint.model_copy(update={"monitors": {"data-quality": monitor}}), "data-quality")
+
+    baseline = endpoint.monitors["data-quality"].baseline
+    assert changed(min_records=99, instance_type="ml.m5.xlarge") == version
+    assert changed(baseline=baseline.model_copy(update={"revision": 2})).startswith("v2-")
+    assert changed(baseline=baseline.model_copy(update={"dataset": "s3://other/data.csv"})) != version
+
+
+def test_archives_of_scripts_are_the_same_bytes_every_time():
+    assert source_archive(SCRIPTS, {"payload.json": b"{}"}) == source_archive(SCRIPTS, {"payload.json": b"{}"})
