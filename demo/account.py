@@ -28,9 +28,7 @@ class TwinAccount:
     def decisions(self) -> Sequence[Decision]:
         """What the retraining functions answered, alarm by alarm."""
         return [
-            Decision(
-                entry.time, str(found["endpoint"]), f"{found['action']}: {found['reason']} {found['detail']}".strip()
-            )
+            Decision(entry.time, str(found["endpoint"]), _text(found))
             for entry in self._twin.journal.of("function")
             if isinstance(entry.data.get("payload"), dict)
             for found in entry.data["payload"].get("decisions", ())
@@ -42,3 +40,8 @@ class TwinAccount:
         identity = self._twin.identity
         found = [f"{refused.role}: {refused.action} on {refused.resource}" for refused in identity.violations()]
         return found, sum(identity.calls(role).total() for role in identity.roles())
+
+
+def _text(decision: dict[str, Any]) -> str:
+    detail = f" ({decision['detail']})" if decision["detail"] else ""
+    return f"{decision['action']}: {decision['reason']}{detail}"

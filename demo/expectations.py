@@ -158,7 +158,7 @@ def _verdict(hour: Observed, verdict: str, status: str) -> Expectation:
 
 def _finding(hour: Observed, checks: tuple[str, ...], feature: str) -> Expectation:
     named = [subject for check in checks for subject in hour.features.get(check, ())]
-    is_met = any(check in hour.violations for check in checks) and (feature in named or checks is ABSENT_CHECKS)
+    is_met = any(check in hour.violations for check in checks) and feature in named
     return Expectation(hour.phase, f"{' or '.join(checks)} ({feature})", is_met, _violations(hour))
 
 

@@ -50,10 +50,10 @@ class Decision:
 
 @dataclass
 class Observer:
-    """Looks at one deployed environment. `reports` is where the reports are copied for people to read."""
+    """Looks at one deployed environment. `folder` is where the reports are copied, under their keys, for people to read."""
 
     account: Account
-    reports: Path
+    folder: Path
     seen_training_jobs: set[str] = field(default_factory=set)
 
     def schedules(self) -> dict[str, str]:
@@ -126,9 +126,9 @@ class Observer:
         """Copy what lies below an S3 URI; returns the local folder."""
         place = urlparse(uri)
         prefix = place.path.strip("/") + "/"
-        target = self.reports / prefix
+        target = self.folder / prefix
         for key in list_keys(self.account.client("s3"), place.netloc, prefix):
-            path = self.reports / key
+            path = self.folder / key
             path.parent.mkdir(parents=True, exist_ok=True)
             self.account.client("s3").download_file(place.netloc, key, str(path))
         return target
@@ -186,8 +186,14 @@ def read_violations(report: dict[str, Any]) -> tuple[dict[str, int], dict[str, l
         counts.update(monitor["violations"])
         for check in monitor["checks"]:
             if check["outcome"] == VIOLATED:
-                features[check["check_type"]].append(check["subject"])
+                features[check["check_type"]].extend(_subjects(check))
     return dict(sorted(counts.items())), {check: sorted(names) for check, names in sorted(features.items())}
+
+
+def _subjects(check: dict[str, Any]) -> list[str]:
+    """The features of a violated check; a check of all columns names them at the end of its description."""
+    _, found, names = str(check["description"]).rpartition(f"{check['subject']}: ")
+    return names.split(", ") if found else [str(check["subject"])]
 
 
 def list_keys(s3: Any, bucket: str, prefix: str) -> Iterator[str]:

@@ -85,7 +85,7 @@ class Scenario:
 
     def __post_init__(self) -> None:
         self.account = TwinAccount(self.twin)
-        self.observer = Observer(self.account, self.paths.reports)
+        self.observer = Observer(self.account, self.paths.root)
 
     def run(self) -> Story:
         """Everything, in order."""

@@ -114,7 +114,7 @@ class Timeline:
             self._line("alarm", alarm, "red")
         for message in hour.messages:
             self._line("e-mail", message, "yellow")
-        for decision in hour.decisions:
+        for decision in dict.fromkeys(hour.decisions):
             self._line("retraining", decision, "cyan")
         for job in hour.training_jobs:
             self._line("training", job, "magenta")

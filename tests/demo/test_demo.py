@@ -78,7 +78,7 @@ def test_the_drift_is_the_temperature_and_the_broken_hour_is_no_drift(summary: d
     hours = phases(summary, "covertype")
     assert hours["drifting"]["features"] == {"baseline_drift_check": ["Temperature"]}
     assert "baseline_drift_check" not in hours["broken"]["violations"]
-    assert hours["broken"]["features"]["data_type_check"] == ["Slope"]
+    assert hours["broken"]["features"] == {"data_type_check": ["Slope"], "missing_column_check": ["Hillshade_Noon"]}
 
 
 def test_reports_and_captured_files_lie_where_it_says(

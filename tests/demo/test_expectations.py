@@ -32,7 +32,7 @@ def observed(endpoint: str, number: int, phase: Hour) -> Observed:
         hour.alarms, hour.messages = ["a"], ['ALARM: "a" in EU (Ireland)']
         hour.features = {"baseline_drift_check": ["Temperature"]}
         if phase.mode is Mode.BROKEN:
-            hour.features = {"data_type_check": ["Slope"], "missing_column_check": ["Missing columns"]}
+            hour.features = {"data_type_check": ["Slope"], "missing_column_check": ["Hillshade_Noon"]}
         hour.violations = {check: len(names) for check, names in hour.features.items()}
     if not is_steady and phase.phase == "drifting":
         hour.training_jobs = ["job"]
@@ -117,11 +117,15 @@ def test_a_training_that_helps_nobody_is_named() -> None:
 
 def test_violations_are_read_from_the_checks_of_a_report() -> None:
     checks = [
-        {"check_type": "data_type_check", "subject": "Slope", "outcome": "violated"},
-        {"check_type": "data_type_check", "subject": "Aspect", "outcome": "held"},
+        ("missing_column_check", "Missing columns", "violated", "Number of columns: 1. Missing columns: Aspect, Slope"),
+        ("data_type_check", "Slope", "violated", "Expected data type: Integral"),
+        ("data_type_check", "Aspect", "held", ""),
     ]
-    report = {"monitors": [{"violations": {"data_type_check": 1}, "checks": checks}]}
-    assert read_violations(report) == ({"data_type_check": 1}, {"data_type_check": ["Slope"]})
+    keys = ("check_type", "subject", "outcome", "description")
+    counts = {"data_type_check": 1, "missing_column_check": 1}
+    report = {"monitors": [{"violations": counts, "checks": [dict(zip(keys, check, strict=True)) for check in checks]}]}
+    named = {"data_type_check": ["Slope"], "missing_column_check": ["Aspect", "Slope"]}
+    assert read_violations(report) == (counts, named)
 
 
 def test_a_stack_output_is_found_by_its_name() -> None:
