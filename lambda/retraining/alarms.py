@@ -20,6 +20,7 @@ class Alarm:
 
     windows: how many breaching periods it took to get here, so how many reports tell about it; 1 where the message does not say
         (composite alarms).
+    threshold: what the metric was compared with; None where the message does not say.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Alarm:
     time: datetime
     is_composite: bool = False
     windows: int = 1
+    threshold: float | None = None
 
     @property
     def id(self) -> str:
@@ -72,6 +74,7 @@ def _alarm(message: Mapping[str, Any]) -> Alarm:
         time=_time(str(message["StateChangeTime"])),
         is_composite="AlarmRule" in message,
         windows=min(24, max(1, int(periods))),
+        threshold=None if trigger.get("Threshold") is None else float(trigger["Threshold"]),
     )
 
 

@@ -29,10 +29,12 @@ STARTED_KEPT = 50
 
 
 class Action(StrEnum):
-    """What to do. `record` starts nothing: the job is there already and only the memory of it was lost."""
+    """What to do. `record` starts nothing: the job is there already and only the memory of it was lost. `retry`: what the decision
+    needs is not there yet; Lambda delivers the event again."""
 
     IGNORE = "ignore"
     REFUSE = "refuse"
+    RETRY = "retry"
     NOTIFY = "notify"
     PROPOSE = "propose"
     RECORD = "record"
@@ -72,6 +74,7 @@ class Facts:
     endpoint_status: as DescribeEndpoint spells it.
     violations: violations by check type in the windows the alarm looked at; None when no report was found.
     report_verdicts: verdicts of those windows.
+    is_drift_reported: whether the newest of these reports shows the drift that the alarm is about.
     empty_channels: names of channels whose prefix holds no object.
     """
 
@@ -79,6 +82,7 @@ class Facts:
     jobs: Jobs
     violations: Mapping[str, int] | None
     report_verdicts: tuple[str, ...] = ()
+    is_drift_reported: bool = True
     empty_channels: frozenset[str] = frozenset()
 
 
@@ -130,15 +134,23 @@ def _too_soon(alarm: Alarm, policy: Policy, state: State, facts: Facts) -> Decis
 def _unfit(policy: Policy, facts: Facts) -> Decision | None:
     if facts.endpoint_status != "InService":
         return Decision(Action.REFUSE, "endpoint_not_in_service", facts.endpoint_status)
-    if not policy.retrain_on_broken_data:
-        if facts.violations is None:
-            return Decision(Action.REFUSE, "no_report", "nothing says whether the data is sound")
-        broken = sorted(check for check in BROKEN_DATA_CHECKS if facts.violations.get(check))
-        if broken or "error" in facts.report_verdicts:
-            return Decision(Action.REFUSE, "broken_data", ", ".join(broken) or "the run ended in an error")
+    if not policy.retrain_on_broken_data and (unsound := _unsound(facts)) is not None:
+        return unsound
     missing = [c.name for c in policy.training.channels if not c.is_optional and c.name in facts.empty_channels]
     if missing:
         return Decision(Action.REFUSE, "no_training_data", f"channel {missing[0]} holds no object")
+    return None
+
+
+def _unsound(facts: Facts) -> Decision | None:
+    """Metrics may be seen before the report is uploaded: an older report, or none, says nothing about this alarm's data."""
+    if facts.violations is None:
+        return Decision(Action.RETRY, "no_report", "nothing says whether the data is sound")
+    if not facts.is_drift_reported:
+        return Decision(Action.RETRY, "report_without_drift", "the newest report is not the one this alarm is about")
+    broken = sorted(check for check in BROKEN_DATA_CHECKS if facts.violations.get(check))
+    if broken or "error" in facts.report_verdicts:
+        return Decision(Action.REFUSE, "broken_data", ", ".join(broken) or "the run ended in an error")
     return None
 
 
@@ -182,7 +194,7 @@ def starts_known(policy: Policy, state: State, jobs: Jobs) -> dict[str, datetime
 
 def remember(state: State, alarm: Alarm, decision: Decision) -> State:
     """The state after a decision was carried out; short enough for one SSM parameter (4 KB)."""
-    if decision.action in (Action.IGNORE, Action.REFUSE):
+    if decision.action in (Action.IGNORE, Action.REFUSE, Action.RETRY):
         return state
     started = dict(state.started)
     if decision.action in (Action.START, Action.RECORD):

@@ -14,6 +14,7 @@ from alarms import Alarm
 from botocore.exceptions import ClientError
 from decide import Jobs, hour_of, stem
 
+DRIFT_CHECK = "baseline_drift_check"
 REPORT_KEY = re.compile(r"/(\d{4}/\d\d/\d\d/\d\d)/report\.json$")
 
 
@@ -38,6 +39,18 @@ def violations(found: Sequence[Mapping[str, Any]]) -> dict[str, int]:
         for monitor in report.get("monitors", []):
             counts.update(monitor.get("violations", {}))
     return dict(counts)
+
+
+def shows_drift(report: Mapping[str, Any], threshold: float | None) -> bool:
+    """Whether a report shows drift: a violated check, or a distance that reaches the alarm's own threshold."""
+    for monitor in report.get("monitors", []):
+        if monitor.get("violations", {}).get(DRIFT_CHECK):
+            return True
+        for check in monitor.get("checks", []):
+            distance = check.get("distance") if check.get("check_type") == DRIFT_CHECK else None
+            if threshold is not None and distance is not None and distance >= threshold:
+                return True
+    return False
 
 
 def endpoint_status(sagemaker: Any, endpoint: str) -> str:

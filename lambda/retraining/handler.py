@@ -32,6 +32,10 @@ if not logger.handlers:
     logger.propagate = False
 
 
+class NotYetError(RuntimeError):
+    """A decision needs what is not there yet. Lambda delivers the event again, at last to the queue of failed events."""
+
+
 @cache
 def client(service: str) -> Any:
     """One boto3 client per service and execution environment."""
@@ -48,6 +52,8 @@ def handle(event: dict[str, Any], _context: object = None) -> dict[str, Any]:
             )
         else:
             decisions.append(_act(item))
+    if waiting := [entry for entry in decisions if entry["action"] == decide.Action.RETRY.value]:
+        raise NotYetError(f"{waiting[0]['alarm']}: {waiting[0]['reason']}. {waiting[0]['detail']}.")
     return {"decisions": decisions}
 
 
@@ -86,6 +92,7 @@ def _gather(alarm: alarms.Alarm, policy: policies.Policy) -> decide.Facts:
         jobs=evidence.jobs(client("sagemaker"), policy.job_name_prefix),
         violations=evidence.violations(reports) if reports else None,
         report_verdicts=tuple(str(report.get("verdict", "")) for report in reports),
+        is_drift_reported=bool(reports) and evidence.shows_drift(reports[-1], alarm.threshold),
         empty_channels=frozenset(
             channel.name for channel in policy.training.channels if evidence.is_empty(client("s3"), channel.uri)
         ),

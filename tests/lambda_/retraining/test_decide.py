@@ -102,7 +102,6 @@ def test_both_ways_into_the_alarm_count(room: SimpleNamespace, old: str) -> None
     [
         ({"endpoint_status": "Updating"}, "endpoint_not_in_service"),
         ({"endpoint_status": "Missing"}, "endpoint_not_in_service"),
-        ({"violations": None}, "no_report"),
         ({"violations": {"data_type_check": 1, "baseline_drift_check": 2}}, "broken_data"),
         ({"violations": {"missing_column_check": 1}}, "broken_data"),
         ({"violations": {"completeness_check": 1}}, "broken_data"),
@@ -113,6 +112,20 @@ def test_both_ways_into_the_alarm_count(room: SimpleNamespace, old: str) -> None
 def test_facts_refuse(room: SimpleNamespace, changes: Any, reason: str) -> None:
     decision = verdict(room, facts_=facts(room, **changes))
     assert (decision.action, decision.reason) == ("refuse", reason)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"violations": None}, "no_report"),
+        ({"is_drift_reported": False}, "report_without_drift"),
+        ({"is_drift_reported": False, "violations": {"data_type_check": 1}}, "report_without_drift"),
+    ],
+)
+def test_a_report_that_is_not_there_yet_is_waited_for(room: SimpleNamespace, changes: Any, reason: str) -> None:
+    decision = verdict(room, facts_=facts(room, **changes))
+    assert (decision.action, decision.reason) == ("retry", reason)
+    assert room.decide.remember(room.decide.State(), alarm(room), decision) == room.decide.State()
 
 
 def test_a_job_in_progress_refuses_another(room: SimpleNamespace) -> None:
@@ -253,11 +266,11 @@ def test_a_real_message_is_read(room: SimpleNamespace) -> None:
         "NewStateValue": "ALARM",
         "OldStateValue": "INSUFFICIENT_DATA",
         "StateChangeTime": "2017-01-12T16:30:42.236+0000",
-        "Trigger": {"MetricName": "drift_max", "EvaluationPeriods": 3, "Statistic": "AVERAGE"},
+        "Trigger": {"MetricName": "drift_max", "EvaluationPeriods": 3, "Statistic": "AVERAGE", "Threshold": 0.2},
     }
     (found,) = room.alarms.read({"Records": [{"Sns": {"MessageId": "1", "Message": json.dumps(message)}}]})
     assert found.time == datetime(2017, 1, 12, 16, 30, 42, 236000, UTC)
-    assert (found.windows, found.is_composite) == (3, False)
+    assert (found.windows, found.is_composite, found.threshold) == (3, False, 0.2)
 
 
 def test_two_of_three_periods_are_told_by_two_reports(room: SimpleNamespace) -> None:

@@ -249,19 +249,38 @@ def test_the_newest_report_decides_whether_the_data_is_broken(world: SimpleNames
 
 
 def test_all_windows_an_alarm_looked_at_must_be_sound(world: SimpleNamespace) -> None:
-    report(world, HOUR - timedelta(hours=1), {"missing_column_check": 1})
+    report(world, HOUR - timedelta(hours=1), {"missing_column_check": 1, "baseline_drift_check": 1})
     assert reason(world, message(Trigger={"EvaluationPeriods": 2})) == "broken_data"
     assert world.sagemaker.jobs() == []
 
 
 def test_midnight_does_not_hide_the_report_of_the_evening(world: SimpleNamespace) -> None:
     midnight = (HOUR + timedelta(days=1)).replace(hour=0, minute=2)
-    report(world, midnight - timedelta(hours=1), {"completeness_check": 1})
+    report(world, midnight - timedelta(hours=1), {"completeness_check": 1, "baseline_drift_check": 1})
     assert reason(world, message(midnight)) == "broken_data"
 
 
-def test_without_a_report_nothing_is_trained(world: SimpleNamespace) -> None:
-    assert reason(world, message(HOUR + timedelta(days=9))) == "no_report"
+def test_without_a_report_nothing_is_trained_and_lambda_tries_again(world: SimpleNamespace) -> None:
+    with pytest.raises(world.room.handler.NotYetError, match="no_report"):
+        world.room.handler.handle(message(HOUR + timedelta(days=9)))
+    assert world.sagemaker.jobs() == []
+
+
+def test_an_alarm_that_overtakes_its_report_waits_for_it(world: SimpleNamespace) -> None:
+    """The container's metrics may be seen before its report is uploaded; the report of the hour before is not about them."""
+    report(world, HOUR, {})
+    with pytest.raises(world.room.handler.NotYetError, match="report_without_drift"):
+        world.room.handler.handle(message())
+    report(world, HOUR, {"baseline_drift_check": 1, "data_type_check": 1})
+    assert reason(world, message()) == "broken_data"
+    assert world.sagemaker.jobs() == []
+
+
+def test_a_distance_below_the_check_but_above_the_alarm_is_drift(world: SimpleNamespace) -> None:
+    checks = [{"check_type": "baseline_drift_check", "distance": d} for d in (None, 0.01, 0.06)]
+    found = {"monitors": [{"violations": {}, "checks": checks}]}
+    shows = world.room.evidence.shows_drift
+    assert (shows(found, 0.05), shows(found, 0.2), shows(found, None)) == (True, False, False)
 
 
 def test_an_endpoint_that_is_gone_is_told_from_an_error(world: SimpleNamespace) -> None:
