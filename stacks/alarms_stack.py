@@ -17,7 +17,8 @@ from stacks.constructs.run_error_alarm import RunErrorAlarm
 from stacks.constructs.scheduled_monitor import ScheduledMonitor
 from stacks.constructs.staleness_alarm import StalenessAlarm
 from stacks.constructs.violation_alarm import ViolationAlarm
-from stacks.endpoint_settings import Endpoint, Monitor
+from stacks.endpoint_settings import Endpoint
+from stacks.monitor_settings import Monitor
 
 
 @dataclass(frozen=True, kw_only=True)

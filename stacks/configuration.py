@@ -10,7 +10,8 @@ import json
 from typing import Any
 
 from model_monitor import contract
-from stacks.endpoint_settings import Endpoint, Monitor, Payload
+from stacks.endpoint_settings import Endpoint, Payload
+from stacks.monitor_settings import Monitor
 
 
 def payload_document(payload: Payload) -> dict[str, Any]:

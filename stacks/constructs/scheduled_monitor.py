@@ -13,8 +13,8 @@ from model_monitor import contract
 from stacks.constructs.files import UploadedFile
 from stacks.constructs.monitor_image import MonitorImage
 from stacks.constructs.places import EndpointPlaces
-from stacks.endpoint_settings import Monitor
 from stacks.fields import has_local_storage
+from stacks.monitor_settings import Monitor
 from stacks.settings import Network, Security
 
 
