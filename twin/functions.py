@@ -66,6 +66,7 @@ class Functions:
         self._numbers: dict[str, int] = {}
         self._lock = threading.Lock()
         twin.api.register("lambda", "Invoke", self._invoke_api)
+        twin.api.gate(_check)
         twin.clock.register(self._tick, Order.JOBS)
         twin.on_stop(self._stop)
 
@@ -247,3 +248,20 @@ class Functions:
         if asked.get("LogType") == "Tail":
             answer["LogResult"] = base64.b64encode(result.log.encode()[-4096:]).decode()
         return answer
+
+
+def _check(call: Call) -> None:
+    """Refuse what the twin would not honour, when it is asked for."""
+    asked = call.parameters
+    if call.service != "lambda":
+        return
+    runtime = asked.get("Runtime")
+    reason = ""
+    if asked.get("PackageType") == "Image" or asked.get("Layers"):
+        reason = "the twin runs functions from a zip file only, without layers"
+    elif runtime and not str(runtime).startswith("python"):
+        reason = f"the twin runs Python functions only, not {runtime}"
+    elif call.operation == "PutFunctionEventInvokeConfig" and asked.get("DestinationConfig"):
+        reason = "the twin has no destinations for asynchronous calls"
+    if reason:
+        raise ApiError("NotImplementedByTwin", f"lambda:{call.operation}: {reason}")

@@ -62,6 +62,12 @@ class Messages:
             protocol = call.parameters.get("Protocol")
             known = ", ".join(PROTOCOLS)
             raise ApiError("NotImplementedByTwin", f"the twin does not deliver by {protocol}; it knows: {known}")
+        if (
+            call.service == "sns"
+            and call.operation == "CreateTopic"
+            and call.parameters.get("Name", "").endswith(".fifo")
+        ):
+            raise ApiError("NotImplementedByTwin", "the twin has no FIFO topics")
 
     def _publish_batch(self, asked: dict[str, Any], call: Call) -> dict[str, Any]:
         del call

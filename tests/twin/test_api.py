@@ -62,6 +62,11 @@ def test_a_presigned_address_works(twin: Twin) -> None:
         ("cloudformation", "list_stack_sets", {}),
         ("s3", "put_bucket_policy", {"Bucket": "b", "Policy": "{}"}),
         ("lambda", "create_event_source_mapping", {"FunctionName": "f"}),
+        ("lambda", "create_function", {
+            "FunctionName": "f", "Role": "arn:aws:iam::123456789012:role/r", "PackageType": "Image",
+            "Code": {"ImageUri": "x"}}),
+        ("lambda", "put_function_event_invoke_config", {
+            "FunctionName": "f", "DestinationConfig": {"OnFailure": {"Destination": "arn:aws:sqs:r:1:q"}}}),
         ("events", "create_archive", {"ArchiveName": "a", "EventSourceArn": "arn:aws:events:r:1:event-bus/default"}),
         ("cloudwatch", "put_anomaly_detector", {"Namespace": "n", "MetricName": "m", "Stat": "Sum"}),
     ],

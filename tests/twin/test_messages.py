@@ -135,5 +135,7 @@ def test_a_topic_that_is_not_there_is_not_found(twin: Twin) -> None:
 
 def test_a_protocol_the_twin_cannot_deliver_by_is_refused_at_subscription(twin: Twin) -> None:
     topic = twin.client("sns").create_topic(Name="t")["TopicArn"]
+    with pytest.raises(ClientError, match="no FIFO topics"):
+        twin.client("sns").create_topic(Name="t.fifo")
     with pytest.raises(ClientError, match="does not deliver by https"):
         twin.client("sns").subscribe(TopicArn=topic, Protocol="https", Endpoint="https://example.com")
