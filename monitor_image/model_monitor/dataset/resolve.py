@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
@@ -27,10 +28,14 @@ NO_FIELDS = Side(())
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The values of one record: their names (objects), or how many there are (rows: names is None)."""
+    """The values of one record: their names (objects), or how many there are (rows: names is None).
+
+    paths: (name, JMESPath) of each value that lies inside another one.
+    """
 
     width: int
     names: tuple[str, ...] | None = None
+    paths: tuple[tuple[str, str], ...] = ()
 
 
 def resolve_schema(job: Job, files: Sequence[DataFile], baseline: Mapping[str, FeatureType] | None = None) -> Schema:
@@ -50,10 +55,11 @@ def resolve_schema(job: Job, files: Sequence[DataFile], baseline: Mapping[str, F
     else:
         outputs, inputs = None, _peek_dataset(job, files)
     found = _names(outputs, inputs)
+    paths = {name: path for layout in (inputs, outputs) if layout is not None for name, path in layout.paths}
     if baseline:
-        features = tuple(replace(_feature(name, found), type=kind) for name, kind in baseline.items())
+        features = tuple(Feature(name, kind, path=paths.get(name)) for name, kind in baseline.items())
     else:
-        features = tuple(_feature(name, found) for name in found)
+        features = tuple(Feature(name, path=paths.get(name)) for name in found)
     names = tuple(feature.name for feature in features)
     return replace(schema, features=features, is_positional=True, outputs=_outputs(outputs, names))
 
@@ -64,12 +70,6 @@ def _names(outputs: Layout | None, inputs: Layout | None) -> tuple[str, ...]:
         if layout is not None:
             names += layout.names or [f"_c{len(names) + i}" for i in range(layout.width)]
     return tuple(dict.fromkeys(names))
-
-
-def _feature(name: str, found: Sequence[str]) -> Feature:
-    """A name such as `a.b` that was found by flattening is also the path to its value."""
-    is_path = name in found and not PLAIN_KEY.fullmatch(name) and ("." in name or "[" in name)
-    return Feature(name, path=name if is_path else None)
 
 
 def _outputs(layout: Layout | None, names: Sequence[str]) -> int:
@@ -130,8 +130,8 @@ def _layout_of_value(value: Any, records: str | None) -> Layout:
     if found.rows:
         return Layout(len(found.rows[0]))
     if found.objects:
-        names = tuple(sorted(flatten(found.objects[0])))
-        return Layout(len(names), names)
+        leaves = dict(sorted(flatten(found.objects[0])))
+        return Layout(len(leaves), tuple(leaves), tuple((name, path) for name, path in leaves.items() if path))
     raise ValueError("no records")
 
 
@@ -145,20 +145,27 @@ def _is_columns(value: dict[str, Any]) -> bool:
     return bool(is_indexed) and len({tuple(column) for column in columns}) == 1
 
 
-def flatten(record: Mapping[str, Any], prefix: str = "") -> Iterable[str]:
-    """Names of the plain values of a nested object, as paths: `a`, `b.c`, `d[0]`."""
+def flatten(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The plain values of an object as (name, JMESPath): names are `a`, `b.c`, `d[0]`; a key of the object has no path."""
     for key, value in record.items():
-        yield from _flatten_value(value, f"{prefix}{key}")
+        for steps in _leaves(value):
+            name = key + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps)
+            path = _quoted(key) + "".join(f"[{s}]" if isinstance(s, int) else f".{_quoted(s)}" for s in steps)
+            yield name, path if steps else ""
 
 
-def _flatten_value(value: Any, name: str) -> Iterator[str]:
-    if isinstance(value, dict) and value:
-        yield from flatten(value, f"{name}.")
-    elif isinstance(value, list) and value:
-        for i, item in enumerate(value):
-            yield from _flatten_value(item, f"{name}[{i}]")
-    else:
-        yield name
+def _leaves(value: Any) -> Iterator[tuple[str | int, ...]]:
+    """The steps to each plain value inside a value."""
+    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    if not inside:
+        yield ()
+    for step, item in inside:
+        yield from ((step, *rest) for rest in _leaves(item))
+
+
+def _quoted(key: str) -> str:
+    """A key as JMESPath writes it."""
+    return key if PLAIN_KEY.fullmatch(key) else json.dumps(key)
 
 
 # --- other datasets ----------------------------------------------------------------------------------------------------
@@ -168,29 +175,32 @@ def _peek_dataset(job: Job, files: Sequence[DataFile]) -> Layout | None:
     """Columns of the first file that has any, without the label."""
     label = job.schema.payload.label
     for file in files:
-        names = _columns_of(file, job)
-        if names:
-            names = [name for name in names if name != label]
-            return Layout(len(names), tuple(names))
+        layout = _layout_of_file(file, job)
+        if layout is not None and layout.width:
+            names = tuple(name for name in layout.names or _positions(layout.width) if name != label)
+            return Layout(len(names), names, layout.paths)
     return None
 
 
-def _columns_of(file: DataFile, job: Job) -> Sequence[str]:
+def _layout_of_file(file: DataFile, job: Job) -> Layout | None:
     if file.kind is DatasetKind.PARQUET:
-        return list(open_parquet(file.path).schema_arrow.names)
+        names = tuple(open_parquet(file.path).schema_arrow.names)
+        return Layout(len(names), names)
     segment = Segment(file, 0, file.size_bytes)
     if file.kind is DatasetKind.CSV:
-        row = first_row(segment)
-        if row is None:
-            return []
-        return [value or "" for value in row] if job.dataset.has_header else [f"_c{i}" for i in range(len(row))]
+        row = first_row(segment) or []
+        return Layout(len(row), tuple(value or "" for value in row) if job.dataset.has_header else None)
     for text in _documents(segment):
         try:
-            layout = _layout_of_value(load(text)[0], job.schema.payload.records)
+            return _layout_of_value(load(text)[0], job.schema.payload.records)
         except (BadPayload, ValueError):
             continue
-        return layout.names or [f"_c{i}" for i in range(layout.width)]
-    return []
+    return None
+
+
+def _positions(width: int) -> tuple[str, ...]:
+    """AWS's names of values without names."""
+    return tuple(f"_c{i}" for i in range(width))
 
 
 def _documents(segment: Segment) -> Iterator[str]:

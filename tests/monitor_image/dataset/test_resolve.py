@@ -138,3 +138,12 @@ def test_a_baseline_dataset_names_its_own_columns(tmp_path, name, text, kind, ha
     found = resolve_schema(job, discover(job.dataset))
     assert found.names == names
     assert found.outputs == 0
+
+
+def test_odd_keys_are_read_by_name_and_by_path(tmp_path):
+    record = {"b.c": 1, "plain": 2, "deep": {"Account Length": 3, 'say "x"': [4, 5]}}
+    found, (rows,) = resolve(tmp_path, [capture_event(json_payload([record, record]), json_payload([[0], [1]]))])
+    values = {name: column.numbers.tolist() for name, column in zip(found.names, rows.features, strict=True)}
+    nested = {"deep.Account Length": [3, 3], 'deep.say "x"[0]': [4, 4], 'deep.say "x"[1]': [5, 5]}
+    assert values == {"_c0": [0, 1], "b.c": [1, 1], "plain": [2, 2], **nested}
+    assert not rows.extra
