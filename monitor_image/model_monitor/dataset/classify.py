@@ -21,11 +21,12 @@ from model_monitor.schema import KINDS, Column, Kind
 
 Values: TypeAlias = Sequence[Any]  # JSON values; msgspec.UNSET where the record has no such key
 Literals: TypeAlias = (
-    "pa.Array | Values"  # a column before typing; arrow: null, int64, double, text or dictionary of text
+    "pa.Array | Cells | Values"  # a column before typing; arrow: null, int64, double, text or dictionary of text
 )
 
 INTEGRAL = re.compile(r"[-+]? ?\d+", re.ASCII)
 FRACTIONAL = re.compile(r"[-+]? ?\d+(?:\.\d+|(?:\.\d+)?[eE][-+]?\d+)", re.ASCII)
+EXACT = 2.0**53  # doubles hold every whole number below
 INT64 = range(-(2**63), 2**63)
 
 # classes of bytes in a literal, one bit each
@@ -49,6 +50,20 @@ class Cells:
     numbers: np.ndarray | None
     texts: pa.StringArray | None
 
+    def __len__(self) -> int:
+        return len(self.kinds)
+
+    def keep(self, mask: np.ndarray) -> Cells:
+        """The cells where `mask` is set."""
+        kinds = self.kinds[mask]
+        is_number = (kinds == Kind.INTEGRAL) | (kinds == Kind.FRACTIONAL)
+        numbers = self.numbers[mask] if self.numbers is not None and is_number.any() else None
+        if numbers is not None and numbers.dtype.kind == "f" and (kinds == Kind.INTEGRAL).all():
+            is_exact = np.abs(numbers).max() < EXACT
+            numbers = numbers.astype(np.int64) if is_exact else numbers
+        texts = self.texts.filter(pa.array(mask)) if self.texts is not None and (kinds >= Kind.BOOLEAN).any() else None
+        return Cells(kinds, numbers, texts)
+
 
 def to_column(literals: Literals, *, is_text: bool = False) -> Column:
     """Type one column. `is_text`: keep every present value as text (its kinds are counted all the same)."""
@@ -59,6 +74,8 @@ def type_column(literals: Literals, *, is_text: bool = False) -> tuple[Column, i
     """A column, and in how many records its key was absent."""
     if isinstance(literals, pa.Array):
         return _column_of_array(literals, is_text), 0
+    if isinstance(literals, Cells):
+        return _column(literals, None, is_text), 0
     types = set(map(type, literals))
     absent = sum(value is msgspec.UNSET for value in literals) if msgspec.UnsetType in types else 0
     cells = _classify_values(literals, types)
@@ -78,7 +95,7 @@ def _column_of_array(literals: pa.Array, is_text: bool) -> Column:
 
 
 def _count(kinds: np.ndarray) -> np.ndarray:
-    return np.bincount(kinds, minlength=KINDS).astype(np.int64)
+    return np.array([np.count_nonzero(kinds == kind) for kind in range(KINDS)], np.int64)
 
 
 def _column(cells: Cells, raw: pa.StringArray | None, is_text: bool) -> Column:

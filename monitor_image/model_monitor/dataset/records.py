@@ -9,7 +9,7 @@ from itertools import compress
 import numpy as np
 import pyarrow as pa
 
-from model_monitor.dataset.classify import Literals
+from model_monitor.dataset.classify import Cells, Literals
 
 # reasons of rejects: the reader's whole vocabulary
 NOT_A_CAPTURE_EVENT = "not a capture event"
@@ -60,6 +60,8 @@ def keep(literals: Literals, mask: np.ndarray) -> Literals:
         return literals.filter(pa.array(mask)).cast(literals.type.value_type).dictionary_encode()
     if isinstance(literals, pa.Array):
         return literals.filter(pa.array(mask))
+    if isinstance(literals, Cells):
+        return literals.keep(mask)
     return list(compress(literals, mask))
 
 

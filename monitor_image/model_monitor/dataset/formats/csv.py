@@ -11,6 +11,7 @@ import pyarrow.csv as pacsv
 
 from model_monitor.dataset.classify import Literals, without_surrogates
 from model_monitor.dataset.fields import Side
+from model_monitor.dataset.formats.csv_fast import read_columns
 from model_monitor.dataset.records import EMPTY_PAYLOAD, MALFORMED_CSV, Records
 
 Row = list[str | None]  # None: an empty field without quotes, that is, a missing value
@@ -153,6 +154,9 @@ def _width_of_first_line(data: bytes) -> int:
 
 def _read_table(data: bytes, side: Side, width: int) -> tuple[list[Literals], dict[int, int], int]:
     """Columns of the fields, refused rows with their widths, and the number of rows read."""
+    plain = read_columns(data, side.fields, width)
+    if plain is not None:
+        return plain[0], {}, plain[1]
     widths: dict[int, int] = {}
     names = [str(field.position) for field in side.fields]
     plan = _plans.setdefault(tuple(field.key for field in side.fields), {})
