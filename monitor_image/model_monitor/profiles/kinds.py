@@ -9,6 +9,7 @@ import numpy as np
 from model_monitor.schema import KINDS, FeatureType, Kind
 
 WHOLE_NUMBER_DIGITS = 1e16  # doubles print whole numbers with an exponent from here on
+LONGEST_NUMBER = 1024  # characters; no longer text is taken for a number's: Python refuses to convert very long ones
 
 # what contracts with AWS's analyzer call Fractional and Integral (Deequ 2.0.2 `DataType`)
 _FRACTIONAL = re.compile(r"[+-]? ?\d+(?:\.\d+|(?:\.\d+)?[eE][+-]?\d+)", re.ASCII)
@@ -59,6 +60,8 @@ def canonical_number(number: float) -> str:
 
 def canonical_text(text: str) -> str:
     """Literals of one number become one text, so that 37, 37.0 and +37 are one category; other texts stay."""
+    if len(text) > LONGEST_NUMBER:
+        return text
     if _INTEGRAL.fullmatch(text):
         return str(int(text.replace(" ", "")))
     if _FRACTIONAL.fullmatch(text):
