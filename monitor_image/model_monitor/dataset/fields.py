@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -52,7 +53,9 @@ class Side:
     @property
     def claimed(self) -> frozenset[str]:
         """Top-level keys of a record that some field reads."""
-        return frozenset(field.key if field.path is None else _root(field.path) for field in self.fields)
+        paths = [field.path for field in self.fields if field.path is not None]
+        keys = [field.key for field in self.fields if field.path is None]
+        return frozenset(keys).union(*map(_roots, paths))
 
 
 @lru_cache
@@ -106,20 +109,52 @@ def getter(path: str) -> Callable[[Any], Any]:
 
 @lru_cache
 def expression(path: str) -> Callable[[Any], Any]:
-    """A compiled JMESPath; the library is loaded only by mappings that need one."""
+    """A compiled JMESPath; the library is loaded only by mappings that need one.
+
+    A record that a function of the path cannot take, such as a text for `sum`, has no such value: the library's own error
+    would end the run, and tell the record's value.
+    """
     import jmespath
     import jmespath.exceptions
 
     try:
-        return jmespath.compile(path).search
+        compiled = jmespath.compile(path)
     except jmespath.exceptions.JMESPathError as error:
         raise SettingsError("payload mapping", f"'{path}' is not a JMESPath: {error}") from error
 
+    def search(value: Any) -> Any:
+        try:
+            return compiled.search(value)
+        except jmespath.exceptions.UnknownFunctionError as error:
+            raise SettingsError("payload mapping", f"'{path}' calls a function that JMESPath does not have") from error
+        except jmespath.exceptions.ArityError as error:
+            raise SettingsError("payload mapping", f"'{path}' calls a function with too few or many values") from error
+        except jmespath.exceptions.JMESPathTypeError:
+            return None
 
-def _root(path: str) -> str:
-    """The first key of a path: what it claims of a record."""
-    quoted = re.match(r'"((?:[^"\\]|\\.)*)"', path)
-    plain = re.match(r"\w+", path)
+    return search
+
+
+@lru_cache
+def _roots(path: str) -> frozenset[str]:
+    """The keys that a path claims of a record: the first one, or every key that a function's arguments name."""
+    quoted = re.match(r'"(?:[^"\\]|\\.)*"', path)
+    plain = re.match(r"\w+(?!\w*\()", path)
     if quoted:
-        return quoted.group(1)
-    return plain.group(0) if plain else path
+        return frozenset({json.loads(quoted.group(0))})
+    if plain:
+        return frozenset({plain.group(0)})
+    from jmespath.parser import Parser
+
+    try:
+        return frozenset(_fields_in(Parser().parse(path).parsed))
+    except ValueError:  # told as a wrong setting where the path is used
+        return frozenset({path})
+
+
+def _fields_in(node: Mapping[str, Any]) -> Iterator[str]:
+    """Names of keys anywhere in a parsed JMESPath."""
+    if node["type"] == "field":
+        yield node["value"]
+    for child in node["children"]:
+        yield from _fields_in(child)

@@ -4,6 +4,7 @@ import pytest
 
 from model_monitor.dataset.discover import discover
 from model_monitor.dataset.resolve import resolve_schema
+from model_monitor.errors import SettingsError
 from model_monitor.job import DatasetKind
 from model_monitor.schema import Feature, FeatureType, PayloadMapping, Schema
 from tests.builders import (
@@ -147,3 +148,19 @@ def test_odd_keys_are_read_by_name_and_by_path(tmp_path):
     nested = {"deep.Account Length": [3, 3], 'deep.say "x"[0]': [4, 4], 'deep.say "x"[1]': [5, 5]}
     assert values == {"_c0": [0, 1], "b.c": [1, 1], "plain": [2, 2], **nested}
     assert not rows.extra
+
+
+def test_a_record_that_a_path_cannot_take_lacks_the_value_and_nothing_more(tmp_path):
+    given = [{"parts": [1, 2]}, {"parts": "a value of the record"}, {"parts": [3, 4]}]
+    write_capture(tmp_path, [capture_event(json_payload([record]), json_payload([[0]])) for record in given])
+    (rows,) = read_all(capture_job(tmp_path, Schema((Feature("total", path="sum(parts)"),))))
+    assert rows.features[0].numbers.tolist()[::2] == [3, 7]
+    assert rows.features[0].kinds.tolist() == [1, 0, 2, 0, 0]
+    assert not rows.extra
+
+
+@pytest.mark.parametrize("path", ["total(parts)", "sum(parts, parts)", "parts["])
+def test_a_path_that_no_record_could_satisfy_is_a_wrong_setting(tmp_path, path):
+    write_capture(tmp_path, [capture_event(json_payload([{"parts": [1, 2]}]), json_payload([[0]]))])
+    with pytest.raises(SettingsError, match="payload mapping"):
+        read_all(capture_job(tmp_path, Schema((Feature("total", path=path),))))
