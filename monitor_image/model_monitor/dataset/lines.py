@@ -93,8 +93,11 @@ def _last_line_end(data: bytes, has_quotes: bool, block_bytes: int) -> int:
     end = data.rfind(b"\n") + 1
     if not has_quotes or b'"' not in data or len(data) > LONGEST_QUOTED_FIELD * block_bytes:
         return end
-    while end and data.count(b'"', 0, end) % 2:
-        end = data.rfind(b"\n", 0, end - 1) + 1
+    quotes = data.count(b'"', 0, end)
+    while end and quotes % 2:
+        earlier = data.rfind(b"\n", 0, end - 1) + 1
+        quotes -= data.count(b'"', earlier, end)
+        end = earlier
     return end
 
 

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import time
 from decimal import Decimal
 
 import numpy as np
@@ -120,6 +121,13 @@ def test_a_quote_that_is_never_closed_costs_its_line(tmp_path):
     chunks = read_all(baseline_job(path, DatasetKind.CSV, schema("a", "b")))
     assert [int(v) for rows in chunks for v in rows.features[0].numbers] == [1, 3]
     assert [(r.line, r.reason) for rows in chunks for r in rows.rejects.located] == [(3, MALFORMED_CSV)]
+
+
+def test_a_quote_that_is_never_closed_does_not_cost_a_look_at_everything_for_each_line():
+    text = b'1,"open\n' + b"2,x\n" * 400_000
+    started = time.process_time()
+    assert lines._last_line_end(text, True, len(text)) == 0
+    assert time.process_time() - started < 5
 
 
 def test_blocks_do_not_cut_a_quoted_field(tmp_path, monkeypatch):
