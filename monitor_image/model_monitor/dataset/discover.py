@@ -39,7 +39,7 @@ class DataFile:
 
     @property
     def is_gzip(self) -> bool:
-        return self.path.suffix == ".gz"
+        return self.path.suffix.lower() == ".gz"
 
 
 def discover(source: DatasetSource, window: Window | None = None) -> tuple[DataFile, ...]:
@@ -55,7 +55,7 @@ def discover(source: DatasetSource, window: Window | None = None) -> tuple[DataF
     if not source.path.is_dir():
         raise NoDataset(source.path, f"{source.kind} dataset")
     visible = [path for path in source.path.rglob("*") if path.is_file() and not _is_hidden(path, source.path)]
-    known = [path for path in visible if path.name.removesuffix(".gz").endswith(SUFFIXES[source.kind])]
+    known = [path for path in visible if path.name.lower().removesuffix(".gz").endswith(SUFFIXES[source.kind])]
     files = [_describe(path, path.relative_to(source.path).as_posix(), source.kind) for path in known or visible]
     return tuple(sorted(file for file in files if _is_near(file.hour, window)))
 

@@ -77,6 +77,15 @@ def test_files_come_in_the_order_of_their_paths_and_hidden_ones_do_not_come(tmp_
     assert [file.relative for file in files_in(tmp_path)] == ["a/1.jsonl", "a/3.jsonl", "b/2.jsonl"]
 
 
+def test_the_case_of_a_suffix_loses_no_file(tmp_path):
+    for name in ("a.jsonl", "B.JSONL", "notes.md"):
+        (tmp_path / name).write_text("{}\n")
+    (tmp_path / "C.JSONL.GZ").write_bytes(gzip.compress(b"{}\n"))
+    files = files_in(tmp_path)
+    assert [file.relative for file in files] == ["B.JSONL", "C.JSONL.GZ", "a.jsonl"]
+    assert [block.data for unit in plan(files) for segment in unit for block in read_blocks(segment)] == [b"{}\n"] * 3
+
+
 def test_an_empty_folder_is_a_result(tmp_path):
     assert files_in(tmp_path) == ()
     assert plan(()) == ()
