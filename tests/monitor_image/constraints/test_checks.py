@@ -287,6 +287,20 @@ def test_without_one_of_their_own_categories_take_the_numbers_threshold(compared
     assert one(conclusion, CheckType.BASELINE_DRIFT).allowed == 0.6
 
 
+def test_a_distribution_of_many_categories_that_the_baseline_file_holds_is_compared(compared, tmp_path):
+    constraints, statistics = baseline_files_of(x([f"c{i}" for i in range(100)] * 10))
+    (feature,) = statistics["features"]
+    feature["string_statistics"]["distribution"]["categorical"]["buckets"] = [
+        {"value": f"c{i}", "count": 10} for i in range(125)
+    ]  # AWS's limit of 120 is on an approximate number
+    for name, content in (("c", constraints), ("s", statistics)):
+        (tmp_path / name).write_text(json.dumps(content))
+    loaded = DATA_QUALITY.load_baseline(BaselineFiles(tmp_path / "c", tmp_path / "s"))
+    current = x(["c0"] * 1000)
+    conclusion = DATA_QUALITY.check(statistics_of(current), loaded, job_for(current.schema))
+    assert one(conclusion, CheckType.BASELINE_DRIFT).outcome is Outcome.VIOLATED
+
+
 @pytest.mark.parametrize(("method", "is_p_value"), [("Robust", True), ("Simple", False)])
 def test_chi_squared_sees_what_changed_and_its_text_can_be_parsed(compared, method, is_p_value):
     options = {"distribution_constraints": {"comparison_method": method}}

@@ -52,7 +52,7 @@ def _has_distribution(statistics: FeatureStatistics) -> bool:
     if statistics.inferred_type.is_numeric:
         numeric = statistics.numeric
         return numeric is not None and (numeric.ranks is not None or numeric.buckets is not None)
-    return bool(statistics.categories) and statistics.shown_categories is not None
+    return bool(statistics.categories)
 
 
 def _numeric(feature: FeatureComparison, current: FeatureStatistics, baseline: FeatureStatistics) -> Check:
