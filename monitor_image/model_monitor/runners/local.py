@@ -1,17 +1,23 @@
 """Run the units of a window on this machine: in this process when there are few, else in a pool of processes.
 
-Workers are started by a fork server that has imported the reader and nothing else has run in: a plain fork would copy
-locks that pyarrow's threads may hold, and spawning would import numpy and pyarrow once per worker.
+Workers are forks of this process while it has no thread whose locks a fork would copy, which is so until something is
+read here; they share its imports. Otherwise a fork server, in which nothing has run, imports the reader once and forks.
 """
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
+import signal
+import sys
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.context import BaseContext
+from pathlib import Path
 from typing import TypeVar
 
 from model_monitor.contract import Variable
@@ -19,6 +25,7 @@ from model_monitor.errors import MonitorError
 from model_monitor.runners.fold import Mergeable, fold
 
 UNITS_IN_PROCESS = 3  # starting a pool takes about as long as two workers gain on this many units
+FORKABLE_THREADS = frozenset({"jemalloc_bg_thd"})  # pyarrow's spare allocator starts it and stops it around a fork
 AHEAD_PER_WORKER = 3  # finished profiles that may wait for an earlier unit, so that memory stays bounded
 
 Unit = TypeVar("Unit")
@@ -68,9 +75,7 @@ def _here(task: Callable[[Unit], P], units: Sequence[Unit], progress: Progress) 
 
 
 def _pooled(task: Callable[[Unit], P], units: Sequence[Unit], workers: int, progress: Progress) -> Iterator[P]:
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["model_monitor.flow"])
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_prepare_worker) as pool:
+    with ProcessPoolExecutor(workers, mp_context=_context(), initializer=_prepare_worker) as pool:
         waiting: deque[Future[P]] = deque()
         upcoming = iter(units)
         try:
@@ -90,11 +95,32 @@ def _pooled(task: Callable[[Unit], P], units: Sequence[Unit], workers: int, prog
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+        finally:
+            gc.unfreeze()
+
+
+def _context() -> BaseContext:
+    """How workers are started; see the head of this file."""
+    if sys.platform == "linux" and _other_threads() <= FORKABLE_THREADS:
+        gc.freeze()  # what was imported is garbage of nobody: the workers' collections leave these pages shared
+        return multiprocessing.get_context("fork")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["model_monitor.flow"])
+    return context
+
+
+def _other_threads() -> frozenset[str]:
+    """Names of the threads of this process beside the calling one, those of libraries too."""
+    threads = (
+        task / "comm" for task in Path("/proc/self/task").iterdir() if task.name != str(threading.get_native_id())
+    )
+    return frozenset(name.read_text().strip() for name in threads)
 
 
 def _prepare_worker() -> None:
-    """A worker is one of many: its libraries get one thread each."""
+    """A worker is one of many: its libraries get one thread each, and ending it is not a matter of the front door."""
     import pyarrow as pa
 
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     pa.set_cpu_count(1)
     pa.set_io_thread_count(1)

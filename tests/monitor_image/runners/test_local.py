@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import threading
 from dataclasses import dataclass
 
 import pytest
@@ -70,3 +72,27 @@ def test_a_worker_that_dies_ends_the_run_with_what_to_do():
 def test_an_error_in_a_worker_arrives_as_it_is():
     with pytest.raises(MonitorError, match="unit 0 is unreadable"):
         local.run(refuse, UNITS, Sum(), workers=2)
+
+
+def test_workers_are_forks_unless_a_fork_would_copy_the_locks_of_threads(monkeypatch):
+    monkeypatch.setattr(local, "_other_threads", lambda: frozenset({"jemalloc_bg_thd"}))
+    assert type(local._context()).__name__ == "ForkContext"
+    monkeypatch.setattr(local, "_other_threads", lambda: frozenset({"jemalloc_bg_thd", "python"}))
+    assert type(local._context()).__name__ == "ForkServerContext"
+    gc.unfreeze()
+
+
+def test_a_thread_of_this_process_is_seen():
+    told = threading.Event()
+    thread = threading.Thread(target=told.wait)
+    thread.start()
+    assert local._other_threads()
+    told.set()
+    thread.join()
+
+
+@pytest.mark.parametrize("threads", [frozenset(), frozenset({"python"})], ids=["forked", "from the fork server"])
+def test_both_ways_to_start_workers_give_the_same_bits(monkeypatch, threads):
+    monkeypatch.setattr(local, "_other_threads", lambda: threads)
+    pooled = local.run(tenth_power, UNITS, Sum(), workers=2)
+    assert pooled.value.hex() == local.run(tenth_power, UNITS, Sum(), workers=1).value.hex()
