@@ -95,6 +95,7 @@ def find_fields(data: bytes, width: int) -> Grid | None:
         return None
     text = np.frombuffer(b"".join((PAD, data, b"\n")), np.uint8)
     is_end = text == LINE_BREAK
+    lines = int(np.count_nonzero(is_end)) - 1
     np.logical_or(is_end, text == COMMA, out=is_end)
     bounds = np.flatnonzero(is_end)
     has_quotes = b'"' in data
@@ -103,12 +104,10 @@ def find_fields(data: bytes, width: int) -> Grid | None:
         if outside is None:
             return None
         bounds = outside
-    rows = (bounds.size - 1) // width
-    if bounds.size != rows * width + 1 or not (text[bounds[::width]] == LINE_BREAK).all():
+        lines = int(np.count_nonzero(text[bounds] == LINE_BREAK)) - 1
+    if bounds.size != lines * width + 1 or not (text[bounds[::width]] == LINE_BREAK).all():
         return None
-    if np.count_nonzero(text[bounds] == LINE_BREAK) != rows + 1 if has_quotes else data.count(b"\n") != rows - 1:
-        return None
-    return Grid(text, bounds, rows, width, has_quotes)
+    return Grid(text, bounds, lines, width, has_quotes)
 
 
 def _outside_quotes(text: np.ndarray, bounds: np.ndarray) -> np.ndarray | None:
