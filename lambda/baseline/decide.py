@@ -44,7 +44,7 @@ class Step(StrEnum):
 
 
 class Next(StrEnum):
-    """What to do about a processing job, by its status."""
+    """What to do about a processing job whose name is taken."""
 
     FINISH = "finish"
     WAIT = "wait"
@@ -115,11 +115,20 @@ def superseded(event: Mapping[str, Any]) -> list[str]:
     return attempt_names(name)
 
 
-def after(status: str) -> Next:
-    """What a job's status asks for when its name is found taken."""
+def after(job: Mapping[str, Any], baseline: Baseline) -> Next:
+    """What a job asks for when its name is found taken. Names outlive stacks and buckets: a job that wrote for a deployment that was
+    destroyed since says nothing about this one's bucket."""
+    if _outputs(job) != _outputs(baseline.processing_job):
+        return Next.NEXT_ATTEMPT
+    status = job["ProcessingJobStatus"]
     if status == "Completed":
         return Next.FINISH
     return Next.NEXT_ATTEMPT if status in ("Failed", "Stopped") else Next.WAIT
+
+
+def _outputs(job: Mapping[str, Any]) -> set[str]:
+    outputs = job.get("ProcessingOutputConfig", {}).get("Outputs", [])
+    return {output["S3Output"]["S3Uri"].rstrip("/") for output in outputs}
 
 
 def ended_job(event: Mapping[str, Any]) -> tuple[str, str] | None:

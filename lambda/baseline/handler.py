@@ -81,9 +81,9 @@ def _on_request(request: dict[str, Any]) -> dict[str, Any] | None:
 def _compute(request: dict[str, Any], baseline: decide.Baseline) -> dict[str, Any] | None:
     """Start the version's job, or join the one that runs, or use the one that completed."""
     for name in decide.attempt_names(baseline.job_name):
-        if (status := _create(name, request, baseline)) is None:
+        if (taken_by := _create(name, request, baseline)) is None:
             return None
-        following = decide.after(status)
+        following = decide.after(taken_by, baseline)
         if following is decide.Next.WAIT:
             return None
         _unpark([name])
@@ -91,13 +91,13 @@ def _compute(request: dict[str, Any], baseline: decide.Baseline) -> dict[str, An
             _make_current(baseline)
             return decide.success(request, baseline.version, name)
     raise decide.RequestError(
-        f"all {decide.ATTEMPTS_MAX} jobs of version {baseline.version} failed. "
+        f"all {decide.ATTEMPTS_MAX} jobs of version {baseline.version} failed or wrote elsewhere. "
         "Correct what the last one says; other settings or data make another version."
     )
 
 
-def _create(name: str, request: dict[str, Any], baseline: decide.Baseline) -> str | None:
-    """None when the job was started; otherwise the status of the job that has this name already."""
+def _create(name: str, request: dict[str, Any], baseline: decide.Baseline) -> dict[str, Any] | None:
+    """None when the job was started; otherwise the job that has this name already."""
     _park(name, request)
     try:
         client("sagemaker").create_processing_job(ProcessingJobName=name, **baseline.processing_job)
@@ -105,7 +105,8 @@ def _create(name: str, request: dict[str, Any], baseline: decide.Baseline) -> st
         if error.response.get("Error", {}).get("Code") != NAME_TAKEN:
             _unpark([name])
             raise
-        return str(client("sagemaker").describe_processing_job(ProcessingJobName=name)["ProcessingJobStatus"])
+        taken_by: dict[str, Any] = client("sagemaker").describe_processing_job(ProcessingJobName=name)
+        return taken_by
     _log("started", endpoint=baseline.endpoint, version=baseline.version, job=name)
     return None
 

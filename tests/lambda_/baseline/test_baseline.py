@@ -187,6 +187,23 @@ def test_a_version_whose_record_was_lost_is_found_by_its_completed_job(world: Si
     assert [answer["Status"] for answer in world.sink.answers] == ["SUCCESS"]
 
 
+@pytest.mark.parametrize("status", ["Completed", "InProgress"])
+def test_a_job_of_a_deployment_that_was_destroyed_is_not_taken_for_this_ones(
+    world: SimpleNamespace, status: str
+) -> None:
+    def writing_to(bucket: str) -> dict[str, Any]:
+        output = {"S3Output": {"S3Uri": f"s3://{bucket}/baselines/covertype/v1", "LocalPath": "/out"}}
+        return JOB | {"ProcessingOutputConfig": {"Outputs": [output]}}
+
+    world.sagemaker.jobs[NAME] = {"ProcessingJobStatus": status, **writing_to("bucket-of-before")}
+    given = properties(ProcessingJob=json.dumps(writing_to(BUCKET)))
+    world.room.handler.handle(request(world, "Create", given))
+    second = f"{NAME[:-1]}2"
+    assert (world.sink.answers, parked(world)) == ([], [f"pending/{second}.json"])
+    end(world, second, "Completed")
+    assert (current(world), world.sink.answers[0]["Status"]) == ("v1", "SUCCESS")
+
+
 def test_a_job_that_outlives_its_rolled_back_deployment_moves_nothing(world: SimpleNamespace) -> None:
     deployed(world)
     world.room.handler.handle(request(world, "Update", properties("v2"), OldResourceProperties=properties("v1")))
