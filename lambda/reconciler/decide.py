@@ -14,7 +14,8 @@ from typing import Any
 NO_DATA_REASON = "Job inputs had no data"
 VERDICTS = ("no_data", "insufficient_data", "ok", "violated", "error")
 ENDED_WITHOUT_A_VERDICT = ("Failed", "Stopped")
-LOOKBACK = timedelta(hours=6)  # alarms do not see older values, and a window that long ago is history
+LOOKBACK = timedelta(hours=26)  # a run may take a day, and this function looks once an hour
+SEEN_BY_ALARMS = timedelta(hours=1)  # the shortest period of an alarm on verdicts
 CLOCK_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 
 
@@ -54,14 +55,20 @@ def unreported(executions: Iterable[Mapping[str, Any]], published: Sequence[str]
     return sorted(outcomes, key=lambda outcome: outcome.scheduled_time)
 
 
-def metric_data(outcome: Outcome, endpoint: str, schedule: str) -> list[dict[str, Any]]:
-    """All five `run_{verdict}` metrics as a run emits them: one is 1, the others 0, at the scheduled time."""
+def metric_time(outcome: Outcome, now: datetime) -> datetime:
+    """The scheduled time, as runs stamp theirs; of a run that ended too late for it, now: alarms do not see older values, and a run
+    that was killed after its hour must page somebody."""
+    return outcome.scheduled_time if now - outcome.scheduled_time < SEEN_BY_ALARMS else now
+
+
+def metric_data(outcome: Outcome, endpoint: str, schedule: str, now: datetime) -> list[dict[str, Any]]:
+    """All five `run_{verdict}` metrics as a run emits them: one is 1, the others 0."""
     dimensions = [{"Name": "Endpoint", "Value": endpoint}, {"Name": "MonitoringSchedule", "Value": schedule}]
     return [
         {
             "MetricName": f"run_{verdict}",
             "Dimensions": dimensions,
-            "Timestamp": outcome.scheduled_time,
+            "Timestamp": metric_time(outcome, now),
             "Value": 1.0 if verdict == outcome.verdict else 0.0,
             "Unit": "Count",
         }

@@ -55,7 +55,8 @@ def _reconcile(schedule: str, target: dict[str, str], now: Any) -> int:
     outcomes = decide.unreported(_executions(schedule, since, now), published)
     for outcome in outcomes:
         client("cloudwatch").put_metric_data(
-            Namespace=target["namespace"], MetricData=decide.metric_data(outcome, target["endpoint"], schedule)
+            Namespace=target["namespace"],
+            MetricData=decide.metric_data(outcome, target["endpoint"], schedule, now),
         )
         published = decide.kept([*published, outcome.id], since)
         _write_published(schedule, published)

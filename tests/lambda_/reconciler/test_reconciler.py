@@ -60,8 +60,8 @@ def run(world: SimpleNamespace, now: datetime = NOW) -> int:
     return int(world.room.handler.handle({"time": now.strftime("%Y-%m-%dT%H:%M:%SZ")})["published"])
 
 
-def values(world: SimpleNamespace, hours_ago: int) -> dict[str, list[float]]:
-    """SampleCount and Sum of each run metric at one hour."""
+def values(world: SimpleNamespace, time: datetime) -> dict[str, list[float]]:
+    """SampleCount and Sum of each run metric at one time."""
     found = {}
     for verdict in contract.Verdict:
         name = contract.run_metric(verdict)
@@ -71,8 +71,8 @@ def values(world: SimpleNamespace, hours_ago: int) -> dict[str, list[float]]:
             Dimensions=[
                 {"Name": key, "Value": value} for key, value in contract.dimensions("covertype", SCHEDULE).items()
             ],
-            StartTime=HOUR - timedelta(hours=hours_ago),
-            EndTime=HOUR - timedelta(hours=hours_ago) + timedelta(minutes=1),
+            StartTime=time,
+            EndTime=time + timedelta(minutes=1),
             Period=60,
             Statistics=["SampleCount", "Sum"],
         )["Datapoints"]
@@ -81,9 +81,9 @@ def values(world: SimpleNamespace, hours_ago: int) -> dict[str, list[float]]:
 
 
 def test_an_empty_window_is_published_as_no_data_at_its_scheduled_time(world: SimpleNamespace) -> None:
-    world.sagemaker.executions[SCHEDULE] = [execution(1, "Failed", "Job inputs had no data")]
+    world.sagemaker.executions[SCHEDULE] = [execution(0, "Failed", "Job inputs had no data")]
     assert run(world) == 1
-    assert values(world, 1) == {
+    assert values(world, HOUR) == {
         "run_no_data": [1, 1],
         "run_insufficient_data": [1, 0],
         "run_ok": [1, 0],
@@ -98,20 +98,20 @@ def test_an_empty_window_is_published_as_no_data_at_its_scheduled_time(world: Si
 def test_every_other_end_without_a_verdict_is_an_error(world: SimpleNamespace, status: str, reason: str) -> None:
     world.sagemaker.executions[SCHEDULE] = [execution(0, status, reason)]
     run(world)
-    assert (values(world, 0)["run_error"], values(world, 0)["run_no_data"]) == ([1, 1], [1, 0])
+    assert (values(world, HOUR)["run_error"], values(world, HOUR)["run_no_data"]) == ([1, 1], [1, 0])
 
 
 @pytest.mark.parametrize("status", ["Completed", "CompletedWithViolations", "InProgress", "Pending", "Stopping"])
 def test_what_the_container_reports_itself_is_left_alone(world: SimpleNamespace, status: str) -> None:
     world.sagemaker.executions[SCHEDULE] = [execution(0, status)]
     assert run(world) == 0
-    assert not any(values(world, 0).values())
+    assert not any(values(world, HOUR).values())
 
 
 def test_an_execution_is_published_once(world: SimpleNamespace) -> None:
     world.sagemaker.executions[SCHEDULE] = [execution(1, "Failed", "Job inputs had no data")]
     assert [run(world), run(world), run(world, NOW + timedelta(hours=1))] == [1, 0, 0]
-    assert values(world, 1)["run_no_data"] == [1, 1]
+    assert values(world, NOW)["run_no_data"] == [1, 1]
 
 
 def test_an_execution_that_ends_after_a_later_one_is_still_published(world: SimpleNamespace) -> None:
@@ -120,13 +120,25 @@ def test_an_execution_that_ends_after_a_later_one_is_still_published(world: Simp
     run(world)
     late |= {"MonitoringExecutionStatus": "Failed", "FailureReason": "time-out"}
     assert run(world) == 1
-    assert values(world, 2)["run_error"] == [1, 1]
+    assert values(world, NOW)["run_error"] == [2, 1]
+
+
+def test_a_run_that_was_killed_after_its_hour_is_stamped_where_alarms_still_see_it(world: SimpleNamespace) -> None:
+    world.sagemaker.executions[SCHEDULE] = [execution(0, "Completed"), execution(1, "Failed", "time-out")]
+    run(world)
+    assert values(world, NOW)["run_error"] == [1, 1]
+    assert not any(values(world, HOUR - timedelta(hours=1)).values())
+
+
+def test_a_daily_run_that_fails_after_most_of_its_day_is_published(world: SimpleNamespace) -> None:
+    world.sagemaker.executions[SCHEDULE] = [execution(24, "Failed", "time-out")]
+    assert run(world) == 1
 
 
 def test_all_pages_are_read_and_old_windows_are_not_published(world: SimpleNamespace) -> None:
-    world.sagemaker.executions[SCHEDULE] = [execution(h, "Failed", "Job inputs had no data") for h in range(9)]
-    assert run(world) == 6
-    assert len(world.sagemaker.requests) == 3
+    world.sagemaker.executions[SCHEDULE] = [execution(h, "Failed", "Job inputs had no data") for h in range(30)]
+    assert run(world) == 26
+    assert len(world.sagemaker.requests) == 13
 
 
 def test_what_was_published_is_forgotten_when_it_can_no_longer_come_back(world: SimpleNamespace) -> None:
@@ -142,7 +154,7 @@ def test_one_schedule_that_fails_does_not_silence_the_others(
     world.sagemaker.executions[SCHEDULE] = [execution(1, "Failed", "Job inputs had no data")]
     with pytest.raises(world.room.handler.ReconcileError, match="deleted-schedule"):
         run(world)
-    assert values(world, 1)["run_no_data"] == [1, 1]
+    assert values(world, NOW)["run_no_data"] == [1, 1]
 
 
 def test_an_event_without_a_time_is_refused(world: SimpleNamespace) -> None:
@@ -152,7 +164,7 @@ def test_an_event_without_a_time_is_refused(world: SimpleNamespace) -> None:
 
 def test_names_are_those_of_the_contract(world: SimpleNamespace) -> None:
     decide = world.room.decide
-    data = decide.metric_data(decide.Outcome(NOW, "ok", ""), "e", "s")
+    data = decide.metric_data(decide.Outcome(NOW, "ok", ""), "e", "s", NOW)
     assert {metric["MetricName"] for metric in data} == {contract.run_metric(verdict) for verdict in contract.Verdict}
     assert {pair["Name"]: pair["Value"] for pair in data[0]["Dimensions"]} == contract.dimensions("e", "s")
     assert decide.NO_DATA_REASON == contract.NO_DATA_REASON
