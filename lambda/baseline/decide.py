@@ -116,8 +116,10 @@ def superseded(event: Mapping[str, Any]) -> list[str]:
 
 
 def after(job: Mapping[str, Any], baseline: Baseline) -> Next:
-    """What a job asks for when its name is found taken. Names outlive stacks and buckets: a job that wrote for a deployment that was
-    destroyed since says nothing about this one's bucket."""
+    """What a job asks for when its name is found taken.
+
+    Names outlive stacks and buckets: a job that wrote for a deployment that was destroyed since is no baseline of this one.
+    """
     if _outputs(job) != _outputs(baseline.processing_job):
         return Next.NEXT_ATTEMPT
     status = job["ProcessingJobStatus"]
