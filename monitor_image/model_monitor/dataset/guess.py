@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import zlib
 from pathlib import Path
 
-from model_monitor.errors import NoDataset, SettingsError
+from model_monitor.errors import DatasetError, NoDataset, SettingsError
 from model_monitor.job import DatasetKind
 
 PEEKED_BYTES = 65536
@@ -25,8 +26,13 @@ def guess_kind(path: Path) -> DatasetKind:
     is_gzip = suffixes[-1:] == [".gz"]
     if is_gzip:
         suffixes.pop()
-    with gzip.open(first) if is_gzip else first.open("rb") as file:
-        head = file.read(PEEKED_BYTES)
+    try:
+        with gzip.open(first) if is_gzip else first.open("rb") as file:
+            head = file.read(PEEKED_BYTES)
+    except (OSError, EOFError, zlib.error) as error:
+        raise DatasetError(
+            f"{first}: cannot be read ({type(error).__name__}). Check its rights, or copy it again."
+        ) from error
     if b'"captureData"' in head:
         return DatasetKind.CAPTURE
     kind = BY_SUFFIX.get(suffixes[-1]) if suffixes else None

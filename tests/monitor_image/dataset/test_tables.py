@@ -207,6 +207,16 @@ def test_a_file_that_is_no_parquet_is_named(tmp_path):
         read_all(baseline_job(tmp_path, DatasetKind.PARQUET, schema("a")))
 
 
+def test_a_parquet_file_that_is_damaged_inside_is_named(tmp_path):
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"a": list(range(1000))}), path)
+    data = bytearray(path.read_bytes())
+    data[10:600] = b"\x55" * 590
+    path.write_bytes(data)
+    with pytest.raises(DatasetError, match=r"a\.parquet: damaged in row groups 0 to 0 of 1"):
+        read_all(baseline_job(path, DatasetKind.PARQUET, schema("a")))
+
+
 def test_a_path_that_does_not_exist_is_no_dataset(tmp_path):
     with pytest.raises(NoDataset):
         read_all(baseline_job(tmp_path / "nowhere", DatasetKind.CSV, schema("a")))

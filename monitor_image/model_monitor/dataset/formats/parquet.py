@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from model_monitor.dataset.classify import Literals
 from model_monitor.dataset.named import named_rows, named_side
 from model_monitor.dataset.units import Unit, open_parquet
+from model_monitor.errors import DatasetError
 from model_monitor.job import Job
 from model_monitor.schema import Rejects, Rows
 
@@ -26,10 +29,22 @@ def read_parquet(unit: Unit, job: Job) -> Iterator[Rows]:
         columns = [name for name in wanted if name in names]
         extra = [name for name in names if name not in wanted]
         groups = list(range(segment.start, segment.stop))
-        for batch in file.iter_batches(BATCH_ROWS, row_groups=groups, columns=columns, use_threads=False):
+        for batch in _batches(file, groups, columns, segment.file.path):
             literals = {name: _literals(batch.column(name)) for name in columns}
             counts = Counter(dict.fromkeys(extra, batch.num_rows))
             yield named_rows(job.schema, batch.num_rows, literals, counts, Rejects())
+
+
+def _batches(file: pq.ParquetFile, groups: list[int], columns: list[str], path: Path) -> Iterator[pa.RecordBatch]:
+    """Some row groups' columns, a bounded number of rows at a time.
+
+    Raises: DatasetError where a page is damaged.
+    """
+    try:
+        yield from file.iter_batches(BATCH_ROWS, row_groups=groups, columns=columns, use_threads=False)
+    except (pa.ArrowException, OSError):
+        where = f"row groups {groups[0]} to {groups[-1]} of {file.metadata.num_row_groups}"
+        raise DatasetError(f"{path}: damaged in {where}. Write or copy the file again.") from None
 
 
 def _literals(column: pa.Array) -> Literals:
