@@ -57,7 +57,7 @@ def main(arguments: list[str] | None = None) -> int:
     """One command, from arguments to exit status."""
     options = parser().parse_args(arguments)
     threads.limit()
-    from model_monitor.errors import MonitorError
+    from model_monitor.outputs.report import Failure
 
     started = datetime.now(UTC)
     try:
@@ -65,11 +65,11 @@ def main(arguments: list[str] | None = None) -> int:
         report = _analyse(job, is_watched=not options.json and sys.stderr.isatty())
         run = _run_facts(job, started)
         written = _write(report, run)
-    except MonitorError as error:
-        print(f"model-monitor: {error}", file=sys.stderr)
-        return EXIT_ERROR
     except KeyboardInterrupt:
         print("model-monitor: stopped", file=sys.stderr)
+        return EXIT_ERROR
+    except Exception as error:  # noqa: BLE001 - the front door: a traceback may hold values of the data
+        print(f"model-monitor: {Failure.of(error).message}", file=sys.stderr)
         return EXIT_ERROR
     try:
         _show(report, run, written, options.json)

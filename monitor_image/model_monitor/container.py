@@ -7,10 +7,8 @@ import os
 import signal
 import socket
 import time
-import traceback
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 from types import FrameType
 
 from model_monitor import __version__, s3
@@ -35,7 +33,6 @@ from model_monitor.runners import local
 from model_monitor.variables import Variables, read_variables
 
 PROGRESS_SECONDS = 15.0  # long work is told of, a short run says started and finished
-PACKAGE = Path(__file__).parent
 
 
 class Stopped(MonitorError):
@@ -62,7 +59,7 @@ def _run(environment: Mapping[str, str]) -> int:
         log("started", kind=job.kind, endpoint=job.endpoint, schedule=job.schedule, window=job.window)
         report = _analyse(job)
     except Exception as error:  # noqa: BLE001 - the front door: every error becomes a message and an exit status
-        report = Report(job).failed(failure_of(error))
+        report = Report(job).failed(Failure.of(error))
     report = deliver(report, _run_facts(job, started, processing), variables)
     log(
         "finished",
@@ -96,19 +93,6 @@ def deliver(report: Report, run: Run, variables: Variables) -> Report:
     return _attempt(tell, published)
 
 
-def failure_of(error: Exception) -> Failure:
-    """Our own errors speak for themselves; of others only type and place are told, since their text may hold values."""
-    if isinstance(error, MonitorError):
-        return Failure.of(error)
-    frames = traceback.extract_tb(error.__traceback__)
-    ours = [frame for frame in frames if Path(frame.filename).is_relative_to(PACKAGE)] or frames
-    name = type(error).__name__
-    place = f"{Path(ours[-1].filename).name}:{ours[-1].lineno} in {ours[-1].name}" if ours else ""
-    return Failure(
-        name, f"unexpected {name} at {place}. This is a defect of the image; report it with this line.", place
-    )
-
-
 def _analyse(job: Job) -> Report:
     """Imported late, so that a wrong setting is told without waiting for numpy and pyarrow."""
     from model_monitor import flow
@@ -140,7 +124,7 @@ def _attempt(step: Callable[[Report], None], report: Report) -> Report:
     try:
         step(report)
     except Exception as error:  # noqa: BLE001 - the front door again
-        failure = failure_of(error)
+        failure = Failure.of(error)
         log("not delivered", level=logging.ERROR, step=step.__name__, reason=failure.message, place=failure.place)
         return report if report.error is not None else report.failed(failure)
     return report

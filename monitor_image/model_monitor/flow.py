@@ -49,9 +49,9 @@ def run(job: Job, progress: local.Progress = local.silent) -> Report:
 def baseline(job: Job, progress: local.Progress = local.silent) -> Report:
     """Read a dataset and suggest what live data should look like."""
     measured = measure(job, {}, progress)
-    if not measured.reading.records and not measured.reading.rejects.count:
-        raise NoDataset(job.dataset.path, f"{job.dataset.kind} records")
     report = measured.report(suggest)
+    if not measured.reading.records and report.error is None:
+        raise NoDataset(job.dataset.path, f"{job.dataset.kind} records that can be read")
     return replace(report, dataset=replace(report.dataset, sha256=digest(discover(job.dataset, job.window))))
 
 
@@ -182,6 +182,9 @@ def check(monitor: AnyMonitor, profile: Any, report: Report, baselines: Baseline
     statistics = monitor.statistics(profile, job)
     if report.reading.records or report.reading.rejects.count:
         conclusion = monitor.check(statistics, baseline, job)
+        if conclusion.verdict is Verdict.NO_DATA:  # there was traffic, and nothing is known of it
+            reason = f"none of {report.reading.rejects.count} records could be read"
+            conclusion = Conclusion(Verdict.INSUFFICIENT_DATA, reason=reason)
     else:
         conclusion = Conclusion(Verdict.NO_DATA, reason=NO_DATA_REASON)
     used = monitor.constraints_used(baseline, job)

@@ -214,3 +214,51 @@ def test_the_module_with_arguments_is_the_laptops_command():
         [sys.executable, "-m", "model_monitor", "--version"], cwd=CORE, capture_output=True, text=True, timeout=60
     )
     assert (done.returncode, done.stdout[:14]) == (0, "model-monitor ")
+
+
+def test_an_error_that_nobody_foresaw_tells_its_place_and_no_value(tmp_path, config, baseline, monkeypatch, capsys):
+    def fail(*_: object) -> None:
+        raise ValueError("a value of the data")
+
+    monkeypatch.setattr("model_monitor.flow.run", fail)
+    assert monitor(tmp_path, config, baseline, events_of(land(40))) == 1
+    error = capsys.readouterr().err
+    assert "unexpected ValueError at cli.py" in error
+    assert "a value of the data" not in error
+
+
+def test_a_run_that_fails_leaves_no_result_of_an_earlier_one(tmp_path, config, baseline):
+    assert monitor(tmp_path, config, baseline, events_of(land(120, Slope=37))) == 2
+    assert (tmp_path / "report/constraint_violations.json").exists()
+    write_lines(tmp_path / "capture/broken.jsonl", ["{"] * 200)
+    assert run("monitor", "--dataset", tmp_path / "capture", "--baseline", baseline, "--config", config,
+               "--output", tmp_path / "report") == 1  # fmt: skip
+    assert {path.name for path in (tmp_path / "report").iterdir()} == {"report.json", "metrics.jsonl"}
+    assert json.loads((tmp_path / "report/report.json").read_text())["verdict"] == "error"
+
+
+def test_records_of_which_none_could_be_read_are_never_a_quiet_window_nor_a_baseline(tmp_path, baseline, capsys):
+    lenient = tmp_path / "lenient.json"
+    payload = {"features": list(FEATURES), "output": OUTPUT}
+    lenient.write_text(json.dumps({"version": 1, "max_rejected_fraction": 1.0, "payload": payload}))
+    write_lines(tmp_path / "damaged.jsonl", ['{"captureData": '] * 50)
+    arguments = ("--dataset", tmp_path / "damaged.jsonl", "--format", "capture", "--config", lenient)
+    assert run("monitor", *arguments, "--baseline", baseline, "--output", tmp_path / "report") == 3
+    assert "insufficient_data: none of 50 records could be read" in capsys.readouterr().out
+    assert run("baseline", *arguments, "--output", tmp_path / "other") == 1
+    assert "no capture records that can be read found" in capsys.readouterr().err
+    assert not (tmp_path / "other").exists()
+
+
+def test_payloads_that_took_a_tolerant_parser_are_told(tmp_path, config, baseline, capsys):
+    events = [event(i, json_side([{**record, "Slope": float("nan")}])) for i, record in enumerate(land(40))]
+    assert monitor(tmp_path, config, baseline, events) == 2
+    found = json.loads((tmp_path / "report/report.json").read_text())["reading"]["tolerated"]
+    assert found == {"JSON with NaN, Infinity or half a surrogate pair": 40}
+    assert "40  JSON with NaN" in capsys.readouterr().out
+
+
+def test_a_file_that_is_not_what_its_name_says_is_named(tmp_path, capsys):
+    (tmp_path / "a.csv.gz").write_bytes(b"no gzip")
+    assert run("baseline", "--dataset", tmp_path / "a.csv.gz", "--output", tmp_path / "out") == 1
+    assert "a.csv.gz: cannot be read (BadGzipFile)" in capsys.readouterr().err

@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from model_monitor.constraints.model import Conclusion
 from model_monitor.contract import (
     CONSTRAINTS_FILE,
     METRICS_LINES_FILE,
@@ -19,6 +20,7 @@ from model_monitor.contract import (
     VIOLATIONS_FILE,
     JobKind,
     MonitoringType,
+    Verdict,
 )
 from model_monitor.outputs import cloudwatch, files
 from model_monitor.outputs.report import MonitorResult, Report, Run, to_json
@@ -31,7 +33,7 @@ def write_folder(report: Report, run: Run) -> list[Path]:
     """Write every file of a run below `job.output`; what an earlier run left under these names is replaced or removed."""
     output = report.job.output
     written = []
-    for result in report.results:
+    for result in _results(report):
         written += _write_result(output / result_folder(report, result), result)
     if report.job.kind is JobKind.MONITOR:
         points = cloudwatch.data_points(cloudwatch.metrics_of(report), report.job, cloudwatch.timestamp_of(report))
@@ -43,9 +45,16 @@ def write_folder(report: Report, run: Run) -> list[Path]:
     return written
 
 
+def _results(report: Report) -> tuple[MonitorResult, ...]:
+    """What each monitor found; nothing of any when the run failed, so that no file of an earlier run seems to be its."""
+    if report.results or report.error is None:
+        return report.results
+    return tuple(MonitorResult(monitor.type, Conclusion(Verdict.ERROR)) for monitor in report.job.monitors)
+
+
 def result_folder(report: Report, result: MonitorResult) -> str:
     """Where one monitor's files go below the output folder."""
-    is_flat = result.type is MonitoringType.DATA_QUALITY or len(report.results) == 1
+    is_flat = result.type is MonitoringType.DATA_QUALITY or len(report.job.monitors) == 1
     return "" if report.job.kind is JobKind.MONITOR and is_flat else MONITOR_KEYS[result.type]
 
 

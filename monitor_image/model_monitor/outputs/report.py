@@ -7,6 +7,7 @@ part that may differ between two runs over the same data.
 from __future__ import annotations
 
 import hashlib
+import traceback
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -31,6 +32,7 @@ from model_monitor.job import BaselineFiles, Job
 from model_monitor.outputs.metric import Metric
 from model_monitor.profiles.reading import Reading
 
+PACKAGE = Path(__file__).parent.parent
 SCHEMA_FILE = Path(__file__).with_name("report.schema.json")
 
 
@@ -68,9 +70,17 @@ class Failure:
     place: str = ""
 
     @classmethod
-    def of(cls, error: MonitorError) -> Failure:
-        """An error of our own tree; its sentence holds no values of the data."""
-        return cls(type(error).__name__, str(error))
+    def of(cls, error: Exception) -> Failure:
+        """Our own errors speak for themselves; of others only type and place are told, since their text may hold values."""
+        name = type(error).__name__
+        if isinstance(error, MonitorError):
+            return cls(name, str(error))
+        frames = traceback.extract_tb(error.__traceback__)
+        ours = [frame for frame in frames if Path(frame.filename).is_relative_to(PACKAGE)] or frames
+        place = f"{Path(ours[-1].filename).name}:{ours[-1].lineno} in {ours[-1].name}" if ours else ""
+        return cls(
+            name, f"unexpected {name} at {place}. This is a defect of the monitor; report it with this line.", place
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +174,7 @@ def _reading(reading: Reading) -> dict[str, Any]:
                 for reject in reading.rejects.located
             ],
         },
+        "tolerated": dict(sorted(reading.tolerated.items())),
         "variants": dict(sorted(reading.variants.items())),
         "first_time": None if reading.first_time is None else _time(datetime.fromtimestamp(reading.first_time, UTC)),
         "last_time": None if reading.last_time is None else _time(datetime.fromtimestamp(reading.last_time, UTC)),

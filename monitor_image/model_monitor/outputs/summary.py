@@ -25,6 +25,9 @@ def summary(report: Report, run: Run, written: Sequence[Path]) -> str:
         lines += ["", f"{rejects.count} records could not be read:"]
         lines += [f"  {count:>7}  {reason}" for reason, count in rejects.by_reason.most_common()]
         lines += [f"           first at {located.path}:{located.line}" for located in rejects.located[:1]]
+    if report.reading.tolerated:
+        lines += ["", "read all the same:"]
+        lines += [f"  {count:>7}  {what}" for what, count in sorted(report.reading.tolerated.items())]
     lines += ["", "files"]
     lines += [f"  {path}" for path in sorted(written)]
     return "\n".join(lines)

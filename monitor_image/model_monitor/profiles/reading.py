@@ -71,12 +71,16 @@ def _mixed(keys: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """Counts of one read of the data. `first_time` and `last_time` are seconds since 1970 UTC, None without any."""
+    """Counts of one read of the data. `first_time` and `last_time` are seconds since 1970 UTC, None without any.
+
+    tolerated: payloads by what was wrong with them, which could be read all the same.
+    """
 
     records: int = 0
     events: int = 0
     outside_window: int = 0
     rejects: Rejects = field(default_factory=Rejects)
+    tolerated: Counter[str] = field(default_factory=Counter)
     variants: Counter[str] = field(default_factory=Counter)
     repeated_keys: RepeatedKeys = field(default_factory=RepeatedKeys)
     first_time: int | None = None
@@ -91,6 +95,7 @@ class Reading:
             events=len(rows.events.ids),
             outside_window=rows.outside_window,
             rejects=rows.rejects,
+            tolerated=rows.tolerated,
             variants=Counter({rows.events.variant: rows.count} if rows.events.variant and rows.count else {}),
             repeated_keys=RepeatedKeys.of(rows),
             first_time=int(times.min()) if times.size else None,
@@ -116,6 +121,7 @@ class Reading:
             events=self.events + other.events,
             outside_window=self.outside_window + other.outside_window,
             rejects=self.rejects.merge(other.rejects),
+            tolerated=self.tolerated + other.tolerated,
             variants=self.variants + other.variants,
             repeated_keys=self.repeated_keys.merge(other.repeated_keys),
             first_time=min(firsts, default=None),
@@ -133,6 +139,7 @@ class Reading:
                 "located": [[reject.path, reject.line, reject.reason] for reject in self.rejects.located],
                 "widths": [[width, count] for width, count in self.rejects.widths.items()],
             },
+            "tolerated": dict(self.tolerated),
             "variants": dict(self.variants),
             "keys": {"hashes": self.repeated_keys.hashes.tolist(), "counts": self.repeated_keys.counts.tolist()},
             "first_time": self.first_time,
@@ -152,6 +159,7 @@ class Reading:
                 tuple(Reject(*located) for located in rejects["located"]),
                 Counter(dict(rejects["widths"])),
             ),
+            tolerated=Counter(content["tolerated"]),
             variants=Counter(content["variants"]),
             repeated_keys=RepeatedKeys(np.array(keys["hashes"], np.uint64), np.array(keys["counts"], np.int64)),
             first_time=content["first_time"],

@@ -72,8 +72,10 @@ def test_rows_of_a_plain_dataset_have_no_events_and_no_repeats():
 def test_variants_times_and_rejects_are_kept():
     blue = Reading.of(rows_of([(1, 2), (5, 1)], "blue"))
     rejects = Rejects(Counter({"not JSON": 1}), (Reject("a.jsonl", 3, "not JSON"),))
-    green = Reading.of(Rows(schema=Schema(), count=0, features=(), rejects=rejects, outside_window=4))
+    odd = Counter({"odd JSON": 2})
+    green = Reading.of(Rows(schema=Schema(), count=0, features=(), rejects=rejects, outside_window=4, tolerated=odd))
     merged = blue.merge(green)
     assert merged.variants == {"blue": 3}
+    assert merged.tolerated == Reading.from_json(merged.to_json()).tolerated == odd
     assert (merged.first_time, merged.last_time) == (1_001, 1_005)
     assert (merged.outside_window, merged.rejects.count, merged.rejected_fraction) == (4, 1, 0.25)
