@@ -86,7 +86,10 @@ def _broken(story: Story) -> Iterator[Expectation]:
         yield _finding(hour, ("data_type_check",), BROKEN_TYPE)
         yield _finding(hour, ABSENT_CHECKS, BROKEN_ABSENT)
         yield Expectation("broken", "it is no drift", "baseline_drift_check" not in hour.violations, _violations(hour))
-        yield _paged(hour)
+        yield _paged(hour, "data-type")
+        yield _paged(hour, "missing-column", "completeness")
+        drift = [name for name in hour.alarms if name.endswith("-drift")]
+        yield Expectation("broken", "no alarm on drift", not drift, _names(hour.alarms))
         yield Expectation("broken", "no training on broken data", not hour.training_jobs, _names(hour.training_jobs))
 
 
@@ -94,7 +97,7 @@ def _drifting(story: Story) -> Iterator[Expectation]:
     for hour in _of(story, "drifting"):
         yield _verdict(hour, "violated", "CompletedWithViolations")
         yield _drift_alone(hour)
-        yield _paged(hour)
+        yield _paged(hour, "drift")
         yield Expectation(
             "drifting", "exactly one training job was started", len(hour.training_jobs) == 1, _names(hour.training_jobs)
         )
@@ -104,7 +107,7 @@ def _cooling(story: Story) -> Iterator[Expectation]:
     phase = "drifting again"
     for hour in _of(story, phase):
         yield _drift_alone(hour)
-        yield _paged(hour)
+        yield _paged(hour, "drift")
         yield Expectation(phase, "no second training job", not hour.training_jobs, _names(hour.training_jobs))
         yield Expectation(
             phase,
@@ -167,9 +170,12 @@ def _drift_alone(hour: Observed) -> Expectation:
     return Expectation(hour.phase, f"baseline_drift_check of {DRIFTING} and nothing else", is_met, _violations(hour))
 
 
-def _paged(hour: Observed) -> Expectation:
+def _paged(hour: Observed, *kinds: str) -> Expectation:
+    """An alarm of one of these kinds went off, and its own message reached people."""
     found = f"alarms: {_names(hour.alarms)}; messages: {_names(hour.messages)}"
-    return Expectation(hour.phase, "an alarm, and a message to people", bool(hour.alarms and hour.messages), found)
+    meant = [name for name in hour.alarms if name.endswith(tuple(f"-{kind}" for kind in kinds))]
+    is_met = any(message.startswith(f'ALARM: "{name}"') for name in meant for message in hour.messages)
+    return Expectation(hour.phase, f"an alarm on {' or '.join(kinds)}, and its message to people", is_met, found)
 
 
 def _nobody_paged(hour: Observed) -> Expectation:

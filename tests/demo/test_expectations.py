@@ -29,7 +29,9 @@ def observed(endpoint: str, number: int, phase: Hour) -> Observed:
         hour.verdict, hour.status = "ok", "Completed"
     if not is_steady and phase.mode in (Mode.BROKEN, Mode.DRIFTING):
         hour.verdict, hour.status = "violated", "CompletedWithViolations"
-        hour.alarms, hour.messages = ["a"], ['ALARM: "a" in EU (Ireland)']
+        kinds = ("data-type", "missing-column") if phase.mode is Mode.BROKEN else ("drift",)
+        hour.alarms = [f"dev-covertype-data-quality-{kind}" for kind in kinds]
+        hour.messages = [f'ALARM: "{name}" in EU (Ireland)' for name in hour.alarms]
         hour.features = {"baseline_drift_check": ["Temperature"]}
         if phase.mode is Mode.BROKEN:
             hour.features = {"data_type_check": ["Slope"], "missing_column_check": ["Hillshade_Noon"]}
@@ -86,6 +88,21 @@ def test_a_page_without_its_message_does_not_count(phase: str) -> None:
     told = story()
     hour(told, phase).messages.clear()
     assert {expectation.phase for expectation in unmet(judge(told))} == {phase}
+
+
+@pytest.mark.parametrize("phase", ["broken", "drifting", "drifting again"])
+def test_a_page_about_something_else_does_not_count(phase: str) -> None:
+    told = story()
+    seen = hour(told, phase)
+    seen.alarms = ["dev-covertype-data-quality-stale"]
+    seen.messages = ['ALARM: "dev-covertype-data-quality-stale" in EU (Ireland)']
+    assert {expectation.phase for expectation in unmet(judge(told))} == {phase}
+
+
+def test_a_drift_alarm_on_broken_data_is_named() -> None:
+    told = story()
+    hour(told, "broken").alarms.append("dev-covertype-data-quality-drift")
+    assert [expectation.text for expectation in unmet(judge(told))] == ["no alarm on drift"]
 
 
 def test_a_verdict_whose_metric_was_never_published_is_named() -> None:
