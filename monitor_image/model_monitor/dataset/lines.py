@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import sys
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,8 +11,13 @@ from typing import BinaryIO, cast
 
 from model_monitor.dataset.discover import DataFile
 from model_monitor.dataset.units import UNIT_BYTES, Segment
+from model_monitor.job import DatasetKind
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+LONGEST_LINE = 4 * UNIT_BYTES  # several times the largest request with its response, so that memory stays bounded
+SEARCHED_BYTES = 1 << 16
+DAMAGED = "compressed file is damaged"
+TOO_LONG = "line is too long"
 LONGEST_QUOTED_FIELD = 4  # blocks; a quote still open after that many is a stray one
 
 
@@ -20,7 +26,7 @@ class Block:
     """Whole lines of one file.
 
     skipped: line breaks between the start of the segment and the block.
-    fault: why the file cannot be read any further; such a block is the last one and has no data.
+    fault: why the file cannot be read any further, or the line is not read; such a block has no data.
     """
 
     file: DataFile
@@ -41,6 +47,8 @@ def read_blocks(segment: Segment, *, has_quotes: bool = False, block_bytes: int 
     """
     skipped = 0
     fault = ""
+    is_too_long = False  # inside a line that is not read
+    longest = sys.maxsize if segment.file.kind is DatasetKind.JSON else LONGEST_LINE  # a document may be one line
     done = carry = b""
     with _open(segment.file) as stream:
         chunks = _chunks(stream, segment, block_bytes)
@@ -48,9 +56,19 @@ def read_blocks(segment: Segment, *, has_quotes: bool = False, block_bytes: int 
             try:
                 chunk = next(chunks, b"")
             except (EOFError, gzip.BadGzipFile, zlib.error):
-                chunk, fault = b"", "compressed file is damaged"
+                chunk, fault = b"", DAMAGED
+            if is_too_long and chunk:
+                end = chunk.find(b"\n") + 1
+                is_too_long, carry = not end, chunk[end:] if end else b""
+                skipped += bool(end)
+                continue
             data = carry + chunk
             end = _last_line_end(data, has_quotes, block_bytes) if chunk else len(data)
+            if not end and len(data) > longest:
+                skipped += done.count(b"\n")
+                yield Block(segment.file, segment.start, skipped, b"", TOO_LONG)
+                is_too_long, done, carry = True, b"", b""
+                continue
             data, carry = data[:end], data[end:]
             if data:
                 skipped += done.count(b"\n")
@@ -71,21 +89,30 @@ def _chunks(stream: BinaryIO, segment: Segment, block_bytes: int) -> Iterator[by
         while chunk := stream.read(block_bytes):
             yield chunk
         return
-    stop = _next_line(stream, segment.stop) if segment.stop < segment.file.size_bytes else segment.stop
-    left = stop - _next_line(stream, segment.start)
+    size = segment.file.size_bytes
+    start = _next_line(stream, segment.start, segment.stop)
+    if start >= segment.stop:  # a line that begins before the segment fills it
+        return
+    stop = _next_line(stream, segment.stop, size) if segment.stop < size else segment.stop
+    stream.seek(start)
+    left = stop - start
     while left > 0 and (chunk := stream.read(left if left < 2 * block_bytes else block_bytes)):
         left -= len(chunk)
         yield chunk
 
 
-def _next_line(stream: BinaryIO, position: int) -> int:
-    """Go to the first line that begins at `position` or after it."""
-    if position:
-        stream.seek(position - 1)
-        stream.readline()
-    else:
-        stream.seek(0)
-    return stream.tell()
+def _next_line(stream: BinaryIO, position: int, limit: int) -> int:
+    """Where the first line begins that begins at `position` or after it; `limit` when that is not before it."""
+    if not position:
+        return 0
+    place = position - 1
+    stream.seek(place)
+    while place < limit and (piece := stream.read(SEARCHED_BYTES)):
+        end = piece.find(b"\n") + 1
+        if end:
+            return min(place + end, limit)
+        place += len(piece)
+    return limit
 
 
 def _last_line_end(data: bytes, has_quotes: bool, block_bytes: int) -> int:

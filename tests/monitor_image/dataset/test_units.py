@@ -4,9 +4,11 @@ import gzip
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from model_monitor.dataset import lines
 from model_monitor.dataset.discover import discover
 from model_monitor.dataset.lines import read_blocks
 from model_monitor.dataset.units import plan
@@ -89,3 +91,29 @@ def test_the_case_of_a_suffix_loses_no_file(tmp_path):
 def test_an_empty_folder_is_a_result(tmp_path):
     assert files_in(tmp_path) == ()
     assert plan(()) == ()
+
+
+@pytest.mark.parametrize("is_gzip", [False, True])
+@pytest.mark.parametrize("unit_bytes", [64, 1 << 20])
+def test_a_line_that_would_fill_the_memory_is_told_and_its_neighbours_are_read(
+    tmp_path, monkeypatch, is_gzip, unit_bytes
+):
+    monkeypatch.setattr(lines, "LONGEST_LINE", 500)
+    content = b"one\n" + b"x" * 5_000 + b"\ntwo\nthree\n" + b"y" * 490 + b"\n" + b"z" * 900
+    path = tmp_path / ("a.jsonl.gz" if is_gzip else "a.jsonl")
+    path.write_bytes(gzip.compress(content) if is_gzip else content)
+    segments = [segment for unit in plan(files_in(tmp_path), unit_bytes) for segment in unit]
+    blocks = [block for segment in segments for block in read_blocks(segment, block_bytes=128)]
+    assert b"".join(block.data for block in blocks) == b"one\ntwo\nthree\n" + b"y" * 490 + b"\n"
+    faults = [(block.line_number(0), block.fault) for block in blocks if block.fault]
+    assert faults == [(2, lines.TOO_LONG), (6, lines.TOO_LONG)]
+    numbers = {block.data.split(b"\n")[0]: block.line_number(0) for block in blocks if block.data}
+    assert (numbers[b"one"], numbers[b"two"]) == (1, 3)
+    assert max(len(block.data) for block in blocks) <= 500 + 128
+
+
+def test_a_document_may_be_one_long_line(tmp_path, monkeypatch):
+    monkeypatch.setattr(lines, "LONGEST_LINE", 50)
+    (tmp_path / "a.json").write_text("[" + "1," * 500 + "1]")
+    ((segment,),) = plan(files_in(tmp_path, DatasetKind.JSON))
+    assert sum(len(block.data) for block in read_blocks(segment, block_bytes=40)) == 1003
