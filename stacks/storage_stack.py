@@ -9,6 +9,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from model_monitor import contract
 from stacks.constructs.places import EndpointPlaces, Place
 from stacks.endpoint_settings import Endpoint
 from stacks.settings import Buckets, Storage
@@ -54,7 +55,7 @@ class StorageStack(Stack):
             capture=Place.at(capture) if capture else self._place(self.capture, "capture/"),
             reports=self._place(self.reports, "reports/"),
             baseline=self._place(self.baseline, f"baselines/{name}/"),
-            pending=self._place(self.baseline, f"pending/{name}-"),
+            pending=self._place(self.baseline, f"pending/{contract.baseline_job_stem(name)}"),
             ground_truth=Place.at(truth) if truth else self._place(self.ground_truth, f"{name}/ground-truth/"),
             fresh=Place.at(fresh) if fresh else self._place(self.ground_truth, f"{name}/training/"),
             models=self._place(self.models, f"models/{name}/"),

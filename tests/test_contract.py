@@ -38,3 +38,10 @@ def test_report_and_capture_keys_follow_the_services_layout():
     hour = datetime(2026, 3, 1, 7, tzinfo=UTC)
     assert contract.report_key("reports", "e", "s", hour) == "reports/e/s/2026/03/01/07"
     assert contract.capture_key("", "e", "v", hour) == "e/v/2026/03/01/07"
+
+
+@pytest.mark.parametrize("endpoint", ["a", "covertype", "e" * 50, "e" * 51, "e" * 63, "e" * 49 + "-" * 6 + "e" * 8])
+@pytest.mark.parametrize("monitor", ["data-quality", "m" * 32])
+def test_every_baseline_job_of_an_endpoint_begins_with_its_stem(endpoint, monitor):
+    job = contract.baseline_job_name(contract.schedule_name(endpoint, monitor), "v1-0123456789")
+    assert job.startswith(contract.baseline_job_stem(endpoint))

@@ -258,6 +258,12 @@ def baseline_job_name(schedule: str, version: str) -> str:
     return _shortened(f"{schedule}-baseline-{version}", NAME_MAX - 3)
 
 
+def baseline_job_stem(endpoint: str) -> str:
+    """What the names of all baseline jobs of an endpoint begin with, those that were cut included."""
+    stem, kept = f"{endpoint}-", NAME_MAX - len("-20") - len("-01234567")
+    return stem if len(stem) <= kept else stem[:kept].rstrip("-")
+
+
 def training_job_prefix(endpoint: str) -> str:
     """Training jobs of an endpoint are `{endpoint}-retraining-{hour}-{attempt}`; the hour is 12 digits."""
     return _shortened(f"{endpoint}-retraining", NAME_MAX - len("-202601010000-1"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -98,6 +99,19 @@ def test_several_variants_serve_and_all_their_traffic_is_watched():
     assert "s3://models/challenger/model.tar.gz" in artifacts
     assert watched == {"Champion", "Challenger"}
     assert "KmsKeyId" not in config, "an instance with local storage takes no key"
+
+
+def test_the_baseline_function_may_park_requests_of_endpoints_with_long_names():
+    name = "e" * 63
+
+    def change(document: dict[str, Any]) -> None:
+        document["endpoints"] = {name: document["endpoints"]["covertype"]}
+
+    assembly = varied(change)
+    (step,) = assembly.properties("Custom::ModelBaseline")
+    policies = json.dumps(assembly.properties("AWS::IAM::Policy", "-Monitoring"))
+    (prefix,) = set(re.findall(r'"/pending/([^"*]*)\*"', policies))
+    assert step["JobName"].startswith(prefix)
 
 
 def test_monitors_with_one_baseline_share_its_computation():
