@@ -11,9 +11,11 @@ from constructs import Construct
 
 from model_monitor import contract
 from stacks.alarms_stack import AlarmNames
+from stacks.constructs.monitor_alarm import MonitorAlarmProps
 from stacks.constructs.places import EndpointPlaces
 from stacks.constructs.retraining_trigger import RetrainingTrigger, RetrainingTriggerProps
 from stacks.constructs.scheduled_monitor import ScheduledMonitor
+from stacks.constructs.undecided_alarm import UndecidedAlarm
 from stacks.endpoint_settings import Payload, Retraining
 from stacks.endpoint_stack import model_code
 from stacks.settings import Network
@@ -41,7 +43,7 @@ class RetrainingStack(Stack):
     def __init__(self, scope: Construct, construct_id: str, props: RetrainingProps, *, env: Environment) -> None:
         super().__init__(scope, construct_id, env=env, description=f"Model monitoring: retraining of {props.name}")
         is_kit = props.settings.training_script == "kit"
-        RetrainingTrigger(
+        trigger = RetrainingTrigger(
             self,
             "Trigger",
             RetrainingTriggerProps(
@@ -57,5 +59,11 @@ class RetrainingStack(Stack):
                 key=props.key,
                 network=props.network,
             ),
+        )
+        UndecidedAlarm(
+            self,
+            "Undecided",
+            MonitorAlarmProps(environment=props.environment, monitor=props.monitor, topic=props.topic),
+            trigger.failed,
         )
         CfnOutput(self, "ModelLocation", value=props.places.models.uri, description="Models that retraining made")

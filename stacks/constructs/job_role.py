@@ -19,5 +19,6 @@ def job_role(scope: Construct, construct_id: str, props: MonitorProps, descripti
     permissions.allow_key(role, props.key)
     permissions.allow_volumes(role, props.key)
     permissions.allow_job_logs(role, scope, LOG_GROUP)
+    permissions.allow_metrics(role, LOG_GROUP)  # of its instances: processor, memory, disk
     permissions.allow_network(role, scope, props.network.subnets, props.network.security_groups)
     return role

@@ -34,7 +34,7 @@ class PythonFunctionProps:
 
 
 class PythonFunction(Construct):
-    """A function. role: what may be granted to it; failed: the queue of events that it could not handle."""
+    """A function. role: what may be granted to it."""
 
     def __init__(self, scope: Construct, construct_id: str, props: PythonFunctionProps) -> None:
         super().__init__(scope, construct_id)
@@ -43,9 +43,9 @@ class PythonFunction(Construct):
             self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"), description=props.description
         )
         permissions.allow(self.role, ["logs:CreateLogStream", "logs:PutLogEvents"], [self.log_group.log_group_arn])
-        self.failed: sqs.Queue | None = None
+        self._failed: sqs.Queue | None = None
         if props.keeps_failed:
-            self.failed = sqs.Queue(
+            self._failed = sqs.Queue(
                 self,
                 "Failed",
                 encryption=sqs.QueueEncryption.SQS_MANAGED,
@@ -64,5 +64,12 @@ class PythonFunction(Construct):
             memory_size=256,
             role=self.role,
             log_group=self.log_group,
-            dead_letter_queue=self.failed,
+            dead_letter_queue=self._failed,
         )
+
+    @property
+    def failed(self) -> sqs.Queue:
+        """The queue of events that it could not handle. Raises: ValueError where none are kept."""
+        if self._failed is None:
+            raise ValueError("failed events should be watched, but keeps_failed is not set")
+        return self._failed

@@ -48,7 +48,7 @@ class RetrainingTriggerProps:
 
 
 class RetrainingTrigger(Construct):
-    """Subscribed to the topic of alarms; judges each by its policy and starts at most one job."""
+    """Subscribed to the topic of alarms; judges each by its policy and starts at most one job. failed: what it could not judge."""
 
     def __init__(self, scope: Construct, construct_id: str, props: RetrainingTriggerProps) -> None:
         super().__init__(scope, construct_id)
@@ -80,6 +80,7 @@ class RetrainingTrigger(Construct):
                 keeps_failed=True,
             ),
         )
+        self.failed = trigger.failed
         self._grant_decision(trigger, policy)
         props.topic.add_subscription(subscriptions.LambdaSubscription(trigger.function))
 

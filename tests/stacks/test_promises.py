@@ -150,6 +150,21 @@ def test_every_check_type_that_is_evaluated_has_an_alarm(assembly):
         assert {contract.violations_metric(check) for check in evaluated} <= watched
 
 
+def test_an_alarm_that_was_never_judged_pages_people(assembly):
+    for template in assembly.templates.values():
+        alarms = [r["Properties"] for r in template.get("Resources", {}).values() if r["Type"] == ALARM]
+        undecided = [a for a in alarms if a["AlarmName"].endswith("-undecided")]
+        functions = [r for r in template.get("Resources", {}).values() if r["Type"] == "AWS::Lambda::Function"]
+        judges = [
+            f for f in functions if "POLICY_PARAMETER" in f["Properties"].get("Environment", {}).get("Variables", {})
+        ]
+        watched = [(a["Namespace"], a["Dimensions"][0]["Value"]["Fn::GetAtt"][0]) for a in undecided]
+        assert watched == [
+            ("AWS/SQS", f["Properties"]["DeadLetterConfig"]["TargetArn"]["Fn::GetAtt"][0]) for f in judges
+        ]
+    assert any("-Retraining" in name for name in assembly.templates)
+
+
 # --- schedules and baselines ----------------------------------------------------------------------------------------------
 
 
@@ -237,6 +252,16 @@ def test_metrics_may_be_sent_to_named_namespaces_alone(assembly):
     sending = [s for s in statements(assembly) if "cloudwatch:PutMetricData" in s["Action"]]
     assert sending
     assert all(s["Condition"]["StringEquals"]["cloudwatch:namespace"] for s in sending)
+
+
+def test_jobs_may_send_the_metrics_of_their_instances(assembly):
+    sent = {
+        name
+        for statement in statements(assembly)
+        if statement["Action"] == ["cloudwatch:PutMetricData"]
+        for name in statement["Condition"]["StringEquals"]["cloudwatch:namespace"]
+    }
+    assert {"/aws/sagemaker/ProcessingJobs", "/aws/sagemaker/TrainingJobs"} <= sent
 
 
 def test_roles_are_passed_to_sagemaker_alone(assembly):
