@@ -21,7 +21,7 @@ def read_baseline(constraints: Path | None, statistics: Path | None) -> Baseline
     if constraints is not None:
         return Baseline(read_constraints(_document(constraints), str(constraints)), numbers)
     if numbers is not None:
-        return Baseline(constraints_of_types(numbers), numbers, has_constraints=False)
+        return Baseline(constraints_of_types(numbers), numbers)
     return None
 
 

@@ -18,11 +18,10 @@ EMPTY_REASON = "the window has no value of the feature"
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """A baseline as read. Either part may be None: no constraints file, or no statistics file."""
+    """A baseline as read. Without a constraints file the statistics' names and types are the constraints."""
 
     constraints: Constraints
     statistics: DatasetStatistics | None = None
-    has_constraints: bool = True
 
 
 @dataclass(frozen=True, slots=True)

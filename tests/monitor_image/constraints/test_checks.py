@@ -172,6 +172,21 @@ def test_a_lower_content_threshold_tolerates_unseen_categories(compared):
     assert one(conclusion, CheckType.CATEGORICAL_VALUES).outcome is Outcome.HELD
 
 
+@pytest.mark.parametrize(
+    ("threshold", "outcome"), [(1.0, Outcome.VIOLATED), (0.5, Outcome.VIOLATED), (0.1, Outcome.NOT_EVALUATED)]
+)
+def test_of_too_many_categories_only_what_is_certain_is_said(compared, threshold, outcome):
+    current = x(["a"] * 4_000 + [f"new {i}" for i in range(6_000)])
+    conclusion = compared(x(["a", "b"] * 50), current, monitoring_config={"domain_content_threshold": threshold})
+    check = one(conclusion, CheckType.CATEGORICAL_VALUES)
+    assert check.outcome is outcome
+    if outcome is Outcome.VIOLATED:
+        assert 0.4 <= check.observed <= 0.5
+    else:
+        assert conclusion.verdict is not Verdict.OK
+        assert check.description == "the window has too many different values to count"
+
+
 def test_numbers_as_categories_are_compared_in_one_form(compared):
     conclusion = compared(x(["a", "37", 1.5] * 20), x(["a", "37.0", "1.50"] * 20))
     assert one(conclusion, CheckType.CATEGORICAL_VALUES).outcome is Outcome.HELD

@@ -17,6 +17,8 @@ from model_monitor.profiles.statistics import FeatureStatistics
 from model_monitor.schema import FeatureType
 
 TYPE = CheckType.CATEGORICAL_VALUES
+UNCOUNTED_REASON = "the window has too many different values to count"
+DISTINCT_ERROR = 0.05  # three standard errors of the estimate
 
 
 def _check(feature: FeatureComparison) -> Check | None:
@@ -30,16 +32,19 @@ def _check(feature: FeatureComparison) -> Check | None:
         return feature.not_evaluated(TYPE, EMPTY_REASON)
     allowed = feature.constraints.config.domain_content_threshold
     observed = _known_share(feature, feature.current)
+    if feature.current.categories is None and observed >= allowed:
+        return feature.not_evaluated(TYPE, UNCOUNTED_REASON, is_required=True)
     description = f"Value: {observed} does not meet the constraint requirement! "  # the trailing blank is AWS's
     return feature.evaluated(TYPE, observed >= allowed, observed, allowed, description)
 
 
 def _known_share(feature: FeatureComparison, current: FeatureStatistics) -> float:
-    """Share of values inside the domain. Of a window with too many different values to count, none can be vouched for."""
+    """Share of values inside the domain; the most it can be where there are too many different values to count."""
     domains, salt = feature.constraints.domains or (), feature.constraints.salt
     known = set(domains) if salt is not None else set(map(canonical_text, domains))
     if current.categories is None:
-        return 0.0
+        unknown = (1 - DISTINCT_ERROR) * current.distinct_count - len(known)
+        return 1.0 - min(max(unknown, 0.0) / current.present, 1.0)
     counts = comparable_categories(current.categories, known, salt)
     return sum(count for category, count in counts.items() if category in known) / current.present
 
