@@ -52,6 +52,8 @@ class Capture(Block):
     json_content_types: Annotated[tuple[fields.MimeType, ...], Field(max_length=10)] = CAPTURE_JSON_TYPES
     destination: fields.S3Prefix | None = None
     """Where an endpoint that exists already captures to; our own endpoints capture into the capture bucket."""
+    variants: Annotated[tuple[fields.VariantName, ...], Field(max_length=STALENESS_VARIANTS_MAX)] = ()
+    """Variants of an endpoint that exists already, whose traffic the staleness alarm watches; left out: AllTraffic."""
 
 
 class Feature(Block):
@@ -177,8 +179,8 @@ class Endpoint(Block):
 
     @property
     def variant_names(self) -> tuple[str, ...]:
-        """Of our own endpoints; an existing endpoint is taken to have SageMaker's default variant."""
-        return tuple(self.model.variants) if self.model else ("AllTraffic",)
+        """Whose traffic is watched: of our own endpoints all; of others those named, or SageMaker's default variant."""
+        return tuple(self.model.variants) if self.model else self.capture.variants or ("AllTraffic",)
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -209,6 +211,8 @@ class Endpoint(Block):
             yield "capture.destination: is missing; an endpoint without a model here must say where it captures to"
         if self.model is not None and self.capture.destination is not None:
             yield "capture.destination: belongs to endpoints that exist already; this one captures into the capture bucket"
+        if self.model is not None and self.capture.variants:
+            yield "capture.variants: belongs to endpoints that exist already; the variants of this one are model.variants"
         needs_json = self.payload is not None and (self.payload.records or any(f.path for f in self.payload.features))
         if needs_json and not self.capture.json_content_types:
             yield "capture.json_content_types: is empty, but the payload is found by JMESPath; JSON would be stored as BASE64"

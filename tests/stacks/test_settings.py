@@ -113,6 +113,7 @@ def test_all_faults_are_told_at_once_by_path():
             {f"{SHOP}capture": {"destination": "s3://elsewhere/x"}},
             "capture.destination: belongs to endpoints that exist",
         ),
+        ({f"{SHOP}capture": {"variants": ["Blue"]}}, f"{AT}capture.variants: belongs to endpoints that exist"),
         (
             {
                 f"{SHOP}capture": {"json_content_types": []},

@@ -71,6 +71,17 @@ def test_brought_roles_are_used_and_left_alone(brought):
     assert "sagemaker" not in json.dumps(trusted)
 
 
+def variants_watched(assembly: Assembly) -> set[str]:
+    """By the staleness alarm."""
+    (stale,) = [a for a in assembly.properties("AWS::CloudWatch::Alarm") if a["AlarmName"].endswith("-stale")]
+    return {
+        dimension["Value"]
+        for query in stale["Metrics"]
+        for dimension in query.get("MetricStat", {}).get("Metric", {}).get("Dimensions", ())
+        if dimension["Name"] == "VariantName"
+    }
+
+
 def test_several_variants_serve_and_all_their_traffic_is_watched():
     def change(document: dict[str, Any]) -> None:
         document["endpoints"]["covertype"]["model"]["variants"] = {
@@ -85,19 +96,21 @@ def test_several_variants_serve_and_all_their_traffic_is_watched():
     assembly = varied(change)
     (config,) = assembly.properties("AWS::SageMaker::EndpointConfig")
     artifacts = [model["PrimaryContainer"]["ModelDataUrl"] for model in assembly.properties("AWS::SageMaker::Model")]
-    (stale,) = [a for a in assembly.properties("AWS::CloudWatch::Alarm") if a["AlarmName"].endswith("-stale")]
-    watched = {
-        dimension["Value"]
-        for query in stale["Metrics"]
-        for dimension in query.get("MetricStat", {}).get("Metric", {}).get("Dimensions", ())
-        if dimension["Name"] == "VariantName"
-    }
     assert [(v["VariantName"], v["InitialVariantWeight"]) for v in config["ProductionVariants"]] == [
         ("Champion", 0.9),
         ("Challenger", 0.1),
     ]
     assert "s3://models/challenger/model.tar.gz" in artifacts
-    assert watched == {"Champion", "Challenger"}
+    assert variants_watched(assembly) == {"Champion", "Challenger"}
+
+
+def test_the_traffic_of_an_existing_endpoint_is_watched_by_the_names_of_its_variants():
+    def change(document: dict[str, Any]) -> None:
+        endpoint = document["endpoints"]["covertype"]
+        del endpoint["model"], endpoint["retraining"]
+        endpoint["capture"] = {"destination": "s3://elsewhere/live", "variants": ["Blue", "Green"]}
+
+    assert variants_watched(varied(change)) == {"Blue", "Green"}
     assert "KmsKeyId" not in config, "an instance with local storage takes no key"
 
 
