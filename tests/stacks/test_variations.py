@@ -102,6 +102,7 @@ def test_several_variants_serve_and_all_their_traffic_is_watched():
     ]
     assert "s3://models/challenger/model.tar.gz" in artifacts
     assert variants_watched(assembly) == {"Champion", "Challenger"}
+    assert "KmsKeyId" not in config, "an instance with local storage takes no key"
 
 
 def test_the_traffic_of_an_existing_endpoint_is_watched_by_the_names_of_its_variants():
@@ -111,7 +112,6 @@ def test_the_traffic_of_an_existing_endpoint_is_watched_by_the_names_of_its_vari
         endpoint["capture"] = {"destination": "s3://elsewhere/live", "variants": ["Blue", "Green"]}
 
     assert variants_watched(varied(change)) == {"Blue", "Green"}
-    assert "KmsKeyId" not in config, "an instance with local storage takes no key"
 
 
 def test_the_baseline_function_may_park_requests_of_endpoints_with_long_names():
