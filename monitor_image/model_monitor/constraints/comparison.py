@@ -14,6 +14,7 @@ from model_monitor.schema import FeatureType
 DISABLED_REASON = "evaluate_constraints is Disabled"
 ABSENT_REASON = "the feature is missing from the window's records"
 EMPTY_REASON = "the window has no value of the feature"
+UNCOUNTED_REASON = "the window has too many different values to count"
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,12 +37,14 @@ class RepeatedKeys:
 
     @classmethod
     def of(cls, rows: Rows) -> RepeatedKeys:
-        """Keys are (id of the event, index inside its payload); rows without events have none."""
+        """Keys are (id of the event, index inside its payload); rows without events, or of events without ids, have none."""
         events = rows.events
         if not events.ids or not rows.count:
             return cls()
         ids = np.fromiter(map(xxhash.xxh3_64_intdigest, events.ids), np.uint64, len(events.ids))
         keys = np.repeat(ids, events.records) + rows.payload_index.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+        if "" in events.ids:
+            keys = keys[np.repeat(np.array(events.ids) != "", events.records)]
         hashes, counts = np.unique(_mixed(keys), return_counts=True)
         return cls(hashes[:KEYS_KEPT], counts[:KEYS_KEPT].astype(np.int64))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import orjson
@@ -79,3 +80,11 @@ def test_variants_times_and_rejects_are_kept():
     assert merged.tolerated == Reading.from_json(merged.to_json()).tolerated == odd
     assert (merged.first_time, merged.last_time) == (1_001, 1_005)
     assert (merged.outside_window, merged.rejects.count, merged.rejected_fraction) == (4, 1, 0.25)
+
+
+def test_records_of_events_without_ids_are_no_repeats_of_each_other():
+    rows = rows_of([(1, 2), (2, 2), (1, 2)])
+    nameless = replace(rows, events=replace(rows.events, ids=("", "", "")))
+    assert Reading.of(nameless).repeats == 0
+    mixed = replace(rows, events=replace(rows.events, ids=("id-1", "", "id-1")))
+    assert Reading.of(mixed).repeated_keys.counts.tolist() == [2, 2]

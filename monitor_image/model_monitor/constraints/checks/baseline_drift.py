@@ -6,6 +6,7 @@ from model_monitor.constraints.comparison import (
     ABSENT_REASON,
     DISABLED_REASON,
     EMPTY_REASON,
+    UNCOUNTED_REASON,
     CheckRule,
     FeatureComparison,
     comparable_categories,
@@ -72,7 +73,7 @@ def _numeric(feature: FeatureComparison, current: FeatureStatistics, baseline: F
 
 def _categorical(feature: FeatureComparison, current: FeatureStatistics, baseline: FeatureStatistics) -> Check:
     if current.categories is None:
-        return feature.not_evaluated(TYPE, "the window has too many different values to count", feature.is_critical)
+        return feature.not_evaluated(TYPE, UNCOUNTED_REASON, feature.is_critical)
     known = baseline.categories or {}
     then = known if baseline.salt is not None else comparable_categories(known, (), None)
     now = comparable_categories(current.categories, then, baseline.salt)

@@ -6,6 +6,7 @@ from model_monitor.constraints.comparison import (
     ABSENT_REASON,
     DISABLED_REASON,
     EMPTY_REASON,
+    UNCOUNTED_REASON,
     CheckRule,
     FeatureComparison,
     comparable_categories,
@@ -17,7 +18,6 @@ from model_monitor.profiles.statistics import FeatureStatistics
 from model_monitor.schema import FeatureType
 
 TYPE = CheckType.CATEGORICAL_VALUES
-UNCOUNTED_REASON = "the window has too many different values to count"
 DISTINCT_ERROR = 0.05  # three standard errors of the estimate
 
 
