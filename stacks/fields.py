@@ -102,7 +102,6 @@ ImageUri = _text(
 MimeType = _text(r"[\w.+-]+/[\w.+-]+", "a MIME type without parameters")
 Email = _text(r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address")
 Expression = Annotated[str, AfterValidator(normal_schedule)]
-EnvironmentValue = Annotated[str, Field(max_length=256)]
 Percent = Annotated[int, Field(ge=1, le=100)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
