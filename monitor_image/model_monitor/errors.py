@@ -6,6 +6,7 @@
     │   ├── NoDataset               the path holds no file of the expected kind
     │   ├── UndecodableRecord       one record, located; the reader counts it as a reject, it does not end a run
     │   ├── SchemaMismatch          a dataset contradicts the declared features
+    │   ├── FeaturesMissing         a baseline dataset has no values of declared features
     │   └── TooManyRejected         the share of rejected records is above the limit
     ├── BaselineError               baseline files are missing, unreadable or of another monitor
     ├── PredictorError              the model could not be asked
@@ -17,6 +18,7 @@ Never a record's own values.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 
@@ -64,13 +66,27 @@ class SchemaMismatch(DatasetError):
         )
 
 
+class FeaturesMissing(DatasetError):
+    """A baseline dataset has no values of declared features, under their names at least."""
+
+    def __init__(self, path: Path | str, features: Sequence[str]) -> None:
+        self.path, self.features = path, tuple(features)
+        named = ", ".join(f"'{name}'" for name in self.features[:10])
+        more = f" and {len(self.features) - 10} more" if len(self.features) > 10 else ""
+        super().__init__(
+            f"{path}: the dataset has no column for {named}{more} of the payload mapping. Correct the names there or in the "
+            "dataset; a CSV file without a header line needs --no-header (settings: header: false)."
+        )
+
+
 class TooManyRejected(DatasetError):
     """The share of rejected records is above the limit."""
 
-    def __init__(self, rejected: int, total: int, limit: float, first: str) -> None:
-        self.rejected, self.total, self.limit, self.first = rejected, total, limit, first
+    def __init__(self, rejected: int, total: int, fraction: float, limit: float, first: str) -> None:
+        self.rejected, self.total, self.fraction, self.limit, self.first = rejected, total, fraction, limit, first
         super().__init__(
-            f"{rejected} of {total} records could not be read ({rejected / max(total, 1):.1%}, allowed {limit:.1%}). "
+            f"{rejected} of {total} records and payloads could not be read: {fraction:.1%} of the records, "
+            f"allowed {limit:.1%}. "
             f"First: {first}. Correct the payload mapping, or raise max_rejected_fraction."
         )
 

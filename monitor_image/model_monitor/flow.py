@@ -157,7 +157,8 @@ def too_many_rejected(reading: Reading, job: Job) -> TooManyRejected | None:
     if reading.rejected_fraction <= job.max_rejected_fraction or (is_one_width and job.kind is JobKind.MONITOR):
         return None
     first = next((f"{located.path}:{located.line}, {located.reason}" for located in rejects.located), "not located")
-    return TooManyRejected(rejects.count, reading.records + rejects.count, job.max_rejected_fraction, first)
+    total = reading.records + rejects.count
+    return TooManyRejected(rejects.count, total, reading.rejected_fraction, job.max_rejected_fraction, first)
 
 
 # --- what each monitor makes of its numbers ----------------------------------------------------------------------------

@@ -168,11 +168,13 @@ class Rejects:
 
     widths: for records refused because of their number of values, that number → records; a window whose records all have
     one wrong width is a column violation, not a reject.
+    unsized: capture events of which nobody knows how many records they held; each counts as one in `by_reason`.
     """
 
     by_reason: Counter[str] = field(default_factory=Counter)
     located: tuple[Reject, ...] = ()
     widths: Counter[int] = field(default_factory=Counter)
+    unsized: int = 0
 
     @property
     def count(self) -> int:
@@ -184,6 +186,7 @@ class Rejects:
             self.by_reason + other.by_reason,
             (self.located + other.located)[:LOCATED_REJECTS],
             self.widths + other.widths,
+            self.unsized + other.unsized,
         )
 
 

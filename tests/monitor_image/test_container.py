@@ -16,7 +16,7 @@ from model_monitor import container, flow, s3
 from model_monitor.contract import CONTAINER_ENTRYPOINT, EXIT_MESSAGE_MAX_BYTES
 from model_monitor.outputs.report import schema
 from tests.captures import HOUR, event, events_of, json_side, outputs
-from tests.monitor_image.conftest import OptMl, healthy_events, land
+from tests.monitor_image.conftest import FEATURES, OptMl, healthy_events, land
 
 ROOT = Path(__file__).resolve().parents[2]
 IMAGE_PYTHON = ROOT / "build/venv/image/bin/python"
@@ -50,6 +50,16 @@ def test_a_baseline_job_leaves_statistics_constraints_and_where_they_came_from(h
     provenance = json.loads((healthy_baseline / "provenance.json").read_text())
     assert provenance["records"] == 600
     assert len(provenance["dataset"]["sha256"]) == 64
+
+
+@pytest.mark.parametrize("declared", [("Elevation", "Slopee", "Area"), ("a", "b", "c")])
+def test_a_baseline_without_a_declared_feature_is_refused(opt_ml, declared):
+    """A misspelt name, or a file whose first record was taken for its header: nothing to compare with, so no baseline."""
+    tree = opt_ml().configure(declared).for_baseline(land(100))
+    assert tree.run() == 1
+    missing = [name for name in declared if name not in FEATURES]
+    assert f"no column for {', '.join(map(repr, missing))} of the payload mapping" in first_line(tree)
+    assert not (tree.output / "data_quality").exists()
 
 
 def test_a_baseline_job_says_so_in_the_prebuilt_images_words(opt_ml):
@@ -163,6 +173,16 @@ def test_unreadable_records_below_the_limit_are_counted_and_located(opt_ml, heal
     assert tree.metrics()["rejected"] == 1
 
 
+def test_half_of_the_events_lost_is_half_of_the_records_lost(opt_ml, healthy_baseline):
+    """Events hold four records here; 10 of 40 that nobody can read are 25 % of the traffic, not 7 %."""
+    broken = {"observedContentType": "application/json", "encoding": "JSON", "data": "{"}
+    events = [*healthy_events(), *(event(number, broken, json_side(outputs(1))) for number in range(900, 910))]
+    tree = opt_ml().configure().for_window(events).with_baseline(healthy_baseline)
+    assert tree.run() == 1
+    assert tree.report["reading"]["rejected"] == 10
+    assert tree.report["reading"]["rejected_fraction"] == 0.25
+
+
 def test_unreadable_records_above_the_limit_fail_the_job_without_their_values(opt_ml, healthy_baseline, capsys):
     broken = [
         event(
@@ -174,7 +194,9 @@ def test_unreadable_records_above_the_limit_fail_the_job_without_their_values(op
     ]
     tree = opt_ml().configure().for_window([*healthy_events(), *broken]).with_baseline(healthy_baseline)
     assert tree.run() == 1
-    assert first_line(tree).startswith("Error: 40 of 160 records could not be read (25.0%, allowed 10.0%)")
+    assert first_line(tree).startswith(
+        "Error: 40 of 160 records and payloads could not be read: 57.1% of the records, allowed 10.0%."
+    )
     assert tree.report["verdict"] == "error"
     assert (tree.metrics()["run_error"], tree.metrics()["rejected"]) == (1, 40)
     left = b"".join(path.read_bytes() for path in tree.root.rglob("*") if path.is_file() and "input" not in path.parts)

@@ -126,7 +126,7 @@ def _rows_of(batch: Batch, job: Job) -> list[Rows]:
     losses = Losses()
     chunks: list[Rows] = []
     for number, reason in faults.items():
-        losses.add(number, reason, 1, is_inside=batch.inside[number])
+        losses.add(number, reason, 0, is_inside=batch.inside[number])
     for group in groups:
         inside = np.array([batch.inside[number] for number in group.numbers], np.bool_)
         rows, kept = pair(group, job.schema, inside, losses)
@@ -161,7 +161,8 @@ def _rejects(batch: Batch, losses: Losses) -> Rejects:
     lines = [_located(*fault) for fault in batch.faults[:LOCATED_REJECTS]]
     events = [batch.locate(event, reason) for event, reason, _ in sorted(losses.found)[:LOCATED_REJECTS]]
     located = sorted(lines + events, key=lambda reject: (reject.path, reject.line))
-    return Rejects(by_reason, tuple(located[:LOCATED_REJECTS]), losses.widths)
+    unsized = len(batch.faults) + losses.unsized
+    return Rejects(by_reason, tuple(located[:LOCATED_REJECTS]), losses.widths, unsized)
 
 
 def _located(block: Block, line: int, reason: str) -> Reject:

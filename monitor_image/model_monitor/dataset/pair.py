@@ -39,18 +39,23 @@ class Group:
 
 @dataclass(slots=True)
 class Losses:
-    """What does not become rows. `found`: (place of the event in the batch, reason, records)."""
+    """What does not become rows. `found`: (place of the event in the batch, reason, records).
+
+    unsized: events in `found` of which nobody knows how many records they held; they stand there with one.
+    """
 
     found: list[tuple[int, str, int]] = field(default_factory=list)
+    unsized: int = 0
     widths: Counter[int] = field(default_factory=Counter)
     outside: int = 0
 
     def add(self, number: int, reason: str, records: int, *, is_inside: bool) -> None:
-        """Count records that cannot be read; what lies outside the window is not judged."""
+        """Count records that cannot be read (0: an unknown number); what lies outside the window is not judged."""
         if is_inside:
-            self.found.append((number, reason, records))
+            self.found.append((number, reason, max(1, records)))
+            self.unsized += not records
         else:
-            self.outside += records
+            self.outside += max(1, records)
 
 
 @dataclass(slots=True)
@@ -111,7 +116,7 @@ def _join(
     good = np.ones(len(group.numbers), np.bool_)
     good[list(faults)] = False
     for i, reason in faults.items():
-        losses.add(group.numbers[i], reason, max(1, int(left.counts[i])), is_inside=bool(inside[i]))
+        losses.add(group.numbers[i], reason, int(left.counts[i]), is_inside=bool(inside[i]))
     event = np.repeat(np.arange(len(good)), left.counts)
     left_rows = good[event]
     right_rows = good[np.repeat(np.arange(len(good)), right.counts)] if right is not None else left_rows

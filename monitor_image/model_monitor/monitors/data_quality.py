@@ -28,7 +28,7 @@ from model_monitor.contract import (
     feature_non_null_metric,
     violations_metric,
 )
-from model_monitor.errors import SchemaMismatch
+from model_monitor.errors import FeaturesMissing, SchemaMismatch
 from model_monitor.job import BaselineFiles, Job, MonitorSettings
 from model_monitor.monitors.base import Monitor
 from model_monitor.outputs.constraints import constraints_file
@@ -61,8 +61,12 @@ def statistics_of(profile: DatasetProfile, job: Job) -> DatasetStatistics:
 def suggest_constraints(statistics: DatasetStatistics, job: Job) -> Constraints:
     """Constraints that the baseline's data satisfies, with the job's configuration.
 
-    Raises: SchemaMismatch when the data contradicts a declared type.
+    Raises: SchemaMismatch when the data contradicts a declared type; FeaturesMissing when it lacks declared features.
     """
+    if not job.schema.is_positional:
+        absent = [name for name, count in statistics.absent.items() if count >= statistics.item_count]
+        if absent:
+            raise FeaturesMissing(job.dataset.path, sorted(absent, key=job.schema.names.index))
     for declared, found in zip(job.schema.features, statistics.features, strict=True):
         if declared.type is not None and not accepts(declared.type, found.inferred_type):
             raise SchemaMismatch(job.dataset.path, declared.name, declared.type, found.inferred_type)

@@ -111,8 +111,15 @@ class Reading:
 
     @property
     def rejected_fraction(self) -> float:
-        """Share of records that could not be read; 0 of nothing is 0."""
-        return self.rejects.count / max(self.records + self.rejects.count, 1)
+        """Share of records that could not be read; 0 of nothing is 0.
+
+        An event whose size is unknown counts as many records as the readable ones hold on average, so that a share of
+        the events lost is a share of the records lost.
+        """
+        sized = self.rejects.count - self.rejects.unsized
+        per_event = max(1.0, (self.records + sized) / self.events) if self.events else 1.0
+        lost = sized + self.rejects.unsized * per_event
+        return lost / max(self.records + lost, 1)
 
     def merge(self, other: Reading) -> Reading:
         """Combine two disjoint parts; `self` comes first in file order."""
@@ -140,6 +147,7 @@ class Reading:
                 "by_reason": dict(self.rejects.by_reason),
                 "located": [[reject.path, reject.line, reject.reason] for reject in self.rejects.located],
                 "widths": [[width, count] for width, count in self.rejects.widths.items()],
+                "unsized": self.rejects.unsized,
             },
             "tolerated": dict(self.tolerated),
             "variants": dict(self.variants),
@@ -160,6 +168,7 @@ class Reading:
                 Counter(rejects["by_reason"]),
                 tuple(Reject(*located) for located in rejects["located"]),
                 Counter(dict(rejects["widths"])),
+                rejects["unsized"],
             ),
             tolerated=Counter(content["tolerated"]),
             variants=Counter(content["variants"]),

@@ -355,3 +355,9 @@ def test_negative_numbers_fire_only_when_asked_for(compared):
     assert CheckType.NON_NEGATIVE not in {check.check_type for check in compared(baseline, window).checks}
     check = one(compared(baseline, window, check_non_negative=True), CheckType.NON_NEGATIVE)
     assert (check.outcome, check.observed) == (Outcome.VIOLATED, 0.75)
+
+
+def test_a_baseline_that_saw_no_value_lets_nothing_pass(compared):
+    conclusion = compared(x([None] * 40), x([1] * 40))
+    assert {check.outcome for check in conclusion.checks if check.subject == "x"} == {Outcome.NOT_EVALUATED}
+    assert one(conclusion, CheckType.COMPLETENESS).description.startswith("the baseline saw no value of the feature")

@@ -21,6 +21,7 @@ from model_monitor.metrics.distance import (
     robust,
 )
 from model_monitor.profiles.statistics import FeatureStatistics
+from model_monitor.schema import FeatureType
 
 TYPE = CheckType.BASELINE_DRIFT
 
@@ -35,7 +36,9 @@ def _check(feature: FeatureComparison) -> Check:
         which = "of the feature" if feature.has_baseline_statistics else "at all"
         return feature.not_evaluated(TYPE, f"there are no baseline statistics {which}")
     if not _has_distribution(baseline):
-        return feature.not_evaluated(TYPE, "the baseline statistics hold no distribution of the feature")
+        saw_nothing = baseline.inferred_type is FeatureType.UNKNOWN  # else: too many categories, which is as AWS has it
+        reason = "the baseline statistics hold no distribution of the feature"
+        return feature.not_evaluated(TYPE, reason, feature.is_critical and saw_nothing)
     if current is None:
         return feature.not_evaluated(TYPE, ABSENT_REASON, feature.is_critical)
     if feature.is_empty:

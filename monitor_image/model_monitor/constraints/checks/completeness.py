@@ -5,8 +5,10 @@ from __future__ import annotations
 from model_monitor.constraints.comparison import ABSENT_REASON, DISABLED_REASON, CheckRule, FeatureComparison
 from model_monitor.constraints.model import Check
 from model_monitor.contract import CheckType
+from model_monitor.schema import FeatureType
 
 TYPE = CheckType.COMPLETENESS
+UNKNOWN_REASON = "the baseline saw no value of the feature, so any share would do"
 NO_CONSTRAINT_REASON = "the baseline has no completeness constraint for the feature"
 
 
@@ -16,6 +18,8 @@ def _check(feature: FeatureComparison) -> Check:
         return feature.not_evaluated(TYPE, DISABLED_REASON)
     if allowed is None:
         return feature.not_evaluated(TYPE, NO_CONSTRAINT_REASON)
+    if feature.constraints.inferred_type is FeatureType.UNKNOWN and not allowed:
+        return feature.not_evaluated(TYPE, UNKNOWN_REASON, feature.is_critical)
     if feature.current is None:
         return feature.not_evaluated(TYPE, ABSENT_REASON)
     observed = feature.current.completeness
