@@ -7,8 +7,8 @@ double holds is rounded once, as the literal itself is. Source: Clinger (1990); 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
@@ -50,7 +50,8 @@ POWERS = 10.0 ** np.arange(LONGEST_NUMBER + 1)
 class Grid:
     """Where each field stands. Field k of the text lies between `bounds[k]` and `bounds[k + 1]`.
 
-    text: uint8, the CSV text behind `PAD`; buffer: the same for arrow.
+    text: uint8, the CSV text behind `PAD`.
+    edges: for columns that were asked for, by boundary: the separator of each row before column k, or after column k - 1.
     """
 
     text: np.ndarray
@@ -58,14 +59,22 @@ class Grid:
     rows: int
     width: int
     has_quotes: bool
+    edges: dict[int, np.ndarray] = field(default_factory=dict)
+
+    def take_apart(self, positions: Iterable[int]) -> None:
+        """Lay the separators of these columns out column by column, in one pass over the text's rows."""
+        wanted = sorted({edge for position in positions for edge in (position, position + 1)} - {self.width})
+        by_row = self.bounds[:-1].reshape(self.rows, self.width)[:, wanted]
+        self.edges.update(zip(wanted, np.ascontiguousarray(by_row.T), strict=True))
 
     def before(self, position: int) -> np.ndarray:
         """The separator before each field of a column."""
-        return self.bounds[position : -1 : self.width]
+        return self.edges[position] if position in self.edges else self.bounds[position : -1 : self.width]
 
     def after(self, position: int) -> np.ndarray:
         """The separator after each field of a column."""
-        return self.bounds[position + 1 :: self.width]
+        is_known = position + 1 in self.edges
+        return self.edges[position + 1] if is_known else np.ascontiguousarray(self.bounds[position + 1 :: self.width])
 
 
 def read_columns(data: bytes, fields: Sequence[Field], width: int) -> tuple[list[Literals], int] | None:
@@ -76,17 +85,16 @@ def read_columns(data: bytes, fields: Sequence[Field], width: int) -> tuple[list
     grid = find_fields(data, width)
     if grid is None:
         return None
-    positions = {field.position for field in fields if not field.is_text}
+    positions = {one.position for one in fields if not one.is_text}
     columns: dict[tuple[int, bool], Literals] = {}
     for first, last in _runs(grid, positions):
         columns |= {(position, False): column for position, column in _digits(grid, first, last).items()}
-    for field in fields:
-        place = (field.position, field.is_text)
+    grid.take_apart(one.position for one in fields if (one.position, one.is_text) not in columns)
+    for one in fields:
+        place = (one.position, one.is_text)
         if place not in columns:
-            columns[place] = (
-                _texts(grid, field.position, is_text=True) if field.is_text else _numbers(grid, field.position)
-            )
-    return [columns[field.position, field.is_text] for field in fields], grid.rows
+            columns[place] = _texts(grid, one.position, is_text=True) if one.is_text else _numbers(grid, one.position)
+    return [columns[one.position, one.is_text] for one in fields], grid.rows
 
 
 def find_fields(data: bytes, width: int) -> Grid | None:
@@ -173,7 +181,7 @@ def _digit_column(characters: np.ndarray, kinds: np.ndarray) -> Literals:
 
 def _numbers(grid: Grid, position: int) -> Literals:
     """A column of numbers; cells that are none, or are written in an unusual way, are looked at one by one."""
-    before, after = grid.before(position), np.ascontiguousarray(grid.after(position))
+    before, after = grid.before(position), grid.after(position)
     sizes = after - before - 1
     is_null = sizes == 0
     if grid.has_quotes and (is_quoted := grid.text[before + 1] == QUOTE).any():
