@@ -45,7 +45,10 @@ class RepeatedKeys:
         keys = np.repeat(ids, events.records) + rows.payload_index.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
         if "" in events.ids:
             keys = keys[np.repeat(np.array(events.ids) != "", events.records)]
-        hashes, counts = np.unique(_mixed(keys), return_counts=True)
+        mixed = _mixed(keys)
+        hashes, counts = np.unique(_smallest(mixed), return_counts=True)
+        if hashes.size < KEYS_KEPT:  # many repeats among the smallest
+            hashes, counts = np.unique(mixed, return_counts=True)
         return cls(hashes[:KEYS_KEPT], counts[:KEYS_KEPT].astype(np.int64))
 
     def merge(self, other: RepeatedKeys) -> RepeatedKeys:
@@ -69,6 +72,12 @@ def _mixed(keys: np.ndarray) -> np.ndarray:
     keys = (keys ^ (keys >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     mixed: np.ndarray = keys ^ (keys >> np.uint64(31))
     return mixed
+
+
+def _smallest(hashes: np.ndarray) -> np.ndarray:
+    """All that are below some bound, enough of them unless most repeat."""
+    enough = 2 * KEYS_KEPT
+    return hashes if hashes.size <= enough else hashes[hashes < np.partition(hashes, enough)[enough]]
 
 
 @dataclass(frozen=True, slots=True)
