@@ -353,3 +353,12 @@ def test_the_entry_point_runs_with_the_images_packages_alone(opt_ml, healthy_bas
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stderr == ""
     assert tree.report["verdict"] == "ok"
+
+
+def test_a_first_record_is_never_taken_for_a_header_in_silence(opt_ml):
+    tree = opt_ml().for_baseline([{"2": 3, "3009": 4, "Rawah": "Cache"}] * 40)
+    assert tree.run() == 1
+    assert "its first line cannot be a header: a number at columns 1, 2." in first_line(tree)
+    assert "header: false" in first_line(tree)
+    assert "3009" not in tree.message
+    assert not (tree.output / "data_quality").exists()

@@ -15,6 +15,7 @@ from model_monitor.dataset.fields import PLAIN_KEY, Side
 from model_monitor.dataset.formats.capture_json import Format
 from model_monitor.dataset.formats.csv import split_rows
 from model_monitor.dataset.formats.json import BadPayload, load, records_of
+from model_monitor.dataset.header import check_csv_files
 from model_monitor.dataset.lines import read_blocks
 from model_monitor.dataset.tables import first_row
 from model_monitor.dataset.units import Segment, open_parquet, plan
@@ -46,7 +47,10 @@ def resolve_schema(job: Job, files: Sequence[DataFile], baseline: Mapping[str, F
     values have no names). The result depends on the files and the baseline alone.
 
     baseline: name → type of each feature of the baseline, in its order.
+
+    Raises: DatasetError, SettingsError when CSV files cannot be what they are taken for.
     """
+    check_csv_files(files, job)
     schema = job.schema
     if schema.features and not schema.is_positional:
         return schema.with_types(dict(baseline or {}))
