@@ -25,6 +25,7 @@ MANY_ODD = 8  # above an eighth of a column's cells it is read as text at once
 SAMPLE = 1000
 REPEATED = 4  # a column is a dictionary when fewer than a quarter of the sampled texts differ
 LONGEST_TEXT = 2**31 - 1 - len(PAD)  # arrow's offsets are 32 bits wide
+MUCH_QUOTED = 8  # above an eighth of the text, all of it is looked at instead of what is quoted
 RUN = 4  # neighbouring columns of one digit that are worth reading together
 
 
@@ -105,35 +106,32 @@ def find_fields(data: bytes, width: int) -> Grid | None:
     is_end = text == LINE_BREAK
     lines = int(np.count_nonzero(is_end)) - 1
     np.logical_or(is_end, text == COMMA, out=is_end)
-    bounds = np.flatnonzero(is_end)
     has_quotes = b'"' in data
+    if has_quotes and not _clear_quoted(text, is_end):
+        return None
+    bounds = np.flatnonzero(is_end)
     if has_quotes:
-        outside = _outside_quotes(text, bounds)
-        if outside is None:
-            return None
-        bounds = outside
         lines = int(np.count_nonzero(text[bounds] == LINE_BREAK)) - 1
     if bounds.size != lines * width + 1 or not (text[bounds[::width]] == LINE_BREAK).all():
         return None
     return Grid(text, bounds, lines, width, has_quotes)
 
 
-def _outside_quotes(text: np.ndarray, bounds: np.ndarray) -> np.ndarray | None:
-    """Separators outside quotes; None unless each quoted field is quoted as a whole, with quotes in it doubled."""
+def _clear_quoted(text: np.ndarray, is_end: np.ndarray) -> bool:
+    """Take separators inside quotes away; False unless each quoted field is quoted as a whole, with quotes in it doubled."""
     quotes = np.flatnonzero(text == QUOTE)
     if quotes.size % 2:
-        return None
+        return False
     opening, closing = quotes[0::2], quotes[1::2]
     for neighbour in (text[opening - 1], text[closing + 1]):
         if not ((neighbour == COMMA) | (neighbour == LINE_BREAK) | (neighbour == QUOTE)).all():
-            return None
-    first, last = np.searchsorted(bounds, opening), np.searchsorted(bounds, closing)
-    spans = np.flatnonzero(last > first)
-    if not spans.size:
-        return bounds
-    counts = (last - first)[spans]
-    inside = np.repeat(first[spans] - (np.cumsum(counts) - counts), counts) + np.arange(counts.sum())
-    return np.delete(bounds, inside)
+            return False
+    sizes = closing - opening
+    if sizes.sum() > text.size // MUCH_QUOTED:
+        is_end &= ~np.bitwise_xor.accumulate(text == QUOTE)
+    else:
+        is_end[np.repeat(opening - (np.cumsum(sizes) - sizes), sizes) + np.arange(sizes.sum())] = False
+    return True
 
 
 # --- columns of single digits, such as one-hot codes -------------------------------------------------------------------
@@ -162,11 +160,14 @@ def _digits(grid: Grid, first: int, last: int) -> dict[int, Literals]:
         if digits.max(initial=0) <= 9:
             whole = np.ascontiguousarray(digits.T).astype(np.int64)
             return {first + i: pa.array(column) for i, column in enumerate(whole)}
-    after = grid.bounds[1:].reshape(grid.rows, grid.width)[:, first:last]
-    sizes = after - grid.bounds[:-1].reshape(grid.rows, grid.width)[:, first:last] - 1
-    characters = np.ascontiguousarray(grid.text[after - 1].T)  # of an empty field: the separator before it
+    before = grid.bounds[:-1].reshape(grid.rows, grid.width)[:, first:last]
+    characters = np.ascontiguousarray(grid.text[1:][before].T)  # of an empty field: the separator after it
     kinds = DIGIT_KIND[characters]
-    is_good = (sizes.max(axis=0, initial=0) <= 1) & (kinds.max(axis=1, initial=0) <= Kind.INTEGRAL)
+    is_good = kinds.max(axis=1, initial=0) <= Kind.INTEGRAL
+    filled = (characters >= ord("0")).sum(axis=0, dtype=np.uint8 if count < 256 else np.int64)  # bytes add up fast
+    if not (grid.after(last - 1) - begin + 1 - count == filled).all():  # somewhere a second character
+        sizes = grid.bounds[1:].reshape(grid.rows, grid.width)[:, first:last] - before
+        is_good &= sizes.max(axis=0, initial=0) <= 2
     return {first + i: _digit_column(characters[i], kinds[i]) for i in np.flatnonzero(is_good).tolist()}
 
 
