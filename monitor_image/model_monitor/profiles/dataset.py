@@ -30,10 +30,7 @@ class FeatureProfile:
         """One chunk of one feature."""
         numbers = Numbers()
         if column.numbers is not None:
-            present = column.numbers.size
-            if column.numbers.dtype.kind == "f":
-                present -= int(np.count_nonzero(np.isnan(column.numbers)))
-            numbers = Numbers.of(column.numbers, present)
+            numbers = Numbers.of(column.numbers, int(column.kinds[Kind.INTEGRAL] + column.kinds[Kind.FRACTIONAL]))
         return cls(np.asarray(column.kinds, np.int64), numbers, Frequencies.of(column.texts))
 
     def merge(self, other: FeatureProfile) -> FeatureProfile:

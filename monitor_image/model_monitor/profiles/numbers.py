@@ -37,6 +37,10 @@ class Numbers:
             numbers = numbers.astype(np.float64)
         elif present != numbers.size:
             numbers = numbers[~np.isnan(numbers)]
+            if numbers.min() > -SMALL_RANGE and numbers.max() < SMALL_RANGE:  # whole numbers beside nulls
+                whole = numbers.astype(np.int64)
+                if np.array_equal(whole, numbers):
+                    return cls._of_whole_numbers(whole, int(whole.min()))
         return cls._of_doubles(numbers + 0.0)  # no negative zero
 
     @classmethod
