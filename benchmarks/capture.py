@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import shutil
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
@@ -62,11 +63,25 @@ def write(recipe: Recipe, folder: Path) -> Path:
     done = folder / "recipe.json"
     if done.exists() and json.loads(done.read_text()) == asdict(recipe):
         return folder / "capture"
+    shutil.rmtree(folder / "capture", ignore_errors=True)  # of another recipe
     files = -(-recipe.records // recipe.records_per_file)
     with ProcessPoolExecutor() as pool:
         list(pool.map(_write_file, [recipe] * files, [folder / "capture"] * files, range(files), [files] * files))
     done.write_text(json.dumps(asdict(recipe)))
     return folder / "capture"
+
+
+def join(capture: Path, target: Path) -> Path:
+    """All files of a capture tree as one, below `target` (once). Returns it."""
+    parts = sorted(capture.rglob("*.jsonl"))
+    whole = target / parts[0].relative_to(capture)
+    if not whole.exists() or whole.stat().st_size != sum(part.stat().st_size for part in parts):
+        whole.parent.mkdir(parents=True, exist_ok=True)
+        with whole.open("wb") as sink:
+            for part in parts:
+                with part.open("rb") as source:
+                    shutil.copyfileobj(source, sink, 1 << 20)
+    return target
 
 
 def write_baseline(folder: Path, rows: int = 20_000) -> Path:

@@ -64,12 +64,13 @@ def medians(runs: list[list[Run]]) -> list[float]:
 def interleaved(commands: list[tuple[list[str], frozenset[int]]], repeats: int, log: Path) -> list[list[Run]]:
     """Run the commands in turn, `repeats` times, so that a machine that slows down slows all of them.
 
-    Each command comes with the exit statuses that count as done; any other ends the benchmark.
+    A first run of each is not counted: it fills caches and compiles modules. Each command comes with the exit statuses
+    that count as done; any other ends the benchmark.
     """
     series = []
-    for _ in range(repeats):
+    for _ in range(repeats + 1):
         series.append([once(command, log) for command, _ in commands])
         for (command, allowed), run in zip(commands, series[-1], strict=True):
             if run.status not in allowed:
                 raise SystemExit(f"{' '.join(command[:6])} … ended with status {run.status}; see {log}")
-    return series
+    return series[1:]

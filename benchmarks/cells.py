@@ -1,0 +1,53 @@
+"""Entries of results.json and the Markdown table made of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from benchmarks.jobs import Against, Limit
+
+Cell = dict[str, Any]
+NEEDS = {"native": "g++ and libsimdjson-dev", "spark": "a Java runtime"}
+
+
+def cell(wanted: Against | Limit, value: float, unit: str, runs: int, **measured: float) -> Cell:
+    """One measured entry, in the order job, measure, value, unit, runs, must, met; then what it was computed from."""
+    is_met = value >= wanted.must if isinstance(wanted, Against) and wanted.is_speedup else value <= wanted.must
+    return {
+        "job": wanted.job,
+        "measure": wanted.measure,
+        "value": round(value, 3),
+        "unit": unit,
+        "runs": runs,
+        "must": wanted.must,
+        "met": is_met,
+        "aim": wanted.aim,
+        **{name: round(number, 3) for name, number in measured.items()},
+    }
+
+
+def skipped(wanted: Against, missing: str) -> Cell:
+    """An entry that could not be measured here, with what is missing."""
+    empty = {"value": None, "unit": "x", "runs": 0, "must": wanted.must, "met": None, "aim": wanted.aim}
+    return {"job": wanted.job, "measure": wanted.measure, **empty, "skipped": f"needs {NEEDS.get(missing, missing)}"}
+
+
+def find(cells: list[Cell], job: str, measure: str) -> Cell | None:
+    """The measured cell of a job; None when it is not there or was skipped."""
+    found = (one for one in cells if one["job"] == job and one["measure"] == measure and one["value"] is not None)
+    return next(found, None)
+
+
+def row(one: Cell) -> str:
+    """A cell as a line of the Markdown table."""
+    value = f"skipped: {one['skipped']}" if one.get("skipped") else f"{one['value']:g} {one['unit']}"
+    took = " / ".join(f"{one[name]:.2f} s" for name in ("wall_s", "other_wall_s") if name in one)
+    verdict = {True: "yes", False: "**no**", None: "-"}[one["met"]]
+    aim = "" if one.get("aim") is None else f"{one['aim']:g}"
+    return f"| {one['job']} | {one['measure']} | {value} | {one['must']:g} | {aim} | {verdict} | {took} |"
+
+
+def table(cells: list[Cell]) -> str:
+    """The Markdown table of all cells."""
+    head = ["| job | measure | value | must | aim | met | ours / other, median |", "|---|---|---|---|---|---|---|"]
+    return "\n".join([*head, *map(row, cells)]) + "\n"

@@ -1,0 +1,48 @@
+"""`python -m benchmarks.publish`: put the last results into benchmarks/results.json, the README's table and docs/capacity.md."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from benchmarks import capacity, cells, jobs
+
+HERE = jobs.ROOT / "benchmarks"
+RESULTS, MACHINE, PRICES = HERE / "results.json", HERE / "machine.json", HERE / "prices.json"
+README, PAGE = jobs.ROOT / "README.md", jobs.ROOT / "docs" / "capacity.md"
+START, END = "<!-- bench:start -->\n", "<!-- bench:end -->"
+
+
+def main() -> int:
+    """Take over what `make bench` left, if it ran here, and write the pages anew."""
+    for published in (RESULTS, MACHINE):
+        found = jobs.BUILD / published.name
+        if found.exists():
+            published.write_bytes(found.read_bytes())
+    README.write_text(with_table(README.read_text(), *published_results()))
+    PAGE.write_text(capacity.page(*published_results(), json.loads(PRICES.read_text())))
+    print(f"{README}\n{PAGE}")
+    return 0
+
+
+def published_results() -> tuple[list[cells.Cell], dict[str, Any]]:
+    """The committed results and the machine they come from."""
+    return json.loads(RESULTS.read_text()), json.loads(MACHINE.read_text())
+
+
+def with_table(text: str, results: list[cells.Cell], machine: dict[str, Any]) -> str:
+    """The text with the table between the two markers."""
+    before, _, rest = text.partition(START)
+    _, end, after = rest.partition(END)
+    if not end:
+        raise SystemExit(f"{README}: the lines {START.strip()} and {END} are missing.")
+    about = (
+        f"{machine['cores']} cores of {machine['processor']}, Python {machine['python']}, {machine['date']}; "
+        f"load before the run {machine['load_before']}. Medians of commands run in turn."
+    )
+    return f"{before}{START}\n{cells.table(results)}\n{about}\n\n{END}{after}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
