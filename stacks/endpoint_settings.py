@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field
 
 from model_monitor import contract
 from model_monitor.contract import MetricsRoute, PerFeature
 from stacks import fields
-from stacks.fields import Block, Count, Percent, refuse
+from stacks.block import Block, check
+from stacks.fields import Count, Percent
 from stacks.monitor_settings import Monitor
 
 CAPTURE_JSON_TYPES = ("application/json", "application/jsonlines")
@@ -21,37 +22,50 @@ class Variant(Block):
     """One production variant; what is left out is the model's."""
 
     image: fields.ImageUri | None = None
+    """URI of the variant's image. Left out: the model's."""
     artifact: fields.S3Object | None = None
-    """Fixed by this file. Left out: the live artefact, which releases move."""
+    """S3 URI of a model.tar.gz, fixed by this file. Left out: the live artefact, which releases move."""
     instance_type: fields.InstanceType | None = None
+    """Instance type of the variant. Left out: the model's."""
     instance_count: Count | None = None
+    """Number of instances of the variant, at least 1. Left out: the model's."""
     weight: Annotated[float, Field(ge=0)] = 1.0
+    """Share of the traffic, relative to the sum of all weights, at least 0. Default: 1."""
 
 
 class Model(Block):
     """What serves the endpoint."""
 
     image: fields.ImageUri
+    """URI of the serving image in ECR, such as AWS's XGBoost container of the Region."""
     artifact: fields.S3Object
-    """The model of the first deployment; afterwards the live parameter decides."""
+    """S3 URI of a model.tar.gz: the model of the first deployment; afterwards the live parameter decides."""
     instance_type: fields.InstanceType = "ml.m5.large"
+    """Instance type that serves. Default: ml.m5.large."""
     instance_count: Count = 1
+    """Number of instances that serve, at least 1. Default: 1; two survive the loss of one."""
     serving_script: Literal["kit", "own"] = "kit"
-    """kit: the script in stacks/model_code serves the artefact. own: the image or the artefact brings its own."""
+    """kit: the script in stacks/model_code serves the artefact. own: the image or the artefact brings its own.
+    Default: kit."""
     role_arn: fields.arn("iam", "role/.+") | None = None  # type: ignore[valid-type]
+    """ARN of the model's role. Left out: one is created for this model alone."""
     variants: dict[fields.VariantName, Variant] = Field(
         default_factory=lambda: {"AllTraffic": Variant()}, min_length=1, max_length=10
     )
+    """Production variants by name, one to nine. Default: AllTraffic with the model's own settings."""
 
 
 class Capture(Block):
     """What the endpoint captures. Content types that are not listed are stored as BASE64."""
 
     sampling_percentage: Percent = 100
+    """Percent of the requests that are captured, 1 to 100. Default: 100."""
     csv_content_types: Annotated[tuple[fields.MimeType, ...], Field(max_length=10)] = ("text/csv",)
+    """Content types stored as CSV text, at most 10. Default: text/csv."""
     json_content_types: Annotated[tuple[fields.MimeType, ...], Field(max_length=10)] = CAPTURE_JSON_TYPES
+    """Content types stored as JSON text, at most 10. Default: application/json and application/jsonlines."""
     destination: fields.S3Prefix | None = None
-    """Where an endpoint that exists already captures to; our own endpoints capture into the capture bucket."""
+    """S3 URI that an endpoint which exists already captures to. Left out: our own capture into the capture bucket."""
     variants: Annotated[tuple[fields.VariantName, ...], Field(max_length=STALENESS_VARIANTS_MAX)] = ()
     """Variants of an endpoint that exists already, whose traffic the staleness alarm watches; left out: AllTraffic."""
 
@@ -60,20 +74,31 @@ class Feature(Block):
     """One input of the model. In the file a bare name stands for a feature with defaults."""
 
     name: fields.FeatureName
+    """The feature's name: the key in JSON, the column in reports and metrics; 1 to 200 characters."""
     type: Literal["Integral", "Fractional", "String"] | None = None
+    """The type that the values have. String keeps numerals as they were written. Left out: inferred from the values."""
     privacy: Literal["open", "internal", "restricted"] = "open"
+    """restricted: baselines and reports hold none of its values, categories by salted digest only; internal ones leave out
+    the sketch that holds single values. Default: open."""
     path: str | None = None
-    """JMESPath inside one record; left out: the key `name`, or the position in CSV."""
+    """JMESPath of the value inside one record. Left out: the key `name`, or the position in CSV."""
 
 
 class Output(Block):
     """Where a response holds what the model said."""
 
     records: str | None = None
+    """JMESPath of the list of results in a response. Left out: the response itself."""
     prediction: str | int | None = "label"
+    """Key or JMESPath of the prediction in one result, or its position in CSV from 0; null: there is none. Default: label."""
     score: str | int | None = "score"
+    """Key or JMESPath of the score in one result, or its position in CSV from 0; null: there is none. Default: score."""
     payload_index: str | int | None = "payload_index"
+    """Key or position of the number of the record that a result belongs to, from 0. Where a response has none, results stand
+    in the order of the records. Default: payload_index."""
     csv_split: Literal["auto", "lines", "comma"] = "auto"
+    """How a CSV response is cut into results: one a line, or one line of comma-separated results; auto: whichever fits the
+    number of records. Default: auto."""
 
 
 def _named(value: object) -> object:
@@ -87,21 +112,20 @@ class Payload(Block):
         tuple[Annotated[Feature, BeforeValidator(_named, json_schema_input_type=str | Feature)], ...],
         Field(min_length=1),
     ]
+    """The model's inputs in the order of CSV columns, at least one: a name, or a name with type, privacy and path."""
     label: fields.FeatureName | None = None
+    """The column of a baseline dataset that holds the truth; it is no input. Left out: the dataset holds inputs alone."""
     records: str | None = None
-    """JMESPath of the list of records in a request; left out: the payload itself."""
+    """JMESPath of the list of records in a request. Left out: the payload itself."""
     output: Output = Output()
+    """Where a response holds what the model said. Default: the keys label, score and payload_index."""
 
     @property
     def names(self) -> tuple[str, ...]:
         return tuple(feature.name for feature in self.features)
 
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        refuse(self._faults())
-        return self
-
-    def _faults(self) -> Iterator[str]:
+    @check
+    def _feature_faults(self) -> Iterator[str]:
         for name in sorted({name for name in self.names if self.names.count(name) > 1}):
             yield f"features: '{name}' is declared {self.names.count(name)} times"
         if self.label in self.names:
@@ -112,135 +136,174 @@ class Metrics(Block):
     """Which metrics leave a run; each costs money."""
 
     per_feature: PerFeature = PerFeature.CRITICAL
+    """Which features have metrics of their own: none, the critical ones, or all. Default: critical."""
     critical: tuple[fields.FeatureName, ...] = ()
+    """Names of the critical features. Default: none, so that critical publishes nothing of single features."""
     by_variant: bool = False
+    """Whether records are counted once more for each production variant. Default: false."""
     feature_dimension: bool = False
+    """Whether metrics of features are published once more with a dimension Feature. Default: false."""
     route: MetricsRoute = MetricsRoute.FILE
+    """file: SageMaker publishes the file that a run leaves. put: the run calls PutMetricData. Default: file."""
     namespace: Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[^:][\w .\-/#:]*$")] = (
         contract.NAMESPACE_DATA_QUALITY
     )
+    """CloudWatch namespace, 1 to 255 characters; route file knows the default alone. Default: SageMaker's for data quality."""
 
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        refuse(self._faults())
-        return self
-
-    def _faults(self) -> Iterator[str]:
-        if self.route is MetricsRoute.FILE and self.namespace != contract.NAMESPACE_DATA_QUALITY:
-            yield f"namespace: route file publishes to {contract.NAMESPACE_DATA_QUALITY} alone; choose route put for another"
+    @check
+    def _namespace_faults(self) -> Iterator[str]:
         if self.namespace.startswith("AWS/"):
             yield "namespace: AWS/ is reserved for the services"
+        if self.route is MetricsRoute.FILE and self.namespace != contract.NAMESPACE_DATA_QUALITY:
+            yield f"namespace: route file publishes to {contract.NAMESPACE_DATA_QUALITY} alone; choose route put for another"
 
 
 class GroundTruth(Block):
     """Where the application puts what turned out to be true; left out: the ground-truth bucket, below the endpoint's name."""
 
     uri: fields.S3Prefix | None = None
+    """S3 URI below which labels arrive. Left out: {endpoint}/ground-truth/ in the ground-truth bucket."""
 
 
 class Retraining(Block):
     """What happens after a drift alarm, and how often it may."""
 
     mode: Literal["notify", "propose", "train", "deploy"] = "train"
+    """notify: people alone are told. propose: a decision is logged, nothing is started. train: a training job is started.
+    deploy: the same in this version. Default: train."""
     monitor: fields.MonitorName | None = None
-    """Whose drift alarms count; may be left out when there is one monitor."""
+    """The monitor whose drift alarms count. Left out: the only one."""
     image: fields.ImageUri
+    """URI of the training image in ECR."""
     training_data: fields.S3Prefix
+    """S3 URI of the original training data: CSV, label first, no header."""
     validation_data: fields.S3Prefix | None = None
+    """S3 URI of validation data in the same form. Left out: training without validation."""
     fresh_data: fields.S3Prefix | None = None
-    """Freshly labelled rows; left out: {endpoint}/training/ in the ground-truth bucket."""
+    """S3 URI of freshly labelled rows in the same form. Left out: {endpoint}/training/ in the ground-truth bucket."""
     training_script: Literal["kit", "none"] = "kit"
-    """kit: stacks/model_code/train.py in script mode. none: the image is a built-in algorithm."""
+    """kit: stacks/model_code/train.py in script mode. none: the image is a built-in algorithm. Default: kit."""
     instance_type: fields.InstanceType = "ml.m5.large"
+    """Instance type of training jobs, one without local storage. Default: ml.m5.large."""
     instance_count: Count = 1
+    """Number of instances of a training job, at least 1. Default: 1."""
     volume_size_gb: Annotated[int, Field(ge=1, le=16384)] = 30
+    """Disk of a training instance in GB, 1 to 16384. Default: 30."""
     max_runtime_seconds: Annotated[int, Field(ge=60, le=86400)] = 3600
+    """Seconds after which a training job is stopped, 60 to 86400. Default: 3600, an hour."""
     hyperparameters: Annotated[dict[str, str | int | float], Field(max_length=100)] = Field(default_factory=dict)
+    """Hyperparameters by name, at most 100. Default: none, the algorithm's own."""
     cooldown_hours: Annotated[int, Field(ge=0, le=24 * 90)] = 24
+    """Hours after a training in which none is started, 0 to 2160. Default: 24; 0 leaves the weekly limit alone."""
     max_per_week: Annotated[int, Field(ge=0, le=100)] = 2
+    """Trainings in any seven days, 0 to 100. Default: 2; 0 never trains."""
     retrain_on_broken_data: bool = False
+    """Whether drift is trained on although reports of the same windows hold type or completeness violations. Default: false."""
     role_arn: fields.arn("iam", "role/.+") | None = None  # type: ignore[valid-type]
+    """ARN of the training jobs' role. Left out: one is created."""
 
 
 class Endpoint(Block):
     """One endpoint. Its key in the file is its name in SageMaker and the value of the Endpoint dimension."""
 
     model: Model | None = None
-    """Left out: the endpoint exists already and is only monitored."""
+    """The model to deploy. Left out: the endpoint exists already and is only monitored."""
     capture: Capture = Capture()
+    """What the endpoint captures. Default: every request, CSV and JSON."""
     payload: Payload | None = None
-    """Left out: features are taken by position from the baseline."""
+    """What requests and responses mean. Left out: features are taken by position from the baseline."""
     ground_truth: GroundTruth = GroundTruth()
+    """Where labels arrive. Default: the ground-truth bucket."""
     monitors: Annotated[dict[fields.MonitorName, Monitor], Field(min_length=1)]
+    """Schedules by name, at least one; the schedule is called {endpoint}-{name}."""
     metrics: Metrics = Metrics()
+    """Which metrics leave a run. Default: the summary of each check and the critical features."""
     retraining: Retraining | None = None
+    """What follows a drift alarm. Left out: people are told, nothing else."""
     review: None = None
-    """Human review comes with a later version."""
+    """Leave it out: human review comes with a later version."""
 
     @property
     def variant_names(self) -> tuple[str, ...]:
         """Whose traffic is watched: of our own endpoints all; of others those named, or SageMaker's default variant."""
         return tuple(self.model.variants) if self.model else self.capture.variants or ("AllTraffic",)
 
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        refuse(self._faults())
-        return self
+    @check
+    def _critical_faults(self) -> Iterator[str]:
+        for position, name in enumerate(self.metrics.critical):
+            yield from self._unknown(f"metrics.critical[{position}]", name)
 
-    def _faults(self) -> Iterator[str]:
-        yield from self._capture_faults()
-        names = self.payload.names if self.payload else None
-        if names is not None:
-            for path, name in self._named_features():
-                if name not in names:
-                    yield f"{path}: '{name}' is no feature of the payload"
-        for name, monitor in self.monitors.items():
-            yield from self._unpublished(name, monitor)
+    @check
+    def _override_faults(self) -> Iterator[str]:
+        for monitor_name, monitor in self.monitors.items():
+            for name in monitor.features:
+                yield from self._unknown(f"monitors.{monitor_name}.features", name)
+
+    @check
+    def _alarm_faults(self) -> Iterator[str]:
+        for monitor_name, monitor in self.monitors.items():
+            for name in monitor.alarms.drift_features:
+                yield from self._unknown(f"monitors.{monitor_name}.alarms.drift_features", name)
+
+    def _unknown(self, path: str, name: str) -> Iterator[str]:
+        if self.payload and name not in self.payload.names:
+            yield f"{path}: '{name}' is no feature of the payload"
+
+    @check
+    def _unpublished_faults(self) -> Iterator[str]:
+        """An alarm on a metric that no run emits would sleep for ever."""
+        for monitor_name, monitor in self.monitors.items():
+            for name in monitor.alarms.drift_features:
+                published = self.metrics.per_feature
+                is_critical = published is PerFeature.CRITICAL and name in self.metrics.critical
+                if published is not PerFeature.ALL and not is_critical:
+                    yield f"monitors.{monitor_name}.alarms.drift_features: '{name}' has no metric; add it to metrics.critical"
+
+    @check
+    def _baseline_faults(self) -> Iterator[str]:
         if len({monitor.baseline for monitor in self.monitors.values() if monitor.baseline.dataset}) > 1:
             yield "monitors: compute different baselines; an endpoint has one current version, so give all the same dataset"
-        yield from self._script_faults()
+
+    @check
+    def _volume_faults(self) -> Iterator[str]:
         if self.retraining and fields.has_local_storage(self.retraining.instance_type):
             yield "retraining.instance_type: encrypts its volumes itself and takes no key; choose a type without local storage"
+
+    @check
+    def _choice_faults(self) -> Iterator[str]:
         if self.retraining and self.retraining.monitor is None and len(self.monitors) > 1:
             yield f"retraining.monitor: choose one of {', '.join(self.monitors)}"
         if self.retraining and self.retraining.monitor not in (None, *self.monitors):
             yield f"retraining.monitor: '{self.retraining.monitor}' is none of {', '.join(self.monitors)}"
 
-    def _capture_faults(self) -> Iterator[str]:
+    @check
+    def _place_faults(self) -> Iterator[str]:
         if self.model is None and self.capture.destination is None:
             yield "capture.destination: is missing; an endpoint without a model here must say where it captures to"
         if self.model is not None and self.capture.destination is not None:
             yield "capture.destination: belongs to endpoints that exist already; this one captures into the capture bucket"
         if self.model is not None and self.capture.variants:
             yield "capture.variants: belongs to endpoints that exist already; the variants of this one are model.variants"
+
+    @check
+    def _content_type_faults(self) -> Iterator[str]:
+        if not (self.capture.csv_content_types or self.capture.json_content_types):
+            yield "capture: lists no content type, so every payload would be stored as BASE64"
         needs_json = self.payload is not None and (self.payload.records or any(f.path for f in self.payload.features))
         if needs_json and not self.capture.json_content_types:
             yield "capture.json_content_types: is empty, but the payload is found by JMESPath; JSON would be stored as BASE64"
-        if not (self.capture.csv_content_types or self.capture.json_content_types):
-            yield "capture: lists no content type, so every payload would be stored as BASE64"
 
-    def _script_faults(self) -> Iterator[str]:
+    @check
+    def _serving_faults(self) -> Iterator[str]:
         if self.payload is None and self.model is not None and self.model.serving_script == "kit":
             yield "payload: is missing; the kit's serving script reads requests by it (or set model.serving_script to own)"
+
+    @check
+    def _training_faults(self) -> Iterator[str]:
         if self.payload is None and self.retraining is not None and self.retraining.training_script == "kit":
             yield "payload: is missing; the kit's training script reads rows by it (or set retraining.training_script to none)"
+
+    @check
+    def _variant_faults(self) -> Iterator[str]:
         if self.model is not None and len(self.model.variants) > STALENESS_VARIANTS_MAX:
             yield f"model.variants: at most {STALENESS_VARIANTS_MAX}, so that one alarm can watch the traffic of all of them"
-
-    def _named_features(self) -> Iterator[tuple[str, str]]:
-        """Every place that names a feature."""
-        for position, name in enumerate(self.metrics.critical):
-            yield f"metrics.critical[{position}]", name
-        for monitor_name, monitor in self.monitors.items():
-            for name in monitor.features:
-                yield f"monitors.{monitor_name}.features", name
-            for name in monitor.alarms.drift_features:
-                yield f"monitors.{monitor_name}.alarms.drift_features", name
-
-    def _unpublished(self, monitor_name: str, monitor: Monitor) -> Iterator[str]:
-        """An alarm on a metric that no run emits would sleep for ever."""
-        published = self.metrics.per_feature
-        for name in monitor.alarms.drift_features:
-            is_critical = published is PerFeature.CRITICAL and name in self.metrics.critical
-            if published is not PerFeature.ALL and not is_critical:
-                yield f"monitors.{monitor_name}.alarms.drift_features: '{name}' has no metric; add it to metrics.critical"

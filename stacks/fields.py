@@ -6,34 +6,13 @@ No CDK in here, so that commands can read settings without it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, Field
 
 HOURLY = "cron(0 * ? * * *)"
 _DAILY = re.compile(r"cron\(0 ([01]?\d|2[0-3]) \? \* \* \*\)")
 _EVERY_HOURS = re.compile(r"cron\(0 ([01]?\d|2[0-3])/(\d{1,2}) \? \* \* \*\)")
-
-
-class Block(BaseModel):
-    """A part of the settings: immutable, and a key that nobody knows is refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-
-class FaultyBlock(ValueError):
-    """Several faults of one block, each `path: problem` with the path below the block."""
-
-    def __init__(self, faults: Iterable[str]) -> None:
-        super().__init__("\n".join(faults))
-
-
-def refuse(faults: Iterator[str]) -> None:
-    """Raise what a block's checks found, all of it at once."""
-    found = list(faults)
-    if found:
-        raise FaultyBlock(found)
 
 
 def normal_schedule(text: str) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from stacks import fields
-from stacks.fields import Block, Count, Share, refuse
+from stacks.block import Block, check
+from stacks.fields import Count, Share
 
 HOURLY_MAX_SECONDS = 3600
 
@@ -17,12 +18,19 @@ class Thresholds(Block):
     """AWS's `monitoring_config`, flat; what is left out is what the baseline says."""
 
     comparison_threshold: Share | None = None
+    """Distance above which a numeric feature has drifted, 0 to 1. Left out: the baseline's, 0.1 when computed here."""
     comparison_method: Literal["Robust", "Simple"] | None = None
+    """Robust subtracts from distances what sampling alone explains; Simple does not. Left out: the baseline's, Robust."""
     categorical_comparison_threshold: Share | None = None
+    """Distance (LInfinity) or p-value (ChiSquared) that decides about categories, 0 to 1. Left out: the baseline's, 0.1."""
     categorical_drift_method: Literal["LInfinity", "ChiSquared"] | None = None
+    """How categories are compared. Left out: the baseline's, LInfinity."""
     datatype_check_threshold: Share | None = None
+    """Share of values that must have the type of the baseline, 0 to 1. Left out: the baseline's, 1."""
     domain_content_threshold: Share | None = None
+    """Share of values that must be categories which the baseline knows, 0 to 1. Left out: the baseline's, 1."""
     evaluate_constraints: Literal["Enabled", "Disabled"] | None = None
+    """Disabled: statistics are written and nothing is checked. Left out: the baseline's, Enabled."""
 
     def as_monitoring_config(self) -> dict[str, Any]:
         """AWS's own nesting."""
@@ -36,19 +44,20 @@ class Baseline(Block):
     """What live traffic is compared with: computed from a dataset at deployment, or files that exist already."""
 
     dataset: fields.S3Prefix | None = None
+    """S3 URI of the dataset to compute from, an object or a prefix. Left out: constraints and statistics are given."""
     format: Literal["csv", "json_lines", "parquet"] = "csv"
+    """The dataset's format. Default: csv."""
     header: bool = True
+    """Whether the first line of a CSV dataset names its columns. Default: true."""
     revision: Count = 1
-    """Raise it to compute the baseline again from a dataset that changed under the same name."""
+    """At least 1; raise it to compute again from a dataset that changed under the same name. Default: 1."""
     constraints: fields.S3Object | None = None
+    """S3 URI of a constraints.json that exists, SageMaker's own too. Left out: computed, or what types allow is not checked."""
     statistics: fields.S3Object | None = None
+    """S3 URI of a statistics.json that exists, SageMaker's own too. Left out: computed, or drift is not checked."""
 
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        refuse(self._faults())
-        return self
-
-    def _faults(self) -> Iterator[str]:
+    @check
+    def _source_faults(self) -> Iterator[str]:
         files = [name for name in ("constraints", "statistics") if getattr(self, name)]
         if self.dataset and files:
             yield f"dataset: excludes {' and '.join(files)}; give a dataset to compute from, or files that exist"
@@ -60,31 +69,46 @@ class MonitorAlarms(Block):
     """When people are told about one monitor. A period is the time between two runs."""
 
     drift_features: dict[fields.FeatureName, Share] = Field(default_factory=dict)
-    """Distances above which one feature has an alarm of its own; its metric must be published."""
+    """Feature → distance (0 to 1) above which it has an alarm of its own; its metric must be published. Default: none."""
     drift_max: Share | None = None
-    """A distance of any feature above which the drift alarm fires; left out: any violation of the drift check."""
+    """Distance of any feature (0 to 1) above which the drift alarm fires. Left out: any violation of the drift check."""
     periods: Annotated[int, Field(ge=1, le=24)] = 1
+    """Periods in a row that must be bad before an alarm fires, 1 to 24. Default: 1."""
     staleness_periods: Annotated[int, Field(ge=2, le=24)] = 2
+    """Periods with traffic and without a verdict before people are told, 2 to 24. Default: 2."""
 
 
 class Monitor(Block):
     """One schedule: what it runs, how often, and against what."""
 
     types: Annotated[tuple[Literal["data_quality"], ...], Field(min_length=1, max_length=1)] = ("data_quality",)
+    """What a run checks; this version knows data_quality. Default: data_quality."""
     scheduler: Literal["model_monitor"] = "model_monitor"
+    """Who starts runs; this version knows SageMaker Model Monitor. Default: model_monitor."""
     schedule: fields.Expression = "hourly"
+    """hourly, daily, cron(0 H ? * * *) or cron(0 H/N ? * * *), in UTC. Default: hourly."""
     min_records: Count = 30
+    """Records below which nothing is evaluated (insufficient_data), at least 1. Default: 30."""
     max_rejected_fraction: Share = 0.1
+    """Share of unreadable records above which a run fails, 0 to 1. Default: 0.1."""
     check_non_negative: bool = False
+    """Whether values below zero violate where the baseline has none. Default: false, as SageMaker."""
     baseline: Baseline
+    """What live traffic is compared with."""
     thresholds: Thresholds = Thresholds()
+    """Thresholds of all features. Default: the baseline's."""
     features: dict[fields.FeatureName, Thresholds] = Field(default_factory=dict)
-    """Thresholds of single features."""
+    """Thresholds of single features, by name. Default: none, all have the same."""
     instance_type: fields.InstanceType = "ml.m5.large"
+    """Instance type of a run. Default: ml.m5.large."""
     volume_size_gb: Annotated[int, Field(ge=1, le=16384)] = 20
+    """Disk of a run in GB, 1 to 16384; it holds the window's capture files. Default: 20."""
     max_runtime_seconds: Annotated[int, Field(ge=60, le=86400)] = 3000
+    """Seconds after which a run is stopped, 60 to 86400, at most 3600 when hourly. Default: 3000."""
     role_arn: fields.arn("iam", "role/.+") | None = None  # type: ignore[valid-type]
+    """ARN of the role of runs and the baseline job. Left out: one is created."""
     alarms: MonitorAlarms = MonitorAlarms()
+    """When people are told. Default: at the first violation, and after two periods without a verdict."""
 
     @property
     def expression(self) -> str:
@@ -95,14 +119,13 @@ class Monitor(Block):
         """Between two runs."""
         return fields.schedule_hours(self.expression)
 
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        refuse(self._faults())
-        return self
-
-    def _faults(self) -> Iterator[str]:
+    @check
+    def _runtime_faults(self) -> Iterator[str]:
         if self.hours == 1 and self.max_runtime_seconds > HOURLY_MAX_SECONDS:
             yield f"max_runtime_seconds: an hourly schedule allows at most {HOURLY_MAX_SECONDS}, found {self.max_runtime_seconds}"
+
+    @check
+    def _period_faults(self) -> Iterator[str]:
         periods = max(self.alarms.periods, self.alarms.staleness_periods)
         if self.hours * periods > 7 * 24:
             yield f"alarms: {periods} periods of {self.hours} hours are longer than the week an alarm can look back"

@@ -1,27 +1,27 @@
 """The settings of one environment: read once from environments/{name}.yaml, validated here and nowhere later.
 
-    python -m stacks.settings environments/dev.yaml     tells every fault at once, by path
-    python -m stacks.settings --schema                  prints the JSON Schema, for editors
-
+`python -m stacks.settings --help` says what the command does.
 Imports no CDK, so that commands can use it.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from model_monitor import contract
 from stacks import fields
+from stacks.block import Block, FaultyBlock, check, check_what_is_valid
 from stacks.endpoint_settings import Endpoint
-from stacks.fields import Block, Count, FaultyBlock, refuse
+from stacks.fields import Count
 
 ENVIRONMENTS = Path(__file__).resolve().parent.parent / "environments"
 
@@ -39,15 +39,12 @@ class Alarms(Block):
     """Who is told."""
 
     email: tuple[fields.Email, ...] = ()
+    """E-mail addresses; each gets every alarm once it has confirmed the subscription. Default: nobody."""
     topic_arn: fields.arn("sns", ".+") | None = None  # type: ignore[valid-type]
-    """A topic of yours. Its key must let cloudwatch.amazonaws.com publish."""
+    """ARN of an SNS topic of yours. Its key must let cloudwatch.amazonaws.com publish. Left out: a topic is created."""
 
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        refuse(self._faults())
-        return self
-
-    def _faults(self) -> Iterator[str]:
+    @check
+    def _people_faults(self) -> Iterator[str]:
         if self.topic_arn and self.email:
             yield "email: subscribe people to the topic you brought, or leave topic_arn out"
 
@@ -56,25 +53,27 @@ class Network(Block):
     """The VPC that jobs and models run in. Ids are given, never looked up."""
 
     vpc_id: Annotated[str, Field(pattern=r"^vpc-[0-9a-f]+$")] | None = None
+    """Id of the VPC that the subnets belong to. Left out: the subnets alone say it."""
     subnets: Annotated[tuple[Annotated[str, Field(pattern=r"^subnet-[0-9a-f]+$")], ...], Field(max_length=16)] = ()
+    """Ids of up to 16 subnets, which reach S3 and the services by VPC endpoints. Default: none, SageMaker's own network."""
     security_groups: Annotated[tuple[Annotated[str, Field(pattern=r"^sg-[0-9a-f]+$")], ...], Field(max_length=5)] = ()
+    """Ids of one to five security groups, given exactly when subnets are. Default: none."""
     isolation: bool = False
-    """Containers without any network."""
+    """Containers without any network; only false works: a monitoring schedule cannot mount the configuration. Default: false."""
 
     @property
     def is_private(self) -> bool:
         return bool(self.subnets)
 
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        refuse(self._faults())
-        return self
-
-    def _faults(self) -> Iterator[str]:
+    @check
+    def _subnet_faults(self) -> Iterator[str]:
         if bool(self.subnets) != bool(self.security_groups):
             yield "security_groups: subnets and security groups are given together"
         if self.vpc_id and not self.subnets:
             yield "subnets: is empty, but a VPC is named"
+
+    @check
+    def _isolation_faults(self) -> Iterator[str]:
         if self.isolation:
             yield (
                 "isolation: an isolated container cannot fetch its configuration and baseline from S3, and a monitoring schedule "
@@ -86,55 +85,74 @@ class Security(Block):
     """What your organisation brings."""
 
     kms_key_arn: fields.arn("kms", "key/.+") | None = None  # type: ignore[valid-type]
+    """ARN of the KMS key that encrypts buckets and volumes. Left out: a key is created, and rotated yearly."""
     permissions_boundary: fields.arn("iam", "policy/.+") | None = None  # type: ignore[valid-type]
+    """ARN of the IAM policy that bounds every role. Left out: no boundary."""
     encrypt_traffic_between_containers: bool = True
+    """Whether the containers of one job talk encrypted; costs some speed with several instances. Default: true."""
 
 
 class Buckets(Block):
     """Names of buckets that exist already; what is left out is created."""
 
     capture: fields.BucketName | None = None
+    """Name of an existing bucket for captured requests and responses. Left out: one is created."""
     baseline: fields.BucketName | None = None
+    """Name of an existing bucket for baselines: versions and their pointer. Left out: one is created."""
     reports: fields.BucketName | None = None
+    """Name of an existing bucket for the reports of runs. Left out: one is created."""
     ground_truth: fields.BucketName | None = None
+    """Name of an existing bucket for labels and freshly labelled training rows. Left out: one is created."""
     models: fields.BucketName | None = None
+    """Name of an existing bucket for what training jobs make. Left out: one is created."""
 
 
 class Storage(Block):
     """How long data is kept."""
 
     capture_days: Count = 30
+    """Days after which captured requests and responses are deleted, at least 1. Default: 30."""
     report_days: Count = 400
+    """Days after which reports are deleted, at least 1. Default: 400, a year and a month to compare with."""
     log_days: Count = 90
+    """Days after which access logs of the buckets are deleted, at least 1. Default: 90."""
     keep_data: bool = True
-    """Buckets and keys survive the deletion of their stack."""
+    """Whether buckets and keys survive the deletion of their stack. Default: true, nothing is lost by a wrong command."""
     buckets: Buckets = Buckets()
+    """Buckets of yours to use instead of created ones. Default: all are created."""
 
 
 class Settings(Block):
     """One environment: an account, a region, and the endpoints in it."""
 
     version: Literal[1]
+    """The version of this file's format: 1."""
     environment: fields.EnvironmentName
+    """The environment's name, taken from the file's name."""
     account: fields.AccountId
+    """The AWS account to deploy into: 12 digits, in quotes."""
     region: fields.Region
+    """The Region to deploy into, such as eu-west-1."""
     tags: dict[Annotated[str, Field(min_length=1, max_length=128)], Annotated[str, Field(max_length=256)]] = Field(
         default_factory=dict
     )
+    """Tags of every resource, at most 128 characters a key and 256 a value; Endpoint and Environment are set besides.
+    Default: only those two."""
     monitor_image: fields.ImageUri | None = None
-    """The monitor image, built once and promoted by digest; left out: built from monitor_image/ at deployment."""
+    """URI of the monitor image, built once and promoted by digest. Left out: built from monitor_image/ at deployment."""
     alarms: Alarms = Alarms()
+    """Who is told. Default: a topic without subscribers."""
     network: Network = Network()
+    """The VPC of jobs and models. Default: none."""
     security: Security = Security()
+    """What your organisation brings. Default: a key is created, roles have no boundary."""
     storage: Storage = Storage()
+    """How long data is kept, and in whose buckets. Default: in created buckets, for the days below."""
     endpoints: Annotated[dict[fields.EndpointName, Endpoint], Field(min_length=1)]
+    """What is monitored, at least one: the endpoint's name in SageMaker (1 to 63 letters, digits, hyphens) and its settings."""
 
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        refuse(self._faults())
-        return self
-
-    def _faults(self) -> Iterator[str]:
+    @check
+    def _schedule_faults(self) -> Iterator[str]:
         owners: dict[str, str] = {}
         for endpoint_name, endpoint in self.endpoints.items():
             for monitor_name in endpoint.monitors:
@@ -143,6 +161,9 @@ class Settings(Block):
                 if schedule in owners:
                     yield f"{path}: makes the schedule {schedule}, which {owners[schedule]} makes too"
                 owners[schedule] = path
+
+    @check
+    def _tag_faults(self) -> Iterator[str]:
         if {"Endpoint", "Environment"} & self.tags.keys():
             yield "tags: Endpoint and Environment are set by the stacks"
 
@@ -178,10 +199,12 @@ def parse(document: object, environment: str, where: str) -> Settings:
     if not isinstance(document, dict):
         raise SettingsFaults(where, ["the file should hold keys and values"])
     unknown = ["environment: is unknown; an environment is named by its file"] if "environment" in document else []
+    named = {**document, "environment": environment}
     try:
-        settings = Settings.model_validate({**document, "environment": environment})
+        settings = Settings.model_validate(named)
     except ValidationError as error:
-        raise SettingsFaults(where, unknown + [line for detail in error.errors() for line in _fault(detail)]) from error
+        of_fields = [_fault(detail) for detail in error.errors() if not _is_of_checks(detail)]
+        raise SettingsFaults(where, unknown + of_fields + check_what_is_valid(Settings, named)) from error
     if unknown:
         raise SettingsFaults(where, unknown)
     return settings
@@ -220,21 +243,20 @@ _MESSAGES = {
 }
 
 
-def _fault(detail: ErrorDetails) -> Iterator[str]:
-    """The lines of one of pydantic's errors: path and problem. Values are not repeated: they may be secrets in the wrong place."""
-    path = _path(detail["loc"])
+def _is_of_checks(detail: ErrorDetails) -> bool:
+    return isinstance(detail.get("ctx", {}).get("error"), FaultyBlock)
+
+
+def _fault(detail: ErrorDetails) -> str:
+    """One of pydantic's errors: path and problem. Values are not repeated: they may be secrets in the wrong place."""
     cause = detail.get("ctx", {}).get("error")
-    if isinstance(cause, FaultyBlock):
-        for line in str(cause).split("\n"):
-            yield f"{path}.{line}" if path else line
-        return
     if isinstance(cause, ValueError):
         message = str(cause)
     elif detail["type"] in _MESSAGES:
         message = _MESSAGES[detail["type"]].format(**detail.get("ctx", {}))
     else:
         message = detail["msg"][0].lower() + detail["msg"][1:]
-    yield f"{path}: {message}"
+    return f"{_path(detail['loc'])}: {message}"
 
 
 def _path(location: tuple[int | str, ...]) -> str:
@@ -246,18 +268,57 @@ def _path(location: tuple[int | str, ...]) -> str:
     return text
 
 
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m stacks.settings",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="""\
+Tells whether environment files can be deployed, without AWS and without the CDK: every fault at once, each with its path.
+An environment is named by its file: environments/dev.yaml is deployed with -c env=dev.""",
+        epilog="""\
+A small environment file; everything else has a default:
+
+  version: 1
+  account: "123456789012"               # in quotes: it is text
+  region: eu-west-1
+  alarms: {email: [ml-on-call@example.com]}
+  endpoints:
+    shop:                               # the endpoint's name
+      model:
+        image: 123456789012.dkr.ecr.eu-west-1.amazonaws.com/xgboost:3
+        artifact: s3://models/shop/model.tar.gz
+      payload: {features: [age, {name: income, type: Fractional, privacy: restricted}], label: bought}
+      monitors:
+        data-quality:                   # its schedule is shop-data-quality
+          baseline: {dataset: s3://models/shop/baseline.csv}
+
+For help while you write, let your editor validate against the schema:
+  python -m stacks.settings --schema > build/environment.schema.json
+
+Exit status: 0 every file is valid, 1 a file has faults, 2 wrong arguments.""",
+    )
+    parser.add_argument(
+        "files", nargs="*", type=Path, metavar="FILE", help="an environment file, such as environments/dev.yaml"
+    )
+    parser.add_argument(
+        "--schema", action="store_true", help="print the JSON Schema: every setting with meaning, range and default"
+    )
+    return parser
+
+
 def main(arguments: list[str]) -> int:
     """Print the schema, or validate files."""
-    if arguments == ["--schema"]:
+    known = _parser()
+    options = known.parse_args(arguments)
+    if options.schema:
         sys.stdout.write(json.dumps(schema(), indent=2) + "\n")
         return 0
-    if not arguments or any(argument.startswith("-") for argument in arguments):
-        sys.stderr.write(f"{(__doc__ or '').strip()}\n")
-        return 1
+    if not options.files:
+        known.error("name an environment file, for example environments/dev.yaml")
     status = 0
-    for argument in arguments:
+    for argument in options.files:
         try:
-            settings = load(Path(argument))
+            settings = load(argument)
         except SettingsFaults as faults:
             sys.stderr.write(f"{faults}\n")
             status = 1

@@ -6,6 +6,7 @@ import copy
 import json
 import subprocess
 import sys
+import textwrap
 from typing import Any
 
 import jsonschema
@@ -77,10 +78,52 @@ def test_all_faults_are_told_at_once_by_path():
         "account",
         "colour",
         f"{AT}capture.sampling_percentage",
+        f"{AT}metrics.critical[0]",
         f"{AT}metrics.namespace",
         f"{AT}monitors.data-quality.schedule",
         "region",
     ]
+
+
+RETRAINING = {"image": "123456789012.dkr.ecr.eu-west-1.amazonaws.com/xgboost:3", "training_data": "s3://models/train/"}
+
+
+@pytest.mark.parametrize(
+    ("broken", "path"),
+    [
+        ({f"{SHOP}retraining": {**RETRAINING, "cooldown_hours": -3}}, "retraining.cooldown_hours"),
+        ({f"{MONITOR}schedule": "every morning"}, "monitors.data-quality.schedule"),
+        ({f"{SHOP}metrics": {"critical": ["age", "height"], "per_feature": "some"}}, "metrics.per_feature"),
+        ({f"{SHOP}model__image": "xgboost"}, "model.image"),
+        ({f"{SHOP}model": "xgboost"}, "model"),
+    ],
+)
+def test_a_faulty_field_hides_no_fault_of_what_belongs_together(broken, path):
+    faults = faults_of(**{f"{SHOP}metrics": {"critical": ["age", "height"]}} | broken)
+    assert sorted(fault.split(":")[0] for fault in faults) == sorted([f"{AT}{path}", f"{AT}metrics.critical[1]"])
+
+
+def test_checks_deep_inside_a_faulty_block_are_told_too():
+    retraining = {**RETRAINING, "cooldown_hours": -3, "monitor": "other", "instance_type": "ml.m5d.large"}
+    baseline = {"dataset": "s3://models/x", "constraints": "s3://models/c.json", "revision": 0}
+    faults = faults_of(**{f"{SHOP}retraining": retraining, f"{MONITOR}baseline": baseline}, tags={"Endpoint": "shop"})
+    assert sorted(fault.split(":")[0] for fault in faults) == [
+        f"{AT}monitors.data-quality.baseline.dataset",
+        f"{AT}monitors.data-quality.baseline.revision",
+        f"{AT}retraining.cooldown_hours",
+        f"{AT}retraining.instance_type",
+        f"{AT}retraining.monitor",
+        "tags",
+    ]
+
+
+def test_no_fault_is_made_up_where_a_faulty_field_would_be_asked():
+    assert faults_of(**{f"{MONITOR}baseline": {"dataset": 5}}) == [
+        f"{AT}monitors.data-quality.baseline.dataset: should be text; quote it"
+    ]
+    feature = {"name": "income", "type": "Number"}
+    faults = faults_of(**{f"{SHOP}payload": {"features": ["age", feature]}, f"{SHOP}metrics": {"critical": ["income"]}})
+    assert [fault.split(":")[0] for fault in faults] == [f"{AT}payload.features[1].type"]
 
 
 @pytest.mark.parametrize(
@@ -240,3 +283,45 @@ def test_the_command_validates_files_and_prints_the_schema(capsys, tmp_path):
     schema = json.loads(capsys.readouterr().out)
     assert "environment" not in schema["properties"]
     assert schema["additionalProperties"] is False
+
+
+def properties(schema):
+    blocks = {"Settings": schema, **schema["$defs"]}
+    return {
+        f"{block}.{name}": content
+        for block, part in blocks.items()
+        for name, content in part.get("properties", {}).items()
+    }
+
+
+def test_the_schema_describes_every_setting_and_tells_every_default():
+    described = properties(settings.schema())
+    assert len(described) > 100
+    assert [path for path, content in described.items() if len(content.get("description", "")) < 10] == []
+    words = ("default", "left out", "leave it out")
+    silent = [
+        path
+        for path, content in described.items()
+        if "default" in content and not any(word in content["description"].lower() for word in words)
+    ]
+    assert silent == []
+
+
+@pytest.mark.parametrize("option", ["--help", "-h"])
+def test_help_ends_well_and_shows_a_file_that_is_valid(option, capsys, tmp_path):
+    with pytest.raises(SystemExit) as ended:
+        settings.main([option])
+    assert ended.value.code == 0
+    told = capsys.readouterr().out
+    assert "--schema" in told
+    start, end = told.index("  version: 1"), told.index("For help while you write")
+    path = tmp_path / "shown.yaml"
+    path.write_text(textwrap.dedent(told[start:end]))
+    assert settings.main([str(path)]) == 0
+
+
+def test_without_arguments_the_command_says_what_it_needs(capsys):
+    with pytest.raises(SystemExit) as ended:
+        settings.main([])
+    assert ended.value.code == 2
+    assert "name an environment file" in capsys.readouterr().err
