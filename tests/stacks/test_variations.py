@@ -38,7 +38,9 @@ def brought() -> Assembly:
         names = ("capture", "baseline", "reports", "ground_truth", "models")
         document["storage"]["buckets"] = {name: f"corp-{name.replace('_', '-')}" for name in names}
         document["alarms"] = {"topic_arn": "arn:aws:sns:eu-west-1:123456789012:pages"}
-        document["security"]["kms_key_arn"] = "arn:aws:kms:eu-west-1:123456789012:key/corp"
+        document["security"]["kms_key_arn"] = (
+            "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+        )
         document["monitor_image"] = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/monitor:1"
         for block in (endpoint["model"], endpoint["retraining"], endpoint["monitors"]["data-quality"]):
             block["role_arn"] = ROLE
@@ -59,7 +61,7 @@ def test_brought_buckets_key_topic_and_image_are_used(brought):
     assert "monitor:1" in text
     assert alarm["AlarmActions"] == ["arn:aws:sns:eu-west-1:123456789012:pages"]
     assert config["DataCaptureConfig"]["DestinationS3Uri"] == "s3://corp-capture/capture"
-    assert config["KmsKeyId"].endswith("key/corp")
+    assert config["KmsKeyId"].endswith("key/1234abcd-12ab-34cd-56ef-1234567890ab")
 
 
 def test_brought_roles_are_used_and_left_alone(brought):
