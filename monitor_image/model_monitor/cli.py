@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from model_monitor import __version__, threads
-from model_monitor.contract import EXIT_ERROR, EXIT_STATUS, JobKind, Variable
+from model_monitor.contract import EXIT_ERROR, EXIT_STATUS, JobKind
 
 if TYPE_CHECKING:  # numpy and pyarrow are imported when a job starts, not for --help
-    from model_monitor.job import DatasetSource, Job
-    from model_monitor.outputs.report import Report, Run
+    from model_monitor.job import Job
+    from model_monitor.outputs.report import Failure, Report, Run
 
 FORMATS = ("capture", "csv", "json", "json_lines", "parquet")
 DESCRIPTION = """\
@@ -57,11 +57,13 @@ def main(arguments: list[str] | None = None) -> int:
     """One command, from arguments to exit status."""
     options = parser().parse_args(arguments)
     threads.limit()
+    from model_monitor import cli_job
     from model_monitor.outputs.report import Failure
 
     started = datetime.now(UTC)
+    job: Job | None = None
     try:
-        job = build_job(options)
+        job = cli_job.build_job(options)
         report = _analyse(job, is_watched=not options.json and sys.stderr.isatty())
         run = _run_facts(job, started)
         written = _write(report, run)
@@ -69,7 +71,10 @@ def main(arguments: list[str] | None = None) -> int:
         print("model-monitor: stopped", file=sys.stderr)
         return EXIT_ERROR
     except Exception as error:  # noqa: BLE001 - the front door: a traceback may hold values of the data
-        print(f"model-monitor: {Failure.of(error).message}", file=sys.stderr)
+        failure = Failure.of(error)
+        print(f"model-monitor: {failure.message}", file=sys.stderr)
+        if not cli_job.is_about_output(error):
+            _leave_report(job or cli_job.job_before_settings(options), failure, started, options.json)
         return EXIT_ERROR
     try:
         _show(report, run, written, options.json)
@@ -90,12 +95,18 @@ def parser() -> argparse.ArgumentParser:
     monitor = commands.add_parser("monitor", help="compare a dataset with a baseline", epilog=EXAMPLES,
                                   formatter_class=form)  # fmt: skip
     for command in (baseline, monitor):
-        command.add_argument("--dataset", required=True, type=Path, metavar="PATH", help="file or folder to read")
         command.add_argument(
-            "--output", required=True, type=Path, metavar="DIR", help="folder for the results; made if missing"
+            "--dataset",
+            required=True,
+            type=_dataset,
+            metavar="PATH",
+            help="file or folder to read; from S3, copy it first",
         )
         command.add_argument(
-            "--config", type=Path, metavar="FILE", help="what a payload means, thresholds, metrics (JSON)"
+            "--output", required=True, type=_local, metavar="DIR", help="folder for the results; made if missing"
+        )
+        command.add_argument(
+            "--config", type=_local, metavar="FILE", help="what a payload means, thresholds, metrics (JSON)"
         )
         command.add_argument(
             "--format", choices=FORMATS, help="how the files are written; guessed from name and content"
@@ -111,7 +122,7 @@ def parser() -> argparse.ArgumentParser:
         )
         command.add_argument("--json", action="store_true", help="print report.json instead of the summary")
     monitor.add_argument(
-        "--baseline", type=Path, metavar="DIR", help="folder of a baseline, ours or one that SageMaker wrote"
+        "--baseline", metavar="DIR", help="folder or S3 prefix of a baseline, ours or one that SageMaker wrote"
     )
     monitor.add_argument(
         "--start", type=_time, metavar="TIME", help="first moment of the window, UTC (2026-01-31T04:00:00Z)"
@@ -120,68 +131,32 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-def build_job(options: argparse.Namespace) -> Job:
-    """Arguments and configuration as one job. Raises: SettingsError, BaselineError, NoDataset."""
-    from model_monitor import baselines, s3
-    from model_monitor.configuration import Configuration, read_configuration
-    from model_monitor.errors import BaselineError, NoDataset, SettingsError
-    from model_monitor.job import Job
-    from model_monitor.schema import Window
-
-    is_monitor = options.command == JobKind.MONITOR
-    if not options.dataset.exists():
-        raise NoDataset(options.dataset, "file or folder")
-    if options.output.resolve().is_relative_to(options.dataset.resolve()):
-        raise SettingsError("--output", "lies in the dataset, so the next run would read results as data.")
-    configuration = read_configuration(options.config) if options.config else Configuration()
-    window = None
-    if is_monitor and (options.start or options.end):
-        if not (options.start and options.end) or options.start >= options.end:
-            raise SettingsError("--start, --end", "should both be given, the start before the end.")
-        window = Window(options.start, options.end)
-    found = {}
-    types = [monitor.type for monitor in configuration.monitors]
-    location = (
-        str(options.baseline) if is_monitor and options.baseline else configuration.baseline if is_monitor else None
-    )
-    if location:
-        found = baselines.resolve(location, types)
-        if not found and (options.baseline or not s3.is_s3(location)):
-            raise BaselineError(
-                location,
-                "holds no baseline.",
-                "Expected constraints.json and statistics.json, as `model-monitor baseline` or SageMaker writes them.",
-            )
-    return Job(
-        kind=JobKind(options.command),
-        dataset=_source(options),
-        output=options.output,
-        schema=configuration.schema,
-        monitors=configuration.monitors,
-        baselines=found,
-        window=window,
-        endpoint=configuration.endpoint,
-        schedule=configuration.schedule,
-        max_rejected_fraction=configuration.max_rejected_fraction,
-        metrics=configuration.metrics,
-        workers=options.workers or _workers_variable(),
-    )
-
-
-def _source(options: argparse.Namespace) -> DatasetSource:
-    from model_monitor.dataset.guess import guess_kind
-    from model_monitor.job import DatasetKind, DatasetSource
-
-    kind = DatasetKind(options.format) if options.format else guess_kind(options.dataset)
-    return DatasetSource(options.dataset, kind, has_header=not options.no_header)
-
-
 def _analyse(job: Job, is_watched: bool) -> Report:
     from model_monitor import flow
     from model_monitor.progress import shown
 
     with shown(is_watched) as progress:
         return flow.run(job, progress)
+
+
+def _leave_report(job: Job, failure: Failure, started: datetime, as_json: bool) -> None:
+    """report.json of a run that failed; an earlier baseline in the folder stays, since it may be in use."""
+    from model_monitor.contract import REPORT_FILE
+    from model_monitor.errors import MonitorError
+    from model_monitor.outputs import files
+    from model_monitor.outputs.report import Report, to_json
+
+    report, run = Report(job).failed(failure), _run_facts(job, started)
+    if as_json:
+        print(files.to_json(to_json(report, run)).decode(), end="")
+    try:
+        if job.kind is JobKind.BASELINE:
+            files.write_json(job.output / REPORT_FILE, to_json(report, run))
+        else:
+            _write(report, run)
+    except MonitorError as error:
+        if str(error) != failure.message:
+            print(f"model-monitor: {error}", file=sys.stderr)
 
 
 def _write(report: Report, run: Run) -> list[Path]:
@@ -220,12 +195,23 @@ def _time(text: str) -> datetime:
         raise argparse.ArgumentTypeError("should be a UTC time such as 2026-01-31T04:00:00Z") from None
 
 
+def _local(text: str) -> Path:
+    """A path of this machine; `Path` would turn an S3 URI into one."""
+    from model_monitor.s3 import is_s3
+
+    if is_s3(text):
+        raise argparse.ArgumentTypeError(f"should be a path on this machine, found {text}")
+    return Path(text)
+
+
+def _dataset(text: str) -> Path:
+    try:
+        return _local(text)
+    except argparse.ArgumentTypeError as error:
+        raise argparse.ArgumentTypeError(f"{error}. Copy it first: aws s3 sync {text} DIR") from None
+
+
 def _positive(text: str) -> int:
     if not text.isdecimal() or not int(text):
         raise argparse.ArgumentTypeError("should be a whole number of at least 1")
     return int(text)
-
-
-def _workers_variable() -> int | None:
-    text = os.environ.get(Variable.WORKERS, "")
-    return int(text) if text.isdecimal() and int(text) else None

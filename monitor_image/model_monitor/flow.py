@@ -36,6 +36,7 @@ from model_monitor.outputs.report import Dataset, Failure, MonitorResult, Report
 from model_monitor.profiles.reading import Reading
 from model_monitor.runners import local
 from model_monitor.schema import FeatureType
+from model_monitor.words import counted
 
 Baselines = Mapping[MonitoringType, Any]  # as each monitor reads its own
 Conclude = Callable[[AnyMonitor, Any, Report], MonitorResult]  # (monitor, its profile, the run so far)
@@ -184,10 +185,10 @@ def check(monitor: AnyMonitor, profile: Any, report: Report, baselines: Baseline
     if report.reading.records or report.reading.rejects.count:
         conclusion = monitor.check(statistics, baseline, job)
         if conclusion.verdict is Verdict.NO_DATA:  # there was traffic, and nothing is known of it
-            reason = f"none of {report.reading.rejects.count} records could be read"
+            reason = f"none of {counted(report.reading.rejects.count, 'record')} could be read"
             conclusion = Conclusion(Verdict.INSUFFICIENT_DATA, reason=reason)
     else:
-        conclusion = Conclusion(Verdict.NO_DATA, reason=NO_DATA_REASON)
+        conclusion = Conclusion(Verdict.NO_DATA, reason=no_data_reason(report))
     used = monitor.constraints_used(baseline, job)
     files = {
         STATISTICS_FILE: monitor.statistics_file(statistics),
@@ -202,3 +203,16 @@ def check(monitor: AnyMonitor, profile: Any, report: Report, baselines: Baseline
         files={name: content for name, content in files.items() if content is not None},
         baseline=job.baselines.get(monitor.type),
     )
+
+
+def no_data_reason(report: Report) -> str:
+    """The service's words, and what there was beside the window, so that a wrong window is told from no traffic."""
+    job, outside = report.job, report.reading.outside_window
+    files = len(discover(job.dataset))
+    if not files:
+        return NO_DATA_REASON
+    if job.window is None:
+        return f"{NO_DATA_REASON}: {counted(files, 'file')} without a record"
+    far = files - report.dataset.files
+    seen = f"{counted(files, 'file')} found" + (f", {far} of them of other days and not read" if far else "")
+    return f"{NO_DATA_REASON} in the window: {seen}; {counted(outside, 'record')} outside the window"

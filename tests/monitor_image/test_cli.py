@@ -7,9 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import boto3
+import jsonschema
 import pytest
+from moto import mock_aws
 
 from model_monitor import cli
+from model_monitor.outputs.report import schema
 from tests.captures import columns_side, csv_side, event, events_of, json_side, write_capture, write_csv, write_lines
 from tests.monitor_image.conftest import FEATURES, OUTPUT, land
 
@@ -83,7 +87,9 @@ def test_nothing_to_evaluate_exits_with_3(tmp_path, config, baseline):
         ["train"],
         ["monitor", "--dataset", ".", "--output", "x", "--start", "yesterday"],
         ["monitor", "--dataset", ".", "--output", "x", "--workers", "0"],
-        ["monitor", "--dataset", "/nonexistent", "--output", "x"],
+        ["monitor", "--dataset", "s3://bucket/capture", "--output", "x"],
+        ["monitor", "--dataset", ".", "--output", "s3://bucket/x"],
+        ["monitor", "--dataset", ".", "--output", "x", "--config", "s3://bucket/x"],
         ["baseline", "--dataset", ".", "--output", "x", "--start", "2026-01-01T00:00:00Z"],
     ],
 )
@@ -101,9 +107,20 @@ def test_results_are_never_written_into_the_data(tmp_path, config, baseline, cap
     assert "--output: lies in the dataset" in capsys.readouterr().err
 
 
-def test_a_window_needs_both_ends(tmp_path, config, baseline, capsys):
-    assert monitor(tmp_path, config, baseline, events_of(land(40)), "--start", "2026-03-02T04:00:00Z") == 1
-    assert "--start, --end" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("times", "told"),
+    [
+        (("--start", "2026-03-02T04:00:00Z"), "--end: is missing: --start was given alone."),
+        (("--end", "2026-03-02T04:00:00Z"), "--start: is missing: --end was given alone."),
+        (
+            ("--start", "2026-03-02T05:00:00Z", "--end", "2026-03-02T04:00:00Z"),
+            "starts at 2026-03-02T05:00:00Z, which is not before its end, 2026-03-02T04:00:00Z",
+        ),
+    ],
+)
+def test_a_window_needs_both_ends_in_order(tmp_path, config, baseline, capsys, times, told):
+    assert monitor(tmp_path, config, baseline, events_of(land(40)), *times) == 1
+    assert told in capsys.readouterr().err
 
 
 def test_the_window_is_half_open(tmp_path, config, baseline):
@@ -247,7 +264,7 @@ def test_records_of_which_none_could_be_read_are_never_a_quiet_window_nor_a_base
     assert "insufficient_data: none of 50 records could be read" in capsys.readouterr().out
     assert run("baseline", *arguments, "--output", tmp_path / "other") == 1
     assert "no capture records that can be read found" in capsys.readouterr().err
-    assert not (tmp_path / "other").exists()
+    assert [path.name for path in (tmp_path / "other").iterdir()] == ["report.json"]
 
 
 def test_payloads_that_took_a_tolerant_parser_are_told(tmp_path, config, baseline, capsys):
@@ -262,3 +279,74 @@ def test_a_file_that_is_not_what_its_name_says_is_named(tmp_path, capsys):
     (tmp_path / "a.csv.gz").write_bytes(b"no gzip")
     assert run("baseline", "--dataset", tmp_path / "a.csv.gz", "--output", tmp_path / "out") == 1
     assert "a.csv.gz: cannot be read (BadGzipFile)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", ["monitor", "baseline"])
+def test_an_error_leaves_a_report_that_says_it(tmp_path, kind, capsys):
+    assert run(kind, "--dataset", tmp_path / "nowhere", "--output", tmp_path / "out", "--json") == 1
+    report = json.loads((tmp_path / "out/report.json").read_text())
+    jsonschema.validate(report, schema())
+    assert (report["kind"], report["verdict"], report["error"]["type"]) == (kind, "error", "NoDataset")
+    assert json.loads(capsys.readouterr().out) == report
+
+
+def test_an_error_takes_no_earlier_baseline_away(tmp_path, config, baseline):
+    assert run("baseline", "--dataset", tmp_path / "nowhere", "--output", baseline) == 1
+    assert (baseline / "data_quality/constraints.json").exists()
+    assert json.loads((baseline / "report.json").read_text())["verdict"] == "error"
+
+
+@pytest.mark.parametrize("output", ["README.md", "README.md/below"])
+def test_an_output_that_is_a_file_is_refused_before_any_work(tmp_path, capsys, output):
+    (tmp_path / "README.md").write_text("mine")
+    assert run("baseline", "--dataset", tmp_path / "nowhere", "--output", tmp_path / output) == 1
+    assert f"--output: {tmp_path / 'README.md'} is a file. Name a folder" in capsys.readouterr().err
+    assert (tmp_path / "README.md").read_text() == "mine"
+
+
+def test_a_dataset_in_s3_is_to_be_copied_first(tmp_path, capsys):
+    assert run("monitor", "--dataset", "s3://bucket/capture", "--output", tmp_path / "out") == 1
+    assert "aws s3 sync s3://bucket/capture DIR" in capsys.readouterr().err
+
+
+@pytest.mark.xdist_group("moto")
+def test_a_baseline_in_s3_is_used(tmp_path, config, baseline, monkeypatch, capsys):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_PROFILE", "AWS_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    with mock_aws():
+        client = boto3.client("s3")
+        client.create_bucket(Bucket="bucket", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+        for path in (baseline / "data_quality").iterdir():
+            client.upload_file(str(path), "bucket", f"land/v1/data_quality/{path.name}")
+        client.put_object(Bucket="bucket", Key="land/current.json", Body=b'{"version": "v1"}')
+        assert monitor(tmp_path, config, "s3://bucket/land", events_of(land(120))) == 0
+        assert json.loads(_json_of(tmp_path))["monitors"][0]["baseline"]["version"] == "v1"
+        assert monitor(tmp_path, config, "s3://bucket/nothing", events_of(land(120))) == 1
+    assert "s3://bucket/nothing: holds no baseline." in capsys.readouterr().err
+
+
+def test_an_empty_folder_is_no_data_and_a_missing_one_an_error(tmp_path, config, baseline, capsys):
+    (tmp_path / "empty").mkdir()
+    arguments = ("--baseline", baseline, "--config", config, "--output", tmp_path / "report")
+    assert run("monitor", "--dataset", tmp_path / "empty", *arguments) == 3
+    assert "no_data: Job inputs had no data" in capsys.readouterr().out
+    assert run("monitor", "--dataset", tmp_path / "emtpy", *arguments) == 1
+    assert run("baseline", "--dataset", tmp_path / "empty", "--output", tmp_path / "other") == 1
+
+
+def test_an_empty_window_tells_what_lies_outside_it(tmp_path, config, baseline, capsys):
+    times = ("--start", "2026-03-02T05:00:00Z", "--end", "2026-03-02T06:00:00Z")
+    assert monitor(tmp_path, config, baseline, events_of(land(40)), *times) == 3
+    assert (
+        "no_data: Job inputs had no data in the window: 1 file found; 40 records outside the window"
+        in capsys.readouterr().out
+    )
+    times = ("--start", "2026-05-02T05:00:00Z", "--end", "2026-05-02T06:00:00Z")
+    assert monitor(tmp_path, config, baseline, events_of(land(40)), *times) == 3
+    assert (
+        "had no data in the window: 1 file found, 1 of them of other days and not read; 0 records"
+        in capsys.readouterr().out
+    )

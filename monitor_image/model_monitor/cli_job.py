@@ -1,0 +1,109 @@
+"""From a laptop's command line to a `Job`. Whatever is wrong with the arguments is told before any work."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from model_monitor import baselines, s3
+from model_monitor.configuration import Configuration, read_configuration
+from model_monitor.contract import TIME_FORMAT, JobKind, MonitoringType, Variable
+from model_monitor.dataset.guess import guess_kind
+from model_monitor.errors import BaselineError, NoDataset, SettingsError
+from model_monitor.job import BaselineFiles, DatasetKind, DatasetSource, Job
+from model_monitor.schema import Window
+
+OUTPUT = "--output"
+
+
+def build_job(options: argparse.Namespace) -> Job:
+    """Arguments and configuration as one job. Raises: SettingsError, BaselineError, NoDataset."""
+    is_monitor = options.command == JobKind.MONITOR
+    _refuse_output(options.output, options.dataset)
+    if not options.dataset.exists():
+        raise NoDataset(options.dataset, "file or folder")
+    configuration = read_configuration(options.config) if options.config else Configuration()
+    window = _window(options) if is_monitor else None
+    return Job(
+        kind=JobKind(options.command),
+        dataset=_source(options),
+        output=options.output,
+        schema=configuration.schema,
+        monitors=configuration.monitors,
+        baselines=_baselines(options.baseline, configuration) if is_monitor else {},
+        window=window,
+        endpoint=configuration.endpoint,
+        schedule=configuration.schedule,
+        max_rejected_fraction=configuration.max_rejected_fraction,
+        metrics=configuration.metrics,
+        workers=options.workers or _workers_variable(),
+    )
+
+
+def job_before_settings(options: argparse.Namespace) -> Job:
+    """What is known of a job whose arguments are wrong: enough to report the error."""
+    kind = DatasetKind(options.format) if options.format else DatasetKind.CAPTURE
+    source = DatasetSource(options.dataset, kind, has_header=not options.no_header)
+    return Job(JobKind(options.command), source, options.output, workers=options.workers or _workers_variable())
+
+
+def is_about_output(error: Exception) -> bool:
+    """Whether an error says that nothing can be written where the results should go."""
+    return isinstance(error, SettingsError) and error.where == OUTPUT
+
+
+def _refuse_output(output: Path, dataset: Path) -> None:
+    existing = next(path for path in (output.absolute(), *output.absolute().parents) if path.exists())
+    if not existing.is_dir():
+        raise SettingsError(OUTPUT, f"{existing} is a file.", "Name a folder; it is made if it is missing.")
+    if output.resolve().is_relative_to(dataset.resolve()):
+        raise SettingsError(OUTPUT, "lies in the dataset, so the next run would read results as data.")
+
+
+def _window(options: argparse.Namespace) -> Window | None:
+    start, end = options.start, options.end
+    if start is None and end is None:
+        return None
+    if start is None or end is None:
+        given, missing = ("--end", "--start") if start is None else ("--start", "--end")
+        raise SettingsError(missing, f"is missing: {given} was given alone.", "A window needs both.")
+    if start >= end:
+        raise SettingsError(
+            "--start, --end",
+            f"the window starts at {start.strftime(TIME_FORMAT)}, which is not before its end, {end.strftime(TIME_FORMAT)}.",
+            "Give the earlier time as --start; the end is not part of the window.",
+        )
+    return Window(start, end)
+
+
+def _baselines(given: str | None, configuration: Configuration) -> dict[MonitoringType, BaselineFiles]:
+    location = given or configuration.baseline
+    if not location:
+        return {}
+    found = baselines.resolve(location, [monitor.type for monitor in configuration.monitors])
+    if not found and (given or not s3.is_s3(location)):
+        raise BaselineError(
+            location,
+            "holds no baseline.",
+            "Expected constraints.json and statistics.json, as `model-monitor baseline` or SageMaker writes them.",
+        )
+    return found
+
+
+def _source(options: argparse.Namespace) -> DatasetSource:
+    if options.format:
+        kind = DatasetKind(options.format)
+    else:
+        try:
+            kind = guess_kind(options.dataset)
+        except NoDataset:  # a folder that is still empty: an hour without traffic, but nothing to learn from
+            if options.command == JobKind.BASELINE:
+                raise
+            kind = DatasetKind.CAPTURE
+    return DatasetSource(options.dataset, kind, has_header=not options.no_header)
+
+
+def _workers_variable() -> int | None:
+    text = os.environ.get(Variable.WORKERS, "")
+    return int(text) if text.isdecimal() and int(text) else None

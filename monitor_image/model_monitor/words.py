@@ -1,0 +1,8 @@
+"""Words for people: numbers with the right form of what they count."""
+
+from __future__ import annotations
+
+
+def counted(count: int, what: str) -> str:
+    """`1 record`, `1,234 records`."""
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
