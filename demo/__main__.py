@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import traceback
 from pathlib import Path
 
 from demo import expectations, summary
 from demo.deploy import OutputMissing
-from demo.models import ModelFailed
 from demo.scenario import HOURS, START, Paths, Scenario
 from demo.timeline import Timeline
 from twin.deploying import DeployFailed
@@ -47,13 +47,35 @@ def main(arguments: list[str] | None = None) -> int:
         "CDK stacks, the monitor image's entry point, alarms, retraining, in an embedded AWS. Time is virtual, the work is real.",
     )
     paths.clear()
+    try:
+        return _run(options.keep, paths, timeline)
+    except Exception as error:  # noqa: BLE001 (whatever went wrong: one clear line, and where the rest is)
+        log = paths.root / "failure.log"
+        log.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+        timeline.failure(_told(error))
+        timeline.facts(
+            [
+                ("logs", f"{_relative(paths.root / 'twin')} (CLI output, calls of functions, jobs, containers)"),
+                ("traceback", _relative(log)),
+            ]
+        )
+        return EXIT_UNMET
+
+
+def _told(error: Exception) -> str:
+    """What went wrong, without the traceback that a container's answer may carry."""
+    text = str(error).strip()
+    if isinstance(error, (DeployFailed, OutputMissing)):
+        return text
+    lines = [line.strip() for line in text.splitlines() if line.strip()] or [type(error).__name__]
+    return lines[0] if len(lines) == 1 else f"{lines[0]} … {lines[-1]}"
+
+
+def _run(is_kept: bool, paths: Paths, timeline: Timeline) -> int:
+    """The scenario in one twin, what was proven, and where things are."""
     with Twin(paths.root / "twin", start=START) as twin:
         scenario = Scenario(twin, paths, timeline)
-        try:
-            story = scenario.run()
-        except (DeployFailed, OutputMissing, ModelFailed) as error:
-            timeline.failure(str(error))
-            return EXIT_UNMET
+        story = scenario.run()
         judged = expectations.judge(story)
         timeline.trainings(story.trainings)
         timeline.conclusion(judged)
@@ -69,7 +91,7 @@ def main(arguments: list[str] | None = None) -> int:
                 ("took", f"{timeline.elapsed:.0f} s"),
             ]
         )
-        if options.keep:
+        if is_kept:
             _wait(twin, timeline)
     return EXIT_UNMET if expectations.unmet(judged) else 0
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from demo.observe import Decision, Email
+from demo.observations import Decision
+from demo.observe import Email
 from twin.server import Twin
 
 
@@ -28,7 +29,7 @@ class TwinAccount:
     def decisions(self) -> Sequence[Decision]:
         """What the retraining functions answered, alarm by alarm."""
         return [
-            Decision(entry.time, str(found["endpoint"]), _text(found))
+            Decision(entry.time, str(found["endpoint"]), str(found["alarm"]), _text(found))
             for entry in self._twin.journal.of("function")
             if isinstance(entry.data.get("payload"), dict)
             for found in entry.data["payload"].get("decisions", ())

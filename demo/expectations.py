@@ -112,8 +112,8 @@ def _cooling(story: Story) -> Iterator[Expectation]:
         yield Expectation(
             phase,
             "the function refused because of the cool-down",
-            any("cool" in decision.lower() for decision in hour.decisions),
-            _names(hour.decisions),
+            any("cool" in decision.text.lower() for decision in hour.decisions),
+            _names(decision.text for decision in hour.decisions),
         )
 
 
@@ -126,10 +126,16 @@ def _retrained(story: Story) -> Iterator[Expectation]:
         rows = job.rows
         is_mixed = rows.get("train", 0) > 0 and rows.get("fresh", 0) > 0
         yield Expectation("training", "it saw original and freshly labelled rows", is_mixed, _counts(rows))
-        before, after = job.accuracy_before or 0.0, job.accuracy_after or 0.0
-        yield Expectation(
-            "training", "the new model copes with the drift", after > before, f"accuracy {before:.0%} → {after:.0%}"
-        )
+        yield _copes(job)
+
+
+def _copes(job: Training) -> Expectation:
+    """Better on drifted records than the live model; what was not measured is no 0%."""
+    before, after = job.accuracy_before, job.accuracy_after
+    is_better = before is not None and after is not None and after > before
+    shares = ["not measured" if share is None else f"{share:.0%}" for share in (before, after)]
+    found = "no new model to ask" if after is None else f"accuracy {shares[0]} → {shares[1]}"
+    return Expectation("training", "the new model copes with the drift", is_better, found)
 
 
 def _steady(story: Story) -> Iterator[Expectation]:

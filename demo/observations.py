@@ -39,6 +39,16 @@ class Sent:
         return self.correct / self.records if self.records else None
 
 
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What the retraining function of an endpoint made of an alarm."""
+
+    time: datetime
+    endpoint: str
+    alarm: str
+    text: str
+
+
 @dataclass(slots=True)
 class Observed:
     """Everything that the account tells about one endpoint and one hour.
@@ -64,7 +74,7 @@ class Observed:
     containers_started: int = 0
     alarms: list[str] = field(default_factory=list)
     messages: list[str] = field(default_factory=list)
-    decisions: list[str] = field(default_factory=list)
+    decisions: list[Decision] = field(default_factory=list)
     training_jobs: list[str] = field(default_factory=list)
     report: str = ""
 
@@ -88,7 +98,7 @@ class Observed:
             "containers_started": self.containers_started,
             "alarms": self.alarms,
             "messages": self.messages,
-            "decisions": self.decisions,
+            "decisions": [{"alarm": one.alarm, "decision": one.text} for one in self.decisions],
             "training_jobs": self.training_jobs,
             "report": self.report,
         }

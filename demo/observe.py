@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlparse
 
-from demo.observations import Observed, Sent
+from demo.observations import Decision, Observed, Sent
 from model_monitor import contract
 
 HOUR = timedelta(hours=1)
@@ -37,15 +37,6 @@ class Email:
 
     time: datetime
     subject: str
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What the retraining function of an endpoint made of an alarm."""
-
-    time: datetime
-    endpoint: str
-    text: str
 
 
 @dataclass
@@ -82,7 +73,7 @@ class Observer:
             if seen.end <= email.time < until and any(email.subject.startswith(f'ALARM: "{name}"') for name in names)
         ]
         seen.decisions = [
-            decision.text
+            decision
             for decision in self.account.decisions
             if seen.end <= decision.time < until and decision.endpoint == endpoint
         ]

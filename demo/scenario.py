@@ -69,6 +69,7 @@ class Paths:
         for folder in (self.models, self.reports, self.capture, self.training):
             shutil.rmtree(folder, ignore_errors=True)
         self.summary.unlink(missing_ok=True)
+        (self.root / "failure.log").unlink(missing_ok=True)
         self.root.mkdir(parents=True, exist_ok=True)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from demo.expectations import Expectation
 from demo.observations import Story
 
-VERSION = 1
+VERSION = 2
 
 
 def write(path: Path, story: Story, expectations: Sequence[Expectation], seconds: dict[str, float]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -9,7 +10,6 @@ from datetime import datetime
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from demo.expectations import Expectation
 from demo.observations import Hour, Observed, Training
@@ -108,13 +108,15 @@ class Timeline:
         )
         if hour.verdict == "no_data":
             self._line("service", f"{hour.exit_message}; containers started: {hour.containers_started}")
+            if hour.status == "Failed":
+                self._line("", '"Failed" is the service\'s own word for an empty window; nothing is broken')
         for check in hour.violations:
             self._line("violation", f"{check}: {', '.join(hour.features.get(check, ()))}", "red")
         for alarm in hour.alarms:
             self._line("alarm", alarm, "red")
         for message in hour.messages:
             self._line("e-mail", message, "yellow")
-        for decision in dict.fromkeys(hour.decisions):
+        for decision in dict.fromkeys(one.text for one in hour.decisions):
             self._line("retraining", decision, "cyan")
         for job in hour.training_jobs:
             self._line("training", job, "magenta")
@@ -125,6 +127,8 @@ class Timeline:
     def trainings(self, jobs: Sequence[Training]) -> None:
         """What the training jobs gave, and whether it helps with what the old model got wrong."""
         self.chapter("Retraining")
+        if not jobs:
+            self.console.print("  no training job was started")
         for job in jobs:
             rows = ", ".join(f"{count} {name}" for name, count in job.rows.items())
             self.console.print(f"  {escape(job.name)}  {job.status}  [dim]rows: {rows}[/dim]")
@@ -141,21 +145,15 @@ class Timeline:
     def conclusion(self, expectations: Sequence[Expectation]) -> None:
         """What was proven; of what was not, what was found instead."""
         self.chapter("What was proven")
-        proofs = Table.grid(padding=(0, 2, 0, 0), pad_edge=True)
-        proofs.add_column(no_wrap=True)
-        proofs.add_column(no_wrap=True, style="bold")
-        proofs.add_column()
+        width = max((len(expectation.phase) for expectation in expectations), default=0)
         for phase in dict.fromkeys(expectation.phase for expectation in expectations):
             of_phase = [expectation for expectation in expectations if expectation.phase == phase]
             met = dict.fromkeys(expectation.text for expectation in of_phase if expectation.is_met)
             if met:
-                proofs.add_row(f"  {self.mark(True)}", phase, escape("; ".join(met)))
+                self._proof(True, f"{phase:{width}}", "; ".join(met))
             for expectation in of_phase:
                 if not expectation.is_met:
-                    proofs.add_row(
-                        f"  {self.mark(False)}", phase, escape(f"{expectation.text}. Found: {expectation.found}")
-                    )
-        self.console.print(proofs)
+                    self._proof(False, f"{phase:{width}}", f"{expectation.text}. Found: {expectation.found}")
         missing = sum(not expectation.is_met for expectation in expectations)
         self.console.print()
         if missing:
@@ -164,6 +162,14 @@ class Timeline:
             self.console.print(
                 f"  [bold green]All {len(expectations)} expectations were met: the loop is closed.[/bold green]"
             )
+
+    def _proof(self, is_met: bool, phase: str, text: str) -> None:
+        """One line, wrapped below its own text where it is longer than the terminal, and nothing behind its end."""
+        indent = len(f"  {'✓' if self._is_unicode else 'ok'}  {phase}  ")
+        lines = textwrap.wrap(text, max(min(self.console.width, RULE_WIDTH + 30) - indent, 30)) or [""]
+        self.console.print(f"  {self.mark(is_met)}  [bold]{escape(phase)}[/bold]  {escape(lines[0])}")
+        for line in lines[1:]:
+            self.console.print(" " * indent + escape(line))
 
     @property
     def elapsed(self) -> float:

@@ -11,7 +11,7 @@ import pytest
 from demo.data import Mode
 from demo.deploy import output
 from demo.expectations import judge, unmet
-from demo.observations import Hour, Observed, Sent, Story, Training
+from demo.observations import Decision, Hour, Observed, Sent, Story, Training
 from demo.observe import read_violations
 from demo.scenario import HOURS
 
@@ -39,7 +39,9 @@ def observed(endpoint: str, number: int, phase: Hour) -> Observed:
     if not is_steady and phase.phase == "drifting":
         hour.training_jobs = ["job"]
     if not is_steady and phase.phase == "drifting again":
-        hour.decisions = ["refuse: cooldown until tomorrow"]
+        hour.decisions = [
+            Decision(start, endpoint, "dev-covertype-data-quality-drift", "refuse: cooldown until tomorrow")
+        ]
     hour.run_metrics = {f"run_{verdict}": float(verdict == hour.verdict) for verdict in ("ok", "no_data", "violated")}
     return hour
 
@@ -130,6 +132,24 @@ def test_a_training_that_helps_nobody_is_named() -> None:
     told.trainings = [replace(told.trainings[0], accuracy_after=0.3)]
     (missing,) = unmet(judge(told))
     assert missing.found == "accuracy 38% → 30%"
+
+
+def test_a_training_that_never_ran_has_no_accuracy() -> None:
+    told = story()
+    told.trainings = []
+    found = {expectation.text: expectation.found for expectation in unmet(judge(told))}
+    assert found["the new model copes with the drift"] == "no new model to ask"
+    told.trainings = [
+        Training("job", "Completed", "s3://b/model.tar.gz", True, {"train": 1, "fresh": 1}, 0.9, None, 0.5)
+    ]
+    (missing,) = unmet(judge(told))
+    assert missing.found == "accuracy not measured → 50%"
+
+
+def test_the_summary_names_the_alarm_of_a_decision() -> None:
+    assert hour(story(), "drifting again").to_json()["decisions"] == [
+        {"alarm": "dev-covertype-data-quality-drift", "decision": "refuse: cooldown until tomorrow"}
+    ]
 
 
 def test_violations_are_read_from_the_checks_of_a_report() -> None:
