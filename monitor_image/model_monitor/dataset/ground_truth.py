@@ -1,0 +1,245 @@
+"""Labels that come after the predictions: read from any of the forms in use, and found again by event and place.
+
+A label costs 12 bytes while it is held: 64-bit hash of its key, code of its label. Two of ten million keys meet by chance
+with a probability of about 3 in a million.
+"""
+
+from __future__ import annotations
+
+import gzip
+import re
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import orjson
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+import xxhash
+
+from model_monitor.dataset.label_records import Label, labels_of, plain
+from model_monitor.errors import NoDataset, UndecodableRecord
+from model_monitor.schema import LOCATED_REJECTS, Events, Reject, Rejects
+
+HOUR_FOLDER = re.compile(r"(?:^|/)(\d{4})/(\d{1,2})/(\d{1,2})/(\d{1,2})$")
+SUFFIXES = (".jsonl", ".json", ".jsonlines", ".ndjson", ".csv", ".parquet", ".pq")
+BATCH = 1 << 16
+NOT_JSON = "line is no JSON"
+WRONG_WIDTH = "unexpected number of values"
+UNREADABLE = "file cannot be read"
+GOLDEN_RATIO = np.uint64(0x9E3779B97F4A7C15)
+
+
+@dataclass(frozen=True, slots=True)
+class GroundTruth:
+    """One label for each key.
+
+    keys: uint64 (labels,), ascending and different.
+    codes: int32 (labels,), position in `words`.
+    words: the different labels, in their one spelling, sorted.
+    repeats: labels that a later one replaced.
+    rejects: records that could not be read.
+    """
+
+    keys: np.ndarray = field(default_factory=lambda: np.empty(0, np.uint64))
+    codes: np.ndarray = field(default_factory=lambda: np.empty(0, np.int32))
+    words: tuple[str, ...] = ()
+    repeats: int = 0
+    rejects: Rejects = field(default_factory=Rejects)
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def find(self, keys: np.ndarray) -> np.ndarray:
+        """Where the label of each key is, int64; -1 without one. Sorted before probing: a random order costs many times as much."""
+        found = np.full(len(keys), -1, np.int64)
+        if not len(self.keys):
+            return found
+        order = np.argsort(keys)
+        places = np.minimum(np.searchsorted(self.keys, keys[order]), len(self.keys) - 1)
+        found[order] = np.where(self.keys[places] == keys[order], places, -1)
+        return found
+
+
+def record_keys(events: Events, payload_index: np.ndarray) -> np.ndarray:
+    """The key of each row, uint64: of the event's id as text, and the record's place in its payload."""
+    return _keys(_hashes(events.ids), payload_index, events.records)
+
+
+def label_files(root: Path, first: datetime, last: datetime) -> tuple[tuple[str, Path], ...]:
+    """Files (relative path, path) of the hours from `first` to `last`, both included, the oldest first.
+
+    Hour folders may be padded (`2026/03/02/07`) or not (`2026/3/2/7`); files outside such folders are always read, first.
+
+    Raises: NoDataset if the path does not exist.
+    """
+    if root.is_file():
+        return ((root.name, root),)
+    if not root.is_dir():
+        raise NoDataset(root, "ground truth")
+    start, end = first.replace(minute=0, second=0, microsecond=0), last
+    found = []
+    for path in root.rglob("*"):
+        relative = path.relative_to(root).as_posix()
+        is_hidden = any(part.startswith((".", "_")) for part in relative.split("/"))
+        if is_hidden or not path.name.lower().removesuffix(".gz").endswith(SUFFIXES) or not path.is_file():
+            continue
+        hour = _hour(relative)
+        if hour is None or start <= hour <= end:
+            found.append((hour or datetime.min.replace(tzinfo=UTC), relative, path))
+    return tuple((relative, path) for _, relative, path in sorted(found))
+
+
+def read_ground_truth(files: Iterable[tuple[str, Path]]) -> GroundTruth:
+    """Labels of all files in their order; of two labels with one key the last counts."""
+    builder = _Builder()
+    for relative, path in files:
+        try:
+            _read_file(builder, relative, path)
+        except (OSError, EOFError, zlib.error, pa.ArrowInvalid, UnicodeDecodeError):
+            builder.reject(relative, 0, UNREADABLE)
+    return builder.build()
+
+
+class _Builder:
+    """Labels as arrays, in the order of reading."""
+
+    def __init__(self) -> None:
+        self.keys: list[np.ndarray] = []
+        self.codes: list[np.ndarray] = []
+        self.words: dict[str, int] = {}
+        self.pending: list[Label] = []
+        self.reasons: Counter[str] = Counter()
+        self.located: list[Reject] = []
+
+    def add(self, labels: Iterable[Label]) -> None:
+        self.pending.extend(labels)
+        if len(self.pending) >= BATCH:
+            self.flush()
+
+    def reject(self, relative: str, line: int, reason: str) -> None:
+        self.reasons[reason] += 1
+        if len(self.located) < LOCATED_REJECTS:
+            self.located.append(Reject(relative, line, reason))
+
+    def flush(self) -> None:
+        if not self.pending:
+            return
+        ids, places, labels = zip(*self.pending, strict=True)
+        self.pending = []
+        self.keys.append(_keys(_hashes(ids), np.array(places, np.int64)))
+        self.codes.append(
+            np.fromiter((self.words.setdefault(label, len(self.words)) for label in labels), np.int32, len(labels))
+        )
+
+    def build(self) -> GroundTruth:
+        self.flush()
+        rejects = Rejects(self.reasons, tuple(self.located))
+        if not self.keys:
+            return GroundTruth(rejects=rejects)
+        keys, codes = np.concatenate(self.keys), np.concatenate(self.codes)
+        order = np.argsort(keys, kind="stable")
+        keys, codes = keys[order], codes[order]
+        is_last = np.append(keys[1:] != keys[:-1], True)
+        words = sorted(self.words)
+        rank = np.empty(len(words), np.int32)
+        rank[[self.words[word] for word in words]] = np.arange(len(words), dtype=np.int32)
+        return GroundTruth(keys[is_last], rank[codes[is_last]], tuple(words), int((~is_last).sum()), rejects)
+
+
+def _read_file(builder: _Builder, relative: str, path: Path) -> None:
+    content = path.read_bytes()
+    if content[:2] == b"\x1f\x8b":
+        content = gzip.decompress(content)
+    content = content.removeprefix(b"\xef\xbb\xbf")
+    head = content[:64].lstrip()[:1]
+    if content[:4] == b"PAR1":
+        _read_table(builder, relative, pyarrow.parquet.read_table(pa.BufferReader(content)), first_line=1)
+    elif head in (b"{", b"["):
+        _read_json(builder, relative, content)
+    elif head:
+        _read_table(builder, relative, _csv_table(builder, relative, content), first_line=2)
+
+
+def _csv_table(builder: _Builder, relative: str, content: bytes) -> pa.Table:
+    """Every column as text: ids keep their zeros, and labels are normalised by us."""
+
+    def refuse(row: pyarrow.csv.InvalidRow) -> str:
+        builder.reject(relative, row.number or 0, WRONG_WIDTH)
+        return "skip"
+
+    header = content.split(b"\n", 1)[0].decode().strip().split(",")
+    types = {name.strip().strip('"'): pa.string() for name in header}
+    convert = pyarrow.csv.ConvertOptions(column_types=types, strings_can_be_null=True)
+    return pyarrow.csv.read_csv(
+        pa.BufferReader(content),
+        read_options=pyarrow.csv.ReadOptions(use_threads=False),  # rows are numbered only so
+        parse_options=pyarrow.csv.ParseOptions(invalid_row_handler=refuse),
+        convert_options=convert,
+    )
+
+
+def _read_table(builder: _Builder, relative: str, table: pa.Table, first_line: int) -> None:
+    table = table.rename_columns([plain(name) for name in table.column_names])
+    line = first_line
+    for batch in table.to_batches(max_chunksize=BATCH):
+        for record in batch.to_pylist():
+            _add(builder, relative, line, record)
+            line += 1
+
+
+def _read_json(builder: _Builder, relative: str, content: bytes) -> None:
+    """One document that is a list of records, or one record a line."""
+    if content.lstrip().startswith(b"["):
+        try:
+            records = orjson.loads(content)
+        except orjson.JSONDecodeError:
+            records = None
+        if isinstance(records, list):
+            for number, record in enumerate(records, 1):
+                _add(builder, relative, number, record)
+            return
+    for number, line in _lines(content):
+        try:
+            record = orjson.loads(line)
+        except orjson.JSONDecodeError:
+            builder.reject(relative, number, NOT_JSON)
+            continue
+        _add(builder, relative, number, record)
+
+
+def _lines(content: bytes) -> Iterator[tuple[int, bytes]]:
+    return ((number, line) for number, line in enumerate(content.split(b"\n"), 1) if line.strip())
+
+
+def _add(builder: _Builder, relative: str, line: int, record: object) -> None:
+    try:
+        builder.add(list(labels_of(record)))
+    except UndecodableRecord as error:
+        builder.reject(relative, line, error.reason)
+
+
+def _hour(relative: str) -> datetime | None:
+    found = HOUR_FOLDER.search(relative.rpartition("/")[0])
+    if found is None:
+        return None
+    year, month, day, hour = map(int, found.groups())
+    try:
+        return datetime(year, month, day, hour, tzinfo=UTC)
+    except ValueError:  # digits that are no date: an ordinary folder
+        return None
+
+
+def _hashes(ids: Iterable[str]) -> np.ndarray:
+    return np.fromiter((xxhash.xxh3_64_intdigest(name.encode("utf-8", "surrogatepass")) for name in ids), np.uint64)
+
+
+def _keys(ids: np.ndarray, places: np.ndarray, records: np.ndarray | None = None) -> np.ndarray:
+    ids = ids if records is None else np.repeat(ids, records)
+    keys = ids + places.astype(np.uint64) * GOLDEN_RATIO
+    return np.asarray(keys ^ (keys >> np.uint64(32)))

@@ -1,0 +1,167 @@
+"""One ground-truth record, in any of the forms met in the field, as (event, place in its payload, label).
+
+AWS's form: `groundTruthData.data` holds one label, or those of all records of the event in order, as CSV or JSON.
+The tabular form: one object with the columns InferenceId, payload_index and groundTruthLabel for each record.
+"""
+
+from __future__ import annotations
+
+import base64
+import csv
+import math
+import re
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from typing import Any, Final
+
+import orjson
+
+from model_monitor.errors import UndecodableRecord
+
+ID_COLUMNS: Final = ("inferenceid", "eventid")
+INDEX_COLUMNS: Final = ("payloadindex",)
+LABEL_COLUMNS: Final = ("groundtruthlabel", "groundtruth", "label")
+NO_ID: Final = "label without inference id"
+NO_LABEL: Final = "label is missing"
+BAD_INDEX: Final = "payload_index is no position"
+NOT_A_RECORD: Final = "no ground-truth record"
+NUMBER: Final = re.compile(r"[+-]?(0|[1-9]\d*)(\.\d*)?([eE][+-]?\d+)?")
+LARGEST_WHOLE: Final = 2**53  # above, a double no longer tells neighbours apart
+
+Label = tuple[str, int, str]  # id of the event, place inside its payload, normalised label
+
+
+@lru_cache(maxsize=65536)
+def normalise(text: str) -> str:
+    """The one spelling of a label: `1`, `1.0` and `1e0` are equal; `007` is a code and stays."""
+    text = text.strip()
+    if not NUMBER.fullmatch(text):
+        return text
+    number = float(text)
+    if not math.isfinite(number):
+        return text
+    if number.is_integer():
+        return str(int(number)) if abs(number) < LARGEST_WHOLE else text
+    return repr(number)
+
+
+def labels_of(record: object) -> Iterator[Label]:
+    """The labels of one decoded record.
+
+    Raises: UndecodableRecord with a reason that holds no value of the record.
+    """
+    if isinstance(record, list):  # a batch of one or more records on one line
+        for item in record:
+            yield from labels_of(item)
+        return
+    if not isinstance(record, Mapping):
+        raise UndecodableRecord(NOT_A_RECORD)
+    if "groundTruthData" in record:
+        yield from _of_event(record)
+    else:
+        columns = by_column(record)
+        label = _text(_first(columns, LABEL_COLUMNS))
+        yield identify(_first(columns, ID_COLUMNS)), place(_first(columns, INDEX_COLUMNS)), normalise(label)
+
+
+def by_column(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Values by the name of their column without case and underscores."""
+    return {plain(key): value for key, value in record.items()}
+
+
+def plain(name: str) -> str:
+    """`Inference_Id` and `InferenceId` name the same column."""
+    return name.strip().replace("_", "").lower()
+
+
+def identify(value: object) -> str:
+    """An id as text: 7 and "7" are the same caller's id."""
+    if isinstance(value, str) and value:
+        return value
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    raise UndecodableRecord(NO_ID)
+
+
+def place(value: object) -> int:
+    """A position inside the payload; the first where none is given."""
+    if value is None or value == "":
+        return 0
+    try:
+        number = float(value) if isinstance(value, (str, int, float)) and not isinstance(value, bool) else math.nan
+    except ValueError:
+        number = math.nan
+    if not number.is_integer() or not 0 <= number < 2**31:
+        raise UndecodableRecord(BAD_INDEX)
+    return int(number)
+
+
+def _of_event(record: Mapping[str, Any]) -> Iterator[Label]:
+    truth, event = record["groundTruthData"], record.get("eventMetadata")
+    if not isinstance(truth, Mapping) or not isinstance(event, Mapping):
+        raise UndecodableRecord(NOT_A_RECORD)
+    name = identify(event.get("eventId", event.get("inferenceId")))
+    given = event.get("payload_index", truth.get("payload_index"))
+    labels = list(_labels_in(truth.get("data"), str(truth.get("encoding") or "CSV").upper()))
+    if not labels:
+        raise UndecodableRecord(NO_LABEL)
+    if given is not None and len(labels) > 1:
+        raise UndecodableRecord("payload_index with several labels")
+    start = place(given)
+    for position, label in enumerate(labels):
+        if label:
+            yield name, start + position, normalise(label)
+
+
+def _labels_in(data: object, encoding: str) -> Iterator[str]:
+    """The labels of an event in order; "" where one of several is not known."""
+    if encoding == "BASE64" and isinstance(data, str):
+        try:
+            data = base64.b64decode(data, validate=True).decode()
+        except ValueError:
+            raise UndecodableRecord("label is no base64 text") from None
+        encoding = "JSON" if data.lstrip().startswith(("{", "[")) else "CSV"
+    if not isinstance(data, str):
+        yield from _labels_of_value(data)
+    elif encoding == "JSON":
+        for value in _documents(data):
+            yield from _labels_of_value(value)
+    else:
+        for row in csv.reader(data.strip().splitlines()):
+            yield from (value.strip() for value in row)
+
+
+def _documents(text: str) -> list[Any]:
+    """One JSON document, or one a line."""
+    try:
+        return [orjson.loads(text)]
+    except orjson.JSONDecodeError:
+        lines = [line for line in text.splitlines() if line.strip()]
+    try:
+        return [orjson.loads(line) for line in lines]
+    except orjson.JSONDecodeError:
+        raise UndecodableRecord("label is no JSON") from None
+
+
+def _labels_of_value(value: Any) -> Iterator[str]:
+    if isinstance(value, list):
+        for item in value:
+            yield from _labels_of_value(item)
+    elif isinstance(value, Mapping):
+        columns = by_column(value)
+        inner = next(iter(value.values())) if len(value) == 1 else _first(columns, LABEL_COLUMNS)
+        yield from _labels_of_value(inner)
+    else:
+        yield "" if value is None else _text(value)
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if value is None or isinstance(value, (Mapping, list)) or not str(value).strip():
+        raise UndecodableRecord(NO_LABEL)
+    return str(value)
+
+
+def _first(columns: Mapping[str, Any], names: tuple[str, ...]) -> Any:
+    return next((columns[name] for name in names if name in columns), None)
