@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks import capture, jobs, measure
-from benchmarks.cells import Cell, cell, row, skipped, table
+from benchmarks.cells import Cell, cell, merged, row, skipped, table
 
 NUMBER, TEXT = "n", "t"
 KINDS = NUMBER * 54 + TEXT * 2
@@ -33,24 +33,37 @@ def main(arguments: list[str] | None = None) -> int:
     if options.list:
         print("\n".join(jobs.names()))
         return 0
-    bench = Bench(options.repeats, frozenset(options.only or ()))
+    bench = Bench(options.repeats, frozenset(options.only or ()), frozenset(options.against or ()))
     jobs.BUILD.mkdir(parents=True, exist_ok=True)
     (jobs.BUILD / "machine.json").write_text(json.dumps(machine(), indent=1) + "\n")
-    cells: list[Cell] = []
+    results = jobs.BUILD / "results.json"
+    before: list[Cell] = json.loads(results.read_text()) if bench.is_partial and results.exists() else []
+    measured: list[Cell] = []
     for one in bench.cells():
-        cells.append(one)
+        measured.append(one)
         print(row(one), flush=True)
-    (jobs.BUILD / "results.json").write_text(json.dumps(cells, indent=1) + "\n")
+    cells = merged(before, measured)
+    results.write_text(json.dumps(cells, indent=1) + "\n")
     (jobs.BUILD / "table.md").write_text(table(cells))
-    print(f"\n{jobs.BUILD / 'results.json'}\n{jobs.BUILD / 'table.md'}")
-    return 0 if all(one["met"] for one in cells if one["met"] is not None) else 1
+    print(f"\n{results}\n{jobs.BUILD / 'table.md'}")
+    return 0 if all(one["met"] for one in measured if one["met"] is not None) else 1
 
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     form = argparse.RawDescriptionHelpFormatter
     top = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__, formatter_class=form)
-    top.add_argument("--only", action="append", choices=jobs.names(), metavar="JOB", help="one job; may be repeated")
+    top.add_argument(
+        "--only",
+        action="append",
+        choices=jobs.names(),
+        metavar="JOB",
+        help="one job, whose cells replace the last ones; may be repeated",
+    )
+    others = sorted({ratio.other for ratio in jobs.RATIOS})
+    top.add_argument(
+        "--against", action="append", choices=others, metavar="OTHER", help="ratios to this one alone; may be repeated"
+    )
     top.add_argument("--repeats", type=int, default=LEAST_RUNS, help="counted runs of each command (median; default 3)")
     top.add_argument("--list", action="store_true", help="names of the jobs")
     return top
@@ -74,8 +87,10 @@ def machine() -> dict[str, str | int | float]:
 class Bench:
     """Prepares data and baseline once, then yields one cell after the other."""
 
-    def __init__(self, repeats: int = LEAST_RUNS, only: frozenset[str] = frozenset()) -> None:
-        self.repeats, self.only = repeats, only
+    def __init__(
+        self, repeats: int = LEAST_RUNS, only: frozenset[str] = frozenset(), against: frozenset[str] = frozenset()
+    ) -> None:
+        self.repeats, self.only, self.against = repeats, only, against
         self.log = jobs.BUILD / "log.txt"
         self.baseline = jobs.BUILD / "baseline"
         self.configuration = jobs.BUILD / "config.json"
@@ -84,15 +99,21 @@ class Bench:
     def cells(self) -> Iterator[Cell]:
         """Every wanted cell, in the table's order."""
         self._prepare_baseline()
-        yield from (self._ratio(ratio) for ratio in jobs.RATIOS if self._wants(ratio.job))
+        ratios = [ratio for ratio in jobs.RATIOS if self._wants(ratio.job)]
+        yield from (self._ratio(ratio) for ratio in ratios if not self.against or ratio.other in self.against)
         peaks: dict[str, float] = {}
         for limit in jobs.LIMITS:
-            if self._wants(limit.job):
+            if self._wants(limit.job) and not self.against:
                 one = self._memory(limit) if limit.what == "memory" else self._seconds(limit)
                 peaks[limit.job] = one["value"]
                 yield one
         if {"csv_1m", "csv_10m"} <= peaks.keys():
             yield cell(jobs.GROWTH, peaks["csv_10m"] / peaks["csv_1m"], "x", self.repeats)
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether some cells are left as they were measured before."""
+        return bool(self.only or self.against)
 
     def _wants(self, job: str) -> bool:
         return not self.only or job in self.only

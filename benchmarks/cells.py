@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmarks.jobs import Against, Limit
+from benchmarks.jobs import GROWTH, LIMITS, RATIOS, Against, Limit
 
 Cell = dict[str, Any]
 NEEDS = {"native": "g++ and libsimdjson-dev", "spark": "a Java runtime"}
@@ -30,6 +30,13 @@ def skipped(wanted: Against, missing: str) -> Cell:
     """An entry that could not be measured here, with what is missing."""
     empty = {"value": None, "unit": "x", "runs": 0, "must": wanted.must, "met": None, "aim": wanted.aim}
     return {"job": wanted.job, "measure": wanted.measure, **empty, "skipped": f"needs {NEEDS.get(missing, missing)}"}
+
+
+def merged(before: list[Cell], measured: list[Cell]) -> list[Cell]:
+    """Earlier cells with those that were measured again in their places, in the table's order."""
+    latest = {(one["job"], one["measure"]): one for one in (*before, *measured)}
+    wanted = [(one.job, one.measure) for one in (*RATIOS, *LIMITS, GROWTH)]
+    return [latest[place] for place in wanted if place in latest]
 
 
 def find(cells: list[Cell], job: str, measure: str) -> Cell | None:
