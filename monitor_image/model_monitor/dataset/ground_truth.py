@@ -22,13 +22,22 @@ import pyarrow.csv
 import pyarrow.parquet
 import xxhash
 
-from model_monitor.dataset.label_records import Label, labels_of, plain
+from model_monitor.dataset.label_records import (
+    ID_COLUMNS,
+    INDEX_COLUMNS,
+    LABEL_COLUMNS,
+    Label,
+    labels_of,
+    normalise,
+    plain,
+)
 from model_monitor.errors import NoDataset, UndecodableRecord
 from model_monitor.schema import LOCATED_REJECTS, Events, Reject, Rejects
 
 HOUR_FOLDER = re.compile(r"(?:^|/)(\d{4})/(\d{1,2})/(\d{1,2})/(\d{1,2})$")
 SUFFIXES = (".jsonl", ".json", ".jsonlines", ".ndjson", ".csv", ".parquet", ".pq")
 BATCH = 1 << 16
+TABLE_COLUMNS = (ID_COLUMNS, INDEX_COLUMNS, LABEL_COLUMNS)
 NOT_JSON = "line is no JSON"
 WRONG_WIDTH = "unexpected number of values"
 UNREADABLE = "file cannot be read"
@@ -137,6 +146,13 @@ class _Builder:
             np.fromiter((self.words.setdefault(label, len(self.words)) for label in labels), np.int32, len(labels))
         )
 
+    def add_arrays(self, keys: np.ndarray, codes: np.ndarray, words: list[str]) -> None:
+        """Labels as keys and positions in words that are not normalised yet."""
+        self.flush()  # what came before stays before
+        own = [self.words.setdefault(normalise(word), len(self.words)) for word in words]
+        self.keys.append(keys)
+        self.codes.append(np.array(own, np.int32)[codes])
+
     def build(self) -> GroundTruth:
         self.flush()
         rejects = Rejects(self.reasons, tuple(self.located))
@@ -188,9 +204,32 @@ def _read_table(builder: _Builder, relative: str, table: pa.Table, first_line: i
     table = table.rename_columns([plain(name) for name in table.column_names])
     line = first_line
     for batch in table.to_batches(max_chunksize=BATCH):
-        for record in batch.to_pylist():
-            _add(builder, relative, line, record)
-            line += 1
+        if not _add_batch(builder, batch):
+            for number, record in enumerate(batch.to_pylist(), line):
+                _add(builder, relative, number, record)
+        line += len(batch)
+
+
+def _add_batch(builder: _Builder, batch: pa.RecordBatch) -> bool:
+    """A batch in which nothing is missing or odd, column by column; False for any other, of which nothing is taken."""
+    names = [next((name for name in known if name in batch.schema.names), "") for known in TABLE_COLUMNS]
+    if not all(names):
+        return False
+    ids, places, labels = (batch.column(name) for name in names)
+    if batch.num_rows == 0 or ids.null_count or places.null_count or labels.null_count:
+        return False
+    try:
+        places = places.cast(pa.int32()).to_numpy(zero_copy_only=False)
+    except pa.ArrowInvalid:
+        return False
+    if not (pa.types.is_string(ids.type) or pa.types.is_integer(ids.type)) or places.min() < 0:
+        return False
+    words = labels.cast(pa.string()).dictionary_encode()
+    texts, texts_of_words = ids.cast(pa.string()).to_numpy(zero_copy_only=False).tolist(), words.dictionary.to_pylist()
+    if "" in texts or not all(word.strip() for word in texts_of_words):
+        return False
+    builder.add_arrays(_keys(_hashes(texts), places), words.indices.to_numpy(), texts_of_words)
+    return True
 
 
 def _read_json(builder: _Builder, relative: str, content: bytes) -> None:

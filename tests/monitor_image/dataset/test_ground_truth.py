@@ -85,6 +85,16 @@ def test_parquet_is_read_whatever_types_its_columns_have(tmp_path: Path) -> None
     assert found(truth, "11", 2) == ["0"]
 
 
+def test_a_table_with_one_odd_record_gives_the_others_the_labels_of_a_clean_one(tmp_path: Path) -> None:
+    clean = "InferenceId,payload_index,groundTruthLabel\n" + "".join(f"{i // 3},{i % 3},{i % 4}.0\n" for i in range(99))
+    odd = read(tmp_path, clean + "x,-1,1\n,0,1\nx,,5\n")
+    whole = read(tmp_path, clean + "x,0,5\n")
+    assert odd.rejects.by_reason == {"payload_index is no position": 1, "label without inference id": 1}
+    assert [reject.line for reject in odd.rejects.located] == [101, 102]
+    assert (odd.keys == whole.keys).all()
+    assert [odd.words[code] for code in odd.codes] == [whole.words[code] for code in whole.codes]
+
+
 def test_ids_keep_their_zeros(tmp_path: Path) -> None:
     truth = read(tmp_path, "InferenceId,payload_index,groundTruthLabel\n007,0,cat\n7,0,dog\n")
     assert found(truth, "007", 0) + found(truth, "7", 0) == ["cat", "dog"]
