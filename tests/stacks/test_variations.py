@@ -53,6 +53,10 @@ def test_what_is_brought_is_not_created(brought, type_):
     assert brought.properties(type_) == []
 
 
+def test_cloudformation_s_own_validation_finds_nothing_wrong_with_brought_values(brought):
+    assert "KmsKeyId" not in json.dumps(brought.report)
+
+
 def test_brought_buckets_key_topic_and_image_are_used(brought):
     text = json.dumps(brought.templates)
     (alarm, *_) = brought.properties("AWS::CloudWatch::Alarm")
