@@ -1,0 +1,104 @@
+"""Constraints on a model's quality: a threshold for each metric and the side on which it is violated."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from model_monitor.constraints.model import Check, Outcome
+from model_monitor.errors import BaselineError
+
+LESS: Final = "LessThanThreshold"
+GREATER: Final = "GreaterThanThreshold"
+BLOCK_END: Final = "_constraints"
+WORSE_WHEN_GREATER: Final = frozenset({"mae", "mse", "rmse", "false_positive_rate", "false_negative_rate"})
+CONSTANT_END: Final = "_best_constant_classifier"
+RATE_END: Final = "_rate"
+
+
+@dataclass(frozen=True, slots=True)
+class QualityConstraint:
+    """A metric is violated beyond its threshold; equal is not beyond."""
+
+    metric: str
+    threshold: float
+    operator: str = LESS
+
+    def is_violated_by(self, value: float) -> bool:
+        """Whether a value lies on the wrong side."""
+        return value > self.threshold if self.operator == GREATER else value < self.threshold
+
+
+def suggest(values: Mapping[str, float]) -> tuple[QualityConstraint, ...]:
+    """Every metric should stay as good as it is; undefined ones and those of a constant classifier are left out."""
+    return tuple(
+        QualityConstraint(name, value, _worse(name))
+        for name, value in values.items()
+        if math.isfinite(value) and not name.endswith(CONSTANT_END)
+    )
+
+
+def read(document: object, where: str) -> tuple[QualityConstraint, ...]:
+    """AWS's constraints.json, or metrics at the top as in `{"accuracy": {"threshold": 0.8}}`.
+
+    A metric without an operator takes the side on which it gets worse. Keys that are no metric are ignored.
+
+    Raises: BaselineError when there is no threshold at all, or one is no number.
+    """
+    if not isinstance(document, Mapping):
+        raise BaselineError(where, "the constraints should be a JSON object.")
+    blocks = [block for key, block in document.items() if key.endswith(BLOCK_END) and isinstance(block, Mapping)]
+    found = []
+    for block in blocks or [document]:
+        for metric, content in block.items():
+            if isinstance(content, Mapping) and "threshold" in content:
+                found.append(_constraint(metric, content, where))
+    if not found:
+        raise BaselineError(where, "holds no threshold of any metric.", "Expected a `…_constraints` block.")
+    return tuple(found)
+
+
+def _constraint(metric: str, content: Mapping[str, Any], where: str) -> QualityConstraint:
+    operator = content.get("comparison_operator") or _worse(metric)
+    if operator not in (LESS, GREATER):
+        raise BaselineError(where, f"the comparison_operator of {metric} should be {LESS} or {GREATER}.")
+    threshold = content["threshold"]
+    if isinstance(threshold, bool) or not isinstance(threshold, (int, float)) or not math.isfinite(threshold):
+        raise BaselineError(where, f"the threshold of {metric} should be a number.")
+    return QualityConstraint(metric, float(threshold), operator)
+
+
+def check(
+    constraint: QualityConstraint, values: Mapping[str, float], deviations: Mapping[str, float] | None = None
+) -> Check:
+    """Compare one metric; AWS's wording, with the deviation where it is known.
+
+    Args:
+        values, deviations: of the window, by metric; NaN or absent where undefined.
+    """
+    value = values.get(constraint.metric, math.nan)
+    if not math.isfinite(value):
+        reason = f"{constraint.metric} is not defined by this window's records"
+        return Check(constraint.operator, constraint.metric, Outcome.NOT_EVALUATED, None, constraint.threshold, reason)
+    if not constraint.is_violated_by(value):
+        return Check(constraint.operator, constraint.metric, Outcome.HELD, value, constraint.threshold)
+    deviation = (deviations or {}).get(constraint.metric, math.nan)
+    spread = f" +/- {deviation}" if math.isfinite(deviation) else ""
+    text = (
+        f"Metric {told_name(constraint.metric)} with {value}{spread} was {constraint.operator} '{constraint.threshold}'"
+    )
+    return Check(constraint.operator, constraint.metric, Outcome.VIOLATED, value, constraint.threshold, text)
+
+
+def told_name(metric: str) -> str:
+    """The name in a violation: the four rates are in camel case there."""
+    if not metric.endswith(RATE_END):
+        return metric
+    first, *rest = metric.split("_")
+    return first + "".join(word.capitalize() for word in rest)
+
+
+def _worse(metric: str) -> str:
+    return GREATER if metric in WORSE_WHEN_GREATER else LESS
