@@ -48,10 +48,16 @@ def parse_configuration(content: bytes, where: str) -> Configuration:
         document = orjson.loads(content)
     except orjson.JSONDecodeError as error:
         raise SettingsError(where, f"the configuration is no JSON ({error}).") from error
+    if isinstance(document, dict) and "features" in document and "payload" not in document:
+        raise SettingsError(
+            where,
+            "holds a payload alone.",
+            f'Put it into a configuration: {{"version": {CONFIG_VERSION}, "payload": {{...}}}}.',
+        )
     faults = Faults()
     configuration = _configuration(document, faults)
     if faults:
-        raise SettingsError(where, f"{len(faults)} fault(s) in the configuration:", "; ".join(faults))
+        raise SettingsError.of_faults(f"{where}: the configuration", faults)
     return configuration
 
 

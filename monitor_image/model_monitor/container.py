@@ -28,7 +28,7 @@ from model_monitor.logs import log, to_stdout
 from model_monitor.outputs import cloudwatch, files
 from model_monitor.outputs.exit_message import exit_message
 from model_monitor.outputs.folder import write_folder
-from model_monitor.outputs.report import Failure, Report, Run
+from model_monitor.outputs.report import Failure, Report, Run, window_json
 from model_monitor.runners import local
 from model_monitor.variables import Variables, read_variables
 
@@ -56,7 +56,7 @@ def _run(environment: Mapping[str, str]) -> int:
     try:
         processing = read_processing_job(variables)
         job = build_job(variables, processing)
-        log("started", kind=job.kind, endpoint=job.endpoint, schedule=job.schedule, window=job.window)
+        log("started", kind=job.kind, endpoint=job.endpoint, schedule=job.schedule, window=window_json(job))
         report = _analyse(job)
     except Exception as error:  # noqa: BLE001 - the front door: every error becomes a message and an exit status
         report = Report(job).failed(Failure.of(error))

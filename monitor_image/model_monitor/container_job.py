@@ -69,7 +69,7 @@ def build_job(variables: Variables, processing: ProcessingJob) -> Job:
     if processing.hosts > 1:
         faults.append("the cluster: has several instances; this image analyses a window on one. Set InstanceCount to 1")
     if faults:
-        raise SettingsError("environment", f"{len(faults)} fault(s):", "; ".join(faults))
+        raise SettingsError.of_faults("environment", faults)
     configuration = _configuration(variables)
     if variables.is_output_last and configuration.schema.is_positional:
         raise SettingsError(

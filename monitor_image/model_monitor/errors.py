@@ -21,6 +21,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from model_monitor.words import counted
+
 
 class MonitorError(Exception):
     """The run cannot give a result."""
@@ -32,6 +34,11 @@ class SettingsError(MonitorError):
     def __init__(self, where: str, problem: str, remedy: str = "") -> None:
         self.where, self.problem, self.remedy = where, problem, remedy
         super().__init__(f"{where}: {problem}" + (f" {remedy}" if remedy else ""))
+
+    @classmethod
+    def of_faults(cls, where: str, faults: Sequence[str]) -> SettingsError:
+        """All that is wrong in one place, one fault a line."""
+        return cls(where, f"{counted(len(faults), 'fault')}:" + "".join(f"\n  {fault}" for fault in faults))
 
 
 class DatasetError(MonitorError):

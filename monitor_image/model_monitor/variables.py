@@ -134,8 +134,11 @@ def _window(start: str | None, end: str | None, faults: list[str]) -> Window | N
         return None
     times = {}
     for name, text in ((Variable.START_TIME, start), (Variable.END_TIME, end)):
+        if text is None:
+            faults.append(f"{name}: is missing; a window has a start and an end")
+            continue
         try:
-            times[name] = parse_time(text or "")
+            times[name] = parse_time(text)
         except ValueError:
             faults.append(f"{name}: should be a UTC time such as {datetime(2026, 1, 31, 5, tzinfo=UTC):{TIME_FORMAT}}")
     if len(times) < 2:

@@ -18,13 +18,14 @@ MODULES = {
 }
 
 # room -> rooms it may import, besides its own; a room is a package, or a module of the core's root
-TYPES = {"contract", "errors", "schema", "job"}
+TYPES = {"contract", "errors", "schema", "job", "words"}
 FORMULAS = TYPES | {"profiles", "metrics"}
 RULES = FORMULAS | {"constraints", "registry", "blocks"}
 AWS_FILES = {f"outputs.{name}" for name in ("metric", "statistics", "constraints", "violations")}
 ALLOWED = {
     "contract": set(),
-    "errors": set(),
+    "words": set(),
+    "errors": {"words"},
     "schema": set(),
     "blocks": set(),
     "threads": set(),
@@ -46,24 +47,12 @@ ALLOWED = {
     "progress": {"runners"},
     "container_job": TYPES | {"configuration", "variables", "s3", "baselines"},
     "container": TYPES | {"flow", "container_job", "variables", "logs", "outputs", "runners", "s3", ""},
-    "cli": TYPES
-    | {
-        "flow",
-        "configuration",
-        "variables",
-        "baselines",
-        "dataset",
-        "outputs",
-        "runners",
-        "progress",
-        "threads",
-        "s3",
-        "",
-    },
+    "cli_job": TYPES | {"configuration", "s3", "baselines", "dataset"},
+    "cli": TYPES | {"flow", "cli_job", "variables", "outputs", "runners", "progress", "threads", "s3", ""},
     "__main__": {"cli", "container", "threads"},
     "__init__": set(),
 }
-PURE_ROOMS = ("profiles", "metrics", "constraints", "monitors", "schema", "contract", "errors", "job")
+PURE_ROOMS = ("profiles", "metrics", "constraints", "monitors", "schema", "contract", "errors", "job", "words")
 ONE_ROOM = {"boto3": {"s3"}, "botocore": {"s3"}, "rich": {"progress"}, "multiprocessing": {"runners"}}
 CLOCKS_AND_CHANCE = {
     "time": {"time", "time_ns", "monotonic", "perf_counter", "localtime", "gmtime"},

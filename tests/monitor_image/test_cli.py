@@ -350,3 +350,25 @@ def test_an_empty_window_tells_what_lies_outside_it(tmp_path, config, baseline, 
         "had no data in the window: 1 file found, 1 of them of other days and not read; 0 records"
         in capsys.readouterr().out
     )
+
+
+def test_one_of_a_thing_is_told_in_the_singular(tmp_path, config, baseline, capsys):
+    capture = write_capture(tmp_path / "capture", events_of(land(39)), files=1)
+    (capture / "broken.jsonl").write_text("{\n")
+    arguments = ("--baseline", baseline, "--output", tmp_path / "report", "--config", config, "--format", "capture")
+    assert run("monitor", "--dataset", capture, *arguments) == 0
+    text = capsys.readouterr().out
+    assert "\n1 record could not be read:\n        1  not valid JSON\n" in text
+    assert "39 records, 10 events, 2 files, " in text
+    write_capture(tmp_path / "one", events_of(land(1)), files=1)
+    run("monitor", "--dataset", tmp_path / "one", *arguments)
+    text = capsys.readouterr().out
+    assert "insufficient_data: 1 record, fewer than min_records = 30\n1 record, 1 event, 1 file, " in text
+
+
+def test_a_disagreement_of_mapping_and_baseline_is_in_the_summary(tmp_path, baseline, capsys):
+    wrong = tmp_path / "wrong.json"
+    payload = {"features": ["Elevation", "Slopee", "Area"], "output": OUTPUT}
+    wrong.write_text(json.dumps({"version": 1, "payload": payload}))
+    assert monitor(tmp_path, wrong, baseline, events_of(land(60))) == 2
+    assert "\nnote: The payload mapping and the baseline disagree: " in capsys.readouterr().out

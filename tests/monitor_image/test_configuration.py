@@ -159,7 +159,9 @@ def test_a_fault_is_told_by_its_path(document, fault):
 
 def test_all_faults_are_told_at_once():
     text = faults_of({"a": 1, "version": 3, "metrics": {"b": 1}, "payload": {"features": [{"c": 1}]}})
-    assert "5 fault(s)" in text
+    assert text.splitlines()[0] == "monitoring.json: the configuration: 5 faults:"
+    assert len(text.splitlines()) == 6
+    assert faults_of({"a": 1}).splitlines()[0].endswith(" 1 fault:")
     for path in ("a: is unknown", "version:", "metrics.b:", "payload.features[0].c:", "payload.features[0].name:"):
         assert path in text
 
@@ -173,3 +175,9 @@ def test_values_of_the_file_are_not_repeated():
 def test_what_is_no_json_is_told_with_its_name():
     with pytest.raises(SettingsError, match=r"monitoring\.json: the configuration is no JSON"):
         parse_configuration(b"{", "monitoring.json")
+
+
+def test_a_payload_alone_is_told_to_be_wrapped():
+    text = faults_of(FULL["payload"])
+    assert text.startswith("monitoring.json: holds a payload alone.")
+    assert '{"version": 1, "payload": {...}}' in text

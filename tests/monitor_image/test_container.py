@@ -206,7 +206,7 @@ def test_unreadable_records_above_the_limit_fail_the_job_without_their_values(op
 def test_wrong_settings_are_an_error_that_is_told_everywhere_at_once(opt_ml):
     tree = opt_ml().configure().for_window(healthy_events())
     assert tree.run(dataset_format="orc", MODEL_MONITOR_WORKERS="many") == 1
-    assert first_line(tree).startswith("Error: environment: 2 fault(s): ")
+    assert first_line(tree).startswith("Error: environment: 2 faults: ")
     assert tree.report["error"]["type"] == "SettingsError"
     assert tree.metrics()["run_error"] == 1
     points = [json.loads(line) for line in tree.metrics_file.read_text().splitlines()]
@@ -362,3 +362,44 @@ def test_a_first_record_is_never_taken_for_a_header_in_silence(opt_ml):
     assert "header: false" in first_line(tree)
     assert "3009" not in tree.message
     assert not (tree.output / "data_quality").exists()
+
+
+def test_the_log_tells_the_window_as_times(opt_ml, healthy_baseline, capsys):
+    tree = opt_ml().configure().for_window(healthy_events()).with_baseline(healthy_baseline)
+    tree.run()
+    started = next(
+        event for line in capsys.readouterr().out.splitlines() if (event := json.loads(line))["event"] == "started"
+    )
+    assert started["window"] == {"start": "2026-03-02T04:00:00Z", "end": "2026-03-02T05:00:00Z"}
+
+
+def test_a_mapping_and_a_baseline_that_disagree_are_told_once_and_plainly(opt_ml, healthy_baseline):
+    tree = (
+        opt_ml().configure(("Elevation", "Slopee", "Area")).for_window(healthy_events()).with_baseline(healthy_baseline)
+    )
+    assert tree.run() == 0
+    (monitor,) = tree.report["monitors"]
+    (note,) = monitor["notes"]
+    assert (
+        "mapping and the baseline disagree: only the mapping names 'Slopee'; only the baseline names 'Slope'." in note
+    )
+    assert note in tree.message
+    assert [name for name, _ in tree.violations()] == ["Extra columns", "Missing columns"]
+    descriptions = {check["subject"]: check["description"] for check in monitor["checks"]}
+    assert note in descriptions["Missing columns"]
+    assert note in descriptions["Extra columns"]
+    of_slope = {check["description"] for check in monitor["checks"] if check["subject"] == "Slope"}
+    assert of_slope == {"the payload mapping does not name the feature, the baseline does"}
+
+
+def test_a_mapping_and_a_baseline_that_agree_need_no_note(opt_ml, healthy_baseline):
+    tree = opt_ml().configure().for_window(healthy_events()).with_baseline(healthy_baseline)
+    tree.run()
+    assert tree.report["monitors"][0]["notes"] == []
+
+
+def test_a_window_without_an_end_says_so(opt_ml):
+    tree = opt_ml().for_window(healthy_events())
+    del tree.environment["end_time"]
+    assert tree.run() == 1
+    assert first_line(tree) == "Error: environment: 1 fault: end_time: is missing; a window has a start and an end"

@@ -130,7 +130,7 @@ def test_native_names_of_the_prebuilt_analyzer_are_accepted():
     ("changes", "fault"),
     [
         ({"start_time": "yesterday"}, "start_time: should be a UTC time such as 2026-01-31T05:00:00Z"),
-        ({"end_time": ""}, "end_time: should be a UTC time"),
+        ({"end_time": ""}, "end_time: is missing; a window has a start and an end"),
         ({"end_time": "2019-12-01T16:20:00Z"}, "end_time: should be after start_time"),
         ({"dataset_format": "csv"}, "dataset_format: should be JSON such as"),
         ({"dataset_format": '{"orc":{}}'}, "dataset_format: names no known format"),

@@ -29,6 +29,8 @@ def check_columns(
             told = ", ".join(name[:NAME_LENGTH] for name in names[:NAMES_TOLD])
             more = f" and {len(names) - NAMES_TOLD} more" if len(names) > NAMES_TOLD else ""
             description += f". {subject}: {told}{more}"
+        if comparison.disagreement:
+            description += f". {comparison.disagreement}"
     return Check(check_type, subject, outcome, float(number), 0.0, description, is_required=True)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from model_monitor.constraints.model import Check, Constraints, FeatureConstraints, Outcome
@@ -12,6 +12,8 @@ from model_monitor.profiles.statistics import DatasetStatistics, FeatureStatisti
 from model_monitor.schema import FeatureType
 
 DISABLED_REASON = "evaluate_constraints is Disabled"
+UNDECLARED_REASON = "the payload mapping does not name the feature, the baseline does"
+NAMES_TOLD = 5
 ABSENT_REASON = "the feature is missing from the window's records"
 EMPTY_REASON = "the window has no value of the feature"
 UNCOUNTED_REASON = "the window has too many different values to count"
@@ -33,6 +35,7 @@ class FeatureComparison:
     current: None when the window has no such column.
     baseline: None when there are no baseline statistics of it.
     is_critical: the job names it among the features that matter most.
+    is_declared: the window's records were searched for it; otherwise nobody knows whether they have it.
     """
 
     constraints: FeatureConstraints
@@ -41,6 +44,7 @@ class FeatureComparison:
     baseline: FeatureStatistics | None = None
     has_baseline_statistics: bool = False
     is_critical: bool = False
+    is_declared: bool = True
 
     @property
     def name(self) -> str:
@@ -67,6 +71,8 @@ class FeatureComparison:
 
     def not_evaluated(self, check_type: CheckType, reason: str, is_required: bool = False) -> Check:
         """A check that says nothing, and why."""
+        if reason == ABSENT_REASON and not self.is_declared:
+            reason = UNDECLARED_REASON
         return Check(check_type, self.name, Outcome.NOT_EVALUATED, description=reason, is_required=is_required)
 
     def evaluated(
@@ -96,6 +102,24 @@ class DatasetComparison:
     ignored: frozenset[str] = field(
         default_factory=frozenset
     )  # columns of the baseline that are no features: the label
+
+    @property
+    def disagreement(self) -> str:
+        """How the features that the window was read by differ from the baseline's; "" when they do not."""
+        now, then = self.current.by_name, {feature.name for feature in self.features}
+        mine = [name for name in now if name not in then and name not in self.ignored]
+        others = [feature.name for feature in self.features if not feature.is_declared]
+        sides = [
+            f"only the {where} names {_told(names)}"
+            for where, names in (("mapping", mine), ("baseline", others))
+            if names
+        ]
+        if not sides or not now:
+            return ""
+        return (
+            f"The payload mapping and the baseline disagree: {'; '.join(sides)}. Correct the names in the mapping, or make "
+            "a new baseline with it."
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,10 +158,16 @@ def compare(
             then.get(name),
             baseline.statistics is not None,
             name in critical,
+            not now or name in now,
         )
 
     features = tuple(pair(feature) for feature in constraints.features if feature.name not in ignored)
     return DatasetComparison(current, constraints, features, ignored)
+
+
+def _told(names: Sequence[str]) -> str:
+    more = f" and {len(names) - NAMES_TOLD} more" if len(names) > NAMES_TOLD else ""
+    return ", ".join(f"'{name}'" for name in names[:NAMES_TOLD]) + more
 
 
 def run_checks(comparison: DatasetComparison, rules: Iterable[CheckRule]) -> tuple[Check, ...]:

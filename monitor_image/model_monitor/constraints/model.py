@@ -92,12 +92,17 @@ class Constraints:
 
 @dataclass(frozen=True, slots=True)
 class Conclusion:
-    """What a monitor concludes from its checks. silenced: features whose metrics are switched off (`emit_metrics`)."""
+    """What a monitor concludes from its checks.
+
+    silenced: features whose metrics are switched off (`emit_metrics`).
+    notes: what a reader of the checks should know first.
+    """
 
     verdict: Verdict
     checks: tuple[Check, ...] = ()
     reason: str = ""  # why nothing was evaluated, or the error
     silenced: frozenset[str] = frozenset()
+    notes: tuple[str, ...] = ()
 
     @property
     def violations(self) -> tuple[Check, ...]:

@@ -12,6 +12,7 @@ import pyarrow as pa
 from model_monitor.dataset.classify import Cells, Literals
 
 # reasons of rejects: the reader's whole vocabulary
+NOT_JSON = "not valid JSON"
 NOT_A_CAPTURE_EVENT = "not a capture event"
 NO_INPUT = "input was not captured"
 NO_OUTPUT = "output was not captured"

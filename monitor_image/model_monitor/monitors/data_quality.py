@@ -39,6 +39,7 @@ from model_monitor.profiles.dataset import DatasetProfile, FeatureProfile
 from model_monitor.profiles.kinds import accepts
 from model_monitor.profiles.statistics import DatasetStatistics, FeatureStatistics, read_statistics
 from model_monitor.schema import FeatureType, Privacy, Rows
+from model_monitor.words import counted
 
 NO_BASELINE_REASON = "no baseline"
 
@@ -109,7 +110,9 @@ def _conclusion(
     if baseline is None or constraints is None:
         return Conclusion(Verdict.INSUFFICIENT_DATA, reason=NO_BASELINE_REASON)
     if records < minimum:
-        return Conclusion(Verdict.INSUFFICIENT_DATA, reason=f"{records} records, fewer than min_records = {minimum}")
+        return Conclusion(
+            Verdict.INSUFFICIENT_DATA, reason=f"{counted(records, 'record')}, fewer than min_records = {minimum}"
+        )
     comparison = compare(
         statistics,
         baseline,
@@ -118,7 +121,8 @@ def _conclusion(
         frozenset(job.metrics.critical),
         _columns_beside_features(job),
     )
-    return conclude(run_checks(comparison, registry.check_rules()))
+    notes = (comparison.disagreement,) if comparison.disagreement else ()
+    return replace(conclude(run_checks(comparison, registry.check_rules())), notes=notes)
 
 
 def _columns_beside_features(job: Job) -> set[str]:

@@ -24,9 +24,10 @@ ELLIPSIS = "..."
 def exit_message(report: Report) -> str:
     """First line for machines, then what was found, worst first; never a value of the data."""
     if report.error is not None:
-        return fit([MESSAGE_ERROR.format(reason=report.error.message)])
+        return fit([MESSAGE_ERROR.format(reason=_in_one_line(report.error.message))])
     lines = [_first_line(report)]
     for result in report.results:
+        lines.extend(result.conclusion.notes)
         lines.extend(_violations(result.conclusion.violations))
         lines.extend(_coverage(result.conclusion.checks))
     lines.append(_reading(report))
@@ -55,6 +56,12 @@ def _first_line(report: Report) -> str:
     if report.verdict is Verdict.VIOLATED:
         return MESSAGE_VIOLATED.format(count=report.violation_count)
     return MESSAGE_NOT_EVALUATED.format(verdict=report.verdict, reason=report.reason)
+
+
+def _in_one_line(message: str) -> str:
+    """AWS's tools show the first line alone."""
+    first, *others = message.splitlines() or [""]
+    return " ".join([first, "; ".join(line.strip() for line in others)]).strip()
 
 
 def _violations(violations: tuple[Check, ...]) -> list[str]:

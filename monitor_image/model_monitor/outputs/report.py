@@ -138,7 +138,7 @@ def to_json(report: Report, run: Run) -> dict[str, Any]:
         "reason": report.reason,
         "endpoint": job.endpoint,
         "schedule": job.schedule,
-        "window": None if job.window is None else {"start": _time(job.window.start), "end": _time(job.window.end)},
+        "window": window_json(job),
         "dataset": {
             "kind": job.dataset.kind,
             "files": report.dataset.files,
@@ -151,6 +151,11 @@ def to_json(report: Report, run: Run) -> dict[str, Any]:
         "error": _failure(report.error),
         "run": _run(run, job),
     }
+
+
+def window_json(job: Job) -> dict[str, str] | None:
+    """The window as reports and logs tell it."""
+    return None if job.window is None else {"start": _time(job.window.start), "end": _time(job.window.end)}
 
 
 def schema() -> dict[str, Any]:
@@ -190,6 +195,7 @@ def _monitor(result: MonitorResult, kind: JobKind) -> dict[str, Any]:
         "key": MONITOR_KEYS[result.type],
         "verdict": conclusion.verdict,
         "reason": conclusion.reason,
+        "notes": list(conclusion.notes),
     }
     if kind is JobKind.MONITOR:
         content |= {

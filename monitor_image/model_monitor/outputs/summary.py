@@ -10,6 +10,7 @@ from typing import Any
 from model_monitor.constraints.model import Check, Outcome
 from model_monitor.contract import JobKind
 from model_monitor.outputs.report import MonitorResult, Report, Run
+from model_monitor.words import counted
 
 NAME_WIDTH = 36
 NO_VALUE = "-"
@@ -19,10 +20,11 @@ def summary(report: Report, run: Run, written: Sequence[Path]) -> str:
     """Plain text, the same in a terminal and in a pipe."""
     lines = [_headline(report, run)]
     for result in report.results:
+        lines += [line for note in result.conclusion.notes for line in ("", f"note: {note}")]
         lines += ["", *_features(result, report.job.kind), *_violations(result), *_not_evaluated(result)]
     rejects = report.reading.rejects
     if rejects.count:
-        lines += ["", f"{rejects.count} records could not be read:"]
+        lines += ["", f"{counted(rejects.count, 'record')} could not be read:"]
         lines += [f"  {count:>7}  {reason}" for reason, count in rejects.by_reason.most_common()]
         lines += [f"           first at {located.path}:{located.line}" for located in rejects.located[:1]]
     if report.reading.tolerated:
@@ -36,11 +38,11 @@ def summary(report: Report, run: Run, written: Sequence[Path]) -> str:
 def _headline(report: Report, run: Run) -> str:
     reading = report.reading
     seconds = (run.finished - run.started).total_seconds()
-    facts = [f"{reading.records:,} records", f"{report.dataset.files:,} files"]
+    facts = [counted(reading.records, "record"), counted(report.dataset.files, "file")]
     if reading.events:
-        facts.insert(1, f"{reading.events:,} events")
+        facts.insert(1, counted(reading.events, "event"))
     if reading.outside_window:
-        facts.append(f"{reading.outside_window:,} records outside the window")
+        facts.append(f"{counted(reading.outside_window, 'record')} outside the window")
     what = "baseline" if report.job.kind is JobKind.BASELINE else str(report.verdict)
     count = f" ({report.violation_count})" if report.violation_count else ""
     reason = f": {report.reason}" if report.reason else ""

@@ -38,11 +38,11 @@ def read(tmp_path, events, declared=SCHEMA, **options):
 
 
 def test_a_broken_line_is_located_and_its_neighbours_are_read(tmp_path):
-    lines = [capture_event(GOOD), '{"captureData":{"endpointInput":', capture_event(GOOD), "no JSON at all"]
+    lines = [capture_event(GOOD), '{"captureData":{"endpointInput":', capture_event(GOOD), "no JSON at all", "[1]"]
     (rows,) = read(tmp_path, lines)
     assert rows.count == 4
-    assert rows.rejects.by_reason == {reasons.NOT_A_CAPTURE_EVENT: 2}
-    assert [reject.line for reject in rows.rejects.located] == [2, 4]
+    assert rows.rejects.by_reason == {reasons.NOT_JSON: 2, reasons.NOT_A_CAPTURE_EVENT: 1}
+    assert [reject.line for reject in rows.rejects.located] == [2, 4, 5]
     assert rows.rejects.located[0].path.endswith("2026/03/02/07/one.jsonl")
 
 

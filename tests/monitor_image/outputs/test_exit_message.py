@@ -73,8 +73,10 @@ def test_rejects_are_told_by_reason():
 
 
 def test_an_error_is_told_in_one_line():
-    report = Report(JOB).failed(Failure("SettingsError", "environment: 1 fault(s):\nstart_time: is missing"))
-    assert exit_message(report) == "Error: environment: 1 fault(s): start_time: is missing"
+    report = Report(JOB).failed(
+        Failure("SettingsError", "environment: 2 faults:\n  start_time: is missing\n  x: is no y")
+    )
+    assert exit_message(report) == "Error: environment: 2 faults: start_time: is missing; x: is no y"
 
 
 @given(st.lists(st.text(max_size=1500), min_size=1, max_size=12))

@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from model_monitor.dataset.records import NOT_A_CAPTURE_EVENT, NOT_TEXT
+from model_monitor.dataset.records import NOT_A_CAPTURE_EVENT, NOT_JSON, NOT_TEXT
 
 NO_TIME = -1
 LINE_BREAK = ord("\n")
@@ -93,8 +93,8 @@ def _decode_each(data: bytes) -> Lines:
         if not line:
             continue
         event = _decode_tolerantly(line, found)
-        if event is None:
-            found.faults[number] = NOT_A_CAPTURE_EVENT
+        if isinstance(event, str):
+            found.faults[number] = event
         else:
             found.events.append(event)
             numbers.append(number)
@@ -102,15 +102,18 @@ def _decode_each(data: bytes) -> Lines:
     return found
 
 
-def _decode_tolerantly(line: bytes, found: Lines) -> Event | None:
+def _decode_tolerantly(line: bytes, found: Lines) -> Event | str:
+    """An event, or why there is none."""
     try:
         return _decoder.decode(line)
     except msgspec.DecodeError:
         pass
     try:
         event = msgspec.convert(json.loads(line.decode("utf-8", "replace")), Event)
-    except (ValueError, RecursionError, msgspec.ValidationError):
-        return None
+    except msgspec.ValidationError:  # a ValueError too
+        return NOT_A_CAPTURE_EVENT
+    except (ValueError, RecursionError):
+        return NOT_JSON
     found.tolerated += 1
     return event
 
