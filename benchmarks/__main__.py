@@ -40,11 +40,10 @@ def main(arguments: list[str] | None = None) -> int:
     before: list[Cell] = json.loads(results.read_text()) if bench.is_partial and results.exists() else []
     measured: list[Cell] = []
     for one in bench.cells():
-        measured.append(one)
-        print(row(one), flush=True)
-    cells = merged(before, measured)
-    results.write_text(json.dumps(cells, indent=1) + "\n")
-    (jobs.BUILD / "table.md").write_text(table(cells))
+        measured.append(one | {"load": round(os.getloadavg()[0], 1)})
+        print(row(measured[-1]), flush=True)
+        results.write_text(json.dumps(merged(before, measured), indent=1) + "\n")
+    (jobs.BUILD / "table.md").write_text(table(merged(before, measured)))
     print(f"\n{results}\n{jobs.BUILD / 'table.md'}")
     return 0 if all(one["met"] for one in measured if one["met"] is not None) else 1
 

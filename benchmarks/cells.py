@@ -51,10 +51,13 @@ def row(one: Cell) -> str:
     took = " / ".join(f"{one[name]:.2f} s" for name in ("wall_s", "other_wall_s") if name in one)
     verdict = {True: "yes", False: "**no**", None: "-"}[one["met"]]
     aim = "" if one.get("aim") is None else f"{one['aim']:g}"
-    return f"| {one['job']} | {one['measure']} | {value} | {one['must']:g} | {aim} | {verdict} | {took} |"
+    return f"| {one['job']} | {one['measure']} | {value} | {one['must']:g} | {aim} | {verdict} | {took} | {one.get('load', '')} |"
 
 
 def table(cells: list[Cell]) -> str:
     """The Markdown table of all cells."""
-    head = ["| job | measure | value | must | aim | met | ours / other, median |", "|---|---|---|---|---|---|---|"]
+    head = [
+        "| job | measure | value | must | aim | met | ours / other, median | load |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
     return "\n".join([*head, *map(row, cells)]) + "\n"
