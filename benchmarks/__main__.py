@@ -100,14 +100,9 @@ class Bench:
         self._prepare_baseline()
         ratios = [ratio for ratio in jobs.RATIOS if self._wants(ratio.job)]
         yield from (self._ratio(ratio) for ratio in ratios if not self.against or ratio.other in self.against)
-        peaks: dict[str, float] = {}
         for limit in jobs.LIMITS:
             if self._wants(limit.job) and not self.against:
-                one = self._memory(limit) if limit.what == "memory" else self._seconds(limit)
-                peaks[limit.job] = one["value"]
-                yield one
-        if {"csv_1m", "csv_10m"} <= peaks.keys():
-            yield cell(jobs.GROWTH, peaks["csv_10m"] / peaks["csv_1m"], "x", self.repeats)
+                yield self._memory(limit) if limit.what == "memory" else self._seconds(limit)
 
     @property
     def is_partial(self) -> bool:

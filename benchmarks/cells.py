@@ -26,15 +26,20 @@ def cell(wanted: Against | Limit, value: float, unit: str, runs: int, **measured
     }
 
 
-def skipped(wanted: Against, missing: str) -> Cell:
-    """An entry that could not be measured here, with what is missing."""
+def skipped(wanted: Against | Limit, missing: str) -> Cell:
+    """An entry that was not measured here, with the tool that is missing, if that is why."""
+    why = f"skipped: needs {NEEDS.get(missing, missing)}" if missing else "not measured"
     empty = {"value": None, "unit": "x", "runs": 0, "must": wanted.must, "met": None, "aim": wanted.aim}
-    return {"job": wanted.job, "measure": wanted.measure, **empty, "skipped": f"needs {NEEDS.get(missing, missing)}"}
+    return {"job": wanted.job, "measure": wanted.measure, **empty, "skipped": why}
 
 
 def merged(before: list[Cell], measured: list[Cell]) -> list[Cell]:
     """Earlier cells with those that were measured again in their places, in the table's order."""
     latest = {(one["job"], one["measure"]): one for one in (*before, *measured)}
+    small, large = (latest.get((job, "peak PSS")) for job in ("csv_1m", GROWTH.job))
+    if small and large:
+        growth = cell(GROWTH, large["value"] / small["value"], "x", min(small["runs"], large["runs"]))
+        latest[GROWTH.job, GROWTH.measure] = growth | {"load": large.get("load", "")}
     wanted = [(one.job, one.measure) for one in (*RATIOS, *LIMITS, GROWTH)]
     return [latest[place] for place in wanted if place in latest]
 
@@ -47,7 +52,7 @@ def find(cells: list[Cell], job: str, measure: str) -> Cell | None:
 
 def row(one: Cell) -> str:
     """A cell as a line of the Markdown table."""
-    value = f"skipped: {one['skipped']}" if one.get("skipped") else f"{one['value']:g} {one['unit']}"
+    value = one.get("skipped") or f"{one['value']:g} {one['unit']}"
     took = " / ".join(f"{one[name]:.2f} s" for name in ("wall_s", "other_wall_s") if name in one)
     verdict = {True: "yes", False: "**no**", None: "-"}[one["met"]]
     aim = "" if one.get("aim") is None else f"{one['aim']:g}"
@@ -60,4 +65,6 @@ def table(cells: list[Cell]) -> str:
         "| job | measure | value | must | aim | met | ours / other, median | load |",
         "|---|---|---|---|---|---|---|---|",
     ]
-    return "\n".join([*head, *map(row, cells)]) + "\n"
+    rows = {(one["job"], one["measure"]): one for one in cells}
+    missing = [skipped(one, "") for one in (*RATIOS, *LIMITS, GROWTH) if (one.job, one.measure) not in rows]
+    return "\n".join([*head, *map(row, [*cells, *missing])]) + "\n"

@@ -1,0 +1,143 @@
+"""The benchmark's own parts: the same data every time, honest cells, pages that follow from the committed results."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks import __main__ as bench
+from benchmarks import capacity, capture, cells, jobs, measure, publish
+from benchmarks.capture import Recipe
+
+SMALL = Recipe(200, records_per_file=50, null_rate=0.02, wrong_type_rate=0.05, is_quoted=True)
+
+
+def digest(folder: Path) -> str:
+    state = hashlib.sha256()
+    for path in sorted(folder.rglob("*.jsonl")):
+        state.update(path.relative_to(folder).as_posix().encode() + path.read_bytes())
+    return state.hexdigest()
+
+
+@pytest.mark.parametrize("payload", ["csv", "json_columns", "json_records", "jsonlines"])
+def test_the_generator_writes_the_same_bytes_every_time(tmp_path: Path, payload: str) -> None:
+    recipe = Recipe(200, payload, records_per_file=50)
+    assert digest(capture.write(recipe, tmp_path / "a")) == digest(capture.write(recipe, tmp_path / "b"))
+    other = Recipe(200, payload, records_per_file=50, seed=8)
+    assert digest(capture.write(other, tmp_path / "c")) != digest(capture.write(recipe, tmp_path / "a"))
+
+
+def test_data_is_made_once_and_anew_for_another_recipe(tmp_path: Path) -> None:
+    root = capture.write(SMALL, tmp_path)
+    marker = next(root.rglob("*.jsonl"))
+    marker.write_text("kept")
+    assert next(capture.write(SMALL, tmp_path).rglob("*.jsonl")).read_text() == "kept"
+    assert len(list(capture.write(Recipe(100), tmp_path).rglob("*.jsonl"))) == 1
+
+
+def test_joined_files_hold_the_same_events_as_their_parts(tmp_path: Path) -> None:
+    root = capture.write(SMALL, tmp_path / "parts")
+    whole = capture.join(root, tmp_path / "whole")
+    parts = b"".join(path.read_bytes() for path in sorted(root.rglob("*.jsonl")))
+    assert [path.read_bytes() for path in whole.rglob("*.jsonl")] == [parts]
+
+
+def test_a_cell_is_met_when_its_value_is_on_the_right_side() -> None:
+    ratio, speedup = jobs.Against("a", "ratio", "native", 8), jobs.Against("a", "speed", "pandas", 2.5, is_speedup=True)
+    assert [cells.cell(ratio, value, "x", 3)["met"] for value in (8, 8.1)] == [True, False]
+    assert [cells.cell(speedup, value, "x", 3)["met"] for value in (2.5, 2.4)] == [True, False]
+    assert list(cells.cell(ratio, 1, "x", 3))[:7] == ["job", "measure", "value", "unit", "runs", "must", "met"]
+
+
+def test_a_missing_tool_is_named_and_counts_as_neither_met_nor_missed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench.Bench, "_build_native", lambda _: None)
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    monkeypatch.setattr(bench.Bench, "_prepare_baseline", lambda _: None)
+    wanted = [ratio for ratio in jobs.RATIOS if ratio.other in ("native", "spark")]
+    monkeypatch.setattr(jobs, "RATIOS", wanted)
+    monkeypatch.setattr(jobs, "LIMITS", ())
+    found = list(bench.Bench().cells())
+    assert [(one["job"], one["met"], one["value"]) for one in found] == [(ratio.job, None, None) for ratio in wanted]
+    assert "g++" in cells.table(found)
+    assert "Java" in cells.table(found)
+
+
+def test_a_job_measured_again_replaces_its_cells_alone() -> None:
+    old = [cells.cell(ratio, 1, "x", 3) for ratio in jobs.RATIOS]
+    new = [cells.cell(jobs.RATIOS[0], 2, "x", 5)]
+    both = cells.merged(old, new)
+    assert [one["measure"] for one in both] == [ratio.measure for ratio in jobs.RATIOS]
+    assert [one["value"] for one in both] == [2] + [1] * (len(old) - 1)
+
+
+def test_growth_follows_from_two_peaks() -> None:
+    peaks = [cells.cell(limit, value, "MB", 3) for limit, value in zip(jobs.LIMITS[:2], (300, 390), strict=True)]
+    growth = cells.merged([], peaks)[-1]
+    assert (growth["measure"], growth["value"], growth["met"]) == (jobs.GROWTH.measure, 1.3, False)
+
+
+def test_runs_are_interleaved_after_one_that_is_not_counted(tmp_path: Path) -> None:
+    log = tmp_path / "log.txt"
+    commands = [([sys.executable, "-c", f"print({name!r})"], frozenset({0})) for name in "ab"]
+    runs = measure.interleaved(commands, 2, log)
+    assert log.read_text().split() == ["a", "b"] * 3
+    assert [len(series) for series in runs] == [2, 2]
+
+
+def test_a_command_that_fails_ends_the_benchmark(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match="status 3"):
+        measure.interleaved([([sys.executable, "-c", "raise SystemExit(3)"], frozenset({0}))], 1, tmp_path / "log.txt")
+
+
+def test_every_job_has_data_and_a_known_opponent() -> None:
+    assert {ratio.other for ratio in jobs.RATIOS} <= {
+        "native",
+        "polars",
+        "duckdb",
+        "pandas",
+        "whylogs",
+        "spark",
+        *jobs.DATA,
+    }
+    assert set(jobs.names()) <= {*jobs.DATA, *jobs.JOINED, "startup"}
+
+
+def test_the_command_line_tells_the_jobs(capsys: pytest.CaptureFixture[str]) -> None:
+    assert bench.main(["--list"]) == 0
+    assert capsys.readouterr().out.split() == list(jobs.names())
+
+
+# --- the pages -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_committed_pages_follow_from_the_committed_results() -> None:
+    results, machine = publish.published_results()
+    readme = publish.README.read_text()
+    assert publish.with_table(readme, results, machine) == readme
+    assert capacity.page(results, machine, json.loads(publish.PRICES.read_text())) == publish.PAGE.read_text()
+
+
+def test_the_table_names_every_cell_whether_it_was_measured_or_not() -> None:
+    wanted = [(one.job, one.measure) for one in (*jobs.RATIOS, *jobs.LIMITS, jobs.GROWTH)]
+    assert all(f"| {job} | {measure} | not measured |" in cells.table([]) for job, measure in wanted)
+    assert all(f"| {job} | {measure} |" in publish.README.read_text() for job, measure in wanted)
+
+
+def test_money_and_time_follow_from_rates_and_prices() -> None:
+    rates = capacity.Rates(fixed_s=0.5, million_s=2.0, peak_mb=400, small_s=0.6, payloads={})
+    runner = capacity.Runner("four cores", 4, 16_000, per_second=0.01, start_s=100)
+    assert runner.wall_s(10_000_000, rates) == pytest.approx(100 + 0.5 + 10)
+    assert runner.cost(10_000_000, rates) == pytest.approx(1.105)
+    assert rates.memory_mb(4) == 800
+    assert runner.fits(runner.most_records(rates) - 1, rates)
+    assert not runner.fits(runner.most_records(rates) + 1_000_000, rates)
+
+
+def test_a_page_without_its_cells_is_refused() -> None:
+    with pytest.raises(capacity.Unmeasured, match="csv_1m"):
+        capacity.Rates.of([])
