@@ -4,6 +4,7 @@ A baseline folder (local or in S3) is one of
 - `current.json` and `{version}/{monitor}/{constraints,statistics}.json`: versions are immutable, the pointer moves;
 - `{monitor}/{constraints,statistics}.json`: one version, as a baseline job writes it;
 - `constraints.json` and `statistics.json`: as AWS's own baseline jobs write them.
+Bias and attribution have one file instead of the two, `analysis.json`.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import orjson
 
 from model_monitor import s3
 from model_monitor.contract import (
+    ANALYSIS_FILE,
     CONSTRAINTS_FILE,
     CURRENT_BASELINE_FILE,
     MONITOR_KEYS,
@@ -99,7 +101,8 @@ def digest(files: Iterable[NamedFile]) -> str:
 
 
 def _files(folder: Folder, prefix: str, version: str) -> BaselineFiles | None:
-    constraints, statistics = folder.find(prefix + CONSTRAINTS_FILE), folder.find(prefix + STATISTICS_FILE)
+    constraints = folder.find(prefix + CONSTRAINTS_FILE) or folder.find(prefix + ANALYSIS_FILE)
+    statistics = folder.find(prefix + STATISTICS_FILE)
     if constraints is None and statistics is None:
         return None
     return BaselineFiles(constraints, statistics, version)

@@ -117,6 +117,8 @@ CONSTRAINTS_FILE: Final = "constraints.json"
 VIOLATIONS_FILE: Final = (
     "constraint_violations.json"  # one docs page says constraints_violations.json; every real file says this
 )
+ANALYSIS_FILE: Final = "analysis.json"  # of Clarify: results of a run, and constraints of the next
+LOCAL_SHAP_FILE: Final = "explanations_shap/out.csv"
 REPORT_FILE: Final = "report.json"
 METRICS_LINES_FILE: Final = "metrics.jsonl"  # in the output folder: what a publisher sends when the container may not
 PROVENANCE_FILE: Final = "provenance.json"

@@ -1,6 +1,6 @@
 """READ FIRST: the two jobs, one line a step.
 
-    files ─► units ─► rows ─► profile ─► merge ─► statistics ─┬─► suggest ─► baseline files     baseline(job)
+    files ─► units ─► rows (with labels) ─► profile ─► merge ─► statistics ─┬─► suggest ─► baseline files     baseline(job)
                                                               └─► check   ─► report             monitor(job)
 
 Both jobs are the same code up to the statistics. Several monitors share one read of the rows.
@@ -17,15 +17,15 @@ from model_monitor import registry
 from model_monitor.baselines import digest
 from model_monitor.constraints.model import Conclusion
 from model_monitor.contract import (
-    CONSTRAINTS_FILE,
     NO_DATA_REASON,
-    STATISTICS_FILE,
     VIOLATIONS_FILE,
     JobKind,
     MonitoringType,
     Verdict,
 )
 from model_monitor.dataset.discover import discover
+from model_monitor.dataset.ground_truth import GroundTruth, label_files, read_ground_truth
+from model_monitor.dataset.join import join
 from model_monitor.dataset.resolve import resolve_schema
 from model_monitor.dataset.rows import read_rows
 from model_monitor.dataset.units import Unit, plan
@@ -98,14 +98,25 @@ def measure(job: Job, baselines: Baselines, progress: local.Progress) -> Measure
     """Read every unit once for all monitors; the schema is settled first and is part of the job from then on."""
     files = discover(job.dataset, job.window)
     job = replace(job, schema=resolve_schema(job, files, known_features(job, baselines)))
-    profile = local.run(partial(profile_unit, job=job), plan(files), Profile.empty(job), job.workers, progress)
-    return Measured(job, profile, Dataset(len(files), sum(file.size_bytes for file in files)))
+    labels = load_labels(job)
+    task = partial(profile_unit, job=job, labels=labels)
+    profile = local.run(task, plan(files), Profile.empty(job), job.workers, progress)
+    return Measured(job, profile, Dataset(len(files), sum(file.size_bytes for file in files)), labels)
 
 
-def profile_unit(unit: Unit, job: Job) -> Profile:
+def load_labels(job: Job) -> GroundTruth | None:
+    """Every label that a prediction of the window can have, read once for all monitors and workers."""
+    if job.ground_truth is None or not any(monitor.needs_labels for monitor in monitors_of(job)):
+        return None
+    first = job.window.start if job.window else None
+    return read_ground_truth(label_files(job.ground_truth, first))
+
+
+def profile_unit(unit: Unit, job: Job, labels: GroundTruth | None = None) -> Profile:
     """One unit to one mergeable profile: the work that a runner hands out."""
-    profile = Profile.empty(job)
-    for rows in read_rows(unit, job):
+    profile, needs_labels = Profile.empty(job), any(monitor.needs_labels for monitor in monitors_of(job))
+    for read in read_rows(unit, job):
+        rows = join(read, labels) if needs_labels else read
         parts = tuple(monitor.profile(rows, job) for monitor in monitors_of(job))
         profile = profile.merge(Profile(Reading.of(rows), parts))
     return profile
@@ -136,6 +147,7 @@ class Measured:
     job: Job
     profile: Profile
     dataset: Dataset
+    labels: GroundTruth | None = None
 
     @property
     def reading(self) -> Reading:
@@ -172,8 +184,9 @@ def suggest(monitor: AnyMonitor, profile: Any, report: Report) -> MonitorResult:
     constraints = monitor.suggest(statistics, job)
     conclusion = Conclusion(Verdict.OK)
     files = {
-        STATISTICS_FILE: monitor.statistics_file(statistics),
-        CONSTRAINTS_FILE: monitor.constraints_file(constraints),
+        monitor.constraints_name: monitor.constraints_file(constraints),
+        monitor.statistics_name: monitor.statistics_file(statistics),
+        **monitor.extra_files(statistics, job),
     }
     return MonitorResult(monitor.type, conclusion, monitor.summary(statistics, conclusion), (), files)
 
@@ -191,8 +204,9 @@ def check(monitor: AnyMonitor, profile: Any, report: Report, baselines: Baseline
         conclusion = Conclusion(Verdict.NO_DATA, reason=no_data_reason(report))
     used = monitor.constraints_used(baseline, job)
     files = {
-        STATISTICS_FILE: monitor.statistics_file(statistics),
-        CONSTRAINTS_FILE: None if used is None else monitor.constraints_file(used),
+        monitor.constraints_name: None if used is None else monitor.constraints_file(used),
+        monitor.statistics_name: monitor.statistics_file(statistics),
+        **monitor.extra_files(statistics, job),
         VIOLATIONS_FILE: monitor.violations_file(conclusion),
     }
     return MonitorResult(

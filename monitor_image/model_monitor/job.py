@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -43,11 +44,29 @@ class DatasetSource:
 
 @dataclass(frozen=True, slots=True)
 class MonitorSettings:
-    """One monitor of a job; `options` is that monitor's own part of the configuration file, already validated."""
+    """One monitor of a job; `options` is that monitor's own part of the configuration file, already validated.
+
+    maturity: of monitors that compare with labels.
+    """
 
     type: MonitoringType
     min_records: int = 30
     options: dict[str, Any] = field(default_factory=dict)
+    maturity: Maturity = field(default_factory=lambda: Maturity())
+
+
+@dataclass(frozen=True, slots=True)
+class Maturity:
+    """When the labels of a window are expected.
+
+    delay: after the window's end, before which nothing is concluded.
+    min_coverage: share of predictions that must have a label, [0, 1]; below it nothing is concluded.
+    horizon: after the window's end, until which it is tried again.
+    """
+
+    delay: timedelta = timedelta(0)
+    min_coverage: float = 0.0
+    horizon: timedelta = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +101,7 @@ class Job:
     schema: Schema = field(default_factory=Schema)
     monitors: tuple[MonitorSettings, ...] = (MonitorSettings(MonitoringType.DATA_QUALITY),)
     baselines: dict[MonitoringType, BaselineFiles] = field(default_factory=dict)
+    ground_truth: Path | None = None  # file or folder of labels, already local
     window: Window | None = None
     endpoint: str = ""
     schedule: str = ""

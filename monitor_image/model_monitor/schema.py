@@ -151,6 +151,20 @@ class Events:
 
 
 @dataclass(frozen=True, slots=True)
+class Truth:
+    """The labels of the rows of a chunk, in their one spelling (`labels.normalise`).
+
+    codes: int32 (rows,), position in `words`; -1 where a row has no label.
+    places: int64 (rows,), which of all labels it is; -1 likewise. `total`: how many labels there are in all.
+    """
+
+    codes: np.ndarray
+    words: tuple[str, ...]
+    places: np.ndarray
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
 class Reject:
     """Where a record could not be read, and why; never its values."""
 
@@ -197,6 +211,7 @@ class Rows:
     features: one `Column` for each of `schema.features`, in that order, row-aligned.
     prediction, score, label: columns too, None when the mapping or the data has none.
     payload_index: int64 (rows,), from the response where present, else the position inside the event.
+    truth: what is known of the rows' labels, from ground truth or the label column; None when no monitor asks for it.
     absent: feature → records whose JSON object did not have its key (they also count as null in its column).
     extra: keys seen in records that no feature claims → records that had them.
     outside_window: records of events outside the window; they are not rows.
@@ -211,6 +226,7 @@ class Rows:
     prediction: Column | None = None
     score: Column | None = None
     label: Column | None = None
+    truth: Truth | None = None
     metadata: dict[str, Column] = field(default_factory=dict)
     absent: Counter[str] = field(default_factory=Counter)
     extra: Counter[str] = field(default_factory=Counter)

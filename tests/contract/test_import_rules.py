@@ -18,7 +18,7 @@ MODULES = {
 }
 
 # room -> rooms it may import, besides its own; a room is a package, or a module of the core's root
-TYPES = {"contract", "errors", "schema", "job", "words"}
+TYPES = {"contract", "errors", "schema", "job", "words", "labels"}
 FORMULAS = TYPES | {"profiles", "metrics"}
 RULES = FORMULAS | {"constraints", "registry", "blocks"}
 AWS_FILES = {f"outputs.{name}" for name in ("metric", "statistics", "constraints", "violations")}
@@ -31,6 +31,7 @@ ALLOWED = {
     "threads": set(),
     "logs": set(),
     "job": {"contract", "schema"},
+    "labels": {"schema"},
     "profiles": TYPES,
     "metrics": TYPES | {"profiles"},
     "constraints": RULES,
@@ -52,7 +53,18 @@ ALLOWED = {
     "__main__": {"cli", "container", "threads"},
     "__init__": set(),
 }
-PURE_ROOMS = ("profiles", "metrics", "constraints", "monitors", "schema", "contract", "errors", "job", "words")
+PURE_ROOMS = (
+    "profiles",
+    "metrics",
+    "constraints",
+    "monitors",
+    "schema",
+    "contract",
+    "errors",
+    "job",
+    "words",
+    "labels",
+)
 ONE_ROOM = {"boto3": {"s3"}, "botocore": {"s3"}, "rich": {"progress"}, "multiprocessing": {"runners"}}
 CLOCKS_AND_CHANCE = {
     "time": {"time", "time_ns", "monotonic", "perf_counter", "localtime", "gmtime"},

@@ -15,11 +15,11 @@ from model_monitor.constraints.model import Outcome
 from model_monitor.contract import JobKind
 from model_monitor.dataset.discover import discover
 from model_monitor.dataset.ground_truth import read_ground_truth, record_keys
-from model_monitor.dataset.label_records import normalise
 from model_monitor.dataset.resolve import resolve_schema
 from model_monitor.dataset.rows import read_rows
 from model_monitor.dataset.units import plan
 from model_monitor.job import DatasetKind, DatasetSource, Job
+from model_monitor.labels import normalise
 from model_monitor.metrics import classification
 from model_monitor.profiles.confusion import Confusion
 from model_monitor.profiles.coverage import Coverage

@@ -28,10 +28,10 @@ from model_monitor.dataset.label_records import (
     LABEL_COLUMNS,
     Label,
     labels_of,
-    normalise,
     plain,
 )
 from model_monitor.errors import NoDataset, UndecodableRecord
+from model_monitor.labels import normalise
 from model_monitor.schema import LOCATED_REJECTS, Events, Reject, Rejects
 
 HOUR_FOLDER = re.compile(r"(?:^|/)(\d{4})/(\d{1,2})/(\d{1,2})/(\d{1,2})$")
@@ -80,8 +80,10 @@ def record_keys(events: Events, payload_index: np.ndarray) -> np.ndarray:
     return _keys(_hashes(events.ids), payload_index, events.records)
 
 
-def label_files(root: Path, first: datetime, last: datetime) -> tuple[tuple[str, Path], ...]:
-    """Files (relative path, path) of the hours from `first` to `last`, both included, the oldest first.
+def label_files(
+    root: Path, first: datetime | None = None, last: datetime | None = None
+) -> tuple[tuple[str, Path], ...]:
+    """Files (relative path, path) of the hours from `first` to `last`, both included, the oldest first; None: no limit.
 
     Hour folders may be padded (`2026/03/02/07`) or not (`2026/3/2/7`); files outside such folders are always read, first.
 
@@ -91,7 +93,8 @@ def label_files(root: Path, first: datetime, last: datetime) -> tuple[tuple[str,
         return ((root.name, root),)
     if not root.is_dir():
         raise NoDataset(root, "ground truth")
-    start, end = first.replace(minute=0, second=0, microsecond=0), last
+    start = first.replace(minute=0, second=0, microsecond=0) if first else datetime.min.replace(tzinfo=UTC)
+    end = last or datetime.max.replace(tzinfo=UTC)
     found = []
     for path in root.rglob("*"):
         relative = path.relative_to(root).as_posix()

@@ -9,14 +9,13 @@ from __future__ import annotations
 import base64
 import csv
 import math
-import re
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
 from typing import Any, Final
 
 import orjson
 
 from model_monitor.errors import UndecodableRecord
+from model_monitor.labels import normalise
 
 ID_COLUMNS: Final = ("inferenceid", "eventid")
 INDEX_COLUMNS: Final = ("payloadindex",)
@@ -25,24 +24,8 @@ NO_ID: Final = "label without inference id"
 NO_LABEL: Final = "label is missing"
 BAD_INDEX: Final = "payload_index is no position"
 NOT_A_RECORD: Final = "no ground-truth record"
-NUMBER: Final = re.compile(r"[+-]?(0|[1-9]\d*)(\.\d*)?([eE][+-]?\d+)?")
-LARGEST_WHOLE: Final = 2**53  # above, a double no longer tells neighbours apart
 
 Label = tuple[str, int, str]  # id of the event, place inside its payload, normalised label
-
-
-@lru_cache(maxsize=65536)
-def normalise(text: str) -> str:
-    """The one spelling of a label: `1`, `1.0` and `1e0` are equal; `007` is a code and stays."""
-    text = text.strip()
-    if not NUMBER.fullmatch(text):
-        return text
-    number = float(text)
-    if not math.isfinite(number):
-        return text
-    if number.is_integer():
-        return str(int(number)) if abs(number) < LARGEST_WHOLE else text
-    return repr(number)
 
 
 def labels_of(record: object) -> Iterator[Label]:

@@ -11,7 +11,9 @@ from typing import Any
 
 from model_monitor.constraints.model import Conclusion
 from model_monitor.contract import (
+    ANALYSIS_FILE,
     CONSTRAINTS_FILE,
+    LOCAL_SHAP_FILE,
     METRICS_LINES_FILE,
     MONITOR_KEYS,
     PROVENANCE_FILE,
@@ -25,7 +27,7 @@ from model_monitor.contract import (
 from model_monitor.outputs import cloudwatch, files
 from model_monitor.outputs.report import MonitorResult, Report, Run, to_json
 
-RESULT_FILES = (STATISTICS_FILE, CONSTRAINTS_FILE, VIOLATIONS_FILE)
+RESULT_FILES = (STATISTICS_FILE, CONSTRAINTS_FILE, VIOLATIONS_FILE, ANALYSIS_FILE, LOCAL_SHAP_FILE)
 PROVENANCE_VERSION = 1
 
 
@@ -59,7 +61,12 @@ def result_folder(report: Report, result: MonitorResult) -> str:
 
 
 def _write_result(folder: Path, result: MonitorResult) -> list[Path]:
-    written = [files.write_json(folder / name, content) for name, content in result.files.items()]
+    written = [
+        files.write_bytes(folder / name, content)
+        if isinstance(content, bytes)
+        else files.write_json(folder / name, content)
+        for name, content in result.files.items()
+    ]
     for name in RESULT_FILES:
         if folder / name not in written:
             files.remove(folder / name)

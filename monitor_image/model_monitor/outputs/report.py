@@ -40,7 +40,7 @@ SCHEMA_FILE = Path(__file__).with_name("report.schema.json")
 class MonitorResult:
     """What one monitor found.
 
-    files: name → content of the files it writes beside the report.
+    files: name → content of the files it writes beside the report; bytes are written as they are.
     baseline: what it compared with, None when there was none.
     """
 
@@ -48,7 +48,7 @@ class MonitorResult:
     conclusion: Conclusion
     summary: Mapping[str, Any] = field(default_factory=dict)
     metrics: tuple[Metric, ...] = ()
-    files: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    files: Mapping[str, Mapping[str, Any] | bytes] = field(default_factory=dict)
     baseline: BaselineFiles | None = None
 
 

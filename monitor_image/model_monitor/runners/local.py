@@ -18,7 +18,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.context import BaseContext
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from model_monitor.contract import Variable
 from model_monitor.errors import MonitorError
@@ -47,7 +47,7 @@ def run(
     """Profile every unit and merge the profiles in unit order.
 
     Args:
-        task: picklable; one unit to its profile.
+        task: picklable, sent to each worker once (forks inherit it); one unit to its profile.
         workers: processes; None: one per core this process may use. Never changes the result.
         progress: called with (units done, units in all).
     """
@@ -75,12 +75,12 @@ def _here(task: Callable[[Unit], P], units: Sequence[Unit], progress: Progress) 
 
 
 def _pooled(task: Callable[[Unit], P], units: Sequence[Unit], workers: int, progress: Progress) -> Iterator[P]:
-    with ProcessPoolExecutor(workers, mp_context=_context(), initializer=_prepare_worker) as pool:
+    with ProcessPoolExecutor(workers, mp_context=_context(), initializer=_prepare_worker, initargs=(task,)) as pool:
         waiting: deque[Future[P]] = deque()
         upcoming = iter(units)
         try:
             for unit in upcoming:
-                waiting.append(pool.submit(task, unit))
+                waiting.append(pool.submit(_work, unit))
                 if len(waiting) >= workers * AHEAD_PER_WORKER:
                     break
             done = 0
@@ -89,7 +89,7 @@ def _pooled(task: Callable[[Unit], P], units: Sequence[Unit], workers: int, prog
                 done += 1
                 progress(done, len(units))
                 for unit in upcoming:
-                    waiting.append(pool.submit(task, unit))
+                    waiting.append(pool.submit(_work, unit))
                     break
                 yield profile
         except BaseException:
@@ -117,10 +117,20 @@ def _other_threads() -> frozenset[str]:
     return frozenset(name.read_text().strip() for name in threads)
 
 
-def _prepare_worker() -> None:
+_task: Callable[[Any], Any] | None = None  # of this worker: given once, since it may hold millions of labels
+
+
+def _work(unit: Any) -> Any:
+    assert _task is not None, "a worker without a task"
+    return _task(unit)
+
+
+def _prepare_worker(task: Callable[[Any], Any]) -> None:
     """A worker is one of many: its libraries get one thread each, and ending it is not a matter of the front door."""
     import pyarrow as pa
 
+    global _task
+    _task = task
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     pa.set_cpu_count(1)
     pa.set_io_thread_count(1)

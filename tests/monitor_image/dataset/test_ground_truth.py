@@ -17,8 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model_monitor.dataset.ground_truth import GroundTruth, label_files, read_ground_truth, record_keys
-from model_monitor.dataset.label_records import normalise
 from model_monitor.errors import NoDataset
+from model_monitor.labels import normalise
 from model_monitor.schema import Events
 
 ROWS = [("a", 0, "1"), ("a", 1, "0"), ("7", 0, "1")]

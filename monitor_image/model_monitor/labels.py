@@ -1,0 +1,55 @@
+"""Labels as text in one spelling, so that what a model said and what came true can be compared in any of their forms."""
+
+from __future__ import annotations
+
+import math
+import re
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+
+from model_monitor.schema import Column
+
+NUMBER: Final = re.compile(r"[+-]?(0|[1-9]\d*)(\.\d*)?([eE][+-]?\d+)?")
+LARGEST_WHOLE: Final = 2**53  # above, a double no longer tells neighbours apart
+
+
+@lru_cache(maxsize=65536)
+def normalise(text: str) -> str:
+    """The one spelling of a label: `1`, `1.0` and `1e0` are equal; `007` is a code and stays."""
+    text = text.strip()
+    if not NUMBER.fullmatch(text):
+        return text
+    number = float(text)
+    if not math.isfinite(number):
+        return text
+    if number.is_integer():
+        return str(int(number)) if abs(number) < LARGEST_WHOLE else text
+    return repr(number)
+
+
+def codes_of(column: Column, rows: int) -> tuple[np.ndarray, tuple[str, ...]]:
+    """The cells of a column as labels.
+
+    Returns: int32 (rows,), position among the words, -1 where a cell is missing; and the words, sorted.
+    """
+    codes = np.full(rows, -1, np.int32)
+    words: dict[str, int] = {}
+    if column.numbers is not None:
+        is_number = np.isfinite(column.numbers)
+        values, inverse = np.unique(column.numbers[is_number], return_inverse=True)
+        codes[is_number] = _positions([normalise(str(value)) for value in values.tolist()], words)[inverse]
+    if column.texts is not None:
+        is_text = np.asarray(column.texts.is_valid())
+        places = _positions([normalise(word) for word in column.texts.dictionary.to_pylist()], words)
+        codes[is_text] = places[column.texts.indices.drop_null().to_numpy()]
+    order = sorted(words)
+    ranks = np.empty(len(words), np.int32)
+    ranks[[words[word] for word in order]] = np.arange(len(words), dtype=np.int32)
+    codes[codes >= 0] = ranks[codes[codes >= 0]]
+    return codes, tuple(order)
+
+
+def _positions(names: list[str], words: dict[str, int]) -> np.ndarray:
+    return np.array([words.setdefault(name, len(words)) for name in names], np.int32)
