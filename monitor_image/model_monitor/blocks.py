@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from datetime import timedelta
+from typing import Any, Final
+
+DURATION: Final = re.compile(r"P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?)?")
 
 
 class Faults(list[str]):
@@ -57,6 +61,18 @@ class Block:
         if not 0 <= value <= 1:
             self.faults.add(self.at(key), "should be between 0 and 1")
         return float(value)
+
+    def duration(self, key: str, default: timedelta) -> timedelta:
+        """An ISO 8601 duration of weeks, days, hours, minutes: `P7D`, `PT6H`."""
+        text = self.text(key)
+        if text is None:
+            return default
+        found = DURATION.fullmatch(text)
+        if found is None or not any(found.groups()):
+            self.faults.add(self.at(key), "should be a duration such as P7D or PT6H")
+            return default
+        weeks, days, hours, minutes = (int(part or 0) for part in found.groups())
+        return timedelta(weeks=weeks, days=days, hours=hours, minutes=minutes)
 
     def choice(self, key: str, choices: Iterable[Any], default: Any) -> Any:
         """One of the values of an enumeration."""

@@ -6,6 +6,7 @@ Everything is validated here and nowhere later: unknown keys are refused, and al
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 import orjson
@@ -14,7 +15,7 @@ from model_monitor import registry
 from model_monitor.blocks import Block, Faults
 from model_monitor.contract import CONFIG_VERSION, MONITOR_KEYS, MetricsRoute, MonitoringType, PerFeature
 from model_monitor.errors import SettingsError
-from model_monitor.job import MetricsSettings, MonitorSettings
+from model_monitor.job import Maturity, MetricsSettings, MonitorSettings
 from model_monitor.schema import Feature, FeatureType, OutputMapping, PayloadMapping, Privacy, Schema
 
 DEFAULT_MONITORS = (MonitorSettings(MonitoringType.DATA_QUALITY),)
@@ -29,6 +30,8 @@ class Configuration:
     schema: Schema = field(default_factory=lambda: Schema(is_positional=True))
     monitors: tuple[MonitorSettings, ...] = DEFAULT_MONITORS
     baseline: str | None = None
+    ground_truth: str | None = None
+    history: str | None = None
     max_rejected_fraction: float = 0.1
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
 
@@ -73,6 +76,8 @@ def _configuration(document: object, faults: Faults) -> Configuration:
         schema=Schema(is_positional=True) if payload is None else _schema(payload, faults),
         monitors=_monitors(block.take("monitors"), faults),
         baseline=block.text("baseline"),
+        ground_truth=block.text("ground_truth"),
+        history=block.text("history"),
         max_rejected_fraction=block.share("max_rejected_fraction", 0.1),
         metrics=_metrics(block.take("metrics"), faults),
     )
@@ -185,6 +190,17 @@ def _monitor(type_: MonitoringType, block: Block) -> MonitorSettings:
     if monitor is None:
         block.faults.add(block.path, "is not part of this version")
         return MonitorSettings(type_)
+    maturity = _maturity(block) if monitor.needs_labels else Maturity()
     options = monitor.read_options(block)
     block.end()
-    return MonitorSettings(type_, min_records, options)
+    return MonitorSettings(type_, min_records, options, maturity)
+
+
+def _maturity(block: Block) -> Maturity:
+    """When labels are expected; without a horizon a window is tried until its labels are due, and a week longer."""
+    delay = block.duration("label_delay", timedelta(0))
+    coverage = block.share("min_coverage", 0.0)
+    horizon = block.duration("label_horizon", delay + timedelta(days=7))
+    if horizon < delay:
+        block.faults.add(block.at("label_horizon"), "should not be shorter than label_delay")
+    return Maturity(delay, coverage, horizon)

@@ -21,12 +21,13 @@ class JobKind(StrEnum):
 
 
 class MonitoringType(StrEnum):
-    """SageMaker's four monitoring types."""
+    """SageMaker's four monitoring types, and metrics of a user's own."""
 
     DATA_QUALITY = "DataQuality"
     MODEL_QUALITY = "ModelQuality"
     MODEL_BIAS = "ModelBias"
     MODEL_EXPLAINABILITY = "ModelExplainability"
+    CUSTOM_METRICS = "CustomMetrics"
 
 
 class Verdict(StrEnum):
@@ -131,6 +132,7 @@ MONITOR_KEYS: Final = {  # folder and configuration key of each monitor
     MonitoringType.MODEL_QUALITY: "model_quality",
     MonitoringType.MODEL_BIAS: "model_bias",
     MonitoringType.MODEL_EXPLAINABILITY: "model_explainability",
+    MonitoringType.CUSTOM_METRICS: "custom_metrics",
 }
 
 # --- exit messages -----------------------------------------------------------------------------------------------------
