@@ -6,10 +6,12 @@
     │   ├── NoDataset               the path holds no file of the expected kind
     │   ├── UndecodableRecord       one record, located; the reader counts it as a reject, it does not end a run
     │   ├── SchemaMismatch          a dataset contradicts the declared features
+    │   ├── LabelsRefused           labels that cannot be written as ground truth
     │   ├── FeaturesMissing         a baseline dataset has no values of declared features
     │   └── TooManyRejected         the share of rejected records is above the limit
     ├── BaselineError               baseline files are missing, unreadable or of another monitor
     ├── PredictorError              the model could not be asked
+    │   └── BudgetExceeded          it may not be asked any further
     └── OutputError                 a result cannot be written or sent
 
 Each carries its values as attributes and builds its own sentence: where, what, expected, found, what to do.
@@ -86,6 +88,18 @@ class FeaturesMissing(DatasetError):
         )
 
 
+class LabelsRefused(DatasetError):
+    """Labels that cannot be written as ground truth: faults by position, never a label."""
+
+    def __init__(self, faults: Sequence[str], listed: int = 10) -> None:
+        self.faults = tuple(faults)
+        more = len(faults) - listed
+        lines = [*faults[:listed], *([f"and {counted(more, 'fault')} more"] if more > 0 else [])]
+        super().__init__(
+            f"{counted(len(faults), 'fault')} in the labels, nothing is written:" + "".join(f"\n  {line}" for line in lines)
+        )
+
+
 class TooManyRejected(DatasetError):
     """The share of rejected records is above the limit."""
 
@@ -108,6 +122,14 @@ class BaselineError(MonitorError):
 
 class PredictorError(MonitorError):
     """The model could not be asked."""
+
+
+class BudgetExceeded(PredictorError):
+    """The model may not be asked any further; what was found until then stands."""
+
+    def __init__(self, what: str, limit: float) -> None:
+        self.what, self.limit = what, limit
+        super().__init__(f"budget.{what}: the declared {limit:g} are spent. Raise it, or explain fewer rows.")
 
 
 class OutputError(MonitorError):

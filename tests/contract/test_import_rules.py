@@ -44,6 +44,7 @@ ALLOWED = {
     "variables": TYPES,
     "s3": {"errors"},
     "baselines": TYPES | {"s3"},
+    "predictors": TYPES | {"blocks", "s3"},  # asks models: the one room beside `s3` that leaves the process
     "flow": RULES | {"monitors", "dataset", "runners", "outputs", "baselines"},
     "progress": {"runners"},
     "container_job": TYPES | {"configuration", "variables", "s3", "baselines"},
