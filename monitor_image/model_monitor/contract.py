@@ -111,6 +111,12 @@ ENABLED: Final = "Enabled"
 DISABLED: Final = "Disabled"
 TIME_FORMAT: Final = "%Y-%m-%dT%H:%M:%SZ"  # AWS's documents print stray spaces inside: strip them before parsing
 
+# --- requests of our own ---------------------------------------------------------------------------------------------
+
+# Capture cannot be switched off for one request, so the inference id tells which requests monitoring made itself.
+OWN_REQUEST_PREFIX: Final = "model-monitor-own-"
+INFERENCE_ID_MAX: Final = 64
+
 # --- files -------------------------------------------------------------------------------------------------------------
 
 STATISTICS_FILE: Final = "statistics.json"

@@ -215,6 +215,7 @@ class Rows:
     absent: feature → records whose JSON object did not have its key (they also count as null in its column).
     extra: keys seen in records that no feature claims → records that had them.
     outside_window: records of events outside the window; they are not rows.
+    own_requests: events of the window that monitoring itself caused by asking the endpoint; left out.
     tolerated: payloads by what was wrong with them, which could be read all the same (they are rows).
     """
 
@@ -232,4 +233,5 @@ class Rows:
     extra: Counter[str] = field(default_factory=Counter)
     rejects: Rejects = field(default_factory=Rejects)
     outside_window: int = 0
+    own_requests: int = 0
     tolerated: Counter[str] = field(default_factory=Counter)

@@ -9,6 +9,7 @@ from itertools import compress
 
 import numpy as np
 
+from model_monitor.contract import OWN_REQUEST_PREFIX
 from model_monitor.dataset.classify import to_column
 from model_monitor.dataset.formats.capture_json import (
     NO_TIME,
@@ -16,6 +17,7 @@ from model_monitor.dataset.formats.capture_json import (
     Encoded,
     Event,
     Format,
+    Lines,
     declared_format,
     decode_block,
     open_side,
@@ -38,11 +40,13 @@ class Batch:
 
     variant: str
     events: list[Event] = field(default_factory=list)
+    keys: list[str] = field(default_factory=list)
     times: list[int] = field(default_factory=list)
     inside: list[bool] = field(default_factory=list)
     origins: list[tuple[int, Block, Sequence[int]]] = field(default_factory=list)
     faults: list[tuple[Block, int, str]] = field(default_factory=list)
     tolerated: int = 0
+    own_requests: int = 0
     size_bytes: int = 0
 
     def add(self, block: Block, window: Window | None) -> None:
@@ -52,13 +56,27 @@ class Batch:
             self.faults.append((block, 0, block.fault))
             return
         lines = decode_block(block.data)
+        keys = [event.metadata.key for event in lines.events]
+        if OWN_REQUEST_PREFIX in "\n".join(keys):  # one search: nearly no window has any
+            keys = self._leave_out_own(lines, keys, block, window)
         self.origins.append((len(self.events), block, lines.numbers))
         self.events += lines.events
+        self.keys += keys
         times = times_of(lines.events)
         self.times += times
         self.inside += _inside(times, block, window)
         self.faults += [(block, number, reason) for number, reason in lines.faults.items()]
         self.tolerated += lines.tolerated
+
+    def _leave_out_own(self, lines: Lines, keys: list[str], block: Block, window: Window | None) -> list[str]:
+        """Drop the events that monitoring caused itself; the keys of the others."""
+        is_own = [key.startswith(OWN_REQUEST_PREFIX) for key in keys]
+        own = times_of(list(compress(lines.events, is_own)))
+        self.own_requests += sum(_inside(own, block, window))
+        others = [not own for own in is_own]
+        lines.events = list(compress(lines.events, others))
+        lines.numbers = list(compress(lines.numbers, others))
+        return list(compress(keys, others))
 
     def locate(self, event: int, reason: str) -> Reject:
         """Where an event stands."""
@@ -132,7 +150,7 @@ def _rows_of(batch: Batch, job: Job) -> list[Rows]:
         rows, kept = pair(group, job.schema, inside, losses)
         numbers = list(compress(group.numbers, kept.tolist()))
         events = Events(
-            tuple([batch.events[number].metadata.key for number in numbers]),
+            tuple([batch.keys[number] for number in numbers]),
             np.array([batch.times[number] for number in numbers], np.int64),
             rows.events.records,
             batch.variant,
@@ -144,6 +162,7 @@ def _rows_of(batch: Batch, job: Job) -> list[Rows]:
         chunks[0],
         rejects=_rejects(batch, losses),
         outside_window=losses.outside,
+        own_requests=batch.own_requests,
         tolerated=chunks[0].tolerated + tolerated,
     )
     return chunks

@@ -165,7 +165,8 @@ def schema() -> dict[str, Any]:
 
 
 def _reading(reading: Reading) -> dict[str, Any]:
-    return {
+    own = {"own_requests": reading.own_requests} if reading.own_requests else {}
+    return own | {
         "records": reading.records,
         "events": reading.events,
         "repeats_approximate": reading.repeats,

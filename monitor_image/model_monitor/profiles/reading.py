@@ -90,6 +90,7 @@ class Reading:
     records: int = 0
     events: int = 0
     outside_window: int = 0
+    own_requests: int = 0
     rejects: Rejects = field(default_factory=Rejects)
     tolerated: Counter[str] = field(default_factory=Counter)
     variants: Counter[str] = field(default_factory=Counter)
@@ -105,6 +106,7 @@ class Reading:
             records=rows.count,
             events=len(rows.events.ids),
             outside_window=rows.outside_window,
+            own_requests=rows.own_requests,
             rejects=rows.rejects,
             tolerated=rows.tolerated,
             variants=Counter({rows.events.variant: rows.count} if rows.events.variant and rows.count else {}),
@@ -138,6 +140,7 @@ class Reading:
             records=self.records + other.records,
             events=self.events + other.events,
             outside_window=self.outside_window + other.outside_window,
+            own_requests=self.own_requests + other.own_requests,
             rejects=self.rejects.merge(other.rejects),
             tolerated=self.tolerated + other.tolerated,
             variants=self.variants + other.variants,
@@ -152,6 +155,7 @@ class Reading:
             "records": self.records,
             "events": self.events,
             "outside_window": self.outside_window,
+            "own_requests": self.own_requests,
             "rejects": {
                 "by_reason": dict(self.rejects.by_reason),
                 "located": [[reject.path, reject.line, reject.reason] for reject in self.rejects.located],
@@ -173,6 +177,7 @@ class Reading:
             records=content["records"],
             events=content["events"],
             outside_window=content["outside_window"],
+            own_requests=content["own_requests"],
             rejects=Rejects(
                 Counter(rejects["by_reason"]),
                 tuple(Reject(*located) for located in rejects["located"]),
