@@ -72,6 +72,8 @@ METRICS_FILE: Final = "cloudwatch_metrics.jsonl"  # the service reads this one (
 DATASET_SOURCE: Final = "/opt/ml/processing/input/endpoint"
 BASELINE_DATASET_SOURCE: Final = "/opt/ml/processing/input/baseline_dataset_input"
 OUTPUT_PATH: Final = "/opt/ml/processing/output"
+GROUND_TRUTH_PATH: Final = "/opt/ml/processing/groundtruth"  # labels that are mounted
+FETCHED_PATH: Final = "/opt/ml/processing/fetched"  # what a run fetches itself: labels, capture of windows that waited
 BASELINE_CONSTRAINTS_PATH: Final = "/opt/ml/processing/baseline/constraints/constraints.json"
 BASELINE_STATISTICS_PATH: Final = "/opt/ml/processing/baseline/stats/statistics.json"
 CONTAINER_ENTRYPOINT: Final = ("python3", "-m", "model_monitor")
@@ -94,6 +96,11 @@ class Variable(StrEnum):
 
     ANALYSIS_TYPE = "analysis_type"  # MODEL_QUALITY; absent: data quality
     CATEGORICAL_DRIFT_METHOD = "categorical_drift_method"
+    PROBLEM_TYPE = "problem_type"
+    INFERENCE_ATTRIBUTE = "inference_attribute"
+    PROBABILITY_ATTRIBUTE = "probability_attribute"
+    PROBABILITY_THRESHOLD_ATTRIBUTE = "probability_threshold_attribute"
+    GROUND_TRUTH_ATTRIBUTE = "ground_truth_attribute"
     RECORD_PREPROCESSOR = "record_preprocessor_script"
     POST_ANALYTICS_PROCESSOR = "post_analytics_processor_script"
 
@@ -101,9 +108,13 @@ class Variable(StrEnum):
     MONITOR_CONFIG = "monitor_config"  # path or S3 URI of the configuration asset
     MONITOR_CONFIG_SHA256 = "monitor_config_sha256"
     MONITOR_BASELINE = "monitor_baseline"  # folder of baselines, path or S3 URI; wins over the configuration's
+    GROUND_TRUTH_URI = "ground_truth_s3_uri_path"  # S3 prefix of labels that come later; wins over the configuration's
+    GROUND_TRUTH_SOURCE = "ground_truth_source"  # labels that are mounted; wins over both
+    MONITOR_HISTORY = "monitor_history"  # windows that wait for labels, scores by window; wins over the configuration's
     BASELINE_VERSION = "baseline_version"  # baseline jobs: recorded in the provenance
     IMAGE_DIGEST = "image_digest"  # recorded in the provenance
     ROOT = "MODEL_MONITOR_ROOT"  # local runs: stands for /opt/ml itself, so /opt/ml/x is read at $MODEL_MONITOR_ROOT/x
+    NOW = "MODEL_MONITOR_NOW"  # local runs: stands for the clock when it is asked which labels are due
     WORKERS = "MODEL_MONITOR_WORKERS"  # processes; default: one per core
 
 
@@ -183,6 +194,8 @@ DIMENSION_FEATURE: Final = "Feature"
 METRIC_RECORDS: Final = "records"
 METRIC_REJECTED: Final = "rejected"
 METRIC_OUTSIDE_WINDOW: Final = "outside_window"
+METRIC_WINDOWS_WAITING: Final = "windows_waiting"  # for their labels
+METRIC_WINDOWS_EXPIRED: Final = "windows_expired"  # in this run, without ever having had enough labels
 METRIC_DRIFTED_SHARE: Final = "drifted_share"
 METRIC_DRIFT_MAX: Final = "drift_max"
 METRIC_NAME_MAX: Final = 255

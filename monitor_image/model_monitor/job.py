@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -68,6 +68,10 @@ class Maturity:
     min_coverage: float = 0.0
     horizon: timedelta = timedelta(0)
 
+    def is_due(self, end: datetime, now: datetime | None) -> bool:
+        """Whether the labels of a window that ended at `end` should be there."""
+        return now is None or now >= end + self.delay
+
 
 @dataclass(frozen=True, slots=True)
 class MetricsSettings:
@@ -103,6 +107,7 @@ class Job:
     baselines: dict[MonitoringType, BaselineFiles] = field(default_factory=dict)
     ground_truth: Path | None = None  # file or folder of labels, already local
     window: Window | None = None
+    now: datetime | None = None  # when the run takes place, for labels that are due later; None: conclude now
     endpoint: str = ""
     schedule: str = ""
     max_rejected_fraction: float = 0.1
