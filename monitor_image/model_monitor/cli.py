@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from model_monitor import __version__, threads
+from model_monitor import __version__, cli_labels, threads
 from model_monitor.contract import EXIT_ERROR, EXIT_STATUS, JobKind
 
 if TYPE_CHECKING:  # numpy and pyarrow are imported when a job starts, not for --help
@@ -23,6 +23,10 @@ Watch the data a model sees. Two steps, the same code as in the SageMaker contai
 
   1. baseline   learn what the data looks like when all is well
   2. monitor    compare later data with that baseline
+
+And once the truth is known:
+
+     labels     write it where the monitors that need it look
 """
 EXAMPLES = """\
 examples:
@@ -57,6 +61,8 @@ def main(arguments: list[str] | None = None) -> int:
     """One command, from arguments to exit status."""
     options = parser().parse_args(arguments)
     threads.limit()
+    if options.command == "labels":
+        return _labels(options)
     from model_monitor import cli_job
     from model_monitor.outputs.report import Failure
 
@@ -89,7 +95,7 @@ def parser() -> argparse.ArgumentParser:
     form = argparse.RawDescriptionHelpFormatter
     top = Parser(prog="model-monitor", description=DESCRIPTION, epilog=EXAMPLES, formatter_class=form)
     top.add_argument("--version", action="version", version=f"model-monitor {__version__}")
-    commands = top.add_subparsers(dest="command", required=True, metavar="{baseline,monitor}")
+    commands = top.add_subparsers(dest="command", required=True, metavar="{baseline,monitor,labels}")
     baseline = commands.add_parser("baseline", help="learn statistics and constraints from a dataset", epilog=EXAMPLES,
                                    formatter_class=form)  # fmt: skip
     monitor = commands.add_parser("monitor", help="compare a dataset with a baseline", epilog=EXAMPLES,
@@ -128,7 +134,21 @@ def parser() -> argparse.ArgumentParser:
         "--start", type=_time, metavar="TIME", help="first moment of the window, UTC (2026-01-31T04:00:00Z)"
     )
     monitor.add_argument("--end", type=_time, metavar="TIME", help="end of the window; itself not part of it")
+    labels = commands.add_parser("labels", help="write labels as ground truth", description=cli_labels.DESCRIPTION,
+                                 epilog=cli_labels.EXAMPLES, formatter_class=form)  # fmt: skip
+    cli_labels.add_arguments(labels)
     return top
+
+
+def _labels(options: argparse.Namespace) -> int:
+    from model_monitor.errors import MonitorError
+
+    try:
+        print(cli_labels.write(options))
+    except MonitorError as error:
+        print(f"model-monitor: {error}", file=sys.stderr)
+        return EXIT_ERROR
+    return 0
 
 
 def _analyse(job: Job, is_watched: bool) -> Report:

@@ -96,7 +96,8 @@ class LabelsRefused(DatasetError):
         more = len(faults) - listed
         lines = [*faults[:listed], *([f"and {counted(more, 'fault')} more"] if more > 0 else [])]
         super().__init__(
-            f"{counted(len(faults), 'fault')} in the labels, nothing is written:" + "".join(f"\n  {line}" for line in lines)
+            f"{counted(len(faults), 'fault')} in the labels, nothing is written:"
+            + "".join(f"\n  {line}" for line in lines)
         )
 
 

@@ -42,6 +42,19 @@ def read_object(uri: str) -> bytes | None:
     return content
 
 
+def write_object(uri: str, content: bytes) -> None:
+    """Put one object; readers see all of it or none."""
+    bucket, key = _split(uri)
+    try:
+        _client("s3").put_object(Bucket=bucket, Key=key, Body=content)
+    except _boto_errors() as error:
+        raise OutputError(
+            uri,
+            f"cannot be written ({_code(error)}).",
+            "The role needs s3:PutObject, and kms:GenerateDataKey of its key.",
+        ) from error
+
+
 def put_metric_data(namespace: str, data: Sequence[Mapping[str, Any]]) -> None:
     """Send data points that PutMetricData accepts as they are."""
     client = _client("cloudwatch")

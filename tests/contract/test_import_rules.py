@@ -43,6 +43,7 @@ ALLOWED = {
     "configuration": TYPES | {"blocks", "registry"},
     "variables": TYPES,
     "s3": {"errors"},
+    "ground_truth_writer": {"errors", "s3", "outputs.files"},  # an application's door: nothing of a run
     "baselines": TYPES | {"s3"},
     "predictors": TYPES | {"blocks", "s3"},  # asks models: the one room beside `s3` that leaves the process
     "flow": RULES | {"monitors", "dataset", "runners", "outputs", "baselines"},
@@ -50,7 +51,9 @@ ALLOWED = {
     "container_job": TYPES | {"configuration", "variables", "s3", "baselines"},
     "container": TYPES | {"flow", "container_job", "variables", "logs", "outputs", "runners", "s3", ""},
     "cli_job": TYPES | {"configuration", "s3", "baselines", "dataset"},
-    "cli": TYPES | {"flow", "cli_job", "variables", "outputs", "runners", "progress", "threads", "s3", ""},
+    "cli_labels": {"errors", "words", "s3", "ground_truth_writer"},
+    "cli": TYPES
+    | {"flow", "cli_job", "cli_labels", "variables", "outputs", "runners", "progress", "threads", "s3", ""},
     "__main__": {"cli", "container", "threads"},
     "__init__": set(),
 }
