@@ -152,6 +152,21 @@ MONITOR_KEYS: Final = {  # folder and configuration key of each monitor
     MonitoringType.CUSTOM_METRICS: "custom_metrics",
 }
 
+
+class ProblemType(StrEnum):
+    """What a model predicts, as `problem_type` spells it."""
+
+    BINARY = "BinaryClassification"
+    MULTICLASS = "MulticlassClassification"
+    REGRESSION = "Regression"
+
+
+PROBLEM_KEYS: Final = {  # of the blocks in AWS's files: `{key}_metrics`, `{key}_constraints`
+    ProblemType.BINARY: "binary_classification",
+    ProblemType.MULTICLASS: "multiclass_classification",
+    ProblemType.REGRESSION: "regression",
+}
+
 # --- exit messages -----------------------------------------------------------------------------------------------------
 
 MESSAGE_OK: Final = "Completed: Job completed successfully with no violations."
@@ -180,6 +195,10 @@ class CheckType(StrEnum):
     )
 
 
+CHECK_LESS: Final = "LessThanThreshold"  # `constraint_check_type` of model quality is the operator of the constraint
+CHECK_GREATER: Final = "GreaterThanThreshold"
+CHECK_PREDICTION_DRIFT: Final = "prediction_drift_check"  # ours: what the model says against its baseline, labels or not
+
 MISSING_COLUMNS: Final = "Missing columns"  # feature_name of the two column checks
 EXTRA_COLUMNS: Final = "Extra columns"
 
@@ -198,6 +217,9 @@ METRIC_WINDOWS_WAITING: Final = "windows_waiting"  # for their labels
 METRIC_WINDOWS_EXPIRED: Final = "windows_expired"  # in this run, without ever having had enough labels
 METRIC_DRIFTED_SHARE: Final = "drifted_share"
 METRIC_DRIFT_MAX: Final = "drift_max"
+METRIC_LABEL_COVERAGE: Final = "label_coverage"
+METRIC_LABELS_WITHOUT_PREDICTION: Final = "labels_without_prediction"
+METRIC_PREDICTION_DRIFT: Final = "prediction_drift_max"
 METRIC_NAME_MAX: Final = 255
 
 
