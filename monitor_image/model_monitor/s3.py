@@ -1,8 +1,12 @@
-"""The one room that knows boto3: small objects from S3, metrics to CloudWatch. Imported only by runs that need it."""
+"""The one room that knows boto3: objects from and to S3, metrics to CloudWatch. Imported only by runs that need it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import shutil
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from model_monitor.errors import MonitorError, OutputError, SettingsError
@@ -12,6 +16,10 @@ if TYPE_CHECKING:
 
 SCHEME: Final = "s3://"
 METRICS_PER_CALL: Final = 1000  # PutMetricData's limit
+DOWNLOADS_AT_ONCE: Final = 8
+COPIED_AT_ONCE: Final = 1 << 20  # bytes
+CONFLICTS: Final = 3  # conditional writes that met another one, tried again
+TAKEN: Final = ("PreconditionFailed", "412")
 ABSENT: Final = ("NoSuchKey", "NoSuchBucket", "404")
 
 
@@ -48,11 +56,107 @@ def write_object(uri: str, content: bytes) -> None:
     try:
         _client("s3").put_object(Bucket=bucket, Key=key, Body=content)
     except _boto_errors() as error:
+        raise _unwritten(uri, error) from error
+
+
+def create_object(uri: str, content: bytes) -> bool:
+    """Put one object unless there is one already; whether it was put."""
+    bucket, key = _split(uri)
+    for _ in range(CONFLICTS):
+        try:
+            _client("s3").put_object(Bucket=bucket, Key=key, Body=content, IfNoneMatch="*")
+        except _boto_errors() as error:
+            if _code(error) in TAKEN:
+                return False
+            if _code(error) != "ConditionalRequestConflict":
+                raise _unwritten(uri, error) from error
+        else:
+            return True
+    return False  # somebody else is writing it all the time
+
+
+def delete_object(uri: str) -> None:
+    """Delete one object; one that is not there is fine."""
+    bucket, key = _split(uri)
+    try:
+        _client("s3").delete_object(Bucket=bucket, Key=key)
+    except _boto_errors() as error:
         raise OutputError(
-            uri,
-            f"cannot be written ({_code(error)}).",
-            "The role needs s3:PutObject, and kms:GenerateDataKey of its key.",
+            uri, f"cannot be deleted ({_code(error)}).", "The run's role needs s3:DeleteObject."
         ) from error
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """One object; `relative` is its key below the URI that was listed."""
+
+    uri: str
+    relative: str
+    size_bytes: int
+
+
+def list_objects(uri: str) -> list[Stored]:
+    """Every object below a prefix, by key; the prefix is a folder, so `…/2` does not find `…/20`."""
+    return _listed(uri, delimiter="")[1]
+
+
+def list_folder(uri: str) -> tuple[list[str], list[Stored]]:
+    """Names of the folders directly below a prefix, and the objects directly below it."""
+    return _listed(uri, delimiter="/")
+
+
+def download(objects: Iterable[tuple[str, Path]]) -> int:
+    """Fetch objects (URI, path) to files, a few at a time and streamed; how many.
+
+    Raises: SettingsError naming the object that could not be fetched.
+    """
+    client = _client("s3")
+    with ThreadPoolExecutor(max_workers=DOWNLOADS_AT_ONCE) as pool:
+        return sum(pool.map(lambda wanted: _download(client, *wanted), objects))
+
+
+def _download(client: Any, uri: str, path: Path) -> int:
+    bucket, key = _split(uri)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with path.open("wb") as file:
+            shutil.copyfileobj(client.get_object(Bucket=bucket, Key=key)["Body"], file, COPIED_AT_ONCE)
+    except _boto_errors() as error:
+        raise SettingsError(
+            uri,
+            f"cannot be fetched ({_code(error)}).",
+            "The run's role needs s3:GetObject, and kms:Decrypt of its key.",
+        ) from error
+    return 1
+
+
+def _listed(uri: str, delimiter: str) -> tuple[list[str], list[Stored]]:
+    bucket, _, prefix = uri.removeprefix(SCHEME).rstrip("/").partition("/")
+    if not is_s3(uri) or not bucket:
+        raise SettingsError(uri, "is no S3 URI.", "Expected s3://bucket or s3://bucket/prefix.")
+    folder = prefix + "/" if prefix else ""
+    folders, objects = [], []
+    try:
+        pages = _client("s3").get_paginator("list_objects_v2")
+        for page in pages.paginate(Bucket=bucket, Prefix=folder, Delimiter=delimiter):
+            folders += [item["Prefix"][len(folder) :].rstrip("/") for item in page.get("CommonPrefixes", ())]
+            objects += [
+                Stored(f"{SCHEME}{bucket}/{item['Key']}", item["Key"][len(folder) :], item["Size"])
+                for item in page.get("Contents", ())
+                if not item["Key"].endswith("/")
+            ]
+    except _boto_errors() as error:
+        raise SettingsError(
+            uri,
+            f"cannot be listed ({_code(error)}).",
+            "Check the bucket's name; the run's role needs s3:ListBucket on it.",
+        ) from error
+    return folders, objects
+
+
+def _unwritten(uri: str, error: Exception) -> OutputError:
+    remedy = "The role needs s3:PutObject, and kms:GenerateDataKey of its key."
+    return OutputError(uri, f"cannot be written ({_code(error)}).", remedy)
 
 
 def put_metric_data(namespace: str, data: Sequence[Mapping[str, Any]]) -> None:

@@ -98,3 +98,54 @@ def test_no_region_is_said_in_plain_words(monkeypatch):
     monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
     with pytest.raises(MonitorError, match="AWS_REGION"):
         s3.put_metric_data("Mine", [{}])
+
+
+def test_a_new_object_is_created_once(bucket):
+    assert s3.create_object("s3://bucket/scored/w.json", b"first") is True
+    assert s3.create_object("s3://bucket/scored/w.json", b"second") is False
+    assert s3.read_object("s3://bucket/scored/w.json") == b"first"
+    s3.delete_object("s3://bucket/scored/w.json")
+    s3.delete_object("s3://bucket/scored/w.json")
+    assert s3.read_object("s3://bucket/scored/w.json") is None
+
+
+def test_a_prefix_is_listed_as_a_folder_in_pages_and_without_markers(bucket, monkeypatch):
+    for number in range(1005):
+        bucket.put_object(Bucket="bucket", Key=f"labels/2026/3/2/{number:04}.jsonl", Body=b"x")
+    for key in ("labels/2026/3/20/a.jsonl", "labels/2026/3/2/", "labels/own.csv"):
+        bucket.put_object(Bucket="bucket", Key=key, Body=b"yy")
+    day = s3.list_objects("s3://bucket/labels/2026/3/2")
+    assert (len(day), day[0]) == (1005, s3.Stored("s3://bucket/labels/2026/3/2/0000.jsonl", "0000.jsonl", 1))
+    assert s3.list_folder("s3://bucket/labels/") == (
+        ["2026"],
+        [s3.Stored("s3://bucket/labels/own.csv", "own.csv", 2)],
+    )
+    assert s3.list_folder("s3://bucket")[0] == ["a", "labels"]
+
+
+def test_objects_are_downloaded_side_by_side(bucket, tmp_path):
+    wanted = []
+    for number in range(40):
+        bucket.put_object(Bucket="bucket", Key=f"many/{number}", Body=str(number).encode() * 1000)
+        wanted.append((f"s3://bucket/many/{number}", tmp_path / f"deep/{number % 3}/{number}"))
+    assert s3.download(wanted) == 40
+    assert all(path.read_bytes() == path.name.encode() * 1000 for _, path in wanted)
+
+
+@pytest.mark.parametrize(
+    ("act", "complaint"),
+    [
+        (lambda: s3.list_objects("s3://nobodys-bucket/x"), "NoSuchBucket.*s3:ListBucket"),
+        (lambda: s3.list_objects("s3://"), "no S3 URI"),
+        (lambda: s3.create_object("s3://nobodys-bucket/x", b""), "NoSuchBucket.*s3:PutObject"),
+        (lambda: s3.delete_object("s3://nobodys-bucket/x"), "NoSuchBucket.*s3:DeleteObject"),
+    ],
+)
+def test_what_cannot_be_listed_written_or_deleted_names_the_right_that_it_takes(bucket, act, complaint):
+    with pytest.raises(MonitorError, match=complaint):
+        act()
+
+
+def test_an_object_that_vanished_before_it_was_fetched_is_named(bucket, tmp_path):
+    with pytest.raises(SettingsError, match=r"s3://bucket/gone: cannot be fetched \(NoSuchKey\).*s3:GetObject"):
+        s3.download([("s3://bucket/gone", tmp_path / "gone")])
