@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -27,6 +28,29 @@ ANALYSIS_TYPES = {"DATA_QUALITY": MonitoringType.DATA_QUALITY, "MODEL_QUALITY": 
 WORKING_NAMES = ", ".join(
     ('{"sagemakerCaptureJson":{}}', '{"csv":{"header":true}}', '{"json":{"lines":true}}', '{"parquet":{}}')
 )
+
+
+@dataclass(frozen=True, slots=True)
+class LabelVariables:
+    """Where labels that come later lie, and where windows wait for them.
+
+    source: mounted, wins over `uri`; history: path or S3 URI.
+    """
+
+    source: Path | None = None
+    uri: str | None = None
+    history: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NativeQuality:
+    """Model quality as the prebuilt analyzer's variables tell it; each wins over the configuration's."""
+
+    problem_type: str | None = None
+    probability_threshold: float | None = None
+    prediction: str | None = None
+    score: str | None = None
+    label: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +80,10 @@ class Variables:
     provenance: dict[str, str]
     faults: tuple[str, ...]
     baseline: str | None = None  # folder of baselines, path or S3 URI
+    labels: LabelVariables = field(default_factory=lambda: LabelVariables())
+    native: NativeQuality = field(default_factory=lambda: NativeQuality())
+    capture_prefix: str | None = None  # where the endpoint's capture lies in S3
+    now: datetime | None = None  # stands for the clock
 
     def local(self, path: str) -> Path:
         """A path of the contract where it lies here."""
@@ -77,6 +105,7 @@ def read_variables(environment: Mapping[str, str]) -> Variables:
         return environment.get(name, "").strip() or None
 
     root = Path(get(Variable.ROOT) or OPT_ML)
+    source = get(Variable.GROUND_TRUTH_SOURCE)
     constraints, statistics = get(Variable.BASELINE_CONSTRAINTS), get(Variable.BASELINE_STATISTICS)
     window = _window(get(Variable.START_TIME), get(Variable.END_TIME), faults)
     kind = _kind(
@@ -91,6 +120,14 @@ def read_variables(environment: Mapping[str, str]) -> Variables:
         for script in (Variable.RECORD_PREPROCESSOR, Variable.POST_ANALYTICS_PROCESSOR)
         if get(script)
     )
+    native = NativeQuality(
+        problem_type=get(Variable.PROBLEM_TYPE),
+        probability_threshold=_share(get(Variable.PROBABILITY_THRESHOLD_ATTRIBUTE), faults),
+        prediction=get(Variable.INFERENCE_ATTRIBUTE),
+        score=get(Variable.PROBABILITY_ATTRIBUTE),
+        label=get(Variable.GROUND_TRUTH_ATTRIBUTE),
+    )
+    now = _time(Variable.NOW, get(Variable.NOW), faults)
     return Variables(
         kind=kind,
         root=root,
@@ -120,6 +157,14 @@ def read_variables(environment: Mapping[str, str]) -> Variables:
         },
         faults=tuple(faults),
         baseline=get(Variable.MONITOR_BASELINE),
+        labels=LabelVariables(
+            source=relocate(source, root) if source else None,
+            uri=get(Variable.GROUND_TRUTH_URI),
+            history=get(Variable.MONITOR_HISTORY),
+        ),
+        native=native,
+        capture_prefix=(get(Variable.CAPTURE_PREFIX) or "").strip("*/") or None,  # documents print asterisks around it
+        now=now,
     )
 
 
@@ -137,10 +182,9 @@ def _window(start: str | None, end: str | None, faults: list[str]) -> Window | N
         if text is None:
             faults.append(f"{name}: is missing; a window has a start and an end")
             continue
-        try:
-            times[name] = parse_time(text)
-        except ValueError:
-            faults.append(f"{name}: should be a UTC time such as {datetime(2026, 1, 31, 5, tzinfo=UTC):{TIME_FORMAT}}")
+        time = _time(name, text, faults)
+        if time is not None:
+            times[name] = time
     if len(times) < 2:
         return None
     window = Window(times[Variable.START_TIME], times[Variable.END_TIME])
@@ -148,6 +192,26 @@ def _window(start: str | None, end: str | None, faults: list[str]) -> Window | N
         faults.append(f"{Variable.END_TIME}: should be after {Variable.START_TIME}")
         return None
     return window
+
+
+def _time(name: str, text: str | None, faults: list[str]) -> datetime | None:
+    try:
+        return None if text is None else parse_time(text)
+    except ValueError:
+        faults.append(f"{name}: should be a UTC time such as {datetime(2026, 1, 31, 5, tzinfo=UTC):{TIME_FORMAT}}")
+        return None
+
+
+def _share(text: str | None, faults: list[str]) -> float | None:
+    """The threshold of a probability, in [0, 1]."""
+    try:
+        share = None if text is None else float(text)
+    except ValueError:
+        share = math.nan
+    if share is not None and not 0 <= share <= 1:
+        faults.append(f"{Variable.PROBABILITY_THRESHOLD_ATTRIBUTE}: should be a number between 0 and 1")
+        return None
+    return share
 
 
 def _kind(text: str | None, is_compared: bool, faults: list[str]) -> JobKind:

@@ -158,3 +158,52 @@ def test_a_wrong_variable_is_told_by_its_name_and_the_rest_stays_usable(changes,
 def test_all_wrong_variables_are_told_at_once():
     wrong = SCHEDULED | {"dataset_format": json.dumps({"orc": {}}), "start_time": "x", "MODEL_MONITOR_WORKERS": "many"}
     assert len(read_variables(wrong).faults) == 3
+
+
+def test_where_labels_lie_and_windows_wait():
+    variables = read_variables(
+        SCHEDULED
+        | {
+            "ground_truth_s3_uri_path": "s3://bucket/labels",
+            "ground_truth_source": "/opt/ml/processing/truth",
+            "monitor_history": "s3://bucket/history",
+            "MODEL_MONITOR_ROOT": "/tree",
+            "MODEL_MONITOR_NOW": "2019-12-08T17:20:00Z",
+        }
+    )
+    assert variables.labels.uri == "s3://bucket/labels"
+    assert variables.labels.source == Path("/tree/processing/truth")
+    assert variables.labels.history == "s3://bucket/history"
+    assert variables.capture_prefix == "s3://bucket/capture"
+    assert variables.now == datetime(2019, 12, 8, 17, 20, tzinfo=UTC)
+
+
+def test_asterisks_that_documents_print_around_the_capture_prefix_are_dropped():
+    name = "sagemaker_endpoint_datacapture_prefix"
+    assert read_variables(SCHEDULED | {name: "**s3://bucket/capture/**"}).capture_prefix == "s3://bucket/capture"
+
+
+def test_model_quality_as_the_prebuilt_analyzer_is_told_it():
+    native = read_variables(
+        SCHEDULED
+        | {
+            "problem_type": "BinaryClassification",
+            "inference_attribute": "prediction",
+            "probability_attribute": "0",
+            "probability_threshold_attribute": "0.8",
+            "ground_truth_attribute": "churned",
+        }
+    ).native
+    assert (native.problem_type, native.probability_threshold) == ("BinaryClassification", 0.8)
+    assert (native.prediction, native.score, native.label) == ("prediction", "0", "churned")
+
+
+@pytest.mark.parametrize("text", ["1.5", "-0.1", "half", "nan"])
+def test_a_threshold_that_is_no_probability_is_a_fault(text):
+    (fault,) = read_variables(SCHEDULED | {"probability_threshold_attribute": text}).faults
+    assert fault.startswith("probability_threshold_attribute: should be a number between 0 and 1")
+
+
+def test_a_clock_that_is_no_time_is_a_fault():
+    (fault,) = read_variables(SCHEDULED | {"MODEL_MONITOR_NOW": "soon"}).faults
+    assert fault.startswith("MODEL_MONITOR_NOW: should be a UTC time")
