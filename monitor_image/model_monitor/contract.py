@@ -167,6 +167,14 @@ PROBLEM_KEYS: Final = {  # of the blocks in AWS's files: `{key}_metrics`, `{key}
     ProblemType.REGRESSION: "regression",
 }
 
+BASELINE_FILES: Final = {  # what the baseline of each monitor consists of, in its folder
+    MonitoringType.DATA_QUALITY: (CONSTRAINTS_FILE, STATISTICS_FILE),
+    MonitoringType.MODEL_QUALITY: (CONSTRAINTS_FILE, STATISTICS_FILE),
+    MonitoringType.MODEL_BIAS: (ANALYSIS_FILE,),
+    MonitoringType.MODEL_EXPLAINABILITY: (ANALYSIS_FILE,),
+    MonitoringType.CUSTOM_METRICS: (CONSTRAINTS_FILE, STATISTICS_FILE),
+}
+
 # --- exit messages -----------------------------------------------------------------------------------------------------
 
 MESSAGE_OK: Final = "Completed: Job completed successfully with no violations."
@@ -198,6 +206,18 @@ class CheckType(StrEnum):
 CHECK_LESS: Final = "LessThanThreshold"  # `constraint_check_type` of model quality is the operator of the constraint
 CHECK_GREATER: Final = "GreaterThanThreshold"
 CHECK_PREDICTION_DRIFT: Final = "prediction_drift_check"  # ours: what the model says against its baseline, labels or not
+
+CHECK_BIAS_DRIFT: Final = "bias_drift_check"
+CHECK_ATTRIBUTION_DRIFT: Final = "feature_attribution_drift_check"
+CHECK_CUSTOM_METRIC: Final = "custom_metric_check"  # ours
+
+CHECK_TYPES: Final = {  # what violations of each monitor are counted by: `violations_metric` of every one, zeros included
+    MonitoringType.DATA_QUALITY: tuple(CheckType),
+    MonitoringType.MODEL_QUALITY: (CHECK_LESS, CHECK_GREATER, CHECK_PREDICTION_DRIFT),
+    MonitoringType.MODEL_BIAS: (CHECK_BIAS_DRIFT,),
+    MonitoringType.MODEL_EXPLAINABILITY: (CHECK_ATTRIBUTION_DRIFT,),
+    MonitoringType.CUSTOM_METRICS: (CHECK_CUSTOM_METRIC,),
+}
 
 MISSING_COLUMNS: Final = "Missing columns"  # feature_name of the two column checks
 EXTRA_COLUMNS: Final = "Extra columns"
