@@ -1,0 +1,19 @@
+"""Numbers that look random and are settled by what they are of: no state, no order, no source of chance."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def mixed(keys: np.ndarray) -> np.ndarray:
+    """A 64-bit hash of each uint64 key. Source: Steele, Lea & Flood (2014), SplitMix64."""
+    keys = keys + np.uint64(0x9E3779B97F4A7C15)
+    keys = (keys ^ (keys >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    keys = (keys ^ (keys >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return np.asarray(keys ^ (keys >> np.uint64(31)))
+
+
+def halves(words: np.ndarray) -> np.ndarray:
+    """Twice as many numbers below 2^32, along the last axis."""
+    low = words & np.uint64(0xFFFFFFFF)
+    return np.stack([low, words >> np.uint64(32)], axis=-1).reshape(*words.shape[:-1], -1)
