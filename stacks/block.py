@@ -44,7 +44,8 @@ def check_what_is_valid(kind: type[Block], content: Mapping[Any, Any]) -> list[s
 
 
 def _checks(kind: type[Block]) -> Iterator[Check[Any]]:
-    return (method for method in vars(kind).values() if getattr(method, "is_check", False))
+    """Those of the block and of the blocks it is made from."""
+    return (method for base in kind.__mro__ for method in vars(base).values() if getattr(method, "is_check", False))
 
 
 def _partial(kind: type[B], content: Mapping[Any, Any]) -> tuple[B, list[str]]:

@@ -20,20 +20,45 @@ def payload_document(payload: Payload) -> dict[str, Any]:
 
 
 def configuration_document(endpoint_name: str, endpoint: Endpoint, monitor_name: str) -> dict[str, Any]:
-    """What the runs of one schedule read and check. Where the baseline lies is a variable: buckets are named at deployment."""
+    """What the runs of one schedule read and check. Where baselines, labels and the history lie are variables: buckets are
+    named at deployment."""
     monitor = endpoint.monitors[monitor_name]
+    blocks = {type_: _type_document(monitor, type_) for type_ in monitor.types}
+    return _document(endpoint_name, endpoint, monitor_name, blocks)
+
+
+def baseline_document(endpoint_name: str, endpoint: Endpoint) -> dict[str, Any]:
+    """What the baseline job reads: every type of every schedule that has a computed baseline, each as it is set first."""
+    blocks: dict[str, Any] = {}
+    for monitor in endpoint.computed.values():
+        for type_ in monitor.types:
+            blocks.setdefault(type_, _type_document(monitor, type_))
+    return _document(endpoint_name, endpoint, next(iter(endpoint.computed)), blocks)
+
+
+def _document(endpoint_name: str, endpoint: Endpoint, monitor_name: str, blocks: dict[str, Any]) -> dict[str, Any]:
+    monitor = endpoint.monitors[monitor_name]
+    scripts = monitor.scripts.model_dump(mode="json", exclude_none=True)
     return {
         "version": contract.CONFIG_VERSION,
         "endpoint": endpoint_name,
         "schedule": contract.schedule_name(endpoint_name, monitor_name),
         "payload": None if endpoint.payload is None else payload_document(endpoint.payload),
-        "monitors": {type_: _monitor_document(monitor) for type_ in monitor.types},
+        "monitors": blocks,
         "max_rejected_fraction": monitor.max_rejected_fraction,
         "metrics": endpoint.metrics.model_dump(mode="json"),
+        **({"scripts": scripts} if scripts else {}),
     }
 
 
-def _monitor_document(monitor: Monitor) -> dict[str, Any]:
+def _type_document(monitor: Monitor, type_: str) -> dict[str, Any]:
+    if type_ == "data_quality":
+        return _data_quality_document(monitor)
+    block = monitor.own_blocks.get(type_)
+    return {"min_records": monitor.min_records, **(block.document if block else {})}
+
+
+def _data_quality_document(monitor: Monitor) -> dict[str, Any]:
     document: dict[str, Any] = {
         "min_records": monitor.min_records,
         "check_non_negative": monitor.check_non_negative,
@@ -45,13 +70,22 @@ def _monitor_document(monitor: Monitor) -> dict[str, Any]:
     return document
 
 
-def baseline_version(endpoint: Endpoint, monitor_name: str) -> str:
-    """`v{revision}-{hash}`: another dataset, mapping or set of monitors is another version; thresholds are not part of it."""
-    monitor = endpoint.monitors[monitor_name]
+def baseline_version(endpoint: Endpoint) -> str:
+    """`v{revision}-{hash}`: another dataset, mapping, set of types or way to measure is another version; thresholds are not
+    part of it. Raises: StopIteration where no baseline is computed."""
+    baseline = next(iter(endpoint.computed.values())).baseline
+    types: dict[str, dict[str, Any]] = {}
+    for monitor in endpoint.computed.values():
+        for type_ in monitor.types:
+            types.setdefault(type_, block.of_baseline if (block := monitor.own_blocks.get(type_)) else {})
+        if monitor.scripts.preprocessor:
+            types.setdefault("preprocessor", {"script": monitor.scripts.preprocessor})
+    measured = {type_: how for type_, how in types.items() if how}
     made_of = {
-        "baseline": monitor.baseline.model_dump(mode="json"),
+        "baseline": baseline.model_dump(mode="json"),
         "payload": None if endpoint.payload is None else payload_document(endpoint.payload),
-        "types": list(monitor.types),
+        "types": [type_ for type_ in types if type_ != "preprocessor"],
+        **({"measured": measured} if measured else {}),
     }
     digest = hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()
-    return f"v{monitor.baseline.revision}-{digest[:10]}"
+    return f"v{baseline.revision}-{digest[:10]}"

@@ -10,9 +10,10 @@ from pydantic import BeforeValidator, Field
 from model_monitor import contract
 from model_monitor.contract import MetricsRoute, PerFeature
 from stacks import fields
+from stacks.analysis_settings import Analysis
 from stacks.block import Block, check
 from stacks.fields import Count, Percent
-from stacks.monitor_settings import Monitor
+from stacks.monitor_settings import Monitor, Type
 
 CAPTURE_JSON_TYPES = ("application/json", "application/jsonlines")
 STALENESS_VARIANTS_MAX = 9  # an alarm takes ten metrics, and one of them counts runs
@@ -159,20 +160,25 @@ class Metrics(Block):
 
 
 class GroundTruth(Block):
-    """Where the application puts what turned out to be true; left out: the ground-truth bucket, below the endpoint's name."""
+    """Where the application puts what turned out to be true."""
 
-    uri: fields.S3Prefix | None = None
-    """S3 URI below which labels arrive. Left out: {endpoint}/ground-truth/ in the ground-truth bucket."""
+    location: fields.S3Prefix | None = None
+    """S3 URI below which labels arrive by the hour they were learnt in. Left out: {endpoint}/ground-truth/ in the
+    ground-truth bucket."""
 
 
 class Retraining(Block):
-    """What happens after a drift alarm, and how often it may."""
+    """What happens after an alarm on the model or its data, and how often it may."""
 
     mode: Literal["notify", "propose", "train", "deploy"] = "train"
     """notify: people alone are told. propose: a decision is logged, nothing is started. train: a training job is started.
     deploy: the same in this version. Default: train."""
     monitor: fields.MonitorName | None = None
-    """The monitor whose drift alarms count. Left out: the only one."""
+    """The monitor whose alarms count. Left out: the only one."""
+    on: Annotated[tuple[Type, ...], Field(min_length=1)] = ("data_quality", "model_quality")
+    """Types whose alarms count: drift of data_quality, violations of the others. Default: data_quality and model_quality."""
+    allow_rehearsal: bool = False
+    """Whether alarms of a rehearsal train too, to try the whole loop; it costs a training. Default: false."""
     image: fields.ImageUri
     """URI of the training image in ECR."""
     training_data: fields.S3Prefix
@@ -212,8 +218,8 @@ class Endpoint(Block):
     """What the endpoint captures. Default: every request, CSV and JSON."""
     payload: Payload | None = None
     """What requests and responses mean. Left out: features are taken by position from the baseline."""
-    ground_truth: GroundTruth = GroundTruth()
-    """Where labels arrive. Default: the ground-truth bucket."""
+    ground_truth: GroundTruth | None = None
+    """Where labels arrive; {} for the ground-truth bucket. Left out: there are none, so no type may need them."""
     monitors: Annotated[dict[fields.MonitorName, Monitor], Field(min_length=1)]
     """Schedules by name, at least one; the schedule is called {endpoint}-{name}."""
     metrics: Metrics = Metrics()
@@ -259,15 +265,53 @@ class Endpoint(Block):
                 if published is not PerFeature.ALL and not is_critical:
                     yield f"monitors.{monitor_name}.alarms.drift_features: '{name}' has no metric; add it to metrics.critical"
 
+    @property
+    def computed(self) -> dict[str, Monitor]:
+        """Monitors whose baseline is computed: all share one version, so one job computes what any of them needs."""
+        return {name: monitor for name, monitor in self.monitors.items() if monitor.baseline.dataset}
+
     @check
     def _baseline_faults(self) -> Iterator[str]:
-        if len({monitor.baseline for monitor in self.monitors.values() if monitor.baseline.dataset}) > 1:
+        if len({monitor.baseline for monitor in self.computed.values()}) > 1:
             yield "monitors: compute different baselines; an endpoint has one current version, so give all the same dataset"
+        first: dict[str, tuple[str, Analysis]] = {}
+        for name, monitor in self.computed.items():
+            for type_, block in monitor.own_blocks.items():
+                other, known = first.setdefault(type_, (name, block))
+                if known.of_baseline != block.of_baseline:
+                    yield (
+                        f"monitors.{name}.{type_}: is set otherwise than in {other}, and both have one baseline; only "
+                        f"{', '.join(sorted(block.apart_from_baselines))} may differ"
+                    )
+
+    @check
+    def _label_faults(self) -> Iterator[str]:
+        for name, monitor in self.monitors.items():
+            for type_ in monitor.labelled:
+                if self.ground_truth is None:
+                    yield (
+                        f"ground_truth: is missing; {type_} of monitor {name} compares predictions with labels. Say where they "
+                        "arrive ({} for the ground-truth bucket)"
+                    )
+                if monitor.baseline.dataset and (self.payload is None or self.payload.label is None):
+                    yield f"payload.label: is missing; the baseline of {type_} needs the column of the dataset that holds the truth"
 
     @check
     def _volume_faults(self) -> Iterator[str]:
         if self.retraining and fields.has_local_storage(self.retraining.instance_type):
             yield "retraining.instance_type: encrypts its volumes itself and takes no key; choose a type without local storage"
+
+    @property
+    def watched(self) -> str | None:
+        """Name of the monitor whose alarms may start a retraining; None without one to choose."""
+        chosen = self.retraining.monitor if self.retraining else None
+        return chosen or (next(iter(self.monitors)) if len(self.monitors) == 1 else None)
+
+    @check
+    def _trigger_faults(self) -> Iterator[str]:
+        monitor = self.monitors.get(self.watched or "")
+        if self.retraining and monitor and not set(self.retraining.on) & set(monitor.types):
+            yield f"retraining.on: names no type that {self.watched} runs; it runs {', '.join(monitor.types)}"
 
     @check
     def _choice_faults(self) -> Iterator[str]:

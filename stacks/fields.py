@@ -6,6 +6,7 @@ No CDK in here, so that commands can read settings without it.
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
@@ -36,6 +37,24 @@ def schedule_hours(expression: str) -> int:
         return 1
     every = _EVERY_HOURS.fullmatch(expression)
     return int(every[2]) if every else 24
+
+
+_DURATION = r"P(?=[\dT])(?:(\d+)W)?(?:(\d+)D)?(?:T(?=\d)(?:(\d+)H)?(?:(\d+)M)?)?"
+
+
+def time_of(duration: str) -> timedelta:
+    """What a valid duration such as `P7D` or `PT6H` says."""
+    found = re.fullmatch(_DURATION, duration)
+    if found is None:
+        raise ValueError("should be a duration such as P7D or PT6H")
+    weeks, days, hours, minutes = (int(part or 0) for part in found.groups())
+    return timedelta(weeks=weeks, days=days, hours=hours, minutes=minutes)
+
+
+def told(time: timedelta) -> str:
+    """A duration in words."""
+    days, hours = time / timedelta(days=1), time / timedelta(hours=1)
+    return f"{days:g} days" if days >= 1 else f"{hours:g} hours"
 
 
 _LOCAL_STORAGE = re.compile(r"ml\.([a-z]+\d+[a-z]*d[a-z]*|g[56]e?|p[45]e?n?|trn\d+n?|i\d+[a-z]*)\..+")
@@ -78,6 +97,8 @@ ImageUri = _text(
     r"\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/[^\s@:]+(:[\w.-]+)?(@sha256:[0-9a-f]{64})?",
     "the URI of an image in ECR, with a tag or better a digest",
 )
+Duration = _text(_DURATION, "a duration of weeks, days, hours and minutes, such as P7D or PT6H")
+MetricName = _text(r"[A-Za-z][A-Za-z0-9_]{0,199}", "a metric's name: 1 to 200 letters, digits and underscores")
 MimeType = _text(r"[\w.+-]+/[\w.+-]+", "a MIME type without parameters")
 Email = _text(r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address")
 Expression = Annotated[str, AfterValidator(normal_schedule)]

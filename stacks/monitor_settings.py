@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Annotated, Any, Literal
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
 
 from stacks import fields
+from stacks.analysis_settings import CustomMetrics, Labelled, ModelQuality, Scripts, unknown_metric
 from stacks.block import Block, check
 from stacks.fields import Count, Share
 
 HOURLY_MAX_SECONDS = 3600
+Type = Literal["data_quality", "model_quality", "custom_metrics"]
+ALARMS_OF: Final = {  # setting of alarms → the type whose metrics it watches
+    "drift_features": "data_quality",
+    "drift_max": "data_quality",
+    "quality": "model_quality",
+    "label_coverage": "model_quality",
+    "custom": "custom_metrics",
+}
+OWN_BLOCKS: Final = {  # type with settings of its own → whether it needs them
+    "model_quality": True,
+    "custom_metrics": False,
+}
 
 
 class Thresholds(Block):
@@ -65,6 +78,20 @@ class Baseline(Block):
             yield "dataset: is missing; give a dataset to compute the baseline from, or constraints and statistics"
 
 
+class Bound(Block):
+    """What a value of yours must not pass: one side of it."""
+
+    above: float | None = None
+    """Value above which people are told. Left out: below is given."""
+    below: float | None = None
+    """Value below which people are told. Left out: above is given."""
+
+    @check
+    def _side_faults(self) -> Iterator[str]:
+        if (self.above is None) == (self.below is None):
+            yield "above: give either above or below"
+
+
 class MonitorAlarms(Block):
     """When people are told about one monitor. A period is the time between two runs."""
 
@@ -72,6 +99,12 @@ class MonitorAlarms(Block):
     """Feature → distance (0 to 1) above which it has an alarm of its own; its metric must be published. Default: none."""
     drift_max: Share | None = None
     """Distance of any feature (0 to 1) above which the drift alarm fires. Left out: any violation of the drift check."""
+    quality: dict[fields.MetricName, float] = Field(default_factory=dict)
+    """Metric of model quality → value it must not be worse than, with an alarm of its own. Default: none."""
+    label_coverage: Share | None = None
+    """Share of labelled predictions (0 to 1) below which people are told that labels are late. Left out: nobody is."""
+    custom: dict[fields.MetricName, Bound] = Field(default_factory=dict)
+    """Metric of your own → above or below which it has an alarm of its own. Default: none, one alarm for all of them."""
     periods: Annotated[int, Field(ge=1, le=24)] = 1
     """Periods in a row that must be bad before an alarm fires, 1 to 24. Default: 1."""
     staleness_periods: Annotated[int, Field(ge=2, le=24)] = 2
@@ -81,8 +114,14 @@ class MonitorAlarms(Block):
 class Monitor(Block):
     """One schedule: what it runs, how often, and against what."""
 
-    types: Annotated[tuple[Literal["data_quality"], ...], Field(min_length=1, max_length=1)] = ("data_quality",)
-    """What a run checks; this version knows data_quality. Default: data_quality."""
+    types: Annotated[tuple[Type, ...], Field(min_length=1)] = ("data_quality",)
+    """What a run checks, all of it from one read of the capture. Default: data_quality."""
+    model_quality: ModelQuality | None = None
+    """Settings of model_quality. Left out: it is not one of the types."""
+    custom_metrics: CustomMetrics | None = None
+    """Settings of custom_metrics. Left out: metrics of installed packages, as they are declared."""
+    scripts: Scripts = Scripts()
+    """Scripts that see every record before, or a run after, it is analysed. Default: none."""
     scheduler: Literal["model_monitor"] = "model_monitor"
     """Who starts runs; this version knows SageMaker Model Monitor. Default: model_monitor."""
     schedule: fields.Expression = "hourly"
@@ -118,6 +157,43 @@ class Monitor(Block):
     def hours(self) -> int:
         """Between two runs."""
         return fields.schedule_hours(self.expression)
+
+    @property
+    def own_blocks(self) -> Mapping[str, Block]:
+        """Type → the settings that belong to it alone, where there are any."""
+        found = {type_: getattr(self, type_) for type_ in self.types if type_ in OWN_BLOCKS}
+        return {type_: block for type_, block in found.items() if block is not None}
+
+    @property
+    def labelled(self) -> Mapping[str, Labelled]:
+        """Types that compare predictions with labels."""
+        return {type_: block for type_, block in self.own_blocks.items() if isinstance(block, Labelled)}
+
+    @check
+    def _type_faults(self) -> Iterator[str]:
+        for type_ in sorted({type_ for type_ in self.types if self.types.count(type_) > 1}):
+            yield f"types: {type_} is given twice"
+        for type_, is_needed in OWN_BLOCKS.items():
+            if getattr(self, type_) is not None and type_ not in self.types:
+                yield f"{type_}: is set, but {type_} is none of the types; add it to them"
+            if is_needed and getattr(self, type_) is None and type_ in self.types:
+                yield f"{type_}: is missing; {type_} is one of the types and has settings that nobody can guess"
+
+    @check
+    def _brought_faults(self) -> Iterator[str]:
+        if not self.baseline.dataset and len(self.types) > 1:
+            yield (
+                f"baseline.dataset: is missing; files that exist belong to one type, and there are {len(self.types)}. Give a "
+                "dataset to compute from, or a monitor to each type"
+            )
+
+    @check
+    def _alarm_faults(self) -> Iterator[str]:
+        for key, type_ in ALARMS_OF.items():
+            if getattr(self.alarms, key) not in ({}, None) and type_ not in self.types:
+                yield f"alarms.{key}: watches {type_}, which is none of the types"
+        for name in self.alarms.quality if self.model_quality else ():
+            yield from unknown_metric("alarms.quality", name, self.model_quality.problem)
 
     @check
     def _runtime_faults(self) -> Iterator[str]:

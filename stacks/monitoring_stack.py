@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from aws_cdk import CfnOutput, Environment, Stack
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from model_monitor import contract
-from stacks.configuration import baseline_version, configuration_document
+from stacks.configuration import baseline_document, baseline_version, configuration_document
 from stacks.constructs.baseline_step import BaselineStep
 from stacks.constructs.files import UploadedFile, json_bytes
 from stacks.constructs.monitor_image import MonitorImage
@@ -44,7 +45,7 @@ class MonitoringStack(Stack):
         super().__init__(scope, construct_id, env=env, description=f"Model monitoring: monitors of {props.name}")
         self._props = props
         self._image = MonitorImage(self, "Image", props.image_uri)
-        self._baselines: dict[str, BaselineStep] = {}
+        self._baseline: BaselineStep | None = None
         self.monitors = {name: self._monitor(name) for name in props.endpoint.monitors}
         Reconciler(
             self,
@@ -82,15 +83,23 @@ class MonitoringStack(Stack):
         )
         executor = EXECUTORS[settings.scheduler](scope, "Executor", monitor_props)
         if settings.baseline.dataset is not None:
-            executor.node.add_dependency(self._baseline(scope, name, monitor_props))
+            executor.node.add_dependency(self._baseline_step(scope, monitor_props, document))
         return executor.monitor
 
-    def _baseline(self, scope: Construct, name: str, monitor_props: MonitorProps) -> BaselineStep:
-        """One step per version: monitors with the same baseline share it."""
-        version = baseline_version(self._props.endpoint, name)
-        if version not in self._baselines:
-            live = contract.live_parameter(self._props.environment, self._props.name, "baseline")
-            self._baselines[version] = BaselineStep(
-                scope, "Baseline", monitor_props, version=version, live_parameter=live
+    def _baseline_step(self, scope: Construct, monitor_props: MonitorProps, document: dict[str, Any]) -> BaselineStep:
+        """One step for all monitors of the endpoint: one version holds the baseline of every type that any of them runs."""
+        if self._baseline is None:
+            props = self._props
+            of_all = baseline_document(props.name, props.endpoint)
+            if of_all != document:
+                file = UploadedFile(scope, "BaselineConfiguration", name="config.json", content=json_bytes(of_all))
+                monitor_props = replace(monitor_props, configuration=file)
+            self._baseline = BaselineStep(
+                scope,
+                "Baseline",
+                monitor_props,
+                types=list(of_all["monitors"]),
+                version=baseline_version(props.endpoint),
+                live_parameter=contract.live_parameter(props.environment, props.name, "baseline"),
             )
-        return self._baselines[version]
+        return self._baseline

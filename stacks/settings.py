@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -21,7 +23,7 @@ from model_monitor import contract
 from stacks import fields
 from stacks.block import Block, FaultyBlock, check, check_what_is_valid
 from stacks.endpoint_settings import Endpoint
-from stacks.fields import Count
+from stacks.fields import Count, told
 
 ENVIRONMENTS = Path(__file__).resolve().parent.parent / "environments"
 
@@ -161,6 +163,26 @@ class Settings(Block):
                 if schedule in owners:
                     yield f"{path}: makes the schedule {schedule}, which {owners[schedule]} makes too"
                 owners[schedule] = path
+
+    @check
+    def _label_horizon_faults(self) -> Iterator[str]:
+        """A window that waits for labels is read again when they come, from the capture."""
+        storage = self.storage
+        for endpoint_name, endpoint in self.endpoints.items():
+            kept = {"report_days": storage.report_days if storage.buckets.reports is None else None}
+            is_ours = endpoint.capture.destination is None and storage.buckets.capture is None
+            kept["capture_days"] = storage.capture_days if is_ours else None
+            for monitor_name, monitor in endpoint.monitors.items():
+                path = f"endpoints.{endpoint_name}.monitors.{monitor_name}"
+                for type_, block in monitor.labelled.items():
+                    needed = math.ceil((block.horizon + timedelta(hours=monitor.hours)) / timedelta(days=1))
+                    for key, days in kept.items():
+                        if days is not None and days < needed:
+                            yield (
+                                f"{path}.{type_}.label_horizon: a window waits {told(block.horizon)} for its labels, and "
+                                f"storage.{key} deletes what it needs after {days} days; raise {key} to at least {needed}, or "
+                                "shorten label_horizon"
+                            )
 
     @check
     def _tag_faults(self) -> Iterator[str]:

@@ -50,7 +50,8 @@ class StorageStack(Stack):
         """Where the data of one endpoint lies."""
         retraining = endpoint.retraining
         fresh = retraining.fresh_data if retraining else None
-        truth, capture = endpoint.ground_truth.uri, endpoint.capture.destination
+        truth = endpoint.ground_truth.location if endpoint.ground_truth else None
+        capture = endpoint.capture.destination
         return EndpointPlaces(
             capture=Place.at(capture) if capture else self._place(self.capture, "capture/"),
             reports=self._place(self.reports, "reports/"),
@@ -59,6 +60,7 @@ class StorageStack(Stack):
             ground_truth=Place.at(truth) if truth else self._place(self.ground_truth, f"{name}/ground-truth/"),
             fresh=Place.at(fresh) if fresh else self._place(self.ground_truth, f"{name}/training/"),
             models=self._place(self.models, f"models/{name}/"),
+            history=self._place(self.reports, f"history/{name}/"),
         )
 
     def _place(self, bucket: s3.IBucket, prefix: str) -> Place:

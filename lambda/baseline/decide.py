@@ -7,7 +7,7 @@ computed again, so an update back to it (a rollback) only moves the pointer.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 NAME_MAX = 63  # of a processing job
 ATTEMPTS_MAX = 20
 RESPONSE_MAX_BYTES = 4096  # CloudFormation refuses a longer answer
-PROPERTIES = ("Endpoint", "Schedule", "Version", "JobName", "ProcessingJob", "CurrentKey", "LiveParameter")
+PROPERTIES = ("Endpoint", "Schedule", "Version", "JobName", "ProcessingJob", "CurrentKey", "LiveParameter", "Files")
 
 
 class RequestError(ValueError):
@@ -24,7 +24,8 @@ class RequestError(ValueError):
 
 @dataclass(frozen=True)
 class Baseline:
-    """The resource's properties. processing_job: a CreateProcessingJob request without its name."""
+    """The resource's properties. processing_job: a CreateProcessingJob request without its name. files: what a complete version
+    holds, relative to its folder."""
 
     endpoint: str
     schedule: str
@@ -33,6 +34,23 @@ class Baseline:
     processing_job: Mapping[str, Any]
     current_key: str
     live_parameter: str
+    files: tuple[str, ...]
+
+    @property
+    def folder(self) -> str:
+        """Where the version lies, beside the pointer."""
+        return f"{self.current_key.rpartition('/')[0]}/{self.version}/"
+
+
+class IncompleteError(RuntimeError):
+    """A job completed without the files that its monitors compare with; runs would evaluate nothing and nobody would know."""
+
+    def __init__(self, version: str, missing: list[str]) -> None:
+        self.version, self.missing = version, missing
+        super().__init__(
+            f"the job of version {version} completed without {', '.join(missing)}. Its log says what it did; correct the image "
+            "or its configuration and raise baseline.revision."
+        )
 
 
 class Step(StrEnum):
@@ -71,6 +89,7 @@ def properties(event: Mapping[str, Any]) -> Baseline:
         processing_job=job,
         current_key=given["CurrentKey"],
         live_parameter=given["LiveParameter"],
+        files=tuple(given["Files"].split()),
     )
 
 
@@ -166,6 +185,12 @@ def pointer(baseline: Baseline, current: Mapping[str, Any] | None) -> bytes:
         "completed": sorted({*completed(current), baseline.version}),
     }
     return json.dumps(content, indent=2).encode() + b"\n"
+
+
+def missing(baseline: Baseline, keys: Iterable[str]) -> list[str]:
+    """Files of a complete version that are not among the keys of its folder."""
+    found = set(keys)
+    return [name for name in baseline.files if baseline.folder + name not in found]
 
 
 def failure_reason(name: str, status: str, job: Mapping[str, Any]) -> str:

@@ -88,6 +88,7 @@ def _compute(request: dict[str, Any], baseline: decide.Baseline) -> dict[str, An
             return None
         _unpark([name])
         if following is decide.Next.FINISH:
+            _verify(baseline)
             _make_current(baseline)
             return decide.success(request, baseline.version, name)
     raise decide.RequestError(
@@ -123,11 +124,20 @@ def _on_job_end(name: str, status: str) -> None:
         if status != "Completed":
             job = client("sagemaker").describe_processing_job(ProcessingJobName=name)
             return decide.failure(request, decide.failure_reason(name, status, job))
+        _verify(baseline)
         _make_current(baseline)
         return decide.success(request, baseline.version, name)
 
     _answering(request, finish)
     _unpark([name])
+
+
+def _verify(baseline: decide.Baseline) -> None:
+    """Raises: IncompleteError."""
+    pages = client("s3").get_paginator("list_objects_v2").paginate(Bucket=os.environ["BUCKET"], Prefix=baseline.folder)
+    keys = [item["Key"] for page in pages for item in page.get("Contents", [])]
+    if lacking := decide.missing(baseline, keys):
+        raise decide.IncompleteError(baseline.version, lacking)
 
 
 def _make_current(baseline: decide.Baseline) -> None:

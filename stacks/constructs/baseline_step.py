@@ -6,6 +6,7 @@ CloudFormation calls the function, which starts the job; the job's end calls it 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from aws_cdk import CustomResource, Duration, Stack
@@ -27,10 +28,20 @@ ATTEMPT = "-*"  # the function numbers its attempts at a version
 
 
 class BaselineStep(Construct):
-    """One version of a baseline. A version is computed once; an update to a version that exists only moves the pointer."""
+    """One version of a baseline. A version is computed once; an update to a version that exists only moves the pointer.
+
+    types: what the version must hold once its job completed.
+    """
 
     def __init__(
-        self, scope: Construct, construct_id: str, props: MonitorProps, *, version: str, live_parameter: str
+        self,
+        scope: Construct,
+        construct_id: str,
+        props: MonitorProps,
+        *,
+        types: Sequence[str],
+        version: str,
+        live_parameter: str,
     ) -> None:
         super().__init__(scope, construct_id)
         self._props, self._version = props, version
@@ -58,6 +69,7 @@ class BaselineStep(Construct):
                 "ProcessingJob": Stack.of(self).to_json_string(self._job()),
                 "CurrentKey": f"{props.places.baseline.prefix}{contract.CURRENT_BASELINE_FILE}",
                 "LiveParameter": live_parameter,
+                "Files": " ".join(files_of(types)),
             },
         )
         resource.node.add_dependency(function, rule, self.role)
@@ -174,3 +186,9 @@ class BaselineStep(Construct):
             ),
             targets=[targets.LambdaFunction(function.function, retry_attempts=10)],
         )
+
+
+def files_of(types: Sequence[str]) -> list[str]:
+    """What a complete version holds, relative to its folder."""
+    named = {contract.MONITOR_KEYS[type_]: names for type_, names in contract.BASELINE_FILES.items()}
+    return [f"{type_}/{name}" for type_ in types for name in named[type_]]

@@ -6,6 +6,7 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from stacks.constructs import permissions
+from stacks.constructs.places import Place
 from stacks.constructs.scheduled_monitor import MonitorProps
 
 LOG_GROUP = "/aws/sagemaker/ProcessingJobs"
@@ -16,6 +17,10 @@ def job_role(scope: Construct, construct_id: str, props: MonitorProps, descripti
     role = permissions.service_role(scope, construct_id, permissions.SAGEMAKER, description, props.settings.role_arn)
     props.image.allow_pull(role)
     props.configuration.allow_reading(role)
+    scripts = props.settings.scripts
+    for uri in filter(None, (scripts.preprocessor, scripts.postprocessor)):
+        place = Place.at(uri)
+        permissions.allow_object(role, place.bucket_name, place.prefix)
     permissions.allow_key(role, props.key)
     permissions.allow_volumes(role, props.key)
     permissions.allow_job_logs(role, scope, LOG_GROUP)

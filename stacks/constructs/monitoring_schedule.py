@@ -85,7 +85,15 @@ class MonitoringSchedule(Construct):
         variables[contract.Variable.PUBLISH_CLOUDWATCH_METRICS] = contract.ENABLED
         if self._props.settings.baseline.dataset is not None:
             variables[contract.Variable.MONITOR_BASELINE] = self._props.places.baseline.uri
+        if self._props.settings.labelled:
+            variables[contract.Variable.GROUND_TRUTH_URI] = self._props.places.ground_truth.uri
+            variables[contract.Variable.MONITOR_HISTORY] = self._history.uri
         return variables
+
+    @property
+    def _history(self) -> Place:
+        """Of this schedule alone: windows that wait for labels, and scores by window."""
+        return self._props.places.history.below(self._props.monitor.schedule_name)
 
     def _baseline(self) -> Definition.BaselineConfigProperty | None:
         """Files that exist already are mounted by the service; computed baselines are found by their pointer."""
@@ -121,3 +129,7 @@ class MonitoringSchedule(Construct):
             place = Place.at(uri)
             permissions.allow_object(role, place.bucket_name, place.prefix)
         permissions.allow_metrics(role, props.monitor.namespace)
+        if props.settings.labelled:
+            permissions.allow_reading(role, props.places.ground_truth)
+            for grant in (permissions.allow_reading, permissions.allow_writing, permissions.allow_removing):
+                grant(role, self._history)

@@ -54,6 +54,7 @@ class EndpointPlaces:
     capture: the destination of the capture configuration, to which the service adds {endpoint}/{variant}/yyyy/mm/dd/hh.
     reports: the output of the schedules, to which the service adds {endpoint}/{schedule}/yyyy/mm/dd/hh.
     baseline: current.json and the version folders. pending: requests of baseline jobs that run.
+    history: by schedule, windows that wait for labels and scores by window.
     """
 
     capture: Place
@@ -63,3 +64,4 @@ class EndpointPlaces:
     ground_truth: Place
     fresh: Place
     models: Place
+    history: Place

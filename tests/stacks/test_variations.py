@@ -153,11 +153,11 @@ def test_monitors_with_one_baseline_share_its_computation():
 
 def test_a_baseline_version_follows_what_it_is_computed_from_and_nothing_else():
     endpoint = environment("dev").settings.endpoints["covertype"]
-    version = baseline_version(endpoint, "data-quality")
+    version = baseline_version(endpoint)
 
     def changed(**update: Any) -> str:
         monitor = endpoint.monitors["data-quality"].model_copy(update=update)
-        return baseline_version(endpoint.model_copy(update={"monitors": {"data-quality": monitor}}), "data-quality")
+        return baseline_version(endpoint.model_copy(update={"monitors": {"data-quality": monitor}}))
 
     baseline = endpoint.monitors["data-quality"].baseline
     assert changed(min_records=99, instance_type="ml.m5.xlarge") == version

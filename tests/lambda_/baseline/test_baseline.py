@@ -15,6 +15,7 @@ from moto import mock_aws
 BUCKET = "baselines-bucket"
 CURRENT = "baselines/covertype/current.json"
 LIVE = "/model-monitor/dev/covertype/live/baseline"
+FILES = ("data_quality/constraints.json", "data_quality/statistics.json", "model_bias/analysis.json")
 JOB = {
     "AppSpecification": {"ImageUri": "image", "ContainerEntrypoint": ["python3", "-m", "model_monitor"]},
     "ProcessingResources": {"ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 20}},
@@ -64,6 +65,7 @@ def properties(version: str = "v1", **changes: Any) -> dict[str, str]:
         "ProcessingJob": json.dumps(JOB),
         "CurrentKey": CURRENT,
         "LiveParameter": LIVE,
+        "Files": " ".join(FILES),
     } | changes
 
 
@@ -80,9 +82,17 @@ def request(world: SimpleNamespace, kind: str, given: dict[str, str], **changes:
 
 
 def end(world: SimpleNamespace, name: str, status: str, message: str = "") -> None:
-    """The job ends and EventBridge tells so."""
+    """The job ends and EventBridge tells so; a job that completed has uploaded its files."""
+    if status == "Completed":
+        upload(world, name)
     world.sagemaker.jobs[name] |= {"ProcessingJobStatus": status, "ExitMessage": message}
     world.room.handler.handle(job_event(name, status))
+
+
+def upload(world: SimpleNamespace, name: str, files: tuple[str, ...] = FILES) -> None:
+    version = name.split("-")[-2]
+    for file in files:
+        world.s3.put_object(Bucket=BUCKET, Key=f"baselines/covertype/{version}/{file}", Body=b"{}")
 
 
 def job_event(name: str, status: str) -> dict[str, Any]:
@@ -292,3 +302,16 @@ def test_names_of_jobs_stay_valid_and_apart(world: SimpleNamespace) -> None:
     names = world.room.decide.attempt_names("x" * 62 + "-")
     assert len(set(names)) == 20
     assert max(map(len, names)) <= 63
+
+
+def test_a_job_that_left_no_baseline_of_one_monitor_fails_the_deployment_and_moves_nothing(
+    world: SimpleNamespace,
+) -> None:
+    world.room.handler.handle(request(world, "Create", properties()))
+    upload(world, NAME, FILES[:2])
+    world.sagemaker.jobs[NAME] |= {"ProcessingJobStatus": "Completed"}
+    world.room.handler.handle(job_event(NAME, "Completed"))
+    (answer,) = world.sink.answers
+    assert answer["Status"] == "FAILED"
+    assert "without model_bias/analysis.json" in answer["Reason"]
+    assert world.s3.list_objects_v2(Bucket=BUCKET, Prefix=CURRENT)["KeyCount"] == 0

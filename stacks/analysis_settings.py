@@ -1,0 +1,139 @@
+"""The parts of a monitor's settings that belong to one type each: what is measured, against what, and when labels come.
+
+What is left out is the core's default: configuration.py hands on what is said here and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Annotated, Any, ClassVar, Final, Literal
+
+from pydantic import Field
+
+from stacks import fields
+from stacks.block import Block, check
+from stacks.fields import Count, Share
+
+HORIZON_AFTER_DELAY: Final = timedelta(days=7)  # the core's own, for windows whose settings name none
+AWS_PROBLEMS: Final = {
+    "BinaryClassification": "binary",
+    "MulticlassClassification": "multiclass",
+    "Regression": "regression",
+}
+REGRESSION: Final = ("mae", "mse", "rmse", "r2")
+BINARY: Final = (
+    *("recall", "precision", "accuracy", "auc", "f0_5", "f1", "f2"),
+    *("true_positive_rate", "true_negative_rate", "false_positive_rate", "false_negative_rate"),
+)
+MULTICLASS: Final = (
+    "accuracy",
+    *(f"weighted_{name}" for name in ("recall", "precision", "f0_5", "f1", "f2")),
+)
+QUALITY_METRICS: Final = {"binary": BINARY, "multiclass": MULTICLASS, "regression": REGRESSION}
+WORSE_WHEN_GREATER: Final = frozenset({"mae", "mse", "rmse", "false_positive_rate", "false_negative_rate"})
+
+
+class Analysis(Block):
+    """The settings of one type. apart_from_baselines: names of those that may change without another baseline."""
+
+    apart_from_baselines: ClassVar[frozenset[str]] = frozenset()
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """What is said here, in the configuration file's words; what is left out is left out there too."""
+        said = self.model_dump(mode="json", exclude_none=True)
+        return {key: value for key, value in said.items() if value not in ({}, [])}
+
+    @property
+    def of_baseline(self) -> dict[str, Any]:
+        """The part that a baseline is computed by."""
+        return {key: value for key, value in self.document.items() if key not in self.apart_from_baselines}
+
+
+class Labelled(Analysis):
+    """When the labels of a window are expected, of types that compare predictions with what turned out to be true."""
+
+    apart_from_baselines: ClassVar[frozenset[str]] = frozenset({"label_delay", "min_coverage", "label_horizon"})
+
+    label_delay: fields.Duration = "PT0H"
+    """Time after a window's end until its labels are expected, such as P7D or PT6H; nothing is concluded before.
+    Default: PT0H, at once."""
+    min_coverage: Share = 0.0
+    """Share of predictions that must have a label, 0 to 1; below it nothing is concluded. Default: 0, whatever came."""
+    label_horizon: fields.Duration | None = None
+    """Time after a window's end until which it is tried again; captures must be kept as long. Left out: label_delay and a
+    week."""
+
+    @property
+    def horizon(self) -> timedelta:
+        """Until when a window waits for labels."""
+        given = self.label_horizon
+        return fields.time_of(given) if given else fields.time_of(self.label_delay) + HORIZON_AFTER_DELAY
+
+    @check
+    def _horizon_faults(self) -> Iterator[str]:
+        if self.horizon < fields.time_of(self.label_delay):
+            yield f"label_horizon: {self.label_horizon} is shorter than the label_delay {self.label_delay}; give a longer one"
+
+
+class ModelQuality(Labelled):
+    """How good predictions are, once labels are there."""
+
+    apart_from_baselines: ClassVar[frozenset[str]] = Labelled.apart_from_baselines | {"thresholds"}
+
+    problem_type: Literal[
+        "binary", "multiclass", "regression", "BinaryClassification", "MulticlassClassification", "Regression"
+    ]
+    """binary, multiclass or regression; SageMaker's own names are taken too."""
+    probability_threshold: Share | None = None
+    """Score above which a record counts as positive, 0 to 1, where responses hold no label. Left out: 0.5."""
+    positive_label: str | int | None = None
+    """The label that counts as positive in a binary problem. Left out: 1."""
+    slices: tuple[fields.FeatureName, ...] = ()
+    """Features whose every value has the same metrics of its own in the report. Default: none."""
+    min_slice_records: Count | None = None
+    """Records below which a slice is suppressed, at least 1. Left out: 30."""
+    thresholds: dict[fields.MetricName, float] = Field(default_factory=dict)
+    """Metric → value it must not be worse than, in place of the baseline's. Default: what the baseline suggests."""
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """Labels are text in the configuration file."""
+        said = super().document
+        return said | ({"positive_label": str(self.positive_label)} if "positive_label" in said else {})
+
+    @property
+    def problem(self) -> str:
+        return AWS_PROBLEMS.get(self.problem_type, self.problem_type)
+
+    @check
+    def _metric_faults(self) -> Iterator[str]:
+        for name in self.thresholds:
+            yield from unknown_metric("thresholds", name, self.problem)
+
+
+def unknown_metric(path: str, name: str, problem: str) -> Iterator[str]:
+    """A fault when no run measures a metric of this name."""
+    if name not in QUALITY_METRICS[problem]:
+        yield f"{path}: '{name}' is no metric of {problem}; there are {', '.join(QUALITY_METRICS[problem])}"
+
+
+class CustomMetrics(Analysis):
+    """Metrics of your own: Python functions that the image finds in an installed package or in a named module."""
+
+    apart_from_baselines: ClassVar[frozenset[str]] = frozenset({"thresholds"})
+
+    module: Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$")] | None = None
+    """Dotted name of a module in the image that declares them. Left out: those of installed packages' entry points."""
+    thresholds: dict[fields.MetricName, float] = Field(default_factory=dict)
+    """Metric → threshold in place of the one it declares. Default: those declared."""
+
+
+class Scripts(Block):
+    """Scripts of SageMaker's own kind, fetched by every run."""
+
+    preprocessor: fields.S3Object | None = None
+    """S3 URI of a script with preprocess_handler, called for every captured record. Left out: records as they are."""
+    postprocessor: fields.S3Object | None = None
+    """S3 URI of a script with postprocess_handler, called after a run. Left out: none."""
