@@ -27,7 +27,7 @@ demo: setup ## deploy into the embedded AWS and close the loop on real data (no 
 	$(BIN)/python -m demo
 
 .PHONY: test
-test: setup build/.sdk-venv lint ## every test, as CI runs them
+test: setup build/.sdk-venv build/.smclarify-venv lint ## every test, as CI runs them
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 .PHONY: check
@@ -63,7 +63,7 @@ golden: build/.main-venv ## rewrite the golden outputs and the stack snapshots; 
 	$(BIN)/python -m pytest tests/golden tests/monitor_image tests/stacks -k "golden or snapshot" --snapshot-update -q
 
 .PHONY: bench
-bench: setup build/.frames-venv build/.whylogs-venv build/.spark-venv ## measure speed and memory; writes build/bench/results.json
+bench: setup build/.frames-venv build/.whylogs-venv build/.spark-venv build/.smclarify-venv ## measure speed and memory; writes build/bench/results.json
 	$(BIN)/python -m benchmarks
 
 .PHONY: clean
@@ -120,6 +120,7 @@ lock: $(UV) ## resolve the dependency groups again into hashed lock files
 	$(call compile,--group bench_frames,benchmarks/peers/frames.txt,)
 	$(call compile,--group bench_whylogs,benchmarks/peers/whylogs.txt,)
 	$(call compile,--group bench_spark,benchmarks/peers/spark.txt,)
+	$(call compile,--group bench_smclarify,benchmarks/peers/smclarify.txt,)
 	$(call compile,--group sdk,tests/sdk/requirements.txt,)
 	cd monitor_image && ../$(UV) pip compile pyproject.toml $(COMPILE) -c ../tests/requirements.txt -o requirements.txt
 	echo "uv==$(UV_VERSION)" | $(UV) pip compile - $(COMPILE) -o .ci/uv.txt

@@ -69,7 +69,13 @@ PURE_ROOMS = (
     "words",
     "labels",
 )
-ONE_ROOM = {"boto3": {"s3"}, "botocore": {"s3"}, "rich": {"progress"}, "multiprocessing": {"runners"}}
+ONE_ROOM = {
+    "boto3": {"s3"},
+    "botocore": {"s3"},
+    "rich": {"progress"},
+    "multiprocessing": {"runners"},
+    "scipy": {"metrics"},  # nearest neighbours of the flip test
+}
 CLOCKS_AND_CHANCE = {
     "time": {"time", "time_ns", "monotonic", "perf_counter", "localtime", "gmtime"},
     "datetime": {"now", "utcnow", "today"},
@@ -177,7 +183,7 @@ def test_a_heavy_library_is_known_in_one_room(library):
     assert library == "multiprocessing" or not at_load, f"{library} must be imported where it is used"
 
 
-@pytest.mark.parametrize("library", ["pandas", "polars", "dask", "shap", "sagemaker", "scipy", "sklearn", "aws_cdk"])
+@pytest.mark.parametrize("library", ["pandas", "polars", "dask", "shap", "sagemaker", "sklearn", "aws_cdk"])
 def test_the_core_knows_nothing_of(library):
     assert not {module for module in MODULES if library in {name.split(".")[0] for name in imports_of(module)}}
 
