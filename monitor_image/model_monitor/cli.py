@@ -133,6 +133,15 @@ def parser() -> argparse.ArgumentParser:
     monitor.add_argument(
         "--start", type=_time, metavar="TIME", help="first moment of the window, UTC (2026-01-31T04:00:00Z)"
     )
+    monitor.add_argument(
+        "--ground-truth",
+        type=_local,
+        metavar="PATH",
+        help="file or folder of labels, for monitors that compare with them",
+    )
+    monitor.add_argument(
+        "--merged", type=_local, metavar="DIR", help="write captured records with their labels here (they hold values)"
+    )
     monitor.add_argument("--end", type=_time, metavar="TIME", help="end of the window; itself not part of it")
     labels = commands.add_parser("labels", help="write labels as ground truth", description=cli_labels.DESCRIPTION,
                                  epilog=cli_labels.EXAMPLES, formatter_class=form)  # fmt: skip

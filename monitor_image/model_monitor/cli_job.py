@@ -8,7 +8,7 @@ from pathlib import Path
 
 from model_monitor import baselines, s3
 from model_monitor.configuration import Configuration, read_configuration
-from model_monitor.contract import TIME_FORMAT, JobKind, MonitoringType, Variable
+from model_monitor.contract import MERGED_FOLDER, TIME_FORMAT, JobKind, MonitoringType, Variable
 from model_monitor.dataset.guess import guess_kind
 from model_monitor.errors import BaselineError, NoDataset, SettingsError
 from model_monitor.job import BaselineFiles, DatasetKind, DatasetSource, Job
@@ -32,6 +32,8 @@ def build_job(options: argparse.Namespace) -> Job:
         schema=configuration.schema,
         monitors=configuration.monitors,
         baselines=_baselines(options.baseline, configuration) if is_monitor else {},
+        ground_truth=_ground_truth(options, configuration) if is_monitor else None,
+        merged=_merged(options, configuration) if is_monitor else None,
         window=window,
         endpoint=configuration.endpoint,
         schedule=configuration.schedule,
@@ -59,6 +61,34 @@ def _refuse_output(output: Path, dataset: Path) -> None:
         raise SettingsError(OUTPUT, f"{existing} is a file.", "Name a folder; it is made if it is missing.")
     if output.resolve().is_relative_to(dataset.resolve()):
         raise SettingsError(OUTPUT, "lies in the dataset, so the next run would read results as data.")
+
+
+def _ground_truth(options: argparse.Namespace, configuration: Configuration) -> Path | None:
+    if options.ground_truth is not None or configuration.ground_truth is None:
+        path: Path | None = options.ground_truth
+    elif s3.is_s3(configuration.ground_truth):
+        location = configuration.ground_truth
+        raise SettingsError(
+            "ground_truth",
+            f"lies in S3: {location}.",
+            f"Copy it (aws s3 sync {location} DIR), then --ground-truth DIR.",
+        )
+    else:
+        path = Path(configuration.ground_truth)
+    if path is not None and not path.exists():
+        raise NoDataset(path, "ground truth")
+    return path
+
+
+def _merged(options: argparse.Namespace, configuration: Configuration) -> Path | None:
+    merged: Path | None = options.merged or (options.output / MERGED_FOLDER if configuration.merged else None)
+    if merged is None:
+        return None
+    if options.ground_truth is None and configuration.ground_truth is None:
+        raise SettingsError("--merged", "there are no labels to merge.", "Name them with --ground-truth.")
+    if merged.resolve().is_relative_to(options.dataset.resolve()):
+        raise SettingsError("--merged", "lies in the dataset, so the next run would read its records once more.")
+    return merged
 
 
 def _window(options: argparse.Namespace) -> Window | None:

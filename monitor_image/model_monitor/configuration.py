@@ -32,6 +32,7 @@ class Configuration:
     baseline: str | None = None
     ground_truth: str | None = None
     history: str | None = None
+    merged: bool = False
     max_rejected_fraction: float = 0.1
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
 
@@ -78,6 +79,7 @@ def _configuration(document: object, faults: Faults) -> Configuration:
         baseline=block.text("baseline"),
         ground_truth=block.text("ground_truth"),
         history=block.text("history"),
+        merged=block.flag("merged", False),
         max_rejected_fraction=block.share("max_rejected_fraction", 0.1),
         metrics=_metrics(block.take("metrics"), faults),
     )

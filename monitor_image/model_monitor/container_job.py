@@ -11,6 +11,7 @@ from typing import Any
 from model_monitor import baselines, s3
 from model_monitor.configuration import Configuration, parse_configuration
 from model_monitor.contract import (
+    MERGED_FOLDER,
     PROCESSING_JOB_CONFIG,
     RESOURCE_CONFIG,
     JobKind,
@@ -87,6 +88,7 @@ def build_job(variables: Variables, processing: ProcessingJob) -> Job:
         schema=configuration.schema,
         monitors=monitors,
         baselines=_baselines(configuration, variables, monitors) if variables.kind is JobKind.MONITOR else {},
+        merged=variables.output / MERGED_FOLDER if configuration.merged else None,
         window=variables.window,
         endpoint=variables.endpoint or configuration.endpoint,
         schedule=variables.schedule or configuration.schedule,

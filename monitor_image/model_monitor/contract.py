@@ -139,6 +139,7 @@ ANALYSIS_FILE: Final = "analysis.json"  # of Clarify: results of a run, and cons
 LOCAL_SHAP_FILE: Final = "explanations_shap/out.csv"
 REPORT_FILE: Final = "report.json"
 METRICS_LINES_FILE: Final = "metrics.jsonl"  # in the output folder: what a publisher sends when the container may not
+MERGED_FOLDER: Final = "merge"  # in the output folder: records with their labels, on request
 PROVENANCE_FILE: Final = "provenance.json"
 CURRENT_BASELINE_FILE: Final = "current.json"  # {"version": "...", ...} beside the version folders
 CONFIG_VERSION: Final = 1

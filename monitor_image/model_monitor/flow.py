@@ -26,6 +26,7 @@ from model_monitor.contract import (
 from model_monitor.dataset.discover import discover
 from model_monitor.dataset.ground_truth import GroundTruth, label_files, read_ground_truth
 from model_monitor.dataset.join import join
+from model_monitor.dataset.merged import write_merged
 from model_monitor.dataset.resolve import resolve_schema
 from model_monitor.dataset.rows import read_rows
 from model_monitor.dataset.units import Unit, plan
@@ -60,6 +61,7 @@ def monitor(job: Job, progress: local.Progress = local.silent) -> Report:
     """Compare one window of data with its baseline."""
     baselines = load_baselines(job)
     measured = measure(job, baselines, progress)
+    merge_records(measured)
     return measured.report(partial(check, baselines=baselines))
 
 
@@ -106,10 +108,18 @@ def measure(job: Job, baselines: Baselines, progress: local.Progress) -> Measure
 
 def load_labels(job: Job) -> GroundTruth | None:
     """Every label that a prediction of the window can have, read once for all monitors and workers."""
-    if job.ground_truth is None or not any(monitor.needs_labels for monitor in monitors_of(job)):
+    is_wanted = job.merged is not None or any(monitor.needs_labels for monitor in monitors_of(job))
+    if job.ground_truth is None or not is_wanted:
         return None
     first = job.window.start if job.window else None
     return read_ground_truth(label_files(job.ground_truth, first))
+
+
+def merge_records(measured: Measured) -> None:
+    """Records with their labels in AWS's merge layout, where a job asks for them."""
+    job = measured.job
+    if job.merged is not None:
+        write_merged(job, discover(job.dataset, job.window), measured.labels or GroundTruth(), job.merged)
 
 
 def profile_unit(unit: Unit, job: Job, labels: GroundTruth | None = None) -> Profile:

@@ -15,7 +15,7 @@ import hashlib
 import io
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -108,15 +108,20 @@ def _lines(event: str, places: Mapping[int, str]) -> list[str]:
 
 
 def _line(metadata: dict[str, Any], labels: list[str]) -> str:
-    """AWS's form; CSV with one label a line, as in a payload, unless a label needs more than CSV has."""
-    if all(label.isprintable() for label in labels):
-        sink = io.StringIO()
-        csv.writer(sink, lineterminator="\n").writerows([label] for label in labels)
-        truth = {"data": sink.getvalue().removesuffix("\n"), "encoding": "CSV"}
-    else:
-        truth = {"data": json.dumps(labels), "encoding": "JSON"}
-    record = {"groundTruthData": truth, "eventMetadata": metadata, "eventVersion": EVENT_VERSION}
+    record = {"groundTruthData": truth_data(labels), "eventMetadata": metadata, "eventVersion": EVENT_VERSION}
     return json.dumps(record, separators=(",", ":"))
+
+
+def truth_data(labels: Sequence[str | None]) -> dict[str, str]:
+    """The labels of an event as AWS's `groundTruthData`; None where one is not known.
+
+    CSV with one label a line, as in a payload, unless a label is missing or needs more than CSV has.
+    """
+    if not all(label is not None and label.isprintable() for label in labels):
+        return {"data": json.dumps(labels), "encoding": "JSON"}
+    sink = io.StringIO()
+    csv.writer(sink, lineterminator="\n").writerows([label] for label in labels)
+    return {"data": sink.getvalue().removesuffix("\n"), "encoding": "CSV"}
 
 
 def _id(value: object) -> str:

@@ -106,6 +106,7 @@ class Job:
     monitors: tuple[MonitorSettings, ...] = (MonitorSettings(MonitoringType.DATA_QUALITY),)
     baselines: dict[MonitoringType, BaselineFiles] = field(default_factory=dict)
     ground_truth: Path | None = None  # file or folder of labels, already local
+    merged: Path | None = None  # where captured records go with their labels; None: nowhere
     window: Window | None = None
     now: datetime | None = None  # when the run takes place, for labels that are due later; None: conclude now
     endpoint: str = ""

@@ -37,7 +37,7 @@ ALLOWED = {
     "constraints": RULES,
     "registry": TYPES | {"constraints", "monitors"},
     "monitors": RULES | AWS_FILES,
-    "dataset": TYPES,
+    "dataset": TYPES | {"ground_truth_writer"},  # merged records spell labels as ground truth does
     "outputs": FORMULAS | {"constraints"},
     "runners": TYPES,
     "configuration": TYPES | {"blocks", "registry"},

@@ -139,10 +139,9 @@ def _uniform_format(sides: Sequence[Encoded | None]) -> Format | None:
     return formats.pop() if len(formats) == 1 else None
 
 
-def _rows_of(batch: Batch, job: Job) -> list[Rows]:
+def located_rows(batch: Batch, job: Job, losses: Losses) -> Iterator[tuple[list[int], Rows]]:
+    """The rows of each format's events, and which of the batch's events these are; what is lost goes to `losses`."""
     groups, faults = group_by_format(batch, job.dataset.captured)
-    losses = Losses()
-    chunks: list[Rows] = []
     for number, reason in faults.items():
         losses.add(number, reason, 0, is_inside=batch.inside[number])
     for group in groups:
@@ -155,7 +154,12 @@ def _rows_of(batch: Batch, job: Job) -> list[Rows]:
             rows.events.records,
             batch.variant,
         )
-        chunks.append(replace(rows, events=events))
+        yield numbers, replace(rows, events=events)
+
+
+def _rows_of(batch: Batch, job: Job) -> list[Rows]:
+    losses = Losses()
+    chunks = [rows for _, rows in located_rows(batch, job, losses)]
     chunks = chunks or [empty_rows(job.schema)]
     tolerated = Counter({TOLERATED_EVENT: batch.tolerated}) if batch.tolerated else Counter()
     chunks[0] = replace(
