@@ -11,6 +11,7 @@
     │   └── TooManyRejected         the share of rejected records is above the limit
     ├── BaselineError               baseline files are missing, unreadable or of another monitor
     ├── PredictorError              the model could not be asked
+    │   ├── EndpointRefused         a call to its endpoint failed
     │   └── BudgetExceeded          it may not be asked any further
     └── OutputError                 a result cannot be written or sent
 
@@ -123,6 +124,21 @@ class BaselineError(MonitorError):
 
 class PredictorError(MonitorError):
     """The model could not be asked."""
+
+
+class EndpointRefused(PredictorError):
+    """A call to an endpoint failed. The service's own text is left out, since it may repeat what was sent.
+
+    code: the service's word, or the name of what went wrong on the way there; status: of HTTP, 0 when there was no answer.
+    model_status: what the model's container answered, None when it was not the one who failed.
+    """
+
+    def __init__(
+        self, where: str, action: str, code: str, status: int = 0, model_status: int | None = None, remedy: str = ""
+    ) -> None:
+        self.where, self.action, self.code, self.status, self.model_status = where, action, code, status, model_status
+        answered = "" if model_status is None else f", the model answered {model_status}"
+        super().__init__(f"{where}: {action} failed ({code}{answered})." + (f" {remedy}" if remedy else ""))
 
 
 class BudgetExceeded(PredictorError):

@@ -21,7 +21,7 @@ MODULES = {
 TYPES = {"contract", "errors", "schema", "job", "words", "labels"}
 FORMULAS = TYPES | {"profiles", "metrics"}
 RULES = FORMULAS | {"constraints", "registry", "blocks"}
-AWS_FILES = {f"outputs.{name}" for name in ("metric", "statistics", "constraints", "violations")}
+AWS_FILES = {f"outputs.{name}" for name in ("metric", "statistics", "constraints", "violations", "model_quality")}
 ALLOWED = {
     "contract": set(),
     "words": set(),
