@@ -16,7 +16,7 @@ from typing import Final
 
 import numpy as np
 
-from model_monitor.metrics.hashes import halves, mixed
+from model_monitor.profiles.hashes import GOLDEN, halves, mixed
 
 Score = Callable[[np.ndarray], np.ndarray]  # (rows, features) → float64 (rows, outputs)
 
@@ -189,7 +189,7 @@ class Plan:
         words = 1 + (features + 1) // 2  # one for the size, one for two features
         starts = mixed(keys ^ mixed(np.array([seed], np.uint64)))
         places = np.arange(self.drawn * words, dtype=np.uint64).reshape(1, self.drawn, words)
-        chance = mixed(starts[:, None, None] + places * np.uint64(0x9E3779B97F4A7C15))
+        chance = mixed(starts[:, None, None] + places * GOLDEN)
         sizes = np.searchsorted(self.shares, (chance[:, :, 0] >> np.uint64(11)) * 2.0**-53, side="right")
         wanted = (sizes + self.first).astype(np.uint64)
         numbers = halves(chance[:, :, 1:])

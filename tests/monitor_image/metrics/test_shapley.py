@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model_monitor.metrics import shapley
-from model_monitor.metrics.hashes import mixed
+from model_monitor.profiles.hashes import mixed
 
 
 def keys_of(rows):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # 2^64 over the golden ratio
+
 
 def mixed(keys: np.ndarray) -> np.ndarray:
     """A 64-bit hash of each uint64 key. Source: Steele, Lea & Flood (2014), SplitMix64."""
-    keys = keys + np.uint64(0x9E3779B97F4A7C15)
+    keys = keys + GOLDEN
     keys = (keys ^ (keys >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     keys = (keys ^ (keys >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return np.asarray(keys ^ (keys >> np.uint64(31)))
