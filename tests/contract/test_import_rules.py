@@ -45,7 +45,9 @@ ALLOWED = {
     "s3": {"errors"},
     "ground_truth_writer": {"errors", "s3", "outputs.files"},  # an application's door: nothing of a run
     "baselines": TYPES | {"s3"},
-    "predictors": TYPES | {"blocks", "s3"},  # asks models: the one room beside `s3` that leaves the process
+    "endpoints": {"errors"},  # SageMaker's own calls: asking an endpoint, making and removing one
+    "predictors": TYPES
+    | {"blocks", "s3", "endpoints", "logs"},  # asks models: leaves the process through s3 and endpoints
     "flow": RULES | {"monitors", "dataset", "runners", "outputs", "baselines"},
     "progress": {"runners"},
     "container_job": TYPES | {"configuration", "variables", "s3", "baselines"},
@@ -70,8 +72,8 @@ PURE_ROOMS = (
     "labels",
 )
 ONE_ROOM = {
-    "boto3": {"s3"},
-    "botocore": {"s3"},
+    "boto3": {"s3", "endpoints"},
+    "botocore": {"s3", "endpoints"},
     "rich": {"progress"},
     "multiprocessing": {"runners"},
     "scipy": {"metrics"},  # nearest neighbours of the flip test
