@@ -36,7 +36,8 @@ ALLOWED = {
     "metrics": TYPES | {"profiles"},
     "constraints": RULES,
     "registry": TYPES | {"constraints", "monitors"},
-    "monitors": RULES | AWS_FILES,
+    "custom": TYPES | {"profiles"},  # declared by users, loaded and called here: the one room that runs their code
+    "monitors": RULES | AWS_FILES | {"custom"},
     "dataset": TYPES | {"ground_truth_writer"},  # merged records spell labels as ground truth does
     "outputs": FORMULAS | {"constraints"},
     "runners": TYPES,
@@ -50,6 +51,9 @@ ALLOWED = {
     | {"blocks", "s3", "endpoints", "logs"},  # asks models: leaves the process through s3 and endpoints
     "flow": RULES | {"monitors", "dataset", "runners", "outputs", "baselines"},
     "progress": {"runners"},
+    "maturity": TYPES,
+    "fetching": {"errors", "schema", "s3"},
+    "history": TYPES | {"maturity", "outputs", "s3"},
     "container_job": TYPES | {"configuration", "variables", "s3", "baselines"},
     "container": TYPES | {"flow", "container_job", "variables", "logs", "outputs", "runners", "s3", ""},
     "cli_job": TYPES | {"configuration", "s3", "baselines", "dataset"},
@@ -70,6 +74,7 @@ PURE_ROOMS = (
     "job",
     "words",
     "labels",
+    "maturity",
 )
 ONE_ROOM = {
     "boto3": {"s3", "endpoints"},
@@ -102,6 +107,7 @@ FILE_METHODS = {
 READS_BASELINES = {
     "constraints.baseline",
     "monitors.data_quality",
+    "monitors.custom_metrics",
 }  # load_baseline is given files that are already local
 
 OPENS_BASELINES = {"constraints.baseline"}  # monitors load a baseline through it, from paths the job names

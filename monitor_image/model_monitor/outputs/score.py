@@ -1,0 +1,121 @@
+"""What became of a window that waited for its labels: one file in the history, one entry in the report of the run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from model_monitor.contract import MONITOR_KEYS, TIME_FORMAT, MonitoringType, Verdict
+from model_monitor.outputs.metric import Metric, StatisticValues
+from model_monitor.schema import Window
+
+SCORE_VERSION = 1
+
+
+class State(StrEnum):
+    """How a window's waiting goes on."""
+
+    SCORED = "scored"
+    EXPIRED = "expired"  # too few labels until the horizon
+    FAILED = "failed"  # an error; the window is tried again
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """One monitor's result for one window, whenever it came.
+
+    at: when the run that concluded it took place; its metrics carry this time.
+    violations: as in constraint_violations.json.
+    job: name of the processing job, "" outside one. baseline: version compared with, "" when it has none.
+    files: what the monitor writes beside the report; not part of the history.
+    """
+
+    monitor: MonitoringType
+    window: Window
+    state: State
+    verdict: Verdict
+    at: datetime
+    reason: str = ""
+    records: int = 0
+    violations: tuple[Mapping[str, str], ...] = ()
+    metrics: tuple[Metric, ...] = ()
+    summary: Mapping[str, Any] = field(default_factory=dict)
+    baseline: str = ""
+    job: str = ""
+    files: Mapping[str, Mapping[str, Any] | bytes] = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        return MONITOR_KEYS[self.monitor]
+
+    def to_report(self) -> dict[str, Any]:
+        """The entry under `late` in report.json."""
+        return {
+            "monitor": self.key,
+            "window": {"start": _text(self.window.start), "end": _text(self.window.end)},
+            "state": self.state,
+            "verdict": self.verdict,
+            "reason": self.reason,
+            "records": self.records,
+            "violations": [dict(violation) for violation in self.violations],
+            "metrics": {m.name: m.value for m in self.metrics if not isinstance(m.value, StatisticValues)},
+            "summary": dict(self.summary),
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """The file in the history: everything that a later run needs to publish it in this one's place."""
+        return self.to_report() | {
+            "version": SCORE_VERSION,
+            "scored_at": _text(self.at),
+            "baseline": self.baseline,
+            "job": self.job,
+            "metrics": [_metric_json(metric) for metric in self.metrics if metric.is_publishable],
+        }
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Score:
+        """The inverse of `to_json`. Raises: KeyError, ValueError, TypeError for what it did not write."""
+        types = {key: type_ for type_, key in MONITOR_KEYS.items()}
+        window = content["window"]
+        return cls(
+            monitor=types[content["monitor"]],
+            window=Window(_time(window["start"]), _time(window["end"])),
+            state=State(content["state"]),
+            verdict=Verdict(content["verdict"]),
+            at=_time(content["scored_at"]),
+            reason=content["reason"],
+            records=content["records"],
+            violations=tuple(content["violations"]),
+            metrics=tuple(_metric(metric) for metric in content["metrics"]),
+            summary=content["summary"],
+            baseline=content["baseline"],
+            job=content["job"],
+        )
+
+
+def _metric_json(metric: Metric) -> dict[str, Any]:
+    value: Any = metric.value
+    if isinstance(value, StatisticValues):
+        value = [value.sample_count, value.total, value.minimum, value.maximum]
+    return {"name": metric.name, "value": value, "unit": metric.unit, "dimensions": dict(metric.extra_dimensions)}
+
+
+def _metric(content: Mapping[str, Any]) -> Metric:
+    value = content["value"]
+    return Metric(
+        content["name"],
+        StatisticValues(*value) if isinstance(value, list) else value,
+        content["unit"],
+        dict(content["dimensions"]),
+    )
+
+
+def _text(time: datetime) -> str:
+    return time.strftime(TIME_FORMAT)
+
+
+def _time(text: str) -> datetime:
+    return datetime.strptime(text, TIME_FORMAT).replace(tzinfo=UTC)

@@ -1,0 +1,139 @@
+"""Labels and capture from S3: every folder layout in use, only the hours that matter, no listing by the hour."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from model_monitor import s3
+from model_monitor.dataset.ground_truth import label_files
+from model_monitor.errors import SettingsError
+from model_monitor.fetching import Labels, fetch_capture
+from model_monitor.schema import Window
+
+pytestmark = pytest.mark.xdist_group("moto")
+START = datetime(2026, 3, 2, 4, tzinfo=UTC)
+WEEK = timedelta(days=7)
+
+
+@pytest.fixture
+def bucket(monkeypatch):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_PROFILE", "AWS_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    with mock_aws():
+        client = boto3.client("s3")
+        client.create_bucket(Bucket="bucket", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+        yield client
+
+
+def put(bucket, *keys):
+    for key in keys:
+        bucket.put_object(Bucket="bucket", Key=key, Body=key.encode())
+
+
+def fetched(folder):
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
+def test_labels_come_from_every_hour_between_padded_or_not_and_from_outside_hour_folders(bucket, tmp_path):
+    wanted = [
+        "2026/03/02/04/a.jsonl",
+        "2026/3/2/5/b.json",
+        "2026/03/05/23/c.csv",
+        "2026/3/9/4/d.parquet",
+        "2026/03/04/day.jsonl",
+        "all.csv",
+        "history/old.jsonl.gz",
+    ]
+    unwanted = ["2026/03/01/23/x.jsonl", "2026/3/9/5/x.jsonl", "2026/03/20/00/x.jsonl", "2025/12/31/00/x.jsonl",
+                "2026/03/02/04/_SUCCESS", "2026/03/02/04/.part.jsonl", "notes.txt"]  # fmt: skip
+    put(bucket, *(f"truth/{name}" for name in [*wanted, *unwanted]))
+    put(bucket, "truths/2026/03/02/04/other.jsonl")
+    folder = Labels("s3://bucket/truth/", "covertype", tmp_path / "labels").between(START, START + WEEK)
+    assert fetched(folder) == sorted(wanted)
+    assert (folder / "2026/3/2/5/b.json").read_text() == "truth/2026/3/2/5/b.json"
+    assert len(label_files(folder, START, START + WEEK)) == len(wanted)
+
+
+def test_a_prefix_of_several_endpoints_gives_the_labels_of_one(bucket, tmp_path):
+    put(bucket, "truth/covertype/2026/3/2/4/ground_truth.json", "truth/churn/2026/3/2/4/ground_truth.json")
+    folder = Labels("s3://bucket/truth", "covertype", tmp_path / "labels").between(START, START + WEEK)
+    assert fetched(folder) == ["covertype/2026/3/2/4/ground_truth.json"]
+
+
+def test_one_object_is_a_location_too(bucket, tmp_path):
+    put(bucket, "truth/labels.csv", "truth/other.csv")
+    folder = Labels("s3://bucket/truth/labels.csv", "covertype", tmp_path / "labels").between(START, START + WEEK)
+    assert fetched(folder) == ["labels.csv"]
+
+
+def test_a_local_location_is_used_as_it_is(tmp_path):
+    assert Labels(str(tmp_path), "covertype", tmp_path / "labels").between(START, START) == tmp_path
+
+
+def test_a_label_file_is_fetched_once_for_several_windows(bucket, tmp_path, monkeypatch):
+    put(bucket, "truth/2026/03/01/00/a.jsonl", "truth/2026/03/02/04/b.jsonl", "truth/all.csv")
+    got, download = [], s3.download
+
+    def counting(objects):
+        wanted = list(objects)
+        got.extend(uri for uri, _ in wanted)
+        return download(wanted)
+
+    monkeypatch.setattr(s3, "download", counting)
+    labels = Labels("s3://bucket/truth", "covertype", tmp_path / "labels")
+    labels.between(START, START + WEEK)
+    folder = labels.between(START - 2 * WEEK, START + WEEK)
+    labels.between(START, START + WEEK)
+    assert fetched(folder) == ["2026/03/01/00/a.jsonl", "2026/03/02/04/b.jsonl", "all.csv"]
+    assert len(got) == len(set(got)) == 3
+
+
+def test_three_months_are_listed_by_the_day(bucket, tmp_path, monkeypatch):
+    days = [START + timedelta(days=n) for n in range(0, 90)]
+    put(bucket, *(f"truth/{day:%Y/%m/%d}/{hour:02}/a.jsonl" for day in days for hour in (0, 12)))
+    calls, listed = [], s3._listed
+
+    def counting(uri, delimiter):
+        calls.append(uri)
+        return listed(uri, delimiter)
+
+    monkeypatch.setattr(s3, "_listed", counting)
+    folder = Labels("s3://bucket/truth", "covertype", tmp_path / "labels").between(START, START + timedelta(days=90))
+    assert len(fetched(folder)) == 180
+    assert len(calls) <= 90 + 1 + 1 + 4  # days, the prefix, the year, its months
+
+
+def test_a_key_that_leads_out_of_the_folder_is_refused(monkeypatch, tmp_path):
+    stored = s3.Stored("s3://bucket/c/v/2026/03/02/04/../../x.jsonl", "../../x.jsonl", 1)
+    monkeypatch.setattr(s3, "list_folder", lambda uri: (["v"], []))
+    monkeypatch.setattr(s3, "list_objects", lambda uri: [stored])
+    with pytest.raises(SettingsError, match="leads out of its folder"):
+        fetch_capture("s3://bucket/c", Window(START, START + timedelta(hours=1)), tmp_path / "capture")
+
+
+def test_a_window_is_fetched_with_the_hour_before_it_and_nothing_else(bucket, tmp_path):
+    wanted = ["blue/2026/03/02/03/a.jsonl", "blue/2026/03/02/04/b.jsonl", "green/2026/03/02/04/c.jsonl"]
+    put(bucket, *(f"capture/covertype/{name}" for name in wanted))
+    put(bucket, "capture/covertype/blue/2026/03/02/05/x.jsonl", "capture/churn/blue/2026/03/02/04/x.jsonl")
+    (tmp_path / "capture/left").mkdir(parents=True)
+    window = Window(START, START + timedelta(hours=1))
+    folder = fetch_capture("s3://bucket/capture/covertype", window, tmp_path / "capture")
+    assert fetched(folder) == wanted
+    assert not (folder / "left").exists()
+
+
+def test_days_of_a_longer_window_are_listed_as_days(bucket, tmp_path, monkeypatch):
+    put(bucket, *(f"capture/c/v/2026/03/{day:02}/{hour:02}/a.jsonl" for day in range(1, 9) for hour in range(24)))
+    calls, listed = [], s3._listed
+    monkeypatch.setattr(s3, "_listed", lambda uri, delimiter: (calls.append(uri), listed(uri, delimiter))[1])
+    window = Window(datetime(2026, 3, 2, tzinfo=UTC), datetime(2026, 3, 7, 2, tzinfo=UTC))
+    folder = fetch_capture("s3://bucket/capture/c", window, tmp_path / "capture")
+    assert len(fetched(folder)) == 1 + 5 * 24 + 2
+    assert len(calls) == 1 + 1 + 5 + 2
