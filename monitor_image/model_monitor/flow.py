@@ -112,7 +112,7 @@ def load_labels(job: Job) -> GroundTruth | None:
     if job.ground_truth is None or not is_wanted:
         return None
     first = job.window.start if job.window else None
-    return read_ground_truth(label_files(job.ground_truth, first))
+    return read_ground_truth(label_files(job.ground_truth, first, job.now))
 
 
 def merge_records(measured: Measured) -> None:
