@@ -72,15 +72,21 @@ class OutputMapping:
     score: str | int | None = None
     payload_index: str | int | None = None
     csv_split: str = "auto"  # lines | comma | auto: how one CSV response line of N values is cut
+    attributions: tuple[str | int, ...] = ()  # of each label the list of what its features contributed, in their order
 
 
 @dataclass(frozen=True, slots=True)
 class PayloadMapping:
-    """Declared once by the user: what the model's payload means."""
+    """Declared once by the user: what the model's payload means.
+
+    label, prediction, score: columns of a baseline dataset, which are no features.
+    """
 
     records: str | None = None  # JMESPath to the list of input records; None: the payload itself
     output: OutputMapping = field(default_factory=OutputMapping)
-    label: str | None = None  # column of a baseline dataset that holds the truth; not a feature
+    label: str | None = None
+    prediction: str | None = None  # None: the name in `output`
+    score: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,12 +162,14 @@ class Truth:
 
     codes: int32 (rows,), position in `words`; -1 where a row has no label.
     places: int64 (rows,), which of all labels it is; -1 likewise. `total`: how many labels there are in all.
+    keys: uint64 (rows,), of event and place, whatever the cuts; None where the label is a column of the dataset.
     """
 
     codes: np.ndarray
     words: tuple[str, ...]
     places: np.ndarray
     total: int
+    keys: np.ndarray | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +219,7 @@ class Rows:
     features: one `Column` for each of `schema.features`, in that order, row-aligned.
     prediction, score, label: columns too, None when the mapping or the data has none.
     payload_index: int64 (rows,), from the response where present, else the position inside the event.
+    attributions: what the response says of each label and feature: features of the first label, then of the next.
     truth: what is known of the rows' labels, from ground truth or the label column; None when no monitor asks for it.
     absent: feature → records whose JSON object did not have its key (they also count as null in its column).
     extra: keys seen in records that no feature claims → records that had them.
@@ -228,6 +237,7 @@ class Rows:
     score: Column | None = None
     label: Column | None = None
     truth: Truth | None = None
+    attributions: tuple[Column, ...] = ()
     metadata: dict[str, Column] = field(default_factory=dict)
     absent: Counter[str] = field(default_factory=Counter)
     extra: Counter[str] = field(default_factory=Counter)

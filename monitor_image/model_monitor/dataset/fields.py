@@ -76,6 +76,7 @@ def output_side(schema: Schema) -> Side | None:
         return Side(fields, len(fields), output.records, output.csv_split) if fields else None
     wanted = [value for value in (output.prediction, output.score, output.payload_index) if value is not None]
     fields = tuple(_output_field(value, i) for i, value in enumerate(wanted))
+    fields += tuple(_item(value, i) for value in output.attributions for i in range(len(schema.features)))
     return Side(fields, None, output.records, output.csv_split, is_closed=False) if fields else None
 
 
@@ -84,6 +85,13 @@ def _output_field(value: str | int, order: int) -> Field:
     if isinstance(value, int) or value.isdecimal():
         return Field(str(value), int(value))
     return Field(value, order, None if PLAIN_KEY.fullmatch(value) else value)
+
+
+def _item(value: str | int, place: int) -> Field:
+    """One value of a list in a response: of a CSV line, those from a position on."""
+    if isinstance(value, int) or value.isdecimal():
+        return Field(str(value), int(value) + place)
+    return Field(value, place, f"{value}[{place}]")
 
 
 def getter(path: str) -> Callable[[Any], Any]:
