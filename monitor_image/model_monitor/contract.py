@@ -241,6 +241,7 @@ METRIC_DRIFT_MAX: Final = "drift_max"
 METRIC_LABEL_COVERAGE: Final = "label_coverage"
 METRIC_LABELS_WITHOUT_PREDICTION: Final = "labels_without_prediction"
 METRIC_PREDICTION_DRIFT: Final = "prediction_drift_max"
+METRIC_CUSTOM_ERRORS: Final = "custom_metrics_failed"  # how many custom metrics could not be computed
 METRIC_NAME_MAX: Final = 255
 
 
@@ -267,6 +268,11 @@ def run_metric(verdict: Verdict) -> str:
 def violations_metric(check_type: str) -> str:
     """Number of violations of one check type in a run; 0 is emitted too."""
     return f"violations_{check_type}"
+
+
+def custom_metric(name: str) -> str:
+    """The value of a metric that a user declared."""
+    return f"custom_{name}"
 
 
 def feature_data_metric(feature: str) -> str:

@@ -17,7 +17,7 @@ PAGE = ROOT / "monitor_image" / "README.md"
 WHOLE = {
     "version": 1,
     "payload": {"features": [{"name": "age"}], "output": {}},
-    "monitors": {"data_quality": {"monitoring_config": {"distribution_constraints": {}}, "features": {}}},
+    "monitors": {"data_quality": {"monitoring_config": {"distribution_constraints": {}}, "features": {}}, "custom_metrics": {}},
     "metrics": {},
 }
 

@@ -1,4 +1,4 @@
-"""Opening a data-quality baseline's files, the one place of this room that opens any."""
+"""Opening the files of a baseline, the one place of this room that opens any."""
 
 from __future__ import annotations
 
@@ -17,15 +17,19 @@ def read_baseline(constraints: Path | None, statistics: Path | None) -> Baseline
 
     Raises: BaselineError when a file is unreadable or of another monitor.
     """
-    numbers = None if statistics is None else read_dataset_statistics(_document(statistics), str(statistics))
+    numbers = None if statistics is None else read_dataset_statistics(read_document(statistics), str(statistics))
     if constraints is not None:
-        return Baseline(read_constraints(_document(constraints), str(constraints)), numbers)
+        return Baseline(read_constraints(read_document(constraints), str(constraints)), numbers)
     if numbers is not None:
         return Baseline(constraints_of_types(numbers), numbers)
     return None
 
 
-def _document(path: Path) -> object:
+def read_document(path: Path) -> object:
+    """The content of a JSON file of a baseline.
+
+    Raises: BaselineError.
+    """
     try:
         document: object = orjson.loads(path.read_bytes())
     except OSError as error:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from model_monitor.constraints.model import Check, Outcome
-from model_monitor.contract import JobKind
+from model_monitor.contract import JobKind, MonitoringType
 from model_monitor.outputs.report import MonitorResult, Report, Run
 from model_monitor.words import counted
 
@@ -21,7 +21,13 @@ def summary(report: Report, run: Run, written: Sequence[Path]) -> str:
     lines = [_headline(report, run)]
     for result in report.results:
         lines += [line for note in result.conclusion.notes for line in ("", f"note: {note}")]
-        lines += ["", *_features(result, report.job.kind), *_violations(result), *_not_evaluated(result)]
+        lines += [
+            "",
+            *_features(result, report.job.kind),
+            *_custom(result),
+            *_violations(result),
+            *_not_evaluated(result),
+        ]
     rejects = report.reading.rejects
     if rejects.count:
         lines += ["", f"{counted(rejects.count, 'record')} could not be read:"]
@@ -66,6 +72,21 @@ def _features(result: MonitorResult, kind: JobKind) -> list[str]:
             line += f"  {_number(feature.get('distance')):>8}  {_verdict(by_subject[feature['name']])}"
         lines.append(line)
     return lines
+
+
+def _custom(result: MonitorResult) -> list[str]:
+    """Custom metrics with their limits, and what could not be computed."""
+    if result.type is not MonitoringType.CUSTOM_METRICS:
+        return []
+    limits = {check.subject: check.allowed for check in result.conclusion.checks}
+    metrics: Sequence[Mapping[str, Any]] = result.summary.get("metrics", ())
+    width = max(len("custom metric"), *(len(metric["name"]) for metric in metrics)) if metrics else 0
+    lines = [f"{'custom metric':<{width}}  {'value':>10}  {'limit':>10}  status"] if metrics else []
+    for metric in metrics:
+        value, limit = _number(metric["value"]), _number(limits.get(metric["name"]))
+        status = metric["status"] + (f": {metric['reason']}" if metric["reason"] else "")
+        lines.append(f"{metric['name']:<{width}}  {value:>10}  {limit:>10}  {status}")
+    return lines + [f"failed: {each['name']}: {each['reason']}" for each in result.summary.get("failures", ())]
 
 
 def _verdict(checks: list[Check]) -> str:
