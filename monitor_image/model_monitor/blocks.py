@@ -95,6 +95,16 @@ class Block:
             return ()
         return tuple(value)
 
+    def label(self, key: str) -> str | None:
+        """A label, which may be written as a number or as true or false."""
+        value = self.take(key)
+        if value is None or isinstance(value, str):
+            return value
+        if isinstance(value, (bool, int, float)):
+            return str(value).lower()
+        self.faults.add(self.at(key), f"should be a label, found {kind_of(value)}")
+        return None
+
     def selector(self, key: str) -> str | int | None:
         """A JMESPath, key or position."""
         value: str | int | None = self._typed(key, (str, int), "text or a position", None)

@@ -18,6 +18,7 @@ from model_monitor.errors import SettingsError
 from model_monitor.job import Maturity, MetricsSettings, MonitorSettings
 from model_monitor.schema import Feature, FeatureType, OutputMapping, PayloadMapping, Privacy, Schema
 
+ROLES = {"label": "truth", "prediction": "prediction", "score": "score"}
 DEFAULT_MONITORS = (MonitorSettings(MonitoringType.DATA_QUALITY),)
 
 
@@ -71,11 +72,12 @@ def _configuration(document: object, faults: Faults) -> Configuration:
     if version != CONFIG_VERSION:
         faults.add("version", f"should be {CONFIG_VERSION}")
     payload = block.take("payload")
+    schema = Schema(is_positional=True) if payload is None else _schema(payload, faults)
     configuration = Configuration(
         endpoint=block.text("endpoint", "") or "",
         schedule=block.text("schedule", "") or "",
-        schema=Schema(is_positional=True) if payload is None else _schema(payload, faults),
-        monitors=_monitors(block.take("monitors"), faults),
+        schema=schema,
+        monitors=_monitors(block.take("monitors"), schema, faults),
         baseline=block.text("baseline"),
         ground_truth=block.text("ground_truth"),
         history=block.text("history"),
@@ -105,13 +107,15 @@ def _refuse_unknown_features(configuration: Configuration, faults: Faults) -> No
 def _schema(content: object, faults: Faults) -> Schema:
     block = Block(content, "payload", faults)
     features = _features(block.take("features"), faults)
-    label, records = block.text("label"), block.text("records")
+    records = block.text("records")
+    columns = {role: block.text(role) for role in ("label", "prediction", "score")}
     output = block.take("output")
     mapping = OutputMapping() if output is None else _output(output, faults)
     block.end()
-    if label is not None and label in {feature.name for feature in features}:
-        faults.add("payload.label", "is a feature too; the truth is no input of the model")
-    return Schema(features, PayloadMapping(records, mapping, label))
+    for role, column in columns.items():
+        if column is not None and column in {feature.name for feature in features}:
+            faults.add(f"payload.{role}", f"is a feature too; the {ROLES[role]} is no input of the model")
+    return Schema(features, PayloadMapping(records, mapping, **columns))
 
 
 def _features(content: object, faults: Faults) -> tuple[Feature, ...]:
@@ -170,7 +174,7 @@ def _metrics(content: object, faults: Faults) -> MetricsSettings:
     return metrics
 
 
-def _monitors(content: object, faults: Faults) -> tuple[MonitorSettings, ...]:
+def _monitors(content: object, schema: Schema, faults: Faults) -> tuple[MonitorSettings, ...]:
     if content is None:
         return DEFAULT_MONITORS
     block = Block(content, "monitors", faults)
@@ -179,21 +183,21 @@ def _monitors(content: object, faults: Faults) -> tuple[MonitorSettings, ...]:
     for key, type_ in types.items():
         options = block.take(key)
         if options is not None:
-            settings.append(_monitor(type_, Block(options, block.at(key), faults)))
+            settings.append(_monitor(type_, Block(options, block.at(key), faults), schema))
     block.end()
     if not settings and not block.rest:
         faults.add("monitors", f"names no monitor. Known here: {', '.join(types)}")
     return tuple(settings)
 
 
-def _monitor(type_: MonitoringType, block: Block) -> MonitorSettings:
+def _monitor(type_: MonitoringType, block: Block, schema: Schema) -> MonitorSettings:
     min_records = block.count("min_records", 30, minimum=1)
     monitor = registry.monitors().get(type_)
     if monitor is None:
         block.faults.add(block.path, "is not part of this version")
         return MonitorSettings(type_)
     maturity = _maturity(block) if monitor.needs_labels else Maturity()
-    options = monitor.read_options(block)
+    options = monitor.complete_options(monitor.read_options(block), schema, block.path, block.faults)
     block.end()
     return MonitorSettings(type_, min_records, options, maturity)
 

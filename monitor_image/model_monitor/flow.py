@@ -33,7 +33,7 @@ from model_monitor.dataset.units import Unit, plan
 from model_monitor.errors import NoDataset, SettingsError, TooManyRejected
 from model_monitor.job import BaselineFiles, Job
 from model_monitor.monitors.base import AnyMonitor
-from model_monitor.outputs.report import Dataset, Failure, MonitorResult, Report
+from model_monitor.outputs.report import Dataset, Failure, Labels, MonitorResult, Report
 from model_monitor.profiles.reading import Reading
 from model_monitor.runners import local
 from model_monitor.schema import FeatureType
@@ -163,9 +163,15 @@ class Measured:
     def reading(self) -> Reading:
         return self.profile.reading
 
+    @property
+    def read_labels(self) -> Labels | None:
+        """How much ground truth there was, and what of it could not be read."""
+        found = self.labels
+        return None if found is None else Labels(len(found), found.repeats, found.rejects)
+
     def report(self, conclude: Conclude) -> Report:
         """Let each monitor conclude, unless too much could not be read."""
-        report = Report(self.job, self.reading, (), self.dataset)
+        report = Report(self.job, self.reading, (), self.dataset, labels=self.read_labels)
         problem = too_many_rejected(self.reading, self.job)
         if problem is not None:
             return report.failed(Failure.of(problem))

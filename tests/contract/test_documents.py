@@ -16,8 +16,12 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "monitor_image" / "README.md"
 WHOLE = {
     "version": 1,
-    "payload": {"features": [{"name": "age"}], "output": {}},
-    "monitors": {"data_quality": {"monitoring_config": {"distribution_constraints": {}}, "features": {}}, "custom_metrics": {}},
+    "payload": {"features": [{"name": "age"}], "output": {"score": 0}},
+    "monitors": {
+        "data_quality": {"monitoring_config": {"distribution_constraints": {}}, "features": {}},
+        "custom_metrics": {},
+        "model_quality": {"problem_type": "binary", "probability_threshold": 0.5},
+    },
     "metrics": {},
 }
 

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from model_monitor.constraints.model import Check, Outcome
+from model_monitor.contract import CHECK_GREATER as GREATER
+from model_monitor.contract import CHECK_LESS as LESS
 from model_monitor.errors import BaselineError
 
-LESS: Final = "LessThanThreshold"
-GREATER: Final = "GreaterThanThreshold"
+SAME: Final = 1e-9  # relative: a baseline that another program made of the same records is met, not violated
 BLOCK_END: Final = "_constraints"
 WORSE_WHEN_GREATER: Final = frozenset({"mae", "mse", "rmse", "false_positive_rate", "false_negative_rate"})
 CONSTANT_END: Final = "_best_constant_classifier"
@@ -20,15 +21,23 @@ RATE_END: Final = "_rate"
 
 @dataclass(frozen=True, slots=True)
 class QualityConstraint:
-    """A metric is violated beyond its threshold; equal is not beyond."""
+    """A metric is violated beyond its threshold; equal is not beyond, and `SAME` is equal."""
 
     metric: str
     threshold: float
     operator: str = LESS
+    is_required: bool = False  # a user asked for it, so a run that cannot evaluate it is never ok
 
     def is_violated_by(self, value: float) -> bool:
-        """Whether a value lies on the wrong side."""
+        """Whether a value lies on the wrong side; last digits that the order of summing settles do not count."""
+        if math.isclose(value, self.threshold, rel_tol=SAME):
+            return False
         return value > self.threshold if self.operator == GREATER else value < self.threshold
+
+
+def constraint_of(metric: str, threshold: float, operator: str | None) -> QualityConstraint:
+    """A user's own threshold; without an operator on the side on which the metric gets worse."""
+    return QualityConstraint(metric, threshold, operator or _worse(metric), is_required=True)
 
 
 def suggest(values: Mapping[str, float]) -> tuple[QualityConstraint, ...]:
@@ -81,15 +90,21 @@ def check(
     value = values.get(constraint.metric, math.nan)
     if not math.isfinite(value):
         reason = f"{constraint.metric} is not defined by this window's records"
-        return Check(constraint.operator, constraint.metric, Outcome.NOT_EVALUATED, None, constraint.threshold, reason)
+        return _check(constraint, Outcome.NOT_EVALUATED, None, reason)
     if not constraint.is_violated_by(value):
-        return Check(constraint.operator, constraint.metric, Outcome.HELD, value, constraint.threshold)
+        return _check(constraint, Outcome.HELD, value)
     deviation = (deviations or {}).get(constraint.metric, math.nan)
     spread = f" +/- {deviation}" if math.isfinite(deviation) else ""
     text = (
         f"Metric {told_name(constraint.metric)} with {value}{spread} was {constraint.operator} '{constraint.threshold}'"
     )
-    return Check(constraint.operator, constraint.metric, Outcome.VIOLATED, value, constraint.threshold, text)
+    return _check(constraint, Outcome.VIOLATED, value, text)
+
+
+def _check(constraint: QualityConstraint, outcome: Outcome, value: float | None, text: str = "") -> Check:
+    return Check(
+        constraint.operator, constraint.metric, outcome, value, constraint.threshold, text, constraint.is_required
+    )
 
 
 def told_name(metric: str) -> str:

@@ -14,9 +14,10 @@ from model_monitor.schema import Rows, Truth
 def join(rows: Rows, labels: GroundTruth | None) -> Rows:
     """The same rows with `truth`: ground truth by event and place where there is some, else the label column."""
     if labels is not None and rows.events.ids:
-        places = labels.find(record_keys(rows.events, rows.payload_index))
+        keys = record_keys(rows.events, rows.payload_index)
+        places = labels.find(keys)
         codes = np.where(places >= 0, labels.codes[places], -1) if len(labels) else np.full(rows.count, -1)
-        return replace(rows, truth=Truth(codes.astype(np.int32), labels.words, places, len(labels)))
+        return replace(rows, truth=Truth(codes.astype(np.int32), labels.words, places, len(labels), keys))
     if rows.label is None:
         return rows
     codes, words = codes_of(rows.label, rows.count)

@@ -24,8 +24,9 @@ def named_side(schema: Schema) -> Side:
 
 def roles_of(schema: Schema) -> dict[str, str]:
     """Role → name of its column, for those that are named and are not features themselves."""
-    output = schema.payload.output
-    named = zip(ROLES, (schema.payload.label, output.prediction, output.score), strict=True)
+    payload, output = schema.payload, schema.payload.output
+    names = (payload.label, payload.prediction or output.prediction, payload.score or output.score)
+    named = zip(ROLES, names, strict=True)
     return {role: name for role, name in named if isinstance(name, str) and name not in schema.names}
 
 

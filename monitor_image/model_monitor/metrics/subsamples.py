@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -43,6 +43,14 @@ def spread(samples: list[Mapping[str, float]]) -> dict[str, float]:
 def is_kept(keys: np.ndarray, number: int, *, seed: int = SEED) -> np.ndarray:
     """Which records are in subsample `number`, by their 64-bit keys: four of five, whatever the order of reading."""
     return _mix(keys, seed + number) < np.uint64(SHARE * 2**64)
+
+
+def content_keys(columns: Sequence[np.ndarray]) -> np.ndarray:
+    """A 64-bit key of each record's float64 numbers, for records that have no id: equal records have equal keys."""
+    keys = np.zeros(columns[0].size, np.uint64)
+    for column in columns:
+        keys = _finalise(keys ^ np.ascontiguousarray(column + 0.0).view(np.uint64))
+    return keys
 
 
 def _deviation(values: list[float]) -> float:

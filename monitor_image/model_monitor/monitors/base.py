@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, Self, TypeVar
 
-from model_monitor.blocks import Block
+from model_monitor.blocks import Block, Faults
 from model_monitor.constraints.model import Conclusion
 from model_monitor.contract import CONSTRAINTS_FILE, STATISTICS_FILE, MonitoringType
 from model_monitor.job import BaselineFiles, Job
 from model_monitor.outputs.metric import Metric
-from model_monitor.schema import FeatureType, Rows
+from model_monitor.schema import FeatureType, Rows, Schema
 
 
 class Profile(Protocol):
@@ -52,6 +52,7 @@ class Monitor(Generic[P, S, C, B]):
     statistics_file, constraints_file, violations_file: contents of AWS's three files; None: no violations, no file.
     metrics: the monitor's own values; what every run has (records, rejects, verdict) is the flow's.
     summary: the monitor's block in report.json: the statistics that a reader wants, never a record's own values.
+    complete_options: (options, schema, path, faults) → options with what only the payload settles; faults are added.
     needs_labels: rows come with `Rows.truth`.
     statistics_name, constraints_name: names of the files; Clarify's monitors write one, analysis.json.
     extra_files: name → content (JSON, or bytes as they are) of what else a run of either kind leaves.
@@ -73,6 +74,7 @@ class Monitor(Generic[P, S, C, B]):
     metrics: Callable[[S, Conclusion, Job], Iterable[Metric]]
     summary: Callable[[S, Conclusion], dict[str, Any]]
     read_options: Callable[[Block], dict[str, Any]]
+    complete_options: Callable[[dict[str, Any], Schema, str, Faults], dict[str, Any]] = lambda options, *_: options
     needs_labels: bool = False
     statistics_name: str = STATISTICS_FILE
     constraints_name: str = CONSTRAINTS_FILE

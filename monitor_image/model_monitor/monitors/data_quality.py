@@ -127,8 +127,9 @@ def _conclusion(
 
 def _columns_beside_features(job: Job) -> set[str]:
     """Label, prediction and score by name: baselines made of labelled data or by AWS hold them as columns."""
-    payload = job.schema.payload
-    return {name for name in (payload.label, payload.output.prediction, payload.output.score) if isinstance(name, str)}
+    payload, output = job.schema.payload, job.schema.payload.output
+    named = (payload.label, payload.prediction, payload.score, output.prediction, output.score)
+    return {name for name in named if isinstance(name, str)}
 
 
 def _silenced(constraints: Constraints | None, job: Job) -> frozenset[str]:

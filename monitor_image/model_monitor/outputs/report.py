@@ -31,6 +31,7 @@ from model_monitor.errors import MonitorError
 from model_monitor.job import BaselineFiles, Job
 from model_monitor.outputs.metric import Metric
 from model_monitor.profiles.reading import Reading
+from model_monitor.schema import Rejects
 
 PACKAGE = Path(__file__).parent.parent
 SCHEMA_FILE = Path(__file__).with_name("report.schema.json")
@@ -59,6 +60,15 @@ class Dataset:
     files: int = 0
     size_bytes: int = 0
     sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """Ground truth that was read. repeats: labels that a later one of the same record replaced."""
+
+    count: int = 0
+    repeats: int = 0
+    rejects: Rejects = field(default_factory=Rejects)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +114,7 @@ class Report:
     results: tuple[MonitorResult, ...] = ()
     dataset: Dataset = field(default_factory=Dataset)
     error: Failure | None = None
+    labels: Labels | None = None
 
     @property
     def verdict(self) -> Verdict:
@@ -146,6 +157,7 @@ def to_json(report: Report, run: Run) -> dict[str, Any]:
             "sha256": report.dataset.sha256,
         },
         "reading": _reading(report.reading),
+        "ground_truth": _labels(report.labels),
         "monitors": [_monitor(result, job.kind) for result in report.results],
         "provenance": dict(sorted(job.provenance.items())),
         "error": _failure(report.error),
@@ -173,17 +185,27 @@ def _reading(reading: Reading) -> dict[str, Any]:
         "outside_window": reading.outside_window,
         "rejected": reading.rejects.count,
         "rejected_fraction": reading.rejected_fraction,
-        "rejects": {
-            "by_reason": dict(sorted(reading.rejects.by_reason.items())),
-            "located": [
-                {"path": reject.path, "line": reject.line, "reason": reject.reason}
-                for reject in reading.rejects.located
-            ],
-        },
+        "rejects": _rejects(reading.rejects),
         "tolerated": dict(sorted(reading.tolerated.items())),
         "variants": dict(sorted(reading.variants.items())),
         "first_time": None if reading.first_time is None else _time(datetime.fromtimestamp(reading.first_time, UTC)),
         "last_time": None if reading.last_time is None else _time(datetime.fromtimestamp(reading.last_time, UTC)),
+    }
+
+
+def _rejects(rejects: Rejects) -> dict[str, Any]:
+    located = [{"path": reject.path, "line": reject.line, "reason": reject.reason} for reject in rejects.located]
+    return {"by_reason": dict(sorted(rejects.by_reason.items())), "located": located}
+
+
+def _labels(labels: Labels | None) -> dict[str, Any] | None:
+    if labels is None:
+        return None
+    return {
+        "labels": labels.count,
+        "repeats": labels.repeats,
+        "rejected": labels.rejects.count,
+        "rejects": _rejects(labels.rejects),
     }
 
 

@@ -33,20 +33,23 @@ class Coverage:
     used: bytes = b""
 
     @classmethod
-    def of(cls, found: np.ndarray, labels: int, times: np.ndarray, now: int, variant: str = "") -> Self:
+    def of(cls, found: np.ndarray, labels: int | None, times: np.ndarray, now: int | None, variant: str = "") -> Self:
         """One chunk.
 
         Args:
             found: int64 (rows,), place of each row's label among `labels`, -1 without one.
-            times: int64 (rows,), seconds since 1970 UTC; -1 unknown. `now`: what ages are counted to.
+            labels: None when they came with the records, so that none can be unused.
+            times: int64 (rows,), seconds since 1970 UTC; -1 unknown. `now`: what ages are counted to; None: unknown.
         """
         is_matched = found >= 0
-        groups = np.searchsorted(np.array(AGES), now - times[~is_matched], side="right")
-        groups[times[~is_matched] < 0] = len(AGES) + 1
+        ages = (now or 0) - times[~is_matched]
+        is_known = (times[~is_matched] >= 0) & (now is not None)
+        groups = np.where(is_known, np.searchsorted(np.array(AGES), ages, side="right"), len(AGES) + 1)
         names = (*AGE_NAMES, NO_TIME)
         counts = np.bincount(groups, minlength=len(names))
-        bits = np.zeros(labels, np.bool_)
-        bits[found[is_matched]] = True
+        bits = np.zeros(labels or 0, np.bool_)
+        if labels is not None:
+            bits[found[is_matched]] = True
         return cls(
             Counter({variant: int(is_matched.sum())} if is_matched.any() else {}),
             Counter({(variant, name): int(n) for name, n in zip(names, counts, strict=True) if n}),

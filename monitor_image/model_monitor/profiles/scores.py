@@ -38,14 +38,13 @@ class Scores:
 
     @classmethod
     def _of_cells(cls, cells: np.ndarray, negatives: np.ndarray, positives: np.ndarray, shift: int) -> Self:
-        keys, where = np.unique(cells, return_inverse=True)
-        while keys.size > SCORES_KEPT:
-            keys, inverse = np.unique(keys >> 1, return_inverse=True)
-            where, shift = inverse[where], shift + 1
-        sums = [np.zeros(keys.size, np.int64), np.zeros(keys.size, np.int64)]
-        np.add.at(sums[0], where, negatives)
-        np.add.at(sums[1], where, positives)
-        return cls(keys, sums[0], sums[1], shift)
+        order = np.argsort(cells, kind="stable")
+        cells = cells[order]
+        joined = _bits_to_drop(cells)
+        cells = cells >> joined
+        starts = np.flatnonzero(np.append(True, cells[1:] != cells[:-1])) if cells.size else np.empty(0, np.int64)
+        sums = [np.add.reduceat(part[order], starts) if cells.size else _none() for part in (negatives, positives)]
+        return cls(cells[starts], sums[0], sums[1], shift + joined)
 
     def merge(self, other: Self) -> Self:
         """Combine two disjoint parts."""
@@ -86,6 +85,19 @@ class Scores:
         """The inverse of `to_json`."""
         keys, negatives, positives = (np.array(content[name], np.int64) for name in ("keys", "negatives", "positives"))
         return cls(keys, negatives, positives, content["shift"])
+
+
+def _bits_to_drop(cells: np.ndarray) -> int:
+    """The fewest last bits without which no more than `SCORES_KEPT` of the ascending cells differ."""
+    low, high = 0, 64
+    while low < high:
+        middle = (low + high) // 2
+        shifted = cells >> min(middle, 63)
+        if np.count_nonzero(shifted[1:] != shifted[:-1]) < SCORES_KEPT:
+            high = middle
+        else:
+            low = middle + 1
+    return low
 
 
 def _ordered(scores: np.ndarray) -> np.ndarray:

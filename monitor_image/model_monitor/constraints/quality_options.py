@@ -1,0 +1,115 @@
+"""The model-quality monitor's part of a configuration file."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from model_monitor.blocks import Block, Faults, kind_of
+from model_monitor.constraints.quality import QualityConstraint, constraint_of
+from model_monitor.contract import CHECK_GREATER, CHECK_LESS, ProblemType
+from model_monitor.labels import normalise
+from model_monitor.metrics.quality import METRICS
+from model_monitor.profiles.answers import Problem
+from model_monitor.schema import Schema
+
+SHORT: Final = {
+    "binary": ProblemType.BINARY,
+    "multiclass": ProblemType.MULTICLASS,
+    "regression": ProblemType.REGRESSION,
+}
+SPELLINGS: Final = SHORT | {type_.lower(): type_ for type_ in ProblemType}
+
+
+@dataclass(frozen=True, slots=True)
+class QualityOptions:
+    """Validated options.
+
+    thresholds: by metric, over the baseline's constraints; None takes a metric's constraint away.
+    """
+
+    problem: Problem = field(default_factory=Problem)
+    thresholds: Mapping[str, QualityConstraint | None] = field(default_factory=dict)
+
+
+def read_options(block: Block) -> dict[str, Any]:
+    """Options as written; faults go to the block."""
+    problem_type = block.text("problem_type")
+    if problem_type is not None and problem_type.lower() not in SPELLINGS:
+        block.faults.add(block.at("problem_type"), f"should be one of {', '.join(SHORT)}")
+        problem_type = None
+    options: dict[str, Any] = {"problem_type": problem_type and SPELLINGS[problem_type.lower()]}
+    if "probability_threshold" in block.rest:
+        options["threshold"] = block.share("probability_threshold", 0.5)
+    positive = block.label("positive_label")
+    if positive is not None:
+        options["positive"] = normalise(positive)
+    options["thresholds"] = _thresholds(block, block.take("thresholds"))
+    return options
+
+
+def complete(options: dict[str, Any], schema: Schema, path: str, faults: Faults) -> dict[str, Any]:
+    """The problem type where the payload settles it, and what the monitor cannot do without."""
+    output, payload = schema.payload.output, schema.payload
+    has_prediction = output.prediction is not None or payload.prediction is not None
+    has_score = output.score is not None or payload.score is not None
+    if schema.is_positional or not (has_prediction or has_score):
+        faults.add(path, "needs payload.output.prediction or payload.output.score: where a response holds the answer")
+    found = options["problem_type"]
+    if found is None:
+        if has_prediction and "threshold" not in options and "positive" not in options:
+            faults.add(f"{path}.problem_type", f"is missing. Expected one of {', '.join(SHORT)}")
+        found = ProblemType.BINARY
+    _refuse_unknown_metrics(options["thresholds"], found, path, faults)
+    return {**options, "problem_type": found}
+
+
+def options_of(options: Mapping[str, Any]) -> QualityOptions:
+    """Options as objects; what was not written has its default."""
+    default = Problem()
+    problem = Problem(
+        options.get("problem_type") or default.type,
+        options.get("positive", default.positive),
+        options.get("threshold", default.threshold),
+    )
+    return QualityOptions(problem, options.get("thresholds", {}))
+
+
+def _thresholds(block: Block, content: object) -> dict[str, QualityConstraint | None]:
+    """`{"accuracy": 0.8}`, or AWS's `{"accuracy": {"threshold": 0.8, "comparison_operator": "LessThanThreshold"}}`."""
+    where = block.at("thresholds")
+    if content is None:
+        return {}
+    if not isinstance(content, Mapping):
+        block.faults.add(where, f"should be an object, found {kind_of(content)}")
+        return {}
+    found: dict[str, QualityConstraint | None] = {}
+    for metric, value in content.items():
+        item = value if isinstance(value, Mapping) else {"threshold": value}
+        threshold: Any = item.get("threshold")
+        operator = item.get("comparison_operator")
+        is_number = isinstance(threshold, (int, float)) and not isinstance(threshold, bool)
+        if value is None:
+            found[metric] = None
+        elif (
+            not is_number
+            or not math.isfinite(threshold)
+            or operator not in (None, CHECK_LESS, CHECK_GREATER)
+            or item.keys() - _THRESHOLD_KEYS
+        ):
+            expected = f'a number, or {{"threshold": …, "comparison_operator": "{CHECK_LESS}" or "{CHECK_GREATER}"}}'
+            block.faults.add(f"{where}.{metric}", f"should be {expected}")
+        else:
+            found[metric] = constraint_of(metric, float(threshold), operator)
+    return found
+
+
+_THRESHOLD_KEYS: Final = {"threshold", "comparison_operator"}
+
+
+def _refuse_unknown_metrics(thresholds: Mapping[str, Any], type_: ProblemType, path: str, faults: Faults) -> None:
+    for metric in thresholds:
+        if metric not in METRICS[type_]:
+            faults.add(f"{path}.thresholds.{metric}", f"is no metric of {type_}. Known: {', '.join(METRICS[type_])}")

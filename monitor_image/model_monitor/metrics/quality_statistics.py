@@ -1,0 +1,48 @@
+"""What the model-quality monitor knows of a window: its metrics, how many labels came, and what the model said."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from model_monitor.metrics.quality import Quality, measure
+from model_monitor.profiles.answers import Problem
+from model_monitor.profiles.coverage import Coverage
+from model_monitor.profiles.model_quality import QualityProfile
+from model_monitor.profiles.said import Said
+
+
+@dataclass(frozen=True, slots=True)
+class QualityStatistics:
+    """Numbers read from a profile.
+
+    records: all of them; answered: those of which the model said something; odd: whose label is of no use.
+    unused: labels that no prediction of these records asked for; None where labels came with the records.
+    """
+
+    problem: Problem = field(default_factory=Problem)
+    records: int = 0
+    answered: int = 0
+    odd: int = 0
+    coverage: Coverage = field(default_factory=Coverage)
+    unused: int | None = None
+    quality: Quality = field(default_factory=Quality)
+    said: Said = field(default_factory=Said)
+
+    @property
+    def labelled(self) -> int:
+        """Records that have a label."""
+        return self.coverage.matched.total()
+
+
+def read_statistics(profile: QualityProfile, problem: Problem) -> QualityStatistics:
+    """Numbers read from a merged profile."""
+    return QualityStatistics(
+        problem,
+        profile.records,
+        profile.answered,
+        profile.agreement.odd,
+        profile.coverage,
+        profile.coverage.unused(profile.labels) if profile.labels else None,
+        measure(profile.agreement, problem),
+        profile.said,
+    )

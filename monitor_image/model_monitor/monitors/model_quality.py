@@ -1,0 +1,172 @@
+"""Model quality: do the model's answers still agree with what came true?"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from model_monitor.constraints import quality
+from model_monitor.constraints.baseline import read_document
+from model_monitor.constraints.model import Conclusion
+from model_monitor.constraints.quality_options import QualityOptions, complete, options_of, read_options
+from model_monitor.constraints.quality_verdict import QualityConstraints, judge, merged, why_not
+from model_monitor.contract import (
+    CHECK_GREATER,
+    CHECK_LESS,
+    METRIC_LABEL_COVERAGE,
+    METRIC_LABELS_WITHOUT_PREDICTION,
+    PROBLEM_KEYS,
+    MonitoringType,
+    ProblemType,
+    Verdict,
+    violations_metric,
+)
+from model_monitor.errors import DatasetError
+from model_monitor.job import BaselineFiles, Job, MonitorSettings
+from model_monitor.metrics.quality_statistics import QualityStatistics, read_statistics
+from model_monitor.metrics.subsamples import DRAWS, content_keys, is_kept
+from model_monitor.monitors.base import Monitor
+from model_monitor.outputs import model_quality as files
+from model_monitor.outputs.metric import Metric
+from model_monitor.profiles.answers import numbers_of
+from model_monitor.profiles.model_quality import QualityProfile
+from model_monitor.schema import FeatureType, Rows
+
+CHECK_TYPES = (CHECK_LESS, CHECK_GREATER)
+FEATURES_HASHED = 8  # of datasets without ids: enough to tell records apart whose label and prediction are equal
+
+
+def empty(_: Job) -> QualityProfile:
+    """No records."""
+    return QualityProfile()
+
+
+def profile_rows(rows: Rows, job: Job) -> QualityProfile:
+    """One chunk."""
+    problem = _options(job).problem
+    subsamples = _subsamples(rows) if problem.type is ProblemType.REGRESSION else ()
+    end = job.now or (job.window.end if job.window else None)
+    return QualityProfile.of(rows, problem, None if end is None else int(end.timestamp()), subsamples)
+
+
+def _subsamples(rows: Rows) -> tuple[np.ndarray, ...]:
+    """Five subsamples that do not depend on how the records are cut."""
+    keys = rows.truth.keys if rows.truth is not None else None
+    if keys is None:
+        told = [numbers_of(column, rows.count) for column in (rows.label, rows.prediction, rows.score)]
+        keys = content_keys([*told, *(numbers_of(column, rows.count) for column in rows.features[:FEATURES_HASHED])])
+    return tuple(is_kept(keys, number) for number in range(DRAWS))
+
+
+def statistics_of(profile: QualityProfile, job: Job) -> QualityStatistics:
+    """Numbers read from a merged profile."""
+    return read_statistics(profile, _options(job).problem)
+
+
+def suggest(statistics: QualityStatistics, job: Job) -> QualityConstraints:
+    """Every metric should stay as good as it is.
+
+    Raises: DatasetError when the dataset holds no predictions with their labels.
+    """
+    measured, where = statistics.quality, job.dataset.path
+    if measured.fault:
+        raise DatasetError(f"{where}: {measured.fault}")
+    if not measured.count:
+        lacking = "predictions" if not statistics.answered else "labels"
+        remedy = "payload.prediction or payload.score" if not statistics.answered else "payload.label"
+        raise DatasetError(
+            f"{where}: the dataset holds no {lacking}. Name their column: {remedy} in the configuration."
+        )
+    return QualityConstraints(quality.suggest(measured.values), statistics.problem.type)
+
+
+def load_baseline(given: BaselineFiles) -> QualityConstraints | None:
+    """Constraints in AWS's shape, or metrics at the top as the original framework has them."""
+    if given.constraints is None:
+        return None
+    where, document = str(given.constraints), read_document(given.constraints)
+    found = quality.read(document, where)
+    keys = document.keys() if isinstance(document, dict) else ()
+    types = [type_ for type_, key in PROBLEM_KEYS.items() if f"{key}_constraints" in keys]
+    return QualityConstraints(found, types[0] if types else None, where)
+
+
+def baseline_features(_: QualityConstraints) -> tuple[tuple[str, FeatureType], ...]:
+    """None: constraints on quality know nothing of features."""
+    return ()
+
+
+def constraints_used(baseline: QualityConstraints | None, job: Job) -> QualityConstraints | None:
+    """The baseline's constraints with the job's thresholds."""
+    options = _options(job)
+    return merged(baseline, options.thresholds, options.problem.type)
+
+
+def check(statistics: QualityStatistics, baseline: QualityConstraints | None, job: Job) -> Conclusion:
+    """A window's quality against its baseline, once its labels have come."""
+    return judge(statistics, constraints_used(baseline, job), _settings(job), job)
+
+
+# --- what leaves the run -------------------------------------------------------------------------------------------------
+
+
+def constraints_file(constraints: QualityConstraints) -> dict[str, Any]:
+    """AWS's file."""
+    return files.constraints_file(constraints.constraints, constraints.type or ProblemType.BINARY)
+
+
+def metrics(statistics: QualityStatistics, conclusion: Conclusion, job: Job) -> Iterator[Metric]:
+    """Coverage always; the metrics themselves and violations once the window can be judged."""
+    share = statistics.coverage.share
+    if share is not None:
+        yield Metric(METRIC_LABEL_COVERAGE, share)
+    if statistics.unused is not None:
+        yield Metric(METRIC_LABELS_WITHOUT_PREDICTION, float(statistics.unused), "Count")
+    if not statistics.records or why_not(statistics, _settings(job), job):
+        return
+    for name, value in statistics.quality.values.items():
+        if math.isfinite(value):
+            yield Metric(name, value)
+    if conclusion.verdict in (Verdict.OK, Verdict.VIOLATED):
+        for check_type in CHECK_TYPES:
+            count = sum(check.check_type == check_type for check in conclusion.violations)
+            yield Metric(violations_metric(check_type), float(count), "Count")
+
+
+def summary(statistics: QualityStatistics, _: Conclusion) -> dict[str, Any]:
+    """The monitor's block in report.json."""
+    return files.summary(statistics)
+
+
+def _settings(job: Job) -> MonitorSettings:
+    found = (settings for settings in job.monitors if settings.type is MonitoringType.MODEL_QUALITY)
+    return next(found, MonitorSettings(MonitoringType.MODEL_QUALITY))
+
+
+def _options(job: Job) -> QualityOptions:
+    return options_of(_settings(job).options)
+
+
+MONITOR = Monitor(
+    type=MonitoringType.MODEL_QUALITY,
+    empty=empty,
+    profile=profile_rows,
+    from_json=QualityProfile.from_json,
+    statistics=statistics_of,
+    suggest=suggest,
+    load_baseline=load_baseline,
+    baseline_features=baseline_features,
+    constraints_used=constraints_used,
+    check=check,
+    statistics_file=files.statistics_file,
+    constraints_file=constraints_file,
+    violations_file=files.violations_file,
+    metrics=metrics,
+    summary=summary,
+    read_options=read_options,
+    complete_options=complete,
+    needs_labels=True,
+)

@@ -1,0 +1,153 @@
+"""statistics.json, constraints.json and constraint_violations.json of model quality, in AWS's shape."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from model_monitor.constraints.model import Conclusion
+from model_monitor.constraints.quality import QualityConstraint, told_name
+from model_monitor.contract import PROBLEM_KEYS, ProblemType
+from model_monitor.metrics.classification import Curves
+from model_monitor.metrics.quality import Quality
+from model_monitor.metrics.quality_statistics import QualityStatistics
+from model_monitor.outputs.constraints import FILE_VERSION
+
+NOT_A_NUMBER: Final = "NaN"  # as AWS's files have it
+CURVE_POINTS: Final = 1000
+OWN_BLOCK: Final = "model_monitor"  # what AWS's files have no place for
+
+
+def statistics_file(statistics: QualityStatistics) -> dict[str, Any]:
+    """The content of the file."""
+    quality = statistics.quality
+    return {
+        "version": FILE_VERSION,
+        "dataset": {"item_count": quality.count},
+        f"{PROBLEM_KEYS[statistics.problem.type]}_metrics": _metrics(quality),
+        OWN_BLOCK: {
+            "records": statistics.records,
+            "labelled": statistics.labelled,
+            "auc_error": quality.area_error,
+            "curve_points": {"kept": CURVE_POINTS, "of": points_of(quality.curves)},
+        },
+    }
+
+
+def _metrics(quality: Quality) -> dict[str, Any]:
+    content: dict[str, Any] = {"confusion_matrix": matrix(quality)} if quality.labels else {}
+    for name, value in quality.values.items():
+        content[name] = {
+            "value": _number(value),
+            "standard_deviation": _number(quality.deviations.get(name, math.nan)),
+        }
+    return content | (curves_json(quality.curves) if quality.curves is not None else {})
+
+
+def matrix(quality: Quality) -> dict[str, dict[str, int]]:
+    """Actual label → predicted label → records."""
+    counts = quality.counts.tolist()
+    return {
+        actual: dict(zip(quality.labels, row, strict=True)) for actual, row in zip(quality.labels, counts, strict=True)
+    }
+
+
+def curves_json(curves: Curves) -> dict[str, Any]:
+    """Both curves, of at most `CURVE_POINTS` points each, evenly chosen, the ends among them."""
+    chosen = [_thin(getattr(curves, name)) for name in Curves.__slots__]
+    false_rates, true_rates, precisions, recalls = (points.tolist() for points in chosen)
+    return {
+        "receiver_operating_characteristic_curve": {
+            "false_positive_rates": false_rates,
+            "true_positive_rates": true_rates,
+        },
+        "precision_recall_curve": {"precisions": precisions, "recalls": recalls},
+    }
+
+
+def points_of(curves: Curves | None) -> int:
+    """Points of the whole ROC curve."""
+    return 0 if curves is None else int(curves.false_positive_rates.size)
+
+
+def summary(statistics: QualityStatistics) -> dict[str, Any]:
+    """The monitor's block in report.json."""
+    found, coverage = statistics.quality, statistics.coverage
+    unlabelled: dict[str, int] = {}
+    for (_, age), count in sorted(coverage.unlabelled.items()):
+        unlabelled[age] = unlabelled.get(age, 0) + count
+    return {
+        "problem_type": statistics.problem.type,
+        "item_count": found.count,
+        "labels": {
+            "predictions": statistics.records,
+            "without_answer": statistics.records - statistics.answered,
+            "labelled": statistics.labelled,
+            "coverage": coverage.share,
+            "unlabelled_by_age": unlabelled,
+            "by_variant": _by_variant(statistics),
+            "without_prediction": statistics.unused,
+            "of_no_use": statistics.odd,
+        },
+        "metrics": [_metric(name, value, found) for name, value in found.values.items()],
+        "auc_error": found.area_error,
+        "confusion_matrix": matrix(found) if found.labels else None,
+        "curves": None if found.curves is None else curves_json(found.curves) | {"points": points_of(found.curves)},
+    }
+
+
+def _by_variant(statistics: QualityStatistics) -> dict[str, dict[str, int]]:
+    coverage = statistics.coverage
+    variants = {*coverage.matched, *(variant for variant, _ in coverage.unlabelled)}
+    return {
+        variant: {
+            "labelled": coverage.matched[variant],
+            "unlabelled": sum(count for (name, _), count in coverage.unlabelled.items() if name == variant),
+        }
+        for variant in sorted(variants)
+    }
+
+
+def _metric(name: str, value: float, found: Quality) -> dict[str, Any]:
+    deviation = found.deviations.get(name, math.nan)
+    return {
+        "name": name,
+        "value": value if math.isfinite(value) else None,
+        "standard_deviation": deviation if math.isfinite(deviation) else None,
+    }
+
+
+def constraints_file(constraints: Sequence[QualityConstraint], type_: ProblemType) -> dict[str, Any]:
+    """The content of the file."""
+    block = {
+        constraint.metric: {"threshold": constraint.threshold, "comparison_operator": constraint.operator}
+        for constraint in constraints
+    }
+    return {"version": FILE_VERSION, f"{PROBLEM_KEYS[type_]}_constraints": block}
+
+
+def violations_file(conclusion: Conclusion) -> dict[str, Any] | None:
+    """The content of the file; None when nothing is violated. `feature_name` is there for readers of data quality's."""
+    violations = [
+        {
+            "constraint_check_type": check.check_type,
+            "description": check.description,
+            "metric_name": told_name(check.subject),
+            "feature_name": told_name(check.subject),
+        }
+        for check in conclusion.violations
+    ]
+    return {"violations": violations} if violations else None
+
+
+def _thin(points: np.ndarray) -> np.ndarray:
+    if points.size <= CURVE_POINTS:
+        return points
+    return points[np.linspace(0, points.size - 1, CURVE_POINTS).astype(np.int64)]
+
+
+def _number(value: float) -> float | str:
+    return value if math.isfinite(value) else NOT_A_NUMBER
