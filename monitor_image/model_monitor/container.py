@@ -112,7 +112,7 @@ def _publish(report: Report, variables: Variables) -> None:
     job = report.job
     if not job.metrics.is_enabled or job.kind is not JobKind.MONITOR:
         return
-    points = cloudwatch.data_points(cloudwatch.metrics_of(report), job, cloudwatch.timestamp_of(report))
+    points = cloudwatch.points_of(report)
     if job.metrics.route is MetricsRoute.PUT:
         s3.put_metric_data(job.metrics.namespace, points)
     else:

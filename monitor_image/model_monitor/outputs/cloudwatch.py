@@ -11,6 +11,8 @@ from model_monitor.contract import (
     METRIC_OUTSIDE_WINDOW,
     METRIC_RECORDS,
     METRIC_REJECTED,
+    METRIC_WINDOWS_EXPIRED,
+    METRIC_WINDOWS_WAITING,
     TIME_FORMAT,
     VERDICT_ORDER,
     Verdict,
@@ -20,6 +22,7 @@ from model_monitor.contract import (
 from model_monitor.job import Job
 from model_monitor.outputs.metric import Metric, StatisticValues
 from model_monitor.outputs.report import Report
+from model_monitor.outputs.score import State
 
 COUNT = "Count"
 
@@ -39,7 +42,23 @@ def metrics_of(report: Report) -> list[Metric]:
             metrics.append(Metric(METRIC_RECORDS, records, COUNT, {DIMENSION_VARIANT: variant}))
     for result in report.results:
         metrics += result.metrics
+    if report.late is not None and report.error is None:
+        metrics += [
+            Metric(METRIC_WINDOWS_WAITING, report.late.waiting, COUNT),
+            Metric(METRIC_WINDOWS_EXPIRED, report.late.count(State.EXPIRED), COUNT),
+        ]
     return metrics
+
+
+def points_of(report: Report) -> list[dict[str, Any]]:
+    """Every data point of a run: its own at its window's end, scores of windows before it at the time it takes place.
+
+    CloudWatch refuses what is older than two weeks, and no alarm looks back: a past window has no point of its own.
+    """
+    points = data_points(metrics_of(report), report.job, timestamp_of(report))
+    if report.late is not None and report.error is None:
+        points += data_points(report.late.metrics, report.job, report.job.now)
+    return points
 
 
 def verdict_metrics(verdict: Verdict) -> list[Metric]:

@@ -12,10 +12,12 @@ from model_monitor.contract import (
     MESSAGE_NOT_EVALUATED,
     MESSAGE_OK,
     MESSAGE_VIOLATED,
+    TIME_FORMAT,
     JobKind,
     Verdict,
 )
 from model_monitor.outputs.report import Report
+from model_monitor.outputs.score import Late, Score, State
 
 SUBJECTS_NAMED = 5
 ELLIPSIS = "..."
@@ -25,7 +27,7 @@ def exit_message(report: Report) -> str:
     """First line for machines, then what was found, worst first; never a value of the data."""
     if report.error is not None:
         return fit([MESSAGE_ERROR.format(reason=_in_one_line(report.error.message))])
-    lines = [_first_line(report)]
+    lines = [_first_line(report), *_late(report.late)]
     for result in report.results:
         lines.extend(result.conclusion.notes)
         lines.extend(_violations(result.conclusion.violations))
@@ -91,6 +93,22 @@ def _reading(report: Report) -> str:
     )
     reasons = sorted(reading.rejects.by_reason.items(), key=lambda item: (-item[1], item[0]))
     return line + "".join(f" Rejected {count}: {reason}." for reason, count in reasons[:SUBJECTS_NAMED])
+
+
+def _late(late: Late | None) -> list[str]:
+    """Windows that waited for labels: how many ended how, then those in which something is wrong."""
+    if late is None or not (late.scores or late.waiting):
+        return []
+    counts = ", ".join(f"{late.count(state)} {state}" for state in State if late.count(state)) or "none ended"
+    left = f", {late.left} of them due" if late.left else ""
+    lines = [f"Earlier windows: {counts}; {late.waiting} wait for labels{left}."]
+    told = [score for score in late.scores if score.violations or score.state is not State.SCORED]
+    return lines + [_of_score(score) for score in told[:SUBJECTS_NAMED]]
+
+
+def _of_score(score: Score) -> str:
+    found = _named([violation["feature_name"] for violation in score.violations]) or score.reason
+    return f"{score.key} of {score.window.start:{TIME_FORMAT}}: {score.verdict}: {found}"
 
 
 def _named(subjects: list[str]) -> str:

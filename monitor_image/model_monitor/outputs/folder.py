@@ -1,11 +1,13 @@
 """The output folder of a run, the same from both front doors.
 
 Baseline: `{monitor}/statistics.json`, `{monitor}/constraints.json`, provenance.json, report.json.
-Monitor: AWS's flat layout for data quality or a single monitor, `{monitor}/` for the others; report.json, metrics.jsonl.
+Monitor: AWS's flat layout for data quality or a single monitor, `{monitor}/` for the others; report.json, metrics.jsonl;
+`late/{monitor}/{window}/` for windows that waited for their labels.
 """
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,7 @@ from model_monitor.outputs import cloudwatch, files
 from model_monitor.outputs.report import MonitorResult, Report, Run, to_json
 
 RESULT_FILES = (STATISTICS_FILE, CONSTRAINTS_FILE, VIOLATIONS_FILE, ANALYSIS_FILE, LOCAL_SHAP_FILE)
+LATE_FOLDER = "late"  # below it {monitor}/{start of the window, yyyymmddHHMM}/
 PROVENANCE_VERSION = 1
 
 
@@ -38,8 +41,8 @@ def write_folder(report: Report, run: Run) -> list[Path]:
     for result in _results(report):
         written += _write_result(output / result_folder(report, result), result)
     if report.job.kind is JobKind.MONITOR:
-        points = cloudwatch.data_points(cloudwatch.metrics_of(report), report.job, cloudwatch.timestamp_of(report))
-        lines = cloudwatch.publisher_lines(points, report.job.metrics.namespace)
+        written += _write_late(output / LATE_FOLDER, report)
+        lines = cloudwatch.publisher_lines(cloudwatch.points_of(report), report.job.metrics.namespace)
         written.append(files.write_json_lines(output / METRICS_LINES_FILE, lines))
     elif report.error is None:
         written.append(files.write_json(output / PROVENANCE_FILE, _provenance(report)))
@@ -70,6 +73,22 @@ def _write_result(folder: Path, result: MonitorResult) -> list[Path]:
     for name in RESULT_FILES:
         if folder / name not in written:
             files.remove(folder / name)
+    return written
+
+
+def _write_late(folder: Path, report: Report) -> list[Path]:
+    """The files of windows that waited for their labels, each in a folder of its own."""
+    if folder.exists():
+        shutil.rmtree(folder)
+    written = []
+    for score in report.late.scores if report.late else ():
+        contents = dict(score.files)
+        if score.violations:
+            contents[VIOLATIONS_FILE] = {"violations": [dict(violation) for violation in score.violations]}
+        place = folder / score.key / f"{score.window.start:%Y%m%d%H%M}"
+        for name, content in contents.items():
+            whole = content if isinstance(content, bytes) else files.to_json(content)
+            written.append(files.write_bytes(place / name, whole))
     return written
 
 

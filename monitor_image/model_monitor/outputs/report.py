@@ -30,6 +30,7 @@ from model_monitor.contract import (
 from model_monitor.errors import MonitorError
 from model_monitor.job import BaselineFiles, Job
 from model_monitor.outputs.metric import Metric
+from model_monitor.outputs.score import Late
 from model_monitor.profiles.reading import Reading
 from model_monitor.schema import Rejects
 
@@ -114,13 +115,15 @@ class Report:
     results: tuple[MonitorResult, ...] = ()
     dataset: Dataset = field(default_factory=Dataset)
     error: Failure | None = None
+    late: Late | None = None  # windows that waited for labels; None: the run remembers none
     labels: Labels | None = None
 
     @property
     def verdict(self) -> Verdict:
         if self.error is not None:
             return Verdict.ERROR
-        return worst_verdict([result.conclusion.verdict for result in self.results])
+        late = self.late.verdicts if self.late else []
+        return worst_verdict([*(result.conclusion.verdict for result in self.results), *late])
 
     @property
     def reason(self) -> str:
@@ -128,11 +131,13 @@ class Report:
         if self.error is not None:
             return self.error.message
         deciding = (result.conclusion for result in self.results if result.conclusion.verdict is self.verdict)
-        return next((conclusion.reason for conclusion in deciding if conclusion.reason), "")
+        late = [score for score in self.late.scores if score.verdict is self.verdict] if self.late else []
+        return next((each.reason for each in (*deciding, *late) if each.reason), "")
 
     @property
     def violation_count(self) -> int:
-        return sum(len(result.conclusion.violations) for result in self.results)
+        own = sum(len(result.conclusion.violations) for result in self.results)
+        return own + (self.late.violations if self.late else 0)
 
     def failed(self, failure: Failure) -> Report:
         """The same report, ended by an error."""
@@ -142,6 +147,7 @@ class Report:
 def to_json(report: Report, run: Run) -> dict[str, Any]:
     """The content of report.json."""
     job = report.job
+    late = {} if report.late is None else _late(report.late)
     return {
         "version": REPORT_VERSION,
         "kind": job.kind,
@@ -159,6 +165,7 @@ def to_json(report: Report, run: Run) -> dict[str, Any]:
         "reading": _reading(report.reading),
         "ground_truth": _labels(report.labels),
         "monitors": [_monitor(result, job.kind) for result in report.results],
+        **late,
         "provenance": dict(sorted(job.provenance.items())),
         "error": _failure(report.error),
         "run": _run(run, job),
@@ -255,6 +262,11 @@ def _check(check: Check) -> dict[str, Any]:
         "is_required": check.is_required,
         "description": check.description,
     }
+
+
+def _late(late: Late) -> dict[str, Any]:
+    waiting = {"windows": late.waiting, "due": late.left}
+    return {"late": [score.to_report() for score in late.scores], "waiting": waiting}
 
 
 def _failure(failure: Failure | None) -> dict[str, str] | None:

@@ -96,6 +96,36 @@ class Score:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Late:
+    """What a run did for windows before its own.
+
+    waiting: windows that still wait for labels; left: those of them that were due, for which this run had no room.
+    """
+
+    scores: tuple[Score, ...] = ()
+    waiting: int = 0
+    left: int = 0
+
+    @property
+    def verdicts(self) -> list[Verdict]:
+        """Of windows whose waiting ended; an error is told, but the window is tried again."""
+        return [score.verdict for score in self.scores if score.state is not State.FAILED]
+
+    @property
+    def metrics(self) -> list[Metric]:
+        """Each window's own, in the order of windows."""
+        return [metric for score in self.scores for metric in score.metrics]
+
+    @property
+    def violations(self) -> int:
+        return sum(len(score.violations) for score in self.scores)
+
+    def count(self, state: State) -> int:
+        """How many windows of this run ended so."""
+        return sum(score.state is state for score in self.scores)
+
+
 def _metric_json(metric: Metric) -> dict[str, Any]:
     value: Any = metric.value
     if isinstance(value, StatisticValues):
