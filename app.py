@@ -123,7 +123,7 @@ def _close_loop(
     )
     if endpoint.retraining is None:
         return
-    watched = endpoint.retraining.monitor or next(iter(endpoint.monitors))
+    watched = endpoint.watched
     retraining = RetrainingStack(
         app,
         f"{prefix}-Retraining",

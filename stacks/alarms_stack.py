@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from aws_cdk import Environment, Stack
-from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from model_monitor import contract
+from stacks.constructs.dashboard import EndpointDashboard
 from stacks.constructs.drift_alarm import DriftAlarm
 from stacks.constructs.monitor_alarm import MonitorAlarmProps
 from stacks.constructs.run_error_alarm import RunErrorAlarm
 from stacks.constructs.scheduled_monitor import ScheduledMonitor
 from stacks.constructs.staleness_alarm import StalenessAlarm
-from stacks.constructs.violation_alarm import ViolationAlarm
+from stacks.constructs.value_alarm import CustomMetricAlarm, LabelCoverageAlarm, QualityAlarm
+from stacks.constructs.violation_alarm import BROKEN_DATA, MODEL, ViolationAlarm, Watched
 from stacks.endpoint_settings import Endpoint
 from stacks.monitor_settings import Monitor
 
@@ -32,12 +33,13 @@ class AlarmsProps:
     topic: sns.ITopic
 
 
-@dataclass(frozen=True)
+@dataclass
 class AlarmNames:
-    """Of one monitor: those that may start a retraining, and those that never do."""
+    """Of one monitor. of_model: type → alarm → the check types it is about; a policy chooses which types may train.
+    of_broken_data: alarms that never do."""
 
-    drift: Sequence[str]
-    violations: Sequence[str]
+    of_model: dict[str, dict[str, tuple[str, ...]]] = field(default_factory=dict)
+    of_broken_data: list[str] = field(default_factory=list)
 
 
 class AlarmsStack(Stack):
@@ -47,7 +49,12 @@ class AlarmsStack(Stack):
         super().__init__(scope, construct_id, env=env, description=f"Model monitoring: alarms of {props.name}")
         self._props = props
         self.names = {name: self._alarms(name, monitor) for name, monitor in props.monitors.items()}
-        cloudwatch.Dashboard(self, "Dashboard", widgets=[_row(monitor) for monitor in props.monitors.values()])
+        EndpointDashboard(
+            self,
+            "Endpoint",
+            {name: (monitor, props.endpoint.monitors[name]) for name, monitor in props.monitors.items()},
+            has_labels=props.endpoint.ground_truth is not None,
+        )
 
     def _alarms(self, name: str, monitor: ScheduledMonitor) -> AlarmNames:
         settings = self._props.endpoint.monitors[name]
@@ -58,38 +65,44 @@ class AlarmsStack(Stack):
                 environment=self._props.environment, monitor=monitor, topic=self._props.topic, periods=periods
             )
 
-        usual = props(settings.alarms.periods)
-        drift = DriftAlarm(
-            scope, "Drift", usual, drift_max=settings.alarms.drift_max, features=settings.alarms.drift_features
-        )
-        violations = [
-            ViolationAlarm(scope, check.title().replace("_", ""), usual, check) for check in page_worthy(settings)
-        ]
+        usual, names = props(settings.alarms.periods), AlarmNames()
+        if "data_quality" in settings.types:
+            _data_alarms(scope, usual, settings, names)
+        for type_ in settings.types:
+            for watched in MODEL.get(type_, ()):
+                alarm = ViolationAlarm(scope, watched.what.title().replace("-", ""), usual, watched)
+                names.of_model.setdefault(type_, {})[alarm.name] = watched.checks
+        _value_alarms(scope, usual, settings, names)
         RunErrorAlarm(scope, "Error", props(1))
         StalenessAlarm(scope, "Stale", props(settings.alarms.staleness_periods), self._props.endpoint.variant_names)
-        return AlarmNames(drift.names, [alarm.name for alarm in violations])
+        return names
 
 
-def page_worthy(settings: Monitor) -> list[contract.CheckType]:
-    """Check types with an alarm of their own: all that the monitor evaluates, but drift."""
-    off = {contract.CheckType.BASELINE_DRIFT}
-    if not settings.check_non_negative:
-        off.add(contract.CheckType.NON_NEGATIVE)
-    return [check for check in contract.CheckType if check not in off]
+def _data_alarms(scope: Construct, props: MonitorAlarmProps, settings: Monitor, names: AlarmNames) -> None:
+    """Drift, and broken data by its kind."""
+    alarms = settings.alarms
+    drift = DriftAlarm(scope, "Drift", props, drift_max=alarms.drift_max, features=alarms.drift_features)
+    names.of_model["data_quality"] = dict.fromkeys(drift.names, (contract.CheckType.BASELINE_DRIFT,))
+    for watched in page_worthy(settings):
+        (check,) = watched.checks
+        alarm = ViolationAlarm(scope, check.title().replace("_", ""), props, watched)
+        names.of_broken_data.append(alarm.name)
 
 
-def _row(monitor: ScheduledMonitor) -> list[cloudwatch.IWidget]:
-    """One monitor: how its runs ended, what they read, what they found."""
-    verdicts = [monitor.metric(contract.run_metric(verdict)) for verdict in contract.VERDICT_ORDER]
-    reading = [contract.METRIC_RECORDS, contract.METRIC_REJECTED, contract.METRIC_OUTSIDE_WINDOW]
-    found = [contract.violations_metric(check) for check in contract.CheckType]
-    return [
-        cloudwatch.GraphWidget(title=f"{monitor.schedule_name}: verdicts", left=verdicts, stacked=True, width=8),
-        cloudwatch.GraphWidget(title="records", left=[monitor.metric(name) for name in reading], width=8),
-        cloudwatch.GraphWidget(
-            title="violations and drift",
-            left=[monitor.metric(name) for name in found],
-            right=[monitor.metric(contract.METRIC_DRIFT_MAX)],
-            width=8,
-        ),
-    ]
+def _value_alarms(scope: Construct, props: MonitorAlarmProps, settings: Monitor, names: AlarmNames) -> None:
+    """Values that the environment bounds by itself, whatever baselines and constraints say."""
+    alarms = settings.alarms
+    for metric, threshold in alarms.quality.items():
+        quality = QualityAlarm(scope, f"Quality-{metric}", props, metric, threshold)
+        names.of_model["model_quality"][quality.name] = (contract.CHECK_LESS, contract.CHECK_GREATER)
+    for metric, bound in alarms.custom.items():
+        custom = CustomMetricAlarm(scope, f"Custom-{metric}", props, metric, above=bound.above, below=bound.below)
+        names.of_model["custom_metrics"][custom.name] = (contract.CHECK_CUSTOM_METRIC,)
+    if alarms.label_coverage is not None:
+        LabelCoverageAlarm(scope, "LabelCoverage", props, alarms.label_coverage)
+
+
+def page_worthy(settings: Monitor) -> list[Watched]:
+    """Kinds of broken data with an alarm of their own: all that the monitor evaluates."""
+    off = set() if settings.check_non_negative else {contract.CheckType.NON_NEGATIVE}
+    return [watched for watched in BROKEN_DATA if not off & set(watched.checks)]

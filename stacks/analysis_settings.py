@@ -11,15 +11,16 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import Field
 
+from model_monitor import contract
 from stacks import fields
 from stacks.block import Block, check
 from stacks.fields import Count, Share
 
 HORIZON_AFTER_DELAY: Final = timedelta(days=7)  # the core's own, for windows whose settings name none
 AWS_PROBLEMS: Final = {
-    "BinaryClassification": "binary",
-    "MulticlassClassification": "multiclass",
-    "Regression": "regression",
+    contract.ProblemType.BINARY: "binary",
+    contract.ProblemType.MULTICLASS: "multiclass",
+    contract.ProblemType.REGRESSION: "regression",
 }
 REGRESSION: Final = ("mae", "mse", "rmse", "r2")
 BINARY: Final = (
@@ -105,7 +106,7 @@ class ModelQuality(Labelled):
 
     @property
     def problem(self) -> str:
-        return AWS_PROBLEMS.get(self.problem_type, self.problem_type)
+        return {str(long): short for long, short in AWS_PROBLEMS.items()}.get(self.problem_type, self.problem_type)
 
     @check
     def _metric_faults(self) -> Iterator[str]:
@@ -119,13 +120,15 @@ def unknown_metric(path: str, name: str, problem: str) -> Iterator[str]:
         yield f"{path}: '{name}' is no metric of {problem}; there are {', '.join(QUALITY_METRICS[problem])}"
 
 
-class CustomMetrics(Analysis):
+class CustomMetrics(Labelled):
     """Metrics of your own: Python functions that the image finds in an installed package or in a named module."""
 
-    apart_from_baselines: ClassVar[frozenset[str]] = frozenset({"thresholds"})
+    apart_from_baselines: ClassVar[frozenset[str]] = Labelled.apart_from_baselines | {"thresholds", "max_rows"}
 
     module: Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$")] | None = None
     """Dotted name of a module in the image that declares them. Left out: those of installed packages' entry points."""
+    max_rows: Count | None = None
+    """Records that are kept for them, at least 1; a window with more is sampled, and says so. Left out: 5,000,000."""
     thresholds: dict[fields.MetricName, float] = Field(default_factory=dict)
     """Metric → threshold in place of the one it declares. Default: those declared."""
 

@@ -23,7 +23,7 @@ def configuration_document(endpoint_name: str, endpoint: Endpoint, monitor_name:
     """What the runs of one schedule read and check. Where baselines, labels and the history lie are variables: buckets are
     named at deployment."""
     monitor = endpoint.monitors[monitor_name]
-    blocks = {type_: _type_document(monitor, type_) for type_ in monitor.types}
+    blocks: dict[str, Any] = {type_: _type_document(monitor, type_) for type_ in monitor.types}
     return _document(endpoint_name, endpoint, monitor_name, blocks)
 
 

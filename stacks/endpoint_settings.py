@@ -13,7 +13,7 @@ from stacks import fields
 from stacks.analysis_settings import Analysis
 from stacks.block import Block, check
 from stacks.fields import Count, Percent
-from stacks.monitor_settings import Monitor, Type
+from stacks.monitor_settings import NEED_LABELS, Monitor, Type
 
 CAPTURE_JSON_TYPES = ("application/json", "application/jsonlines")
 STALENESS_VARIANTS_MAX = 9  # an alarm takes ten metrics, and one of them counts runs
@@ -287,7 +287,9 @@ class Endpoint(Block):
     @check
     def _label_faults(self) -> Iterator[str]:
         for name, monitor in self.monitors.items():
-            for type_ in monitor.labelled:
+            for type_ in monitor.types:
+                if type_ not in NEED_LABELS:
+                    continue
                 if self.ground_truth is None:
                     yield (
                         f"ground_truth: is missing; {type_} of monitor {name} compares predictions with labels. Say where they "
@@ -302,14 +304,14 @@ class Endpoint(Block):
             yield "retraining.instance_type: encrypts its volumes itself and takes no key; choose a type without local storage"
 
     @property
-    def watched(self) -> str | None:
-        """Name of the monitor whose alarms may start a retraining; None without one to choose."""
+    def watched(self) -> str:
+        """Name of the monitor whose alarms may start a retraining."""
         chosen = self.retraining.monitor if self.retraining else None
-        return chosen or (next(iter(self.monitors)) if len(self.monitors) == 1 else None)
+        return str(chosen or next(iter(self.monitors)))
 
     @check
     def _trigger_faults(self) -> Iterator[str]:
-        monitor = self.monitors.get(self.watched or "")
+        monitor = self.monitors.get(self.watched)
         if self.retraining and monitor and not set(self.retraining.on) & set(monitor.types):
             yield f"retraining.on: names no type that {self.watched} runs; it runs {', '.join(monitor.types)}"
 

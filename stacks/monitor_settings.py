@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Field
 
 from stacks import fields
-from stacks.analysis_settings import CustomMetrics, Labelled, ModelQuality, Scripts, unknown_metric
+from stacks.analysis_settings import Analysis, CustomMetrics, Labelled, ModelQuality, Scripts, unknown_metric
 from stacks.block import Block, check
 from stacks.fields import Count, Share
 
@@ -21,6 +21,7 @@ ALARMS_OF: Final = {  # setting of alarms → the type whose metrics it watches
     "label_coverage": "model_quality",
     "custom": "custom_metrics",
 }
+NEED_LABELS: Final = frozenset({"model_quality"})
 OWN_BLOCKS: Final = {  # type with settings of its own → whether it needs them
     "model_quality": True,
     "custom_metrics": False,
@@ -159,20 +160,23 @@ class Monitor(Block):
         return fields.schedule_hours(self.expression)
 
     @property
-    def own_blocks(self) -> Mapping[str, Block]:
-        """Type → the settings that belong to it alone, where there are any."""
-        found = {type_: getattr(self, type_) for type_ in self.types if type_ in OWN_BLOCKS}
-        return {type_: block for type_, block in found.items() if block is not None}
+    def own_blocks(self) -> Mapping[str, Analysis]:
+        """Type → the settings that belong to it alone, of types that have any."""
+        return {
+            type_: given if (given := getattr(self, type_)) is not None else CustomMetrics()
+            for type_ in self.types
+            if type_ in OWN_BLOCKS
+        }
 
     @property
     def labelled(self) -> Mapping[str, Labelled]:
-        """Types that compare predictions with labels."""
+        """Types that use labels where there are any; `NEED_LABELS` are those that cannot do without."""
         return {type_: block for type_, block in self.own_blocks.items() if isinstance(block, Labelled)}
 
     @check
     def _type_faults(self) -> Iterator[str]:
-        for type_ in sorted({type_ for type_ in self.types if self.types.count(type_) > 1}):
-            yield f"types: {type_} is given twice"
+        for twice in sorted({type_ for type_ in self.types if self.types.count(type_) > 1}):
+            yield f"types: {twice} is given twice"
         for type_, is_needed in OWN_BLOCKS.items():
             if getattr(self, type_) is not None and type_ not in self.types:
                 yield f"{type_}: is set, but {type_} is none of the types; add it to them"
@@ -192,8 +196,9 @@ class Monitor(Block):
         for key, type_ in ALARMS_OF.items():
             if getattr(self.alarms, key) not in ({}, None) and type_ not in self.types:
                 yield f"alarms.{key}: watches {type_}, which is none of the types"
-        for name in self.alarms.quality if self.model_quality else ():
-            yield from unknown_metric("alarms.quality", name, self.model_quality.problem)
+        if self.model_quality is not None:
+            for name in self.alarms.quality:
+                yield from unknown_metric("alarms.quality", name, self.model_quality.problem)
 
     @check
     def _runtime_faults(self) -> Iterator[str]:

@@ -80,6 +80,7 @@ class MonitoringStack(Stack):
             key=props.key,
             network=props.network,
             security=props.security,
+            has_labels=props.endpoint.ground_truth is not None and bool(settings.labelled),
         )
         executor = EXECUTORS[settings.scheduler](scope, "Executor", monitor_props)
         if settings.baseline.dataset is not None:

@@ -1,4 +1,4 @@
-"""The closing of the loop for one endpoint: drift alarms may train a new model."""
+"""The closing of the loop for one endpoint: alarms on the model and its data may train a new one."""
 
 from __future__ import annotations
 
@@ -42,6 +42,7 @@ class RetrainingStack(Stack):
 
     def __init__(self, scope: Construct, construct_id: str, props: RetrainingProps, *, env: Environment) -> None:
         super().__init__(scope, construct_id, env=env, description=f"Model monitoring: retraining of {props.name}")
+        of_model, chosen = props.alarms.of_model, props.settings.on
         is_kit = props.settings.training_script == "kit"
         trigger = RetrainingTrigger(
             self,
@@ -49,8 +50,9 @@ class RetrainingStack(Stack):
             RetrainingTriggerProps(
                 settings=props.settings,
                 monitor=props.monitor,
-                drift_alarms=props.alarms.drift,
-                violation_alarms=props.alarms.violations,
+                triggers={name: checks for type_ in chosen for name, checks in of_model.get(type_, {}).items()},
+                other_alarms=[name for type_, alarms in of_model.items() if type_ not in chosen for name in alarms],
+                broken_data_alarms=props.alarms.of_broken_data,
                 topic=props.topic,
                 code=model_code(self, "Code", props.payload) if is_kit and props.payload else None,
                 places=props.places,

@@ -174,7 +174,7 @@ class Settings(Block):
             kept["capture_days"] = storage.capture_days if is_ours else None
             for monitor_name, monitor in endpoint.monitors.items():
                 path = f"endpoints.{endpoint_name}.monitors.{monitor_name}"
-                for type_, block in monitor.labelled.items():
+                for type_, block in monitor.labelled.items() if endpoint.ground_truth else ():
                     needed = math.ceil((block.horizon + timedelta(hours=monitor.hours)) / timedelta(days=1))
                     for key, days in kept.items():
                         if days is not None and days < needed:

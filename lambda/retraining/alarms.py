@@ -20,7 +20,7 @@ class Alarm:
 
     windows: how many breaching periods it took to get here, so how many reports tell about it; 1 where the message does not say
         (composite alarms).
-    threshold: what the metric was compared with; None where the message does not say.
+    threshold, operator, metric: what was compared with what, and how; None or "" where the message does not say.
     """
 
     name: str
@@ -30,6 +30,16 @@ class Alarm:
     is_composite: bool = False
     windows: int = 1
     threshold: float | None = None
+    operator: str = ""
+    metric: str = ""
+
+    def is_beyond(self, value: float) -> bool:
+        """Whether a value would breach this alarm; without a threshold none does."""
+        if self.threshold is None:
+            return False
+        if self.operator.startswith("LessThan"):
+            return value <= self.threshold if "OrEqual" in self.operator else value < self.threshold
+        return value >= self.threshold
 
     @property
     def id(self) -> str:
@@ -74,6 +84,8 @@ def _alarm(message: Mapping[str, Any]) -> Alarm:
         time=_time(str(message["StateChangeTime"])),
         is_composite="AlarmRule" in message,
         windows=min(24, max(1, int(periods))),
+        operator=str(trigger.get("ComparisonOperator") or ""),
+        metric=str(trigger.get("MetricName") or ""),
         threshold=None if trigger.get("Threshold") is None else float(trigger["Threshold"]),
     )
 

@@ -23,6 +23,15 @@ WEEK = timedelta(days=7)
 NAME_MAX = 63  # of a training job
 STAMP = "%Y%m%d%H00"
 BROKEN_DATA_CHECKS = frozenset({"data_type_check", "completeness_check", "missing_column_check"})
+CAUSES = {  # check type → what people call it
+    "baseline_drift_check": "drift",
+    "LessThanThreshold": "model_quality",
+    "GreaterThanThreshold": "model_quality",
+    "prediction_drift_check": "prediction_drift",
+    "bias_drift_check": "bias_drift",
+    "feature_attribution_drift_check": "attribution_drift",
+    "custom_metric_check": "custom_metric",
+}
 STATES_BEFORE_AN_ALARM = frozenset({"OK", "INSUFFICIENT_DATA"})
 HANDLED_KEPT = 40
 STARTED_KEPT = 50
@@ -74,7 +83,8 @@ class Facts:
     endpoint_status: as DescribeEndpoint spells it.
     violations: violations by check type in the windows the alarm looked at; None when no report was found.
     report_verdicts: verdicts of those windows.
-    is_drift_reported: whether the newest of these reports shows the drift that the alarm is about.
+    is_reported: whether the newest of these reports shows what the alarm is about.
+    is_rehearsal: whether somebody forced the violation to try the chain.
     empty_channels: names of channels whose prefix holds no object.
     """
 
@@ -82,7 +92,8 @@ class Facts:
     jobs: Jobs
     violations: Mapping[str, int] | None
     report_verdicts: tuple[str, ...] = ()
-    is_drift_reported: bool = True
+    is_reported: bool = True
+    is_rehearsal: bool = False
     empty_channels: frozenset[str] = frozenset()
 
 
@@ -90,7 +101,11 @@ def screen(alarm: Alarm, policy: Policy) -> Decision | None:
     """What the message alone settles; None when the facts must be looked at."""
     if alarm.name in policy.violation_alarm_names:
         return Decision(Action.REFUSE, "not_a_drift_alarm", "violations of other checks page people and train nothing")
-    if alarm.name not in policy.alarm_names:
+    if alarm.name in policy.other_alarm_names:
+        return Decision(
+            Action.REFUSE, "type_not_chosen", "retraining.on does not name the monitoring type of this alarm"
+        )
+    if alarm.name not in policy.alarms:
         return Decision(Action.IGNORE, "alarm_not_in_policy")
     if alarm.new_state != "ALARM" or alarm.old_state not in STATES_BEFORE_AN_ALARM:
         return Decision(Action.IGNORE, "no_transition_to_alarm", f"{alarm.old_state} -> {alarm.new_state}")
@@ -104,9 +119,10 @@ def decide(alarm: Alarm, policy: Policy, state: State, facts: Facts) -> Decision
     name = job_name(policy.job_name_prefix, alarm.time)
     return (
         _repeated(alarm, name, state, facts)
+        or _rehearsed(policy, facts)
         or _too_soon(alarm, policy, state, facts)
         or _unfit(policy, facts)
-        or _granted(policy, name)
+        or _granted(policy, alarm, name)
     )
 
 
@@ -115,6 +131,14 @@ def _repeated(alarm: Alarm, name: str, state: State, facts: Facts) -> Decision |
         return Decision(Action.IGNORE, "already_handled", "the message was delivered before")
     if name in facts.jobs.names and suffix(name) not in state.started:
         return Decision(Action.RECORD, "already_started", "the job is there, its record was lost", name)
+    return None
+
+
+def _rehearsed(policy: Policy, facts: Facts) -> Decision | None:
+    if facts.is_rehearsal and not policy.allow_rehearsal:
+        return Decision(
+            Action.REFUSE, "rehearsal", "the violation was forced to try alarms; retraining.allow_rehearsal is off"
+        )
     return None
 
 
@@ -146,18 +170,19 @@ def _unsound(facts: Facts) -> Decision | None:
     """Metrics may be seen before the report is uploaded: an older report, or none, says nothing about this alarm's data."""
     if facts.violations is None:
         return Decision(Action.RETRY, "no_report", "nothing says whether the data is sound")
-    if not facts.is_drift_reported:
-        return Decision(Action.RETRY, "report_without_drift", "the newest report is not the one this alarm is about")
+    if not facts.is_reported:
+        return Decision(Action.RETRY, "report_of_another_run", "the newest report is not the one this alarm is about")
     broken = sorted(check for check in BROKEN_DATA_CHECKS if facts.violations.get(check))
     if broken or "error" in facts.report_verdicts:
         return Decision(Action.REFUSE, "broken_data", ", ".join(broken) or "the run ended in an error")
     return None
 
 
-def _granted(policy: Policy, name: str) -> Decision:
+def _granted(policy: Policy, alarm: Alarm, name: str) -> Decision:
     if policy.mode is Mode.PROPOSE:
         return Decision(Action.PROPOSE, "mode_propose", "a person decides", name)
-    return Decision(Action.START, "drift", job_name=name)
+    causes = sorted({CAUSES.get(check, check) for check in policy.alarms[alarm.name]})
+    return Decision(Action.START, ", ".join(causes), job_name=name)
 
 
 def job_name(prefix: str, time: datetime) -> str:

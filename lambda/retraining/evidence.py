@@ -14,7 +14,7 @@ from alarms import Alarm
 from botocore.exceptions import ClientError
 from decide import Jobs, hour_of, stem
 
-DRIFT_CHECK = "baseline_drift_check"
+OVER_ALL = frozenset({"drift_max"})  # metrics over all features, whatever a feature may be called
 REPORT_KEY = re.compile(r"/(\d{4}/\d\d/\d\d/\d\d)/report\.json$")
 
 
@@ -41,16 +41,23 @@ def violations(found: Sequence[Mapping[str, Any]]) -> dict[str, int]:
     return dict(counts)
 
 
-def shows_drift(report: Mapping[str, Any], threshold: float | None) -> bool:
-    """Whether a report shows drift: a violated check, or a distance that reaches the alarm's own threshold."""
+def shows(report: Mapping[str, Any], alarm: Alarm, checks: Sequence[str]) -> bool:
+    """Whether a report shows what an alarm is about: a violated check, or a value that breaches the alarm's own threshold."""
     for monitor in report.get("monitors", []):
-        if monitor.get("violations", {}).get(DRIFT_CHECK):
+        if any(monitor.get("violations", {}).get(check) for check in checks):
             return True
-        for check in monitor.get("checks", []):
-            distance = check.get("distance") if check.get("check_type") == DRIFT_CHECK else None
-            if threshold is not None and distance is not None and distance >= threshold:
+        about = [check for check in monitor.get("checks", []) if check.get("check_type") in checks]
+        named = [check for check in about if _is_of(alarm.metric, str(check.get("subject")))]
+        for check in named or about:
+            value = check.get("observed") if check.get("distance") is None else check["distance"]
+            if value is not None and alarm.is_beyond(value):
                 return True
     return False
+
+
+def _is_of(metric: str, subject: str) -> bool:
+    """Whether a metric is of one feature or one measure alone."""
+    return metric not in OVER_ALL and (metric == subject or metric.endswith(f"_{subject}"))
 
 
 def endpoint_status(sagemaker: Any, endpoint: str) -> str:

@@ -92,7 +92,7 @@ def _gather(alarm: alarms.Alarm, policy: policies.Policy) -> decide.Facts:
         jobs=evidence.jobs(client("sagemaker"), policy.job_name_prefix),
         violations=evidence.violations(reports) if reports else None,
         report_verdicts=tuple(str(report.get("verdict", "")) for report in reports),
-        is_drift_reported=bool(reports) and evidence.shows_drift(reports[-1], alarm.threshold),
+        is_reported=bool(reports) and evidence.shows(reports[-1], alarm, policy.alarms[alarm.name]),
         empty_channels=frozenset(
             channel.name for channel in policy.training.channels if evidence.is_empty(client("s3"), channel.uri)
         ),

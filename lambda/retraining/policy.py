@@ -57,13 +57,19 @@ class Training:
 
 @dataclass(frozen=True)
 class Policy:
-    """When the alarms of one schedule may start a training job."""
+    """When the alarms of one schedule may start a training job.
+
+    alarms: those that may, each with the check types it is about. other_alarm_names: of the model or its data too, of types that
+    were not chosen. violation_alarm_names: of broken data.
+    """
 
     endpoint: str
     schedule: str
     mode: Mode
-    alarm_names: frozenset[str]
+    alarms: Mapping[str, tuple[str, ...]]
+    other_alarm_names: frozenset[str]
     violation_alarm_names: frozenset[str]
+    allow_rehearsal: bool
     cooldown_hours: float
     max_per_week: int
     retrain_on_broken_data: bool
@@ -86,8 +92,10 @@ def read(text: str) -> Policy:
         endpoint=block.text("endpoint"),
         schedule=block.text("schedule"),
         mode=Mode(mode),
-        alarm_names=frozenset(block.texts("alarm_names")),
+        alarms=_alarms(_Block(content.get("alarms"), "alarms")),
+        other_alarm_names=frozenset(block.texts("other_alarm_names", ())),
         violation_alarm_names=frozenset(block.texts("violation_alarm_names", ())),
+        allow_rehearsal=block.flag("allow_rehearsal", False),
         cooldown_hours=block.number("cooldown_hours"),
         max_per_week=int(block.number("max_per_week")),
         retrain_on_broken_data=block.flag("retrain_on_broken_data", False),
@@ -95,6 +103,10 @@ def read(text: str) -> Policy:
         job_name_prefix=block.text("job_name_prefix"),
         training=_training(_Block(content.get("training"), "training")),
     )
+
+
+def _alarms(block: _Block) -> dict[str, tuple[str, ...]]:
+    return {name: block.texts(name) for name in block.names}
 
 
 def _training(block: _Block) -> Training:
@@ -139,6 +151,10 @@ class _Block:
             raise PolicyError(path or "the parameter", "an object")
         self._content: Mapping[str, Any] = content
         self._path = path
+
+    @property
+    def names(self) -> list[str]:
+        return [str(key) for key in self._content]
 
     def get(self, key: str) -> Any:
         return self._content.get(key)

@@ -1,4 +1,4 @@
-"""Alarms on drift: the only ones that may start a retraining."""
+"""Alarms on drift of the data: it is well formed, and not what the model was trained on."""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ from stacks.constructs.places import Place
 from stacks.constructs.scheduled_monitor import MonitorProps
 
 Definition = sagemaker.CfnMonitoringSchedule
+PENDING = "pending"  # the only folder of the history whose files a run removes
 
 
 class MonitoringSchedule(Construct):
@@ -85,7 +86,7 @@ class MonitoringSchedule(Construct):
         variables[contract.Variable.PUBLISH_CLOUDWATCH_METRICS] = contract.ENABLED
         if self._props.settings.baseline.dataset is not None:
             variables[contract.Variable.MONITOR_BASELINE] = self._props.places.baseline.uri
-        if self._props.settings.labelled:
+        if self._props.has_labels:
             variables[contract.Variable.GROUND_TRUTH_URI] = self._props.places.ground_truth.uri
             variables[contract.Variable.MONITOR_HISTORY] = self._history.uri
         return variables
@@ -129,7 +130,9 @@ class MonitoringSchedule(Construct):
             place = Place.at(uri)
             permissions.allow_object(role, place.bucket_name, place.prefix)
         permissions.allow_metrics(role, props.monitor.namespace)
-        if props.settings.labelled:
+        if props.has_labels:
             permissions.allow_reading(role, props.places.ground_truth)
-            for grant in (permissions.allow_reading, permissions.allow_writing, permissions.allow_removing):
-                grant(role, self._history)
+            permissions.allow_reading(role, self._history)
+            permissions.allow_writing(role, self._history)
+            for type_ in props.settings.labelled:
+                permissions.allow_removing(role, self._history.below(type_, PENDING))

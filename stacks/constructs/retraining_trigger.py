@@ -1,8 +1,8 @@
-"""From a drift alarm to a training job: the function, what it may decide, and the role of the jobs."""
+"""From an alarm to a training job: the function, what it may decide, and the role of the jobs."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,14 +30,16 @@ CONTENT_TYPE = "text/csv"
 class RetrainingTriggerProps:
     """What may start a training job, and what the job is.
 
-    drift_alarms may start one; violation_alarms are known and never do. code: the training script, None for algorithms.
+    triggers: alarms that may start one, each with the check types it is about; other_alarms are of the model too, of types that
+    the settings did not choose; broken_data_alarms never start one. code: the training script, None for algorithms.
     policy_parameter, state_prefix: SSM names of what the function obeys and of what it remembers.
     """
 
     settings: Retraining
     monitor: ScheduledMonitor
-    drift_alarms: Sequence[str]
-    violation_alarms: Sequence[str]
+    triggers: Mapping[str, Sequence[str]]
+    other_alarms: Sequence[str]
+    broken_data_alarms: Sequence[str]
     topic: sns.ITopic
     code: UploadedFile | None
     places: EndpointPlaces
@@ -68,7 +70,7 @@ class RetrainingTrigger(Construct):
             "Policy",
             parameter_name=props.policy_parameter,
             string_value=Stack.of(self).to_json_string(self._policy()),
-            description=f"When drift alarms of {props.monitor.endpoint_name} may start a training job",
+            description=f"When alarms of {props.monitor.endpoint_name} may start a training job",
         )
         trigger = PythonFunction(
             self,
@@ -91,8 +93,10 @@ class RetrainingTrigger(Construct):
             "endpoint": props.monitor.endpoint_name,
             "schedule": props.monitor.schedule_name,
             "mode": settings.mode,
-            "alarm_names": list(props.drift_alarms),
-            "violation_alarm_names": list(props.violation_alarms),
+            "alarms": {name: list(checks) for name, checks in props.triggers.items()},
+            "other_alarm_names": list(props.other_alarms),
+            "violation_alarm_names": list(props.broken_data_alarms),
+            "allow_rehearsal": settings.allow_rehearsal,
             "cooldown_hours": settings.cooldown_hours,
             "max_per_week": settings.max_per_week,
             "retrain_on_broken_data": settings.retrain_on_broken_data,

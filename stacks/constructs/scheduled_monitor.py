@@ -32,12 +32,17 @@ class ScheduledMonitor:
         """Between two runs."""
         return Duration.hours(self.hours)
 
+    @property
+    def dimensions(self) -> dict[str, str]:
+        """What every series of its runs carries."""
+        return contract.dimensions(self.endpoint_name, self.schedule_name)
+
     def metric(self, name: str, statistic: str = "Maximum") -> cloudwatch.Metric:
         """A series that its runs emit. Maximum, because a repeated run may emit a value twice."""
         return cloudwatch.Metric(
             namespace=self.namespace,
             metric_name=name,
-            dimensions_map=contract.dimensions(self.endpoint_name, self.schedule_name),
+            dimensions_map=self.dimensions,
             statistic=statistic,
             period=self.period,
         )
@@ -47,7 +52,7 @@ class ScheduledMonitor:
 class MonitorProps:
     """What any scheduler needs to run one monitor.
 
-    configuration: the uploaded configuration asset. variables: environment of the container beyond what every run gets.
+    configuration: the uploaded configuration asset. has_labels: its runs compare with labels, some of them late.
     """
 
     monitor: ScheduledMonitor
@@ -58,6 +63,7 @@ class MonitorProps:
     key: kms.IKey
     network: Network
     security: Security
+    has_labels: bool = False
 
     @property
     def volume_key_arn(self) -> str | None:

@@ -1,37 +1,87 @@
-"""An alarm on violations of one check type other than drift: broken data is for people to fix, and never trains a model."""
+"""An alarm on violations that some types of checks count: of broken data, of a worse model, of metrics of a user's own."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
 from model_monitor import contract
 from stacks.constructs.monitor_alarm import MonitorAlarmProps, watch
 
-MEANINGS = {
-    contract.CheckType.DATA_TYPE: "values of another type than in the baseline",
-    contract.CheckType.COMPLETENESS: "more missing values than the baseline allows",
-    contract.CheckType.MISSING_COLUMN: "features that did not arrive at all",
-    contract.CheckType.EXTRA_COLUMN: "features that the baseline does not know",
-    contract.CheckType.CATEGORICAL_VALUES: "categories that the baseline does not know",
-    contract.CheckType.NON_NEGATIVE: "negative values where the baseline has none",
+
+@dataclass(frozen=True)
+class Watched:
+    """One kind of violation. what: the end of the alarm's name; checks: types whose counts it adds up; meaning: for people."""
+
+    what: str
+    checks: tuple[str, ...]
+    meaning: str
+
+
+def _of_data(check: contract.CheckType, meaning: str) -> Watched:
+    return Watched(check.removesuffix("_check").replace("_", "-"), (check,), meaning)
+
+
+BROKEN_DATA = (
+    _of_data(contract.CheckType.DATA_TYPE, "values of another type than in the baseline"),
+    _of_data(contract.CheckType.COMPLETENESS, "more missing values than the baseline allows"),
+    _of_data(contract.CheckType.MISSING_COLUMN, "features that did not arrive at all"),
+    _of_data(contract.CheckType.EXTRA_COLUMN, "features that the baseline does not know"),
+    _of_data(contract.CheckType.CATEGORICAL_VALUES, "categories that the baseline does not know"),
+    _of_data(contract.CheckType.NON_NEGATIVE, "negative values where the baseline has none"),
+)
+MODEL = {
+    "model_quality": (
+        Watched(
+            "model-quality",
+            (contract.CHECK_LESS, contract.CHECK_GREATER),
+            "a quality of the model beyond its threshold",
+        ),
+        Watched(
+            "prediction-drift", (contract.CHECK_PREDICTION_DRIFT,), "predictions that moved away from the baseline"
+        ),
+    ),
+    "model_bias": (Watched("bias-drift", (contract.CHECK_BIAS_DRIFT,), "more bias than in the baseline"),),
+    "model_explainability": (
+        Watched(
+            "attribution-drift",
+            (contract.CHECK_ATTRIBUTION_DRIFT,),
+            "features of another importance than in the baseline",
+        ),
+    ),
+    "custom_metrics": (
+        Watched("custom-metrics", (contract.CHECK_CUSTOM_METRIC,), "metrics of your own beyond their threshold"),
+    ),
 }
 
 
 class ViolationAlarm(Construct):
-    """Fires when a run violates one type of check. name: of the alarm."""
+    """Fires when a run counts one violation or more. name: of the alarm."""
 
-    def __init__(
-        self, scope: Construct, construct_id: str, props: MonitorAlarmProps, check: contract.CheckType
-    ) -> None:
+    def __init__(self, scope: Construct, construct_id: str, props: MonitorAlarmProps, watched: Watched) -> None:
         super().__init__(scope, construct_id)
-        what = check.removesuffix("_check").replace("_", "-")
         watch(
             self,
             "Alarm",
             props,
-            metric=props.monitor.metric(contract.violations_metric(check)),
-            what=what,
-            description=f"Runs of {props.monitor.schedule_name} found {MEANINGS[check]}. The report names the features.",
+            metric=_count(props, watched.checks),
+            what=watched.what,
+            description=f"Runs of {props.monitor.schedule_name} found {watched.meaning}. The report names them.",
             threshold=1,
         )
-        self.name = props.name(what)
+        self.name = props.name(watched.what)
+
+
+def _count(props: MonitorAlarmProps, checks: Sequence[str]) -> cloudwatch.IMetric:
+    """Violations of one check type, or of several together: every run emits the counts of all of them, zeros included."""
+    series = {
+        f"m{number}": props.monitor.metric(contract.violations_metric(check)) for number, check in enumerate(checks)
+    }
+    if len(series) == 1:
+        return series["m0"]
+    return cloudwatch.MathExpression(
+        expression=" + ".join(series), using_metrics=dict(series), period=props.monitor.period, label="violations"
+    )

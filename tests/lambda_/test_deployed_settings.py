@@ -53,8 +53,8 @@ def test_every_policy_is_read_and_makes_a_training_job(
         for empty in (frozenset(), frozenset({"fresh"})):
             assert faults("CreateTrainingJob", room.request.create_training_job(name, policy.training, empty)) == ""
         assert "train" in {channel.name for channel in policy.training.channels}
-        assert policy.alarm_names
-        assert not policy.alarm_names & policy.violation_alarm_names
+        assert policy.alarms
+        assert not policy.alarms.keys() & (policy.other_alarm_names | policy.violation_alarm_names)
 
 
 def test_every_baseline_is_read_and_makes_a_processing_job(

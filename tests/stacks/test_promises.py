@@ -142,11 +142,13 @@ def test_alarms_watch_whole_intervals_between_runs(assembly):
 
 
 def test_every_check_type_that_is_evaluated_has_an_alarm(assembly):
+    kinds = {key: type_ for type_, key in contract.MONITOR_KEYS.items()}
     for name, endpoint in assembly.settings.endpoints.items():
-        watched = {alarm.get("MetricName") for alarm in assembly.properties(ALARM, f"-{name}-Alarms")}
-        evaluated = set(contract.CheckType)
+        watched = {metric for alarm in assembly.properties(ALARM, f"-{name}-Alarms") for metric in series_of(alarm)}
+        types = {type_ for monitor in endpoint.monitors.values() for type_ in monitor.types}
+        evaluated = {check for type_ in types for check in contract.CHECK_TYPES[kinds[type_]]}
         if not any(monitor.check_non_negative for monitor in endpoint.monitors.values()):
-            evaluated.remove(contract.CheckType.NON_NEGATIVE)
+            evaluated.discard(contract.CheckType.NON_NEGATIVE)
         assert {contract.violations_metric(check) for check in evaluated} <= watched
 
 
@@ -310,15 +312,24 @@ def policies(assembly: Assembly) -> dict[str, dict[str, Any]]:
 def test_the_policy_names_alarms_that_exist(assembly):
     for endpoint, policy in policies(assembly).items():
         deployed = {alarm["AlarmName"] for alarm in assembly.properties(ALARM, f"-{endpoint}-Alarms")}
-        assert {*policy["alarm_names"], *policy["violation_alarm_names"]} <= deployed
+        assert {*policy["alarms"], *policy["other_alarm_names"], *policy["violation_alarm_names"]} <= deployed
 
 
-def test_only_drift_alarms_may_start_a_training(assembly):
+BROKEN_DATA = {contract.violations_metric(check) for check in contract.CheckType if check != "baseline_drift_check"}
+
+
+def test_only_alarms_on_the_model_and_its_drift_may_start_a_training(assembly):
     for endpoint, policy in policies(assembly).items():
-        watched = {a["AlarmName"]: a.get("MetricName", "") for a in assembly.properties(ALARM, f"-{endpoint}-Alarms")}
-        metrics = {watched[name] for name in policy["alarm_names"]}
-        assert metrics
-        assert not [metric for metric in metrics if "drift" not in metric]
+        watched = {a["AlarmName"]: series_of(a) for a in assembly.properties(ALARM, f"-{endpoint}-Alarms")}
+        assert policy["alarms"]
+        assert not [name for name in policy["alarms"] if watched[name] & BROKEN_DATA]
+        assert all(watched[name] <= BROKEN_DATA for name in policy["violation_alarm_names"])
+
+
+def series_of(alarm: dict[str, Any]) -> set[str]:
+    """Names of the metrics that an alarm watches."""
+    queries = [q["MetricStat"]["Metric"] for q in alarm.get("Metrics", ()) if "MetricStat" in q]
+    return {metric["MetricName"] for metric in queries or [alarm]}
 
 
 def test_policies_fit_into_a_parameter(assembly):

@@ -28,7 +28,12 @@ def policy_json(**changes: Any) -> str:
         "endpoint": "covertype",
         "schedule": "covertype-data-quality",
         "mode": "train",
-        "alarm_names": ["covertype-drift", "covertype-drift-composite"],
+        "alarms": {
+            "covertype-drift": ["baseline_drift_check"],
+            "covertype-drift-composite": ["baseline_drift_check"],
+            "covertype-model-quality": ["LessThanThreshold", "GreaterThanThreshold"],
+        },
+        "other_alarm_names": ["covertype-bias-drift"],
         "violation_alarm_names": ["covertype-violations"],
         "cooldown_hours": 24,
         "max_per_week": 2,
@@ -73,6 +78,17 @@ def test_a_drift_alarm_on_sound_data_starts_one_job_named_after_its_hour(room: S
     assert (decision.action, decision.reason, decision.job_name) == ("start", "drift", NAME)
 
 
+def test_a_worse_model_starts_a_job_too_and_the_reason_says_so(room: SimpleNamespace) -> None:
+    decision = verdict(room, alarm(room, name="covertype-model-quality"))
+    assert (decision.action, decision.reason) == ("start", "model_quality")
+
+
+def test_a_rehearsal_trains_nothing_unless_it_is_allowed(room: SimpleNamespace) -> None:
+    forced = facts(room, is_rehearsal=True)
+    refused, allowed = verdict(room, facts_=forced), verdict(room, facts_=forced, allow_rehearsal=True)
+    assert (refused.action, refused.reason, allowed.action) == ("refuse", "rehearsal", "start")
+
+
 def test_a_composite_alarm_named_in_the_policy_starts_too(room: SimpleNamespace) -> None:
     assert verdict(room, alarm(room, name="covertype-drift-composite", is_composite=True)).action == "start"
 
@@ -81,6 +97,7 @@ def test_a_composite_alarm_named_in_the_policy_starts_too(room: SimpleNamespace)
     ("changes", "action", "reason"),
     [
         ({"name": "covertype-violations"}, "refuse", "not_a_drift_alarm"),
+        ({"name": "covertype-bias-drift"}, "refuse", "type_not_chosen"),
         ({"name": "someone-elses-alarm"}, "ignore", "alarm_not_in_policy"),
         ({"new_state": "OK", "old_state": "ALARM"}, "ignore", "no_transition_to_alarm"),
         ({"new_state": "INSUFFICIENT_DATA"}, "ignore", "no_transition_to_alarm"),
@@ -118,8 +135,8 @@ def test_facts_refuse(room: SimpleNamespace, changes: Any, reason: str) -> None:
     ("changes", "reason"),
     [
         ({"violations": None}, "no_report"),
-        ({"is_drift_reported": False}, "report_without_drift"),
-        ({"is_drift_reported": False, "violations": {"data_type_check": 1}}, "report_without_drift"),
+        ({"is_reported": False}, "report_of_another_run"),
+        ({"is_reported": False, "violations": {"data_type_check": 1}}, "report_of_another_run"),
     ],
 )
 def test_a_report_that_is_not_there_yet_is_waited_for(room: SimpleNamespace, changes: Any, reason: str) -> None:
@@ -247,7 +264,7 @@ def test_no_order_of_messages_makes_a_storm(
 
 
 def test_every_fault_of_a_policy_names_its_key(room: SimpleNamespace) -> None:
-    for key in ("endpoint", "schedule", "mode", "alarm_names", "cooldown_hours", "reports_uri", "training"):
+    for key in ("endpoint", "schedule", "mode", "alarms", "cooldown_hours", "reports_uri", "training"):
         with pytest.raises(room.policy.PolicyError, match=key):
             room.policy.read(policy_json(**{key: None}))
     content = json.loads(policy_json())

@@ -21,7 +21,12 @@ POLICY = {
     "endpoint": "covertype",
     "schedule": "covertype-data-quality",
     "mode": "train",
-    "alarm_names": ["covertype-drift", "covertype-drift-composite"],
+    "alarms": {
+        "covertype-drift": ["baseline_drift_check"],
+        "covertype-drift-composite": ["baseline_drift_check"],
+        "covertype-model-quality": ["LessThanThreshold", "GreaterThanThreshold"],
+    },
+    "other_alarm_names": ["covertype-bias-drift"],
     "violation_alarm_names": ["covertype-violations"],
     "cooldown_hours": 24,
     "max_per_week": 2,
@@ -269,18 +274,39 @@ def test_without_a_report_nothing_is_trained_and_lambda_tries_again(world: Simpl
 def test_an_alarm_that_overtakes_its_report_waits_for_it(world: SimpleNamespace) -> None:
     """The container's metrics may be seen before its report is uploaded; the report of the hour before is not about them."""
     report(world, HOUR, {})
-    with pytest.raises(world.room.handler.NotYetError, match="report_without_drift"):
+    with pytest.raises(world.room.handler.NotYetError, match="report_of_another_run"):
         world.room.handler.handle(message())
     report(world, HOUR, {"baseline_drift_check": 1, "data_type_check": 1})
     assert reason(world, message()) == "broken_data"
     assert world.sagemaker.jobs() == []
 
 
+def shown(world: SimpleNamespace, checks: list[dict[str, Any]], types: list[str], **trigger: Any) -> bool:
+    """Whether checks without violations show what an alarm with this trigger is about."""
+    (alarm,) = world.room.alarms.read(message(Trigger={"EvaluationPeriods": 1, **trigger}))
+    return bool(world.room.evidence.shows({"monitors": [{"violations": {}, "checks": checks}]}, alarm, types))
+
+
 def test_a_distance_below_the_check_but_above_the_alarm_is_drift(world: SimpleNamespace) -> None:
-    checks = [{"check_type": "baseline_drift_check", "distance": d} for d in (None, 0.01, 0.06)]
-    found = {"monitors": [{"violations": {}, "checks": checks}]}
-    shows = world.room.evidence.shows_drift
-    assert (shows(found, 0.05), shows(found, 0.2), shows(found, None)) == (True, False, False)
+    checks = [{"check_type": "baseline_drift_check", "distance": d, "observed": 0.5} for d in (None, 0.01, 0.06)]
+    del checks[0]["observed"]
+    drift = ["baseline_drift_check"]
+    assert shown(world, checks, drift, Threshold=0.05)
+    assert not shown(world, checks, drift, Threshold=0.2)
+    assert not shown(world, checks, drift)
+
+
+def test_a_quality_beyond_the_alarm_s_own_threshold_is_shown_by_the_report_of_its_run(world: SimpleNamespace) -> None:
+    checks = [
+        {"check_type": "LessThanThreshold", "subject": "accuracy", "observed": 0.7},
+        {"check_type": "LessThanThreshold", "subject": "recall", "observed": 0.1},
+    ]
+    below = {"MetricName": "accuracy", "ComparisonOperator": "LessThanThreshold"}
+    assert shown(world, checks, ["LessThanThreshold"], Threshold=0.8, **below)
+    assert not shown(world, checks, ["LessThanThreshold"], Threshold=0.6, **below), (
+        "another metric is worse, not this one"
+    )
+    assert not shown(world, checks, ["LessThanThreshold"], Threshold=0.7, **below), "equal is not below"
 
 
 def test_an_endpoint_that_is_gone_is_told_from_an_error(world: SimpleNamespace) -> None:
