@@ -130,9 +130,10 @@ class Report:
         """Why the verdict is no plain pass or violation: of the first monitor that says so."""
         if self.error is not None:
             return self.error.message
-        deciding = (result.conclusion for result in self.results if result.conclusion.verdict is self.verdict)
-        late = [score for score in self.late.scores if score.verdict is self.verdict] if self.late else []
-        return next((each.reason for each in (*deciding, *late) if each.reason), "")
+        verdict, late = self.verdict, self.late.scores if self.late else ()
+        reasons = [result.conclusion.reason for result in self.results if result.conclusion.verdict is verdict]
+        reasons += [score.reason for score in late if score.verdict is verdict]
+        return next(filter(None, reasons), "")
 
     @property
     def violation_count(self) -> int:
