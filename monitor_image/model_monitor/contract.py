@@ -128,6 +128,9 @@ TIME_FORMAT: Final = "%Y-%m-%dT%H:%M:%SZ"  # AWS's documents print stray spaces 
 OWN_REQUEST_PREFIX: Final = "model-monitor-own-"
 INFERENCE_ID_MAX: Final = 64
 
+SHADOW_JOB_TAG: Final = "model-monitor:job"  # of endpoints a run made for itself: the processing job, "" on a laptop
+SHADOW_EXPIRES_TAG: Final = "model-monitor:expires"  # TIME_FORMAT; later nobody needs it any more
+
 # --- files -------------------------------------------------------------------------------------------------------------
 
 STATISTICS_FILE: Final = "statistics.json"

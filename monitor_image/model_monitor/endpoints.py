@@ -15,6 +15,7 @@ BODY_MAX_BYTES: Final = 6 * 1024 * 1024  # of InvokeEndpoint
 CONNECT_SECONDS: Final = 10
 ANSWER_SECONDS: Final = 70  # the service gives a model 60
 VARIANT: Final = "AllTraffic"
+ENDED: Final = ("Completed", "Failed", "Stopped")  # of processing jobs
 NOT_THERE: Final = "Could not find"  # begins the service's text about what does not exist
 DENIED: Final = ("AccessDeniedException", "AccessDenied", "UnrecognizedClientException", "ExpiredTokenException")
 
@@ -134,6 +135,11 @@ class Control:
         found = self._call(name, "describe_endpoint", is_absent_fine=True, EndpointName=name)
         return None if found is None else State(found["EndpointStatus"], found.get("FailureReason") or "")
 
+    def has_ended(self, job: str) -> bool:
+        """Whether a processing job is over; of one that nobody knows, no. Raises: EndpointRefused."""
+        found = self._call(job, "describe_processing_job", is_absent_fine=True, ProcessingJobName=job)
+        return found is not None and found["ProcessingJobStatus"] in ENDED
+
     def remove(self, name: str) -> None:
         """The endpoint and its configuration; what is not there is removed already. Raises: EndpointRefused."""
         self._call(name, "delete_endpoint", is_absent_fine=True, EndpointName=name)
@@ -177,7 +183,7 @@ def is_models_fault(error: EndpointRefused) -> bool:
 
 def refused(where: str, action: str, error: Exception, permission: str) -> EndpointRefused:
     """An error of boto3 in our words."""
-    response: dict[str, Any] = getattr(error, "response", {})
+    response: dict[str, Any] = getattr(error, "response", None) or {}
     code: str = response.get("Error", {}).get("Code", type(error).__name__)
     status: int = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     model_status: int | None = response.get("OriginalStatusCode")
@@ -197,7 +203,7 @@ def _remedy(code: str, status: int, permission: str) -> str:
 
 
 def _is_absent(error: Exception) -> bool:
-    response: dict[str, Any] = getattr(error, "response", {})
+    response: dict[str, Any] = getattr(error, "response", None) or {}
     found = response.get("Error", {})
     return NOT_THERE in found.get("Message", "") or found.get("Code") in (
         "ResourceNotFound",
