@@ -198,6 +198,6 @@ def _boto_errors() -> tuple[type[Exception], ...]:
 
 
 def _code(error: Exception) -> str:
-    response: dict[str, Any] = getattr(error, "response", {})
+    response: dict[str, Any] = getattr(error, "response", None) or {}  # of a timeout it is None
     code: str = response.get("Error", {}).get("Code", type(error).__name__)
     return code
