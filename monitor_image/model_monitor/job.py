@@ -96,6 +96,18 @@ class BaselineFiles:
 
 
 @dataclass(frozen=True, slots=True)
+class Scripts:
+    """A user's own code around a run, already local.
+
+    preprocessor: its `preprocess_handler` makes records of each captured event, or line of a dataset.
+    postprocessor: its `postprocess_handler` is called after a successful run.
+    """
+
+    preprocessor: Path | None = None
+    postprocessor: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """One run = one endpoint × one window × all monitors due, from one read of the data."""
 
@@ -111,7 +123,10 @@ class Job:
     now: datetime | None = None  # when the run takes place, for labels that are due later; None: conclude now
     endpoint: str = ""
     schedule: str = ""
+    processing_job: str = ""  # the name of the job that runs this; "" on a laptop
+    max_seconds: int | None = None  # after which the service ends that job
     max_rejected_fraction: float = 0.1
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
     workers: int | None = None  # None: one per core
+    scripts: Scripts = field(default_factory=Scripts)
     provenance: dict[str, str] = field(default_factory=dict)  # digests of image and configuration, baseline version
