@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Annotated, Any, ClassVar, Final, Literal
+from typing import Any, ClassVar, Final, Literal
 
 from pydantic import Field
 
@@ -91,6 +91,9 @@ class ModelQuality(Labelled):
     """Score above which a record counts as positive, 0 to 1, where responses hold no label. Left out: 0.5."""
     positive_label: str | int | None = None
     """The label that counts as positive in a binary problem. Left out: 1."""
+    class_labels: tuple[str | int, ...] = ()
+    """Labels of a list of scores, in its order; the highest score predicts where a response holds no label.
+    Default: 0, 1, 2 and so on."""
     slices: tuple[fields.FeatureName, ...] = ()
     """Features whose every value has the same metrics of its own in the report. Default: none."""
     min_slice_records: Count | None = None
@@ -102,7 +105,8 @@ class ModelQuality(Labelled):
     def document(self) -> dict[str, Any]:
         """Labels are text in the configuration file."""
         said = super().document
-        return said | ({"positive_label": str(self.positive_label)} if "positive_label" in said else {})
+        texts = {"positive_label": str(self.positive_label), "class_labels": list(map(str, self.class_labels))}
+        return said | {key: text for key, text in texts.items() if key in said}
 
     @property
     def problem(self) -> str:
@@ -125,8 +129,9 @@ class CustomMetrics(Labelled):
 
     apart_from_baselines: ClassVar[frozenset[str]] = Labelled.apart_from_baselines | {"thresholds", "max_rows"}
 
-    module: Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$")] | None = None
-    """Dotted name of a module in the image that declares them. Left out: those of installed packages' entry points."""
+    module: fields.Module | None = None
+    """What declares them: the dotted name of a module in the image, or the S3 URI of a .py file. Left out: the entry points of
+    packages that the image holds."""
     max_rows: Count | None = None
     """Records that are kept for them, at least 1; a window with more is sampled, and says so. Left out: 5,000,000."""
     thresholds: dict[fields.MetricName, float] = Field(default_factory=dict)

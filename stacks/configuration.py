@@ -16,7 +16,11 @@ from stacks.monitor_settings import Monitor
 
 def payload_document(payload: Payload) -> dict[str, Any]:
     """The mapping, as the core and the serving and training scripts read it."""
-    return payload.model_dump(mode="json")
+    document = payload.model_dump(mode="json")
+    for role in ("prediction", "score"):
+        if document[role] is None:  # the names in `output` stand for columns of datasets too
+            del document[role]
+    return document
 
 
 def configuration_document(endpoint_name: str, endpoint: Endpoint, monitor_name: str) -> dict[str, Any]:
@@ -48,6 +52,7 @@ def _document(endpoint_name: str, endpoint: Endpoint, monitor_name: str, blocks:
         "max_rejected_fraction": monitor.max_rejected_fraction,
         "metrics": endpoint.metrics.model_dump(mode="json"),
         **({"scripts": scripts} if scripts else {}),
+        **({"merged": True} if monitor.merged else {}),
     }
 
 

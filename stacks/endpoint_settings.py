@@ -92,8 +92,9 @@ class Output(Block):
     """JMESPath of the list of results in a response. Left out: the response itself."""
     prediction: str | int | None = "label"
     """Key or JMESPath of the prediction in one result, or its position in CSV from 0; null: there is none. Default: label."""
-    score: str | int | None = "score"
-    """Key or JMESPath of the score in one result, or its position in CSV from 0; null: there is none. Default: score."""
+    score: str | int | tuple[str | int, ...] | None = "score"
+    """Key or JMESPath of the score in one result, or its position in CSV from 0; one for each class as a list; null: there is
+    none. Default: score."""
     payload_index: str | int | None = "payload_index"
     """Key or position of the number of the record that a result belongs to, from 0. Where a response has none, results stand
     in the order of the records. Default: payload_index."""
@@ -116,6 +117,11 @@ class Payload(Block):
     """The model's inputs in the order of CSV columns, at least one: a name, or a name with type, privacy and path."""
     label: fields.FeatureName | None = None
     """The column of a baseline dataset that holds the truth; it is no input. Left out: the dataset holds inputs alone."""
+    prediction: fields.FeatureName | None = None
+    """The column of a baseline dataset that holds what the model predicted. Left out: the name in `output`."""
+    score: fields.FeatureName | tuple[fields.FeatureName, ...] | None = None
+    """The column of a baseline dataset that holds the model's score; one for each class as a list. Left out: the name in
+    `output`."""
     records: str | None = None
     """JMESPath of the list of records in a request. Left out: the payload itself."""
     output: Output = Output()
@@ -131,6 +137,9 @@ class Payload(Block):
             yield f"features: '{name}' is declared {self.names.count(name)} times"
         if self.label in self.names:
             yield f"label: '{self.label}' is a feature too; the truth is no input of the model"
+        for role in ("prediction", "score"):
+            if getattr(self, role) in self.names:
+                yield f"{role}: '{getattr(self, role)}' is a feature too; what a model says is no input of it"
 
 
 class Metrics(Block):

@@ -129,6 +129,8 @@ class Monitor(Block):
     """hourly, daily, cron(0 H ? * * *) or cron(0 H/N ? * * *), in UTC. Default: hourly."""
     min_records: Count = 30
     """Records below which nothing is evaluated (insufficient_data), at least 1. Default: 30."""
+    merged: bool = False
+    """Whether runs that read labels leave records and labels together, in SageMaker's merge layout. Default: false."""
     max_rejected_fraction: Share = 0.1
     """Share of unreadable records above which a run fails, 0 to 1. Default: 0.1."""
     check_non_negative: bool = False
@@ -172,6 +174,13 @@ class Monitor(Block):
     def labelled(self) -> Mapping[str, Labelled]:
         """Types that use labels where there are any; `NEED_LABELS` are those that cannot do without."""
         return {type_: block for type_, block in self.own_blocks.items() if isinstance(block, Labelled)}
+
+    @property
+    def code_objects(self) -> list[str]:
+        """S3 URIs of Python files that runs fetch."""
+        module = self.custom_metrics.module if self.custom_metrics else None
+        uris = (self.scripts.preprocessor, self.scripts.postprocessor, module)
+        return [uri for uri in uris if uri is not None and uri.startswith("s3://")]
 
     @check
     def _type_faults(self) -> Iterator[str]:

@@ -17,8 +17,7 @@ def job_role(scope: Construct, construct_id: str, props: MonitorProps, descripti
     role = permissions.service_role(scope, construct_id, permissions.SAGEMAKER, description, props.settings.role_arn)
     props.image.allow_pull(role)
     props.configuration.allow_reading(role)
-    scripts = props.settings.scripts
-    for uri in filter(None, (scripts.preprocessor, scripts.postprocessor)):
+    for uri in props.settings.code_objects:
         place = Place.at(uri)
         permissions.allow_object(role, place.bucket_name, place.prefix)
     permissions.allow_key(role, props.key)

@@ -1,0 +1,270 @@
+"""A schedule with several types: what is refused, what a run is told, what it may do, and who is told of what."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from model_monitor import contract, history, registry
+from model_monitor.constraints import quality
+from model_monitor.metrics.quality import METRICS
+from stacks import analysis_settings, monitor_settings
+from stacks.configuration import baseline_document, baseline_version, configuration_document
+from stacks.constructs import monitoring_schedule
+from tests.analyses import ALARMS, ALL_TYPES, BUCKET, CUSTOM, MODEL_QUALITY, analysed, faults
+from tests.synthesis import Assembly, synthesize
+
+pytestmark = pytest.mark.xdist_group("synth")
+
+MONITOR = "monitors__all__"
+AT = "endpoints.fraud.monitors.all."
+
+
+@pytest.fixture(scope="module")
+def assembly() -> Assembly:
+    return synthesize(analysed())
+
+
+# --- what is refused ------------------------------------------------------------------------------------------------------
+
+
+def test_an_endpoint_with_every_type_has_no_faults():
+    assert faults() == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({f"{MONITOR}types": ["data_quality", "drift"]}, f"{AT}types[1]: should be one of "),
+        ({f"{MONITOR}types": [*ALL_TYPES, "data_quality"]}, f"{AT}types: data_quality is given twice"),
+        ({f"{MONITOR}model_quality": None}, f"{AT}model_quality: is missing; model_quality is one of the types"),
+        (
+            {f"{MONITOR}types": ["data_quality"], f"{MONITOR}alarms": None, f"{MONITOR}custom_metrics": None},
+            f"{AT}model_quality: is set, but model_quality is none of the types",
+        ),
+        ({"ground_truth": None}, "endpoints.fraud.ground_truth: is missing; model_quality of monitor all compares"),
+        ({"payload__label": None}, "endpoints.fraud.payload.label: is missing; the baseline of model_quality"),
+        (
+            {f"{MONITOR}model_quality": {**MODEL_QUALITY, "label_horizon": "P5D"}},
+            f"{AT}model_quality.label_horizon: P5D is shorter than the label_delay P7D",
+        ),
+        (
+            {f"{MONITOR}model_quality": {**MODEL_QUALITY, "label_delay": "7 days"}},
+            f"{AT}model_quality.label_delay: should be a duration",
+        ),
+        (
+            {f"{MONITOR}model_quality": {**MODEL_QUALITY, "thresholds": {"mae": 1}}},
+            f"{AT}model_quality.thresholds: 'mae' is no metric of binary; there are recall,",
+        ),
+        ({f"{MONITOR}alarms": {"quality": {"acuracy": 0.8}}}, f"{AT}alarms.quality: 'acuracy' is no metric of binary"),
+        (
+            {f"{MONITOR}alarms": {"custom": {"cost": {"above": 1, "below": 0}}}},
+            f"{AT}alarms.custom.cost.above: give either above or below",
+        ),
+        (
+            {f"{MONITOR}types": ["model_quality"], f"{MONITOR}custom_metrics": None},
+            f"{AT}alarms.custom: watches custom_metrics, which is none of the types",
+        ),
+        (
+            {f"{MONITOR}baseline": {"constraints": "s3://bucket/constraints.json"}},
+            f"{AT}baseline.dataset: is missing; files that exist belong to one type, and there are 3",
+        ),
+        ({"retraining__on": ["model_bias"]}, "endpoints.fraud.retraining.on: "),
+        ({f"{MONITOR}custom_metrics": {"module": "a b"}}, f"{AT}custom_metrics.module: should be the dotted name"),
+        ({f"{MONITOR}max_runtime_seconds": 7200}, f"{AT}max_runtime_seconds: an hourly schedule allows at most 3600"),
+    ],
+)
+def test_a_fault_is_told_with_its_path(changes, expected):
+    assert [fault for fault in faults(**changes) if fault.startswith(expected)], faults(**changes)
+
+
+def test_captures_are_kept_as_long_as_their_windows_wait_for_labels():
+    (fault,) = faults(storage__capture_days=20)
+    assert fault == (
+        f"{AT}model_quality.label_horizon: a window waits 21 days for its labels, and storage.capture_days deletes what it "
+        "needs after 20 days; raise capture_days to at least 22, or shorten label_horizon"
+    )
+    assert faults(storage__capture_days=22) == []
+
+
+def test_months_of_waiting_need_their_history_too():
+    waiting = {**MODEL_QUALITY, "label_delay": "P90D", "label_horizon": "P120D"}
+    told = faults(**{f"{MONITOR}model_quality": waiting}, storage__capture_days=365, storage__report_days=100)
+    assert len(told) == 1
+    assert "storage.report_days deletes what it needs after 100 days; raise report_days to at least 121" in told[0]
+
+
+def test_captures_that_others_keep_are_not_judged():
+    changes: dict[str, Any] = {"model": None, "retraining": None, "capture__destination": "s3://elsewhere/live"}
+    assert faults(storage__capture_days=1, **changes) == []
+
+
+def test_monitors_that_share_a_baseline_measure_alike():
+    other = {
+        "types": ["model_quality"],
+        "schedule": "daily",
+        "baseline": {"dataset": f"{BUCKET}/baseline.csv"},
+        "model_quality": {**MODEL_QUALITY, "problem_type": "multiclass", "thresholds": {}},
+    }
+    (fault,) = faults(monitors__daily=other, retraining__monitor="all")
+    assert fault.startswith("endpoints.fraud.monitors.daily.model_quality: is set otherwise than in all")
+    other["model_quality"] = {**MODEL_QUALITY, "label_delay": "P1D", "thresholds": {"recall": 0.5}}
+    assert faults(monitors__daily=other, retraining__monitor="all") == []
+
+
+# --- words that settings and core share -------------------------------------------------------------------------------------
+
+
+def test_settings_know_the_types_of_the_contract():
+    assert set(monitor_settings.Type.__args__) <= set(contract.MONITOR_KEYS.values())
+    needing = {contract.MONITOR_KEYS[type_] for type_, found in registry.monitors().items() if found.needs_labels}
+    labelled = {type_ for type_ in ALL_TYPES if type_ in analysed().endpoints["fraud"].monitors["all"].labelled}
+    assert labelled == needing & set(ALL_TYPES)
+
+
+def test_settings_know_the_metrics_of_model_quality_and_where_they_get_worse():
+    for type_, short in analysis_settings.AWS_PROBLEMS.items():
+        known = {name for name in METRICS[type_] if not name.endswith(quality.CONSTANT_END)}
+        assert set(analysis_settings.QUALITY_METRICS[short]) == known
+    assert analysis_settings.WORSE_WHEN_GREATER == quality.WORSE_WHEN_GREATER
+
+
+def test_baselines_consist_of_the_files_that_the_core_writes():
+    for type_, monitor in registry.monitors().items():
+        assert set(contract.BASELINE_FILES[type_]) == {monitor.constraints_name, monitor.statistics_name}
+
+
+def test_windows_wait_in_the_folder_that_runs_may_remove_from():
+    assert monitoring_schedule.PENDING == history.PENDING
+
+
+# --- what runs are told and may do ------------------------------------------------------------------------------------------
+
+
+def test_a_run_is_told_what_the_environment_says_and_no_default_of_the_core():
+    document = configuration_document("fraud", analysed().endpoints["fraud"], "all")
+    assert document["monitors"]["model_quality"] == {"min_records": 20, **MODEL_QUALITY}
+    assert document["monitors"]["custom_metrics"] == {
+        "min_records": 20,
+        "label_delay": "PT0H",
+        "min_coverage": 0.0,
+        **CUSTOM,
+    }
+
+
+def test_one_baseline_job_computes_every_type_of_every_schedule(assembly):
+    daily = {
+        "types": ["data_quality"],
+        "schedule": "daily",
+        "baseline": {"dataset": f"{BUCKET}/baseline.csv"},
+    }
+    changes: dict[str, Any] = {f"{MONITOR}types": ["model_quality"], f"{MONITOR}custom_metrics": None}
+    changes[f"{MONITOR}alarms"] = {}
+    endpoint = analysed(monitors__daily=daily, retraining__monitor="all", **changes).endpoints["fraud"]
+    assert list(baseline_document("fraud", endpoint)["monitors"]) == ["model_quality", "data_quality"]
+    (step,) = assembly.properties("Custom::ModelBaseline")
+    files = step["Files"].split()
+    assert [file.partition("/")[0] for file in files] == [type_ for type_ in ALL_TYPES for _ in range(2)]
+
+
+def test_another_way_to_measure_is_another_baseline_and_another_threshold_is_not():
+    def version(**quality_changes: Any) -> str:
+        changed = {**MODEL_QUALITY, **quality_changes}
+        return baseline_version(analysed(**{f"{MONITOR}model_quality": changed}).endpoints["fraud"])
+
+    assert version(thresholds={"accuracy": 0.9}, label_delay="P1D", min_coverage=0.5) == version()
+    assert version(positive_label="yes") != version()
+
+
+def definition(assembly: Assembly) -> dict[str, Any]:
+    (schedule,) = assembly.properties("AWS::SageMaker::MonitoringSchedule")
+    found: dict[str, Any] = schedule["MonitoringScheduleConfig"]["MonitoringJobDefinition"]
+    return found
+
+
+def test_a_run_is_told_where_labels_and_the_history_lie(assembly):
+    variables = definition(assembly)["Environment"]
+    assert json.dumps(variables[contract.Variable.GROUND_TRUTH_URI]).endswith('"/fraud/ground-truth"]]}')
+    assert json.dumps(variables[contract.Variable.MONITOR_HISTORY]).endswith('"/history/fraud/fraud-all"]]}')
+
+
+def test_a_run_without_labels_is_told_of_none():
+    changes = {f"{MONITOR}types": ["data_quality", "custom_metrics"], f"{MONITOR}model_quality": None}
+    alone = synthesize(analysed(ground_truth=None, **changes, **{f"{MONITOR}alarms": {}}))
+    assert not {contract.Variable.GROUND_TRUTH_URI, contract.Variable.MONITOR_HISTORY} & set(
+        definition(alone)["Environment"]
+    )
+    assert "ground-truth" not in json.dumps(list(granted(alone, "s3:GetObject")))
+
+
+def granted(assembly: Assembly, action: str) -> Iterator[Any]:
+    """Resources on which runs may do something."""
+    for name, template in assembly.templates.items():
+        for logical, resource in template["Resources"].items():
+            if resource["Type"] == "AWS::IAM::Policy" and "ExecutorRole" in logical and name.endswith("-Monitoring"):
+                for statement in resource["Properties"]["PolicyDocument"]["Statement"]:
+                    actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+                    resources = statement["Resource"]
+                    if action in actions:
+                        yield from resources if isinstance(resources, list) else [resources]
+
+
+def test_a_run_reads_labels_captures_and_code_and_writes_reports_and_its_own_history(assembly):
+    read, written = json.dumps(list(granted(assembly, "s3:GetObject"))), list(granted(assembly, "s3:PutObject"))
+    for place in ("/fraud/ground-truth/*", "/capture/fraud/*", "/history/fraud/fraud-all/*", "/fraud/metrics.py"):
+        assert place in read
+    endings = sorted(json.dumps(place).rpartition(', "')[2] for place in written)
+    assert endings == ['/history/fraud/fraud-all/*"]]}', '/reports/fraud/fraud-all/*"]]}']
+
+
+def test_a_run_removes_nothing_but_windows_that_no_longer_wait(assembly):
+    removed = json.dumps(list(granted(assembly, "s3:DeleteObject")))
+    assert removed.count("/pending/*") == removed.count("/*") == 2
+    assert "/history/fraud/fraud-all/model_quality/pending/*" in removed
+
+
+# --- who is told of what ---------------------------------------------------------------------------------------------------
+
+
+def alarms(assembly: Assembly) -> dict[str, dict[str, Any]]:
+    found = assembly.properties("AWS::CloudWatch::Alarm", "-Alarms")
+    return {alarm["AlarmName"].removeprefix("analysed-fraud-all-"): alarm for alarm in found}
+
+
+def test_each_type_has_alarms_of_its_own(assembly):
+    known = {"drift", "error", "stale", "data-type", "completeness", "missing-column", "extra-column"}
+    known |= {"categorical-values", "model-quality", "prediction-drift", "custom-metrics", "label-coverage"}
+    assert set(alarms(assembly)) == known | {"quality-accuracy", "quality-false_negative_rate", "custom-cost"}
+
+
+def test_bounds_of_the_environment_are_watched_on_their_worse_side(assembly):
+    found = alarms(assembly)
+    sides = {
+        name: (found[name]["ComparisonOperator"], found[name]["Threshold"], found[name]["Statistic"])
+        for name in ("quality-accuracy", "quality-false_negative_rate", "label-coverage", "custom-cost")
+    }
+    assert sides == {
+        "quality-accuracy": ("LessThanThreshold", ALARMS["quality"]["accuracy"], "Minimum"),
+        "quality-false_negative_rate": ("GreaterThanThreshold", 0.4, "Maximum"),
+        "label-coverage": ("LessThanThreshold", ALARMS["label_coverage"], "Minimum"),
+        "custom-cost": ("GreaterThanThreshold", 3, "Maximum"),
+    }
+
+
+def policy(assembly: Assembly) -> dict[str, Any]:
+    (parameter,) = assembly.properties("AWS::SSM::Parameter", "-Retraining")
+    parts = parameter["Value"]["Fn::Join"][1]
+    found: dict[str, Any] = json.loads("".join(part if isinstance(part, str) else "token" for part in parts))
+    return found
+
+
+def test_chosen_types_may_train_and_others_are_known_by_name(assembly):
+    start, found = "analysed-fraud-all-", policy(assembly)
+    chosen = {"drift", "model-quality", "prediction-drift", "quality-accuracy", "quality-false_negative_rate"}
+    assert set(found["alarms"]) == {start + what for what in chosen}
+    assert found["alarms"][f"{start}model-quality"] == ["LessThanThreshold", "GreaterThanThreshold"]
+    assert found["other_alarm_names"] == [f"{start}custom-metrics", f"{start}custom-cost"]
+    assert found["allow_rehearsal"] is False
