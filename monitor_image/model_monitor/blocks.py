@@ -98,17 +98,34 @@ class Block:
     def label(self, key: str) -> str | None:
         """A label, which may be written as a number or as true or false."""
         value = self.take(key)
-        if value is None or isinstance(value, str):
-            return value
-        if isinstance(value, (bool, int, float)):
-            return str(value).lower()
-        self.faults.add(self.at(key), f"should be a label, found {kind_of(value)}")
-        return None
+        if value is not None and _label(value) is None:
+            self.faults.add(self.at(key), f"should be a label, found {kind_of(value)}")
+        return _label(value)
+
+    def labels(self, key: str) -> tuple[str, ...]:
+        """A list of different labels."""
+        value = self.take(key)
+        found = [_label(item) for item in value] if isinstance(value, list) else []
+        labels = tuple(item for item in found if item is not None)
+        if value is not None and (not labels or len(labels) != len(found) or len(set(labels)) != len(labels)):
+            self.faults.add(self.at(key), "should be a list of different labels")
+        return labels
 
     def selector(self, key: str) -> str | int | None:
         """A JMESPath, key or position."""
         value: str | int | None = self._typed(key, (str, int), "text or a position", None)
         return value
+
+    def selectors(self, key: str) -> str | int | tuple[str | int, ...] | None:
+        """A selector, or a list of them."""
+        value = self.rest.get(key)
+        if not isinstance(value, list):
+            return self.selector(key)
+        self.take(key)
+        if not value or any(isinstance(item, bool) or not isinstance(item, (str, int)) for item in value):
+            self.faults.add(self.at(key), "should be text, a position, or a list of such")
+            return None
+        return tuple(value)
 
     def end(self) -> None:
         """Whatever nobody took is a fault."""
@@ -124,6 +141,12 @@ class Block:
             self.faults.add(self.at(key), f"should be {expected}, found {kind_of(value)}")
             return default
         return value
+
+
+def _label(value: object) -> str | None:
+    if isinstance(value, str):
+        return value
+    return str(value).lower() if isinstance(value, (bool, int, float)) else None
 
 
 def kind_of(value: object) -> str:

@@ -108,14 +108,22 @@ def _schema(content: object, faults: Faults) -> Schema:
     block = Block(content, "payload", faults)
     features = _features(block.take("features"), faults)
     records = block.text("records")
-    columns = {role: block.text(role) for role in ("label", "prediction", "score")}
+    columns = {role: block.text(role) for role in ("label", "prediction")}
+    score, scores = _scores(block)
+    columns["score"] = score if isinstance(score, str) else None
     output = block.take("output")
     mapping = OutputMapping() if output is None else _output(output, faults)
     block.end()
     for role, column in columns.items():
         if column is not None and column in {feature.name for feature in features}:
             faults.add(f"payload.{role}", f"is a feature too; the {ROLES[role]} is no input of the model")
-    return Schema(features, PayloadMapping(records, mapping, **columns))
+    return Schema(features, PayloadMapping(records, mapping, **columns, scores=tuple(map(str, scores))))
+
+
+def _scores(block: Block) -> tuple[str | int | None, tuple[str | int, ...]]:
+    """One score, or one for each class."""
+    found = block.selectors("score")
+    return (None, found) if isinstance(found, tuple) else (found, ())
 
 
 def _features(content: object, faults: Faults) -> tuple[Feature, ...]:
@@ -146,10 +154,12 @@ def _features(content: object, faults: Faults) -> tuple[Feature, ...]:
 
 def _output(content: object, faults: Faults) -> OutputMapping:
     block = Block(content, "payload.output", faults)
+    score, scores = _scores(block)
     output = OutputMapping(
         records=block.text("records"),
         prediction=block.selector("prediction"),
-        score=block.selector("score"),
+        score=score,
+        scores=scores,
         payload_index=block.selector("payload_index"),
         csv_split=block.choice("csv_split", ("auto", "lines", "comma"), "auto"),
     )

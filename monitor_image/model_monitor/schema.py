@@ -72,6 +72,7 @@ class OutputMapping:
     score: str | int | None = None
     payload_index: str | int | None = None
     csv_split: str = "auto"  # lines | comma | auto: how one CSV response line of N values is cut
+    scores: tuple[str | int, ...] = ()  # one for each class, where they are apart; a list in one place is `score`
     attributions: tuple[str | int, ...] = ()  # of each label the list of what its features contributed, in their order
 
 
@@ -79,7 +80,7 @@ class OutputMapping:
 class PayloadMapping:
     """Declared once by the user: what the model's payload means.
 
-    label, prediction, score: columns of a baseline dataset, which are no features.
+    label, prediction, score, scores: columns of a baseline dataset, which are no features.
     """
 
     records: str | None = None  # JMESPath to the list of input records; None: the payload itself
@@ -87,6 +88,7 @@ class PayloadMapping:
     label: str | None = None
     prediction: str | None = None  # None: the name in `output`
     score: str | None = None
+    scores: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,12 +220,14 @@ class Rows:
 
     features: one `Column` for each of `schema.features`, in that order, row-aligned.
     prediction, score, label: columns too, None when the mapping or the data has none.
+    class_scores: one column for each class, where the response has them apart.
     payload_index: int64 (rows,), from the response where present, else the position inside the event.
     attributions: what the response says of each label and feature: features of the first label, then of the next.
     truth: what is known of the rows' labels, from ground truth or the label column; None when no monitor asks for it.
     absent: feature → records whose JSON object did not have its key (they also count as null in its column).
     extra: keys seen in records that no feature claims → records that had them.
     outside_window: records of events outside the window; they are not rows.
+    dropped: records that a user's preprocessor left out; they are not rows.
     own_requests: events of the window that monitoring itself caused by asking the endpoint; left out.
     tolerated: payloads by what was wrong with them, which could be read all the same (they are rows).
     """
@@ -238,10 +242,12 @@ class Rows:
     label: Column | None = None
     truth: Truth | None = None
     attributions: tuple[Column, ...] = ()
+    class_scores: tuple[Column, ...] = ()
     metadata: dict[str, Column] = field(default_factory=dict)
     absent: Counter[str] = field(default_factory=Counter)
     extra: Counter[str] = field(default_factory=Counter)
     rejects: Rejects = field(default_factory=Rejects)
     outside_window: int = 0
+    dropped: int = 0
     own_requests: int = 0
     tolerated: Counter[str] = field(default_factory=Counter)

@@ -46,6 +46,7 @@ def read_options(block: Block) -> dict[str, Any]:
     positive = block.label("positive_label")
     if positive is not None:
         options["positive"] = normalise(positive)
+    options["classes"] = tuple(map(normalise, block.labels("class_labels")))
     options["thresholds"] = _thresholds(block, block.take("thresholds"))
     return options
 
@@ -54,14 +55,19 @@ def complete(options: dict[str, Any], schema: Schema, path: str, faults: Faults)
     """The problem type where the payload settles it, and what the monitor cannot do without."""
     output, payload = schema.payload.output, schema.payload
     has_prediction = output.prediction is not None or payload.prediction is not None
-    has_score = output.score is not None or payload.score is not None
+    has_lists = bool(output.scores or payload.scores or options["classes"])
+    has_score = has_lists or output.score is not None or payload.score is not None
     if schema.is_positional or not (has_prediction or has_score):
         faults.add(path, "needs payload.output.prediction or payload.output.score: where a response holds the answer")
     found = options["problem_type"]
     if found is None:
-        if has_prediction and "threshold" not in options and "positive" not in options:
+        if (has_prediction or has_lists) and "threshold" not in options and "positive" not in options:
             faults.add(f"{path}.problem_type", f"is missing. Expected one of {', '.join(SHORT)}")
         found = ProblemType.BINARY
+    if output.scores and options["classes"] and len(output.scores) != len(options["classes"]):
+        faults.add(
+            f"{path}.class_labels", f"should be {len(output.scores)} labels, one for each of payload.output.score"
+        )
     _refuse_unknown_metrics(options["thresholds"], found, path, faults)
     return {**options, "problem_type": found}
 
@@ -73,6 +79,7 @@ def options_of(options: Mapping[str, Any]) -> QualityOptions:
         options.get("problem_type") or default.type,
         options.get("positive", default.positive),
         options.get("threshold", default.threshold),
+        options.get("classes", default.classes),
     )
     return QualityOptions(problem, options.get("thresholds", {}))
 

@@ -75,7 +75,7 @@ def output_side(schema: Schema) -> Side | None:
         fields = tuple(Field(f.name, i, f.path, f.is_text) for i, f in enumerate(features))
         return Side(fields, len(fields), output.records, output.csv_split) if fields else None
     wanted = [value for value in (output.prediction, output.score, output.payload_index) if value is not None]
-    fields = tuple(_output_field(value, i) for i, value in enumerate(wanted))
+    fields = tuple(_output_field(value, i) for i, value in enumerate([*wanted, *output.scores]))
     fields += tuple(_item(value, i) for value in output.attributions for i in range(len(schema.features)))
     return Side(fields, None, output.records, output.csv_split, is_closed=False) if fields else None
 

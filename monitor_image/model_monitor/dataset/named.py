@@ -23,11 +23,11 @@ def named_side(schema: Schema) -> Side:
 
 
 def roles_of(schema: Schema) -> dict[str, str]:
-    """Role → name of its column, for those that are named and are not features themselves."""
+    """Role → name of its column, for those that are named and are not features themselves; the role of a class is its number."""
     payload, output = schema.payload, schema.payload.output
     names = (payload.label, payload.prediction or output.prediction, payload.score or output.score)
-    named = zip(ROLES, names, strict=True)
-    return {role: name for role, name in named if isinstance(name, str) and name not in schema.names}
+    named = [*zip(ROLES, names, strict=True), *enumerate(payload.scores or output.scores)]
+    return {str(role): name for role, name in named if isinstance(name, str) and name not in schema.names}
 
 
 def side_of_header(schema: Schema, header: Sequence[str]) -> Side:
@@ -71,6 +71,7 @@ def named_rows(schema: Schema, count: int, columns: dict[str, Literals], extra: 
         prediction=roles.get("prediction"),
         score=roles.get("score"),
         label=roles.get("label"),
+        class_scores=tuple(column for role, column in roles.items() if role not in ROLES),
         absent=absent,
         extra=extra,
         rejects=rejects,

@@ -189,13 +189,14 @@ def _typed(schema: Schema, left: list[Literals], right: list[Literals], position
     ]
     absent = {f.name: count for f, (_, count) in zip(schema.features, typed, strict=True) if count}
     roles: dict[str, Column] = {}
-    attributions: tuple[Column, ...] = ()
+    beside: tuple[Column, ...] = ()  # scores of each class, then attributions
+    scores = len(schema.payload.output.scores)
     if not schema.is_positional and right:
         output = schema.payload.output
         wanted = {"prediction": output.prediction, "score": output.score, "payload_index": output.payload_index}
         names = [name for name, value in wanted.items() if value is not None]
         roles = {name: to_column(column) for name, column in zip(names, right, strict=False)}
-        attributions = tuple(map(to_column, right[len(names) :]))
+        beside = tuple(map(to_column, right[len(names) :]))
     return Rows(
         schema,
         len(position),
@@ -204,7 +205,8 @@ def _typed(schema: Schema, left: list[Literals], right: list[Literals], position
         _payload_index(roles.get("payload_index"), position),
         roles.get("prediction"),
         roles.get("score"),
-        attributions=attributions,
+        attributions=beside[scores:],
+        class_scores=beside[:scores],
         absent=Counter(absent),
     )
 

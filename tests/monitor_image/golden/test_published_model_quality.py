@@ -185,5 +185,5 @@ def test_the_published_regression_files_are_met(shared: Path, tmp_path: Path, gi
     found = run("monitor", tmp_path / "out", dataset, tmp_path, *more)
     assert found == status
     report = content_of(tmp_path / "out" / "report.json")
-    assert set(report) == set(reports.schema()["properties"])
+    assert set(report) >= set(reports.schema()["required"])
     assert report["monitors"][0]["violations"] == ({} if status == 0 else {"GreaterThanThreshold": 1})
