@@ -13,7 +13,8 @@
     ├── PredictorError              the model could not be asked
     │   ├── EndpointRefused         a call to its endpoint failed
     │   └── BudgetExceeded          it may not be asked any further
-    └── OutputError                 a result cannot be written or sent
+    ├── OutputError                 a result cannot be written or sent
+    └── Stopped                     the service asked the job to stop
 
 Each carries its values as attributes and builds its own sentence: where, what, expected, found, what to do.
 Never a record's own values.
@@ -120,6 +121,10 @@ class BaselineError(MonitorError):
     def __init__(self, where: Path | str, problem: str, remedy: str = "") -> None:
         self.where, self.problem, self.remedy = where, problem, remedy
         super().__init__(f"{where}: {problem}" + (f" {remedy}" if remedy else ""))
+
+
+class Stopped(MonitorError):
+    """The service asked the job to stop."""
 
 
 class PredictorError(MonitorError):
