@@ -90,6 +90,11 @@ class PredictorSource(Protocol):
         """Predictions cost no request, so that many more of them may be asked for."""
         ...
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of the results should know of asking this model."""
+        ...
+
     def open(self, budget: Budget) -> Predictor:
         """Raises: PredictorError."""
         ...
