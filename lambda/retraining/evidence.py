@@ -6,7 +6,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,6 +14,7 @@ from alarms import Alarm
 from botocore.exceptions import ClientError
 from decide import Jobs, hour_of, stem
 
+Window = tuple[datetime, datetime]  # start and end
 OVER_ALL = frozenset({"drift_max"})  # metrics over all features, whatever a feature may be called
 REPORT_KEY = re.compile(r"/(\d{4}/\d\d/\d\d/\d\d)/report\.json$")
 
@@ -32,6 +33,20 @@ def reports(s3: Any, uri: str, endpoint: str, schedule: str, alarm: Alarm) -> li
     return [json.loads(s3.get_object(Bucket=bucket, Key=hours[hour])["Body"].read()) for hour in newest]
 
 
+def of_windows(s3: Any, uri: str, endpoint: str, schedule: str, windows: Sequence[Window]) -> list[Mapping[str, Any]]:
+    """Reports of windows that waited for labels, as they were when the windows ended; those that are kept no longer are absent."""
+    bucket, prefix = _split(uri)
+    found = []
+    for start, end in windows:
+        for hour in (end, start):  # which of the two names the folder is the scheduler's business
+            folder = "/".join(part for part in (prefix.strip("/"), endpoint, schedule, f"{hour:%Y/%m/%d/%H}") if part)
+            report = _read(s3, bucket, f"{folder}/report.json")
+            if report is not None and _window(report) == (start, end):
+                found.append(report)
+                break
+    return found
+
+
 def violations(found: Sequence[Mapping[str, Any]]) -> dict[str, int]:
     """Violations by check type over several reports and all their monitors."""
     counts: Counter[str] = Counter()
@@ -42,7 +57,7 @@ def violations(found: Sequence[Mapping[str, Any]]) -> dict[str, int]:
 
 
 def shows(report: Mapping[str, Any], alarm: Alarm, checks: Sequence[str]) -> bool:
-    """Whether a report shows what an alarm is about: a violated check, or a value that breaches the alarm's own threshold."""
+    """Whether a run's own window shows what an alarm is about: a violated check, or a value that breaches its threshold."""
     for monitor in report.get("monitors", []):
         if any(monitor.get("violations", {}).get(check) for check in checks):
             return True
@@ -53,6 +68,32 @@ def shows(report: Mapping[str, Any], alarm: Alarm, checks: Sequence[str]) -> boo
             if value is not None and alarm.is_beyond(value):
                 return True
     return False
+
+
+def late_windows(report: Mapping[str, Any], alarm: Alarm, checks: Sequence[str]) -> list[Window]:
+    """Windows before the run's own, scored in it because their labels came, that show what an alarm is about."""
+    found = []
+    for score in report.get("late", []):
+        value = score.get("metrics", {}).get(alarm.metric)
+        is_violated = any(each.get("constraint_check_type") in checks for each in score.get("violations", []))
+        if is_violated or (value is not None and alarm.is_beyond(value)):
+            found.append(_window(score))
+    return [window for window in found if window is not None]
+
+
+def _window(content: Mapping[str, Any]) -> Window | None:
+    window = content.get("window")
+    if not isinstance(window, Mapping):
+        return None
+    return datetime.fromisoformat(window["start"]), datetime.fromisoformat(window["end"])
+
+
+def _read(s3: Any, bucket: str, key: str) -> Mapping[str, Any] | None:
+    try:
+        content: Mapping[str, Any] = json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+    except s3.exceptions.NoSuchKey:
+        return None
+    return content
 
 
 def _is_of(metric: str, subject: str) -> bool:

@@ -86,15 +86,21 @@ def _act(alarm: alarms.Alarm) -> dict[str, Any]:
 
 
 def _gather(alarm: alarms.Alarm, policy: policies.Policy) -> decide.Facts:
-    reports = evidence.reports(client("s3"), policy.reports_uri, policy.endpoint, policy.schedule, alarm)
+    """The reports of the alarm's runs; where it is about windows that waited for labels, the reports of these windows too:
+    broken data explains a bad score of that time, whenever the labels came."""
+    s3, place = client("s3"), (policy.reports_uri, policy.endpoint, policy.schedule)
+    reports = evidence.reports(s3, *place, alarm)
+    checks = policy.alarms[alarm.name]
+    windows = evidence.late_windows(reports[-1], alarm, checks) if reports else []
+    judged = reports + evidence.of_windows(s3, *place, windows)
     return decide.Facts(
         endpoint_status=evidence.endpoint_status(client("sagemaker"), policy.endpoint),
         jobs=evidence.jobs(client("sagemaker"), policy.job_name_prefix),
-        violations=evidence.violations(reports) if reports else None,
-        report_verdicts=tuple(str(report.get("verdict", "")) for report in reports),
-        is_reported=bool(reports) and evidence.shows(reports[-1], alarm, policy.alarms[alarm.name]),
+        violations=evidence.violations(judged) if reports else None,
+        report_verdicts=tuple(str(report.get("verdict", "")) for report in judged),
+        is_reported=bool(reports) and (bool(windows) or evidence.shows(reports[-1], alarm, checks)),
         empty_channels=frozenset(
-            channel.name for channel in policy.training.channels if evidence.is_empty(client("s3"), channel.uri)
+            channel.name for channel in policy.training.channels if evidence.is_empty(s3, channel.uri)
         ),
     )
 

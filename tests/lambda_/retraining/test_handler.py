@@ -94,8 +94,8 @@ def world(load: Callable[[str], SimpleNamespace], monkeypatch: pytest.MonkeyPatc
         yield world
 
 
-def report(world: SimpleNamespace, hour: datetime, violations: dict[str, int]) -> None:
-    body = {"verdict": "violated", "monitors": [{"key": "data_quality", "violations": violations}]}
+def report(world: SimpleNamespace, hour: datetime, violations: dict[str, int], **more: Any) -> None:
+    body = {"verdict": "violated", "monitors": [{"key": "data_quality", "violations": violations}], **more}
     key = f"reports/covertype/covertype-data-quality/{hour:%Y/%m/%d/%H}/report.json"
     world.s3.put_object(Bucket="reports", Key=key, Body=json.dumps(body).encode())
 
@@ -307,6 +307,43 @@ def test_a_quality_beyond_the_alarm_s_own_threshold_is_shown_by_the_report_of_it
         "another metric is worse, not this one"
     )
     assert not shown(world, checks, ["LessThanThreshold"], Threshold=0.7, **below), "equal is not below"
+
+
+def window(end: datetime) -> dict[str, str]:
+    return {name: f"{time:%Y-%m-%dT%H:%M:%SZ}" for name, time in (("start", end - timedelta(hours=1)), ("end", end))}
+
+
+LATE = {
+    "monitor": "model_quality",
+    "window": window(HOUR - timedelta(days=7)),
+    "state": "scored",
+    "violations": [{"feature_name": "accuracy", "constraint_check_type": "LessThanThreshold"}],
+    "metrics": {"accuracy": 0.6},
+}
+QUALITY = {"AlarmName": "covertype-model-quality"}
+
+
+def test_a_score_that_came_late_trains_by_the_report_of_the_run_that_published_it(world: SimpleNamespace) -> None:
+    report(world, HOUR, {}, late=[LATE])
+    assert reason(world, message(**QUALITY)) == "model_quality"
+
+
+def test_broken_data_of_the_window_that_waited_for_labels_explains_its_score(world: SimpleNamespace) -> None:
+    report(world, HOUR, {}, late=[LATE])
+    then = HOUR - timedelta(days=7)
+    report(world, then, {"data_type_check": 4}, window=window(then))
+    assert reason(world, message(**QUALITY)) == "broken_data"
+    report(world, then, {"data_type_check": 4}, window=window(then - timedelta(hours=1)))
+    report(world, then - timedelta(hours=1), {}, window=window(then))
+    assert reason(world, message(**QUALITY)) == "model_quality", "the report of another window says nothing"
+
+
+def test_a_late_value_beyond_the_alarm_s_own_threshold_is_shown_too(world: SimpleNamespace) -> None:
+    report(world, HOUR, {}, late=[{**LATE, "violations": []}])
+    trigger = {"EvaluationPeriods": 1, "MetricName": "accuracy", "ComparisonOperator": "LessThanThreshold"}
+    with pytest.raises(world.room.handler.NotYetError, match="report_of_another_run"):
+        world.room.handler.handle(message(**QUALITY, Trigger={**trigger, "Threshold": 0.5}))
+    assert reason(world, message(**QUALITY, Trigger={**trigger, "Threshold": 0.7})) == "model_quality"
 
 
 def test_an_endpoint_that_is_gone_is_told_from_an_error(world: SimpleNamespace) -> None:
