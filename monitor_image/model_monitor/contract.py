@@ -140,6 +140,7 @@ VIOLATIONS_FILE: Final = (
 )
 ANALYSIS_FILE: Final = "analysis.json"  # of Clarify: results of a run, and constraints of the next
 LOCAL_SHAP_FILE: Final = "explanations_shap/out.csv"
+SHAP_BASELINE_FILE: Final = "explanations_shap/baseline.csv"  # when the baseline rows were made by clustering
 REPORT_FILE: Final = "report.json"
 METRICS_LINES_FILE: Final = "metrics.jsonl"  # in the output folder: what a publisher sends when the container may not
 MERGED_FOLDER: Final = "merge"  # in the output folder: records with their labels, on request
@@ -179,6 +180,19 @@ BASELINE_FILES: Final = {  # what the baseline of each monitor consists of, in i
     MonitoringType.CUSTOM_METRICS: (CONSTRAINTS_FILE, STATISTICS_FILE),
 }
 
+
+class BiasStage(StrEnum):
+    """Stages of bias, as the dimension `BiasStage` spells them."""
+
+    PRE = "Pre-training"
+    POST = "Post-Training"
+
+    @property
+    def block(self) -> str:
+        """Their blocks in analysis.json."""
+        return "pre_training_bias_metrics" if self is BiasStage.PRE else "post_training_bias_metrics"
+
+
 # --- exit messages -----------------------------------------------------------------------------------------------------
 
 MESSAGE_OK: Final = "Completed: Job completed successfully with no violations."
@@ -209,7 +223,9 @@ class CheckType(StrEnum):
 
 CHECK_LESS: Final = "LessThanThreshold"  # `constraint_check_type` of model quality is the operator of the constraint
 CHECK_GREATER: Final = "GreaterThanThreshold"
-CHECK_PREDICTION_DRIFT: Final = "prediction_drift_check"  # ours: what the model says against its baseline, labels or not
+CHECK_PREDICTION_DRIFT: Final = (
+    "prediction_drift_check"  # ours: what the model says against its baseline, labels or not
+)
 
 CHECK_BIAS_DRIFT: Final = "bias_drift_check"
 CHECK_ATTRIBUTION_DRIFT: Final = "feature_attribution_drift_check"
@@ -248,6 +264,22 @@ METRIC_CUSTOM_ERRORS: Final = "custom_metrics_failed"  # how many custom metrics
 METRIC_NAME_MAX: Final = 255
 
 
+METRIC_INFINITY: Final = 2.348543e108  # what Clarify publishes for infinite bias metrics
+DIMENSION_MONITOR: Final = "MonitoringType"  # tells apart what two monitors of one run have in common
+DIMENSION_FACET: Final = "Facet"
+DIMENSION_FACET_VALUE: Final = "FacetValue"
+DIMENSION_BIAS_STAGE: Final = "BiasStage"
+DIMENSION_LABEL: Final = "Label"
+DIMENSION_LABEL_VALUE: Final = "LabelValue"
+DIMENSION_METHOD: Final = "ExplainabilityMethod"
+DIMENSION_VALUE_TYPE: Final = "ValueType"
+METHOD_KERNEL_SHAP: Final = "KernelShap"
+VALUE_TYPE_GLOBAL: Final = "GlobalShapValues"
+VALUE_TYPE_EXPECTED: Final = "ExpectedValue"
+METRIC_EXPECTED_VALUE: Final = "ExpectedValue"
+METRIC_NDCG_MIN: Final = "ndcg_min"  # ours: the worst label's, without further dimensions, for one alarm
+
+
 class MetricsRoute(StrEnum):
     """Who sends the metrics: the service from the metrics file, or the container by PutMetricData."""
 
@@ -276,6 +308,16 @@ def violations_metric(check_type: str) -> str:
 def custom_metric(name: str) -> str:
     """The value of a metric that a user declared."""
     return f"custom_{name}"
+
+
+def bias_metric(name: str) -> str:
+    """One bias metric; which group and stage is said by its dimensions."""
+    return f"bias_metric_{name}"
+
+
+def attribution_metric(feature: str) -> str:
+    """Global attribution of a feature."""
+    return f"feature_{feature}"[:METRIC_NAME_MAX]
 
 
 def feature_data_metric(feature: str) -> str:
