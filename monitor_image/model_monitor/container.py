@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from types import FrameType
 
 from model_monitor import __version__, s3
-from model_monitor.container_job import ProcessingJob, build_job, job_before_settings, read_processing_job
+from model_monitor.container_job import Places, ProcessingJob, build_job, job_before_settings, read_processing_job
 from model_monitor.contract import (
     EXIT_ERROR,
     EXIT_MESSAGE_FILE,
@@ -22,7 +22,7 @@ from model_monitor.contract import (
     JobKind,
     MetricsRoute,
 )
-from model_monitor.errors import MonitorError
+from model_monitor.errors import Stopped
 from model_monitor.job import Job
 from model_monitor.logs import log, to_stdout
 from model_monitor.outputs import cloudwatch, files
@@ -32,11 +32,8 @@ from model_monitor.outputs.report import Failure, Report, Run, window_json
 from model_monitor.runners import local
 from model_monitor.variables import Variables, read_variables
 
+Settled = Callable[[], None]
 PROGRESS_SECONDS = 15.0  # long work is told of, a short run says started and finished
-
-
-class Stopped(MonitorError):
-    """The service asked the job to stop."""
 
 
 def main(environment: Mapping[str, str] = os.environ) -> int:
@@ -52,15 +49,15 @@ def main(environment: Mapping[str, str] = os.environ) -> int:
 def _run(environment: Mapping[str, str]) -> int:
     started = datetime.now(UTC)
     variables = read_variables(environment)
-    job, processing = job_before_settings(variables), ProcessingJob()
+    job, processing, settle = job_before_settings(variables), ProcessingJob(), _nothing
     try:
         processing = read_processing_job(variables)
-        job = build_job(variables, processing)
+        job, places = build_job(variables, processing)
         log("started", kind=job.kind, endpoint=job.endpoint, schedule=job.schedule, window=window_json(job))
-        report = _analyse(job)
+        report, settle = _analyse(job, places, processing)
     except Exception as error:  # noqa: BLE001 - the front door: every error becomes a message and an exit status
         report = Report(job).failed(Failure.of(error))
-    report = deliver(report, _run_facts(job, started, processing), variables)
+    report = deliver(report, _run_facts(job, started, processing), variables, settle)
     log(
         "finished",
         level=logging.INFO if report.error is None else logging.ERROR,
@@ -74,8 +71,11 @@ def _run(environment: Mapping[str, str]) -> int:
     return EXIT_OK if report.error is None else EXIT_ERROR
 
 
-def deliver(report: Report, run: Run, variables: Variables) -> Report:
-    """Outputs, metrics, exit message, in this order; what cannot be delivered turns the run into an error that says so."""
+def deliver(report: Report, run: Run, variables: Variables, settle: Settled = lambda: None) -> Report:
+    """Outputs, metrics, exit message, in this order; what cannot be delivered turns the run into an error that says so.
+
+    settle: what to remember once the metrics have left.
+    """
 
     def write(final: Report) -> None:
         write_folder(final, run)
@@ -83,19 +83,26 @@ def deliver(report: Report, run: Run, variables: Variables) -> Report:
     def publish(final: Report) -> None:
         _publish(final, variables)
 
+    def remember(final: Report) -> None:
+        if final.error is None:
+            settle()
+
     def tell(final: Report) -> None:
         files.write_bytes(variables.local(EXIT_MESSAGE_FILE), exit_message(final).encode("ascii"))
 
     written = _attempt(write, report)
-    published = _attempt(publish, written)
+    published = _attempt(remember, _attempt(publish, written))
     if published is not written:  # the outputs say what the metrics could not
         published = _attempt(write, published)
     return _attempt(tell, published)
 
 
-def _analyse(job: Job) -> Report:
-    """Imported late, so that a wrong setting is told without waiting for numpy and pyarrow."""
-    from model_monitor import flow
+def _analyse(job: Job, places: Places, processing: ProcessingJob) -> tuple[Report, Settled]:
+    """The run's own window, then those before it whose labels have come.
+
+    Imported late, so that a wrong setting is told without waiting for numpy and pyarrow.
+    """
+    from model_monitor import flow, late
 
     told = time.monotonic()
 
@@ -105,7 +112,13 @@ def _analyse(job: Job) -> Report:
             told = time.monotonic()
             log("progress", units_done=done, units=total)
 
-    return flow.run(job, progress)
+    job, memory = late.prepare(job, places, processing.details.get("processing_job_name", ""))
+    report = flow.run(job, progress)
+    return (report, _nothing) if memory is None else late.with_late(report, memory)
+
+
+def _nothing() -> None:
+    """A run that remembers nothing."""
 
 
 def _publish(report: Report, variables: Variables) -> None:

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
 
 from model_monitor import baselines, s3
 from model_monitor.configuration import Configuration, parse_configuration
 from model_monitor.contract import (
+    CONFIG_VERSION,
+    FETCHED_PATH,
+    GROUND_TRUTH_PATH,
     MERGED_FOLDER,
+    MONITOR_KEYS,
     PROCESSING_JOB_CONFIG,
     RESOURCE_CONFIG,
     JobKind,
@@ -20,7 +27,10 @@ from model_monitor.contract import (
 )
 from model_monitor.errors import SettingsError
 from model_monitor.job import BaselineFiles, Job, MonitorSettings
-from model_monitor.variables import Variables
+from model_monitor.variables import NativeQuality, Variables
+
+MODEL_QUALITY: Final = MONITOR_KEYS[MonitoringType.MODEL_QUALITY]
+CAPTURE_INPUT: Final = re.compile(r"(s3://.+)/[^/]+/\d{4}/\d{2}/\d{2}/\d{2}/?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +45,11 @@ class ProcessingJob:
     details: Mapping[str, str] = field(default_factory=dict)
     host: str = ""
     hosts: int = 1
+    max_seconds: int | None = None
+
+    @property
+    def name(self) -> str:
+        return self.details.get("processing_job_name", "")
 
 
 def read_processing_job(variables: Variables) -> ProcessingJob:
@@ -58,10 +73,25 @@ def read_processing_job(variables: Variables) -> ProcessingJob:
         details={name: value for name, value in details.items() if value},
         host=resources.get("current_host") or "",
         hosts=len(resources.get("hosts") or [""]),
+        max_seconds=(config.get("StoppingCondition") or {}).get("MaxRuntimeInSeconds"),
     )
 
 
-def build_job(variables: Variables, processing: ProcessingJob) -> Job:
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where a run finds labels and remembers windows that wait for them; each may be a path or an S3 URI.
+
+    capture: where the endpoint's variants lie. folder: for what the run fetches. now: the run's time.
+    """
+
+    ground_truth: str | None
+    history: str | None
+    capture: str
+    folder: Path
+    now: datetime
+
+
+def build_job(variables: Variables, processing: ProcessingJob) -> tuple[Job, Places]:
     """Everything the environment, the configuration and the baseline say, as one job.
 
     Raises: SettingsError with every fault of the environment at once; BaselineError.
@@ -81,7 +111,8 @@ def build_job(variables: Variables, processing: ProcessingJob) -> Job:
     monitors = _monitors(configuration, variables)
     image = {"image": processing.image} if processing.image else {}
     inputs = {f"input:{name}": uri for name, uri in processing.inputs.items()}
-    return Job(
+    places = _places(configuration, variables, processing)
+    job = Job(
         kind=variables.kind,
         dataset=variables.dataset,
         output=variables.output,
@@ -90,13 +121,17 @@ def build_job(variables: Variables, processing: ProcessingJob) -> Job:
         baselines=_baselines(configuration, variables, monitors) if variables.kind is JobKind.MONITOR else {},
         merged=variables.output / MERGED_FOLDER if configuration.merged else None,
         window=variables.window,
+        now=places.now if variables.kind is JobKind.MONITOR else None,
         endpoint=variables.endpoint or configuration.endpoint,
         schedule=variables.schedule or configuration.schedule,
+        processing_job=processing.name,
+        max_seconds=processing.max_seconds,
         max_rejected_fraction=configuration.max_rejected_fraction,
         metrics=replace(configuration.metrics, is_enabled=variables.publishes_metrics),
         workers=variables.workers,
         provenance=variables.provenance | image | inputs,
     )
+    return job, places
 
 
 def job_before_settings(variables: Variables) -> Job:
@@ -113,6 +148,41 @@ def job_before_settings(variables: Variables) -> Job:
     )
 
 
+def _places(configuration: Configuration, variables: Variables, processing: ProcessingJob) -> Places:
+    """What is mounted wins over what is fetched, a variable over the configuration."""
+    labels = variables.labels
+    default = variables.local(GROUND_TRUTH_PATH)
+    mounted = labels.source or (default if default.exists() else None)
+    ground_truth = str(mounted) if mounted else labels.uri or configuration.ground_truth
+    history = labels.history or configuration.history
+    capture = _capture(variables, processing)
+    if history and s3.is_s3(history) and not s3.is_s3(capture):
+        raise SettingsError(
+            Variable.CAPTURE_PREFIX,
+            "is needed to find the capture of windows that wait for labels.",
+            "Set it to the S3 URI of the endpoint's data capture, or remove the history.",
+        )
+    return Places(
+        _local(ground_truth, variables) if ground_truth else None,
+        _local(history, variables) if history else None,
+        capture,
+        variables.local(FETCHED_PATH),
+        variables.now or datetime.now(UTC),
+    )
+
+
+def _capture(variables: Variables, processing: ProcessingJob) -> str:
+    """Below it lie `{variant}/yyyy/mm/dd/hh`: the endpoint's prefix, else what the service mounted, else the dataset itself."""
+    if variables.capture_prefix and variables.endpoint:
+        return s3.join(variables.capture_prefix, variables.endpoint)
+    found = (CAPTURE_INPUT.fullmatch(uri) for uri in processing.inputs.values())
+    return next((match[1] for match in found if match), str(variables.dataset.path))
+
+
+def _local(location: str, variables: Variables) -> str:
+    return location if s3.is_s3(location) else str(variables.local(location))
+
+
 def _mounted_json(variables: Variables, path: str) -> dict[str, Any]:
     try:
         content = json.loads(variables.local(path).read_bytes())
@@ -124,9 +194,11 @@ def _mounted_json(variables: Variables, path: str) -> dict[str, Any]:
 
 
 def _configuration(variables: Variables) -> Configuration:
-    """The configuration file, proven to be the one the schedule was deployed with."""
+    """The configuration file, proven to be the one the schedule was deployed with, and what variables say over it."""
     if variables.config is None:
-        return Configuration()
+        is_native = variables.analysis_type is MonitoringType.MODEL_QUALITY
+        document = f'{{"version": {CONFIG_VERSION}, "monitors": {{"{MODEL_QUALITY}": {{}}}}}}'.encode()
+        return parse_configuration(_with_native(document, variables), "variables") if is_native else Configuration()
     if s3.is_s3(variables.config):
         content = s3.read_object(variables.config)
         if content is None:
@@ -143,13 +215,32 @@ def _configuration(variables: Variables) -> Configuration:
             f"the configuration has sha256 {found}, expected {variables.config_sha256}.",
             "It was changed after deployment; deploy again.",
         )
-    return parse_configuration(content, variables.config)
+    return parse_configuration(_with_native(content, variables), variables.config)
+
+
+def _with_native(content: bytes, variables: Variables) -> bytes:
+    """A configuration with what the prebuilt analyzer's variables say of model quality; as it is when they say nothing."""
+    native = variables.native
+    options = {"problem_type": native.problem_type, "probability_threshold": native.probability_threshold}
+    output = {"prediction": native.prediction, "score": native.score}
+    try:
+        document = json.loads(content)
+        quality, payload = document["monitors"][MODEL_QUALITY], document.get("payload")
+    except (ValueError, KeyError, TypeError):
+        return content  # no configuration, or none of model quality: the parser tells
+    if not isinstance(quality, dict) or native == NativeQuality():
+        return content
+    quality |= {name: value for name, value in options.items() if value is not None}
+    if isinstance(payload, dict):
+        payload["output"] = (payload.get("output") or {}) | {name: value for name, value in output.items() if value}
+        payload |= {"label": native.label} if native.label else {}
+    return json.dumps(document).encode()
 
 
 def _monitors(configuration: Configuration, variables: Variables) -> tuple[MonitorSettings, ...]:
     """The configured monitors; native variables choose or override as they do in the prebuilt analyzer."""
     monitors = configuration.monitors
-    if variables.analysis_type is not None and variables.config is None:
+    if variables.analysis_type is MonitoringType.DATA_QUALITY and variables.config is None:
         monitors = (MonitorSettings(variables.analysis_type),)
     method = variables.categorical_drift_method
     if method is None:
@@ -169,7 +260,7 @@ def _baselines(
     types = [monitor.type for monitor in monitors]
     location = variables.baseline or configuration.baseline
     if location:
-        found = baselines.resolve(location if s3.is_s3(location) else str(variables.local(location)), types)
+        found = baselines.resolve(_local(location, variables), types)
         if found:
             return found
     files = baselines.mounted(variables.constraints, variables.statistics)

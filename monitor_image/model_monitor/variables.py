@@ -163,7 +163,8 @@ def read_variables(environment: Mapping[str, str]) -> Variables:
             history=get(Variable.MONITOR_HISTORY),
         ),
         native=native,
-        capture_prefix=(get(Variable.CAPTURE_PREFIX) or "").strip("*/") or None,  # documents print asterisks around it
+        capture_prefix=(get(Variable.CAPTURE_PREFIX) or "").strip("*").rstrip("/")
+        or None,  # documents print asterisks around it
         now=now,
     )
 

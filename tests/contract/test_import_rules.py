@@ -55,7 +55,9 @@ ALLOWED = {
     "fetching": {"errors", "schema", "s3"},
     "history": TYPES | {"maturity", "outputs", "s3"},
     "container_job": TYPES | {"configuration", "variables", "s3", "baselines"},
-    "container": TYPES | {"flow", "container_job", "variables", "logs", "outputs", "runners", "s3", ""},
+    "late": TYPES
+    | {"flow", "registry", "container_job", "fetching", "history", "maturity", "outputs", "logs"},  # windows before a run's
+    "container": TYPES | {"flow", "late", "container_job", "variables", "logs", "outputs", "runners", "s3", ""},
     "cli_job": TYPES | {"configuration", "s3", "baselines", "dataset"},
     "cli_labels": {"errors", "words", "s3", "ground_truth_writer"},
     "cli": TYPES
