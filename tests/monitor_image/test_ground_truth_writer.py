@@ -21,7 +21,8 @@ from hypothesis import strategies as st
 from moto import mock_aws
 
 from model_monitor import cli
-from model_monitor.dataset.ground_truth import label_files, read_ground_truth, record_keys
+from model_monitor.dataset.ground_truth import label_files, read_ground_truth
+from model_monitor.dataset.keys import record_keys
 from model_monitor.errors import LabelsRefused, SettingsError
 from model_monitor.ground_truth_writer import LINES_PER_FILE, file_contents, group, write_labels
 from model_monitor.labels import normalise

@@ -14,7 +14,8 @@ from model_monitor.constraints import quality
 from model_monitor.constraints.model import Outcome
 from model_monitor.contract import JobKind
 from model_monitor.dataset.discover import discover
-from model_monitor.dataset.ground_truth import read_ground_truth, record_keys
+from model_monitor.dataset.ground_truth import read_ground_truth
+from model_monitor.dataset.keys import record_keys
 from model_monitor.dataset.resolve import resolve_schema
 from model_monitor.dataset.rows import read_rows
 from model_monitor.dataset.units import plan

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from model_monitor.dataset.ground_truth import GroundTruth, record_keys
+from model_monitor.dataset.ground_truth import GroundTruth
+from model_monitor.dataset.keys import record_keys
 from model_monitor.labels import codes_of
 from model_monitor.schema import Rows, Truth
 

@@ -110,8 +110,11 @@ def _labels_in(data: object, encoding: str) -> Iterator[str]:
         for value in _documents(data):
             yield from _labels_of_value(value)
     else:
-        for row in csv.reader(data.strip().splitlines()):
-            yield from (value.strip() for value in row)
+        try:
+            for row in csv.reader(data.strip().splitlines()):
+                yield from (value.strip() for value in row)
+        except csv.Error:
+            raise UndecodableRecord("label is no CSV") from None
 
 
 def _documents(text: str) -> list[Any]:

@@ -16,7 +16,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model_monitor.dataset.ground_truth import GroundTruth, label_files, read_ground_truth, record_keys
+from model_monitor.dataset.ground_truth import GroundTruth, label_files, read_ground_truth
+from model_monitor.dataset.keys import record_keys
 from model_monitor.errors import NoDataset
 from model_monitor.labels import normalise
 from model_monitor.schema import Events
