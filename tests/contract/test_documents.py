@@ -21,6 +21,7 @@ WHOLE = {
         "data_quality": {"monitoring_config": {"distribution_constraints": {}}, "features": {}},
         "custom_metrics": {},
         "model_quality": {"problem_type": "binary", "probability_threshold": 0.5},
+        "model_bias": {"facets": [{"name": "age"}], "flip_test": {}, "bootstrap": {}},
     },
     "metrics": {},
 }

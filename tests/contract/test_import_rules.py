@@ -21,7 +21,9 @@ MODULES = {
 TYPES = {"contract", "errors", "schema", "job", "words", "labels"}
 FORMULAS = TYPES | {"profiles", "metrics"}
 RULES = FORMULAS | {"constraints", "registry", "blocks"}
-AWS_FILES = {f"outputs.{name}" for name in ("metric", "statistics", "constraints", "violations", "model_quality")}
+AWS_FILES = {
+    f"outputs.{name}" for name in ("metric", "statistics", "constraints", "violations", "model_quality", "bias")
+}
 ALLOWED = {
     "contract": set(),
     "words": set(),
@@ -56,7 +58,16 @@ ALLOWED = {
     "history": TYPES | {"maturity", "outputs", "s3"},
     "container_job": TYPES | {"configuration", "variables", "s3", "baselines"},
     "late": TYPES
-    | {"flow", "registry", "container_job", "fetching", "history", "maturity", "outputs", "logs"},  # windows before a run's
+    | {
+        "flow",
+        "registry",
+        "container_job",
+        "fetching",
+        "history",
+        "maturity",
+        "outputs",
+        "logs",
+    },  # windows before a run's
     "container": TYPES | {"flow", "late", "container_job", "variables", "logs", "outputs", "runners", "s3", ""},
     "cli_job": TYPES | {"configuration", "s3", "baselines", "dataset"},
     "cli_labels": {"errors", "words", "s3", "ground_truth_writer"},

@@ -1,7 +1,8 @@
 """Bias metrics of one group against all others, from counts alone; any number of tables at once, so that resampling is cheap.
 
-A table counts records by group variable × facet × observed label × predicted label. Facet: 0 all others (a), 1 the group
-in question (d). Labels: 0 negative, 1 positive. Leading axes of a table are kept.
+A table counts records by group variable × facet × observed label × predicted label. Groups: the first is of records whose
+group is not known; they count in all metrics but CDDL and CDDPL. Facet: 0 all others (a), 1 the group in question (d).
+Labels: 0 negative, 1 positive. Leading axes of a table are kept.
 Definitions: the SageMaker Clarify developer guide, "Measure pre-training bias" and "Measure post-training data and model bias".
 0/0 counts as 0 and x/0 as infinity; the difference of two infinite ratios is 0.
 """
@@ -56,7 +57,7 @@ def pre_training(counts: np.ndarray) -> dict[str, np.ndarray]:
 
     Args:
         counts: (..., groups, 2, 2), by facet and observed label; both sides of the facet have records.
-    Returns: by name, each of the leading shape; CDDL is over the groups that are given.
+    Returns: by name, each of the leading shape.
     """
     table = counts.sum(axis=-3)
     sizes = table.sum(axis=-1)
@@ -65,7 +66,7 @@ def pre_training(counts: np.ndarray) -> dict[str, np.ndarray]:
     gap = ours - theirs
     mean = (ours + theirs) / 2
     return {
-        "CDDL": demographic_disparity(counts),
+        "CDDL": demographic_disparity(counts[..., 1:, :, :]),
         "CI": ratio(sizes[..., A] - sizes[..., D], sizes.sum(axis=-1)),
         "DPL": gap[..., POSITIVE],
         "JS": (divergence(ours, mean) + divergence(theirs, mean)) / 2,
@@ -92,7 +93,7 @@ def post_training(counts: np.ndarray) -> dict[str, np.ndarray]:
     acceptance = ratio(accepted, sizes)
     return {
         "AD": _a_less_d(ratio(true_positive + true_negative, sizes)),
-        "CDDPL": demographic_disparity(counts.sum(axis=-2)),
+        "CDDPL": demographic_disparity(counts.sum(axis=-2)[..., 1:, :, :]),
         "DAR": _a_less_d(ratio(true_positive, accepted)),
         "DCA": _a_less_d(ratio(positives, accepted)),
         "DCR": -_a_less_d(ratio(negatives, rejected)),
@@ -106,10 +107,10 @@ def post_training(counts: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
-def pre_training_errors(counts: np.ndarray, has_groups: bool) -> dict[str, str]:
+def pre_training_errors(counts: np.ndarray, no_groups: str = "") -> dict[str, str]:
     """Metrics of one table (groups, 2, 2) that its counts leave undefined, each with the reason.
 
-    has_groups: whether there is a group variable; without one the table has one group.
+    no_groups: why there is no group variable, "" when there is one.
     """
     table = counts.sum(axis=0)
     empty = _empty_side(table)
@@ -118,10 +119,10 @@ def pre_training_errors(counts: np.ndarray, has_groups: bool) -> dict[str, str]:
     errors = {}
     if not (table > 0).all(axis=0).any():
         errors["KL"] = NO_COMMON_LABEL
-    return errors | _group_errors("CDDL", counts, has_groups)
+    return errors | _group_errors("CDDL", counts, no_groups)
 
 
-def post_training_errors(counts: np.ndarray, has_groups: bool) -> dict[str, str]:
+def post_training_errors(counts: np.ndarray, no_groups: str = "") -> dict[str, str]:
     """The same for one table (groups, 2, 2, 2)."""
     table = counts.sum(axis=0)
     empty = _empty_side(table.sum(axis=-1))
@@ -132,7 +133,7 @@ def post_training_errors(counts: np.ndarray, has_groups: bool) -> dict[str, str]
     errors = {}
     if table.sum() == table[:, POSITIVE, NEGATIVE].sum():
         errors["GE"] = NOTHING_ACCEPTED
-    return errors | _group_errors("CDDPL", counts.sum(axis=-2), has_groups)
+    return errors | _group_errors("CDDPL", counts.sum(axis=-2), no_groups)
 
 
 def demographic_disparity(counts: np.ndarray) -> np.ndarray:
@@ -187,10 +188,10 @@ def _empty_side(by_facet: np.ndarray) -> str:
     return EMPTY_FACET if not sizes[D] else EMPTY_REST if not sizes[A] else ""
 
 
-def _group_errors(name: str, counts: np.ndarray, has_groups: bool) -> dict[str, str]:
-    if not has_groups:
-        return {name: NO_GROUP_VARIABLE}
-    by_label = counts.sum(axis=(0, 1))
+def _group_errors(name: str, counts: np.ndarray, no_groups: str) -> dict[str, str]:
+    if no_groups:
+        return {name: no_groups}
+    by_label = counts[1:].sum(axis=(0, 1))
     if not by_label[POSITIVE]:
         return {name: NO_POSITIVE}
     return {} if by_label[NEGATIVE] else {name: NO_NEGATIVE}

@@ -1,0 +1,22 @@
+"""Whether enough labels of a window are there to conclude anything, of any monitor that compares with labels."""
+
+from __future__ import annotations
+
+from model_monitor.contract import TIME_FORMAT
+from model_monitor.job import Job, MonitorSettings
+from model_monitor.words import counted
+
+
+def why_unlabelled(labelled: int, records: int, settings: MonitorSettings, job: Job) -> str:
+    """Why nothing can be said yet, or at all; "" when enough is known."""
+    maturity, share = settings.maturity, labelled / records if records else 0.0
+    told = f"{labelled} of {counted(records, 'prediction')} have a label ({share:.1%})"
+    if job.window is not None and not maturity.is_due(job.window.end, job.now):
+        return f"{told}; labels are due at {(job.window.end + maturity.delay).strftime(TIME_FORMAT)}"
+    if not labelled and job.ground_truth is None:
+        return "no label: neither ground truth nor a label column was given"
+    if share < maturity.min_coverage or not labelled:
+        return told + (f", min_coverage is {maturity.min_coverage:.1%}" if maturity.min_coverage else "")
+    if labelled < settings.min_records:
+        return f"{counted(labelled, 'labelled record')}, fewer than min_records = {settings.min_records}"
+    return ""

@@ -1,0 +1,243 @@
+"""Which records belong to a group or have the positive label: values of a column, or what lies above a threshold.
+
+Which of the two is meant can depend on the whole column (Clarify's rule), so both are counted and the choice is made at the end.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import lru_cache
+from typing import Any, Final, Self
+
+import numpy as np
+
+from model_monitor.labels import NUMBER, different, normalise
+from model_monitor.profiles.distinct import Distinct
+from model_monitor.schema import Column
+
+Value = str | int | float | bool
+CONTINUOUS_SHARE: Final = 0.05  # distinct values per record from which whole numbers are read as continuous
+TWO: Final = 2
+WHOLE: Final = re.compile(r"[+-]?\d{1,18}")  # texts that become 64-bit integers
+EQUAL, ABOVE = 1, 2  # bits of a flag
+FLAGS: Final = 4
+BOOLEANS: Final = {"true": ("1", "True"), "false": ("0", "False")}
+
+
+class ReadAs(StrEnum):
+    """How configured values are meant. `auto`: by Clarify's rule, from the column's type and number of values."""
+
+    AUTO = "auto"
+    VALUES = "values"
+    THRESHOLD = "threshold"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is looked for in a column: these values, or what lies above the smallest of them. No values: each in turn."""
+
+    values: tuple[Value, ...] = ()
+    read_as: ReadAs = ReadAs.AUTO
+
+    @property
+    def words(self) -> frozenset[str]:
+        """The values in their one spelling; true and false are also 1 and 0, as datasets have them."""
+        return frozenset(normalise(text_of(value)) for value in self.values)
+
+    @property
+    def numbers(self) -> tuple[float, ...]:
+        """Those that are numbers."""
+        return tuple(float(word) for word in sorted(self.words) if NUMBER.fullmatch(word))
+
+    def flags_of_words(self, words: Iterable[str], numbers: Iterable[float]) -> np.ndarray:
+        """uint8 (words + 1,): 1 + the flag of each text, and 0 at the end for a missing one.
+
+        Args:
+            words: in their one spelling. numbers: what each is worth, NaN if nothing.
+        """
+        known, lowest = self.words, min(self.numbers, default=math.inf)
+        flags = []
+        for word, number in zip(words, numbers, strict=True):
+            is_equal = word in known or any(other in known for other in BOOLEANS.get(word, ()))
+            flags.append(1 + EQUAL * is_equal + ABOVE * (number > lowest))
+        return np.array([*flags, 0], np.uint8)
+
+    def flags_of_numbers(self, numbers: np.ndarray) -> np.ndarray:
+        """uint8; NaN has no flag."""
+        flags = np.zeros(len(numbers), np.uint8)
+        for number in self.numbers:
+            flags |= (numbers == number).view(np.uint8)
+        if self.numbers:
+            flags |= (numbers > min(self.numbers)).view(np.uint8) << 1
+        return flags
+
+
+def text_of(value: Value) -> str:
+    """A configured value as reports spell it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """What decides how a column is read: counts of its cells by kind, how many are different, and the largest number.
+
+    texts: cells that are text, of which `castable` are whole numbers written as text.
+    """
+
+    numbers: int = 0
+    fractions: int = 0
+    texts: int = 0
+    castable: int = 0
+    distinct: Distinct = field(default_factory=Distinct)
+    maximum: float | None = None
+
+    def merge(self, other: Self) -> Self:
+        """Combine two disjoint parts."""
+        known = [part.maximum for part in (self, other) if part.maximum is not None]
+        return type(self)(
+            self.numbers + other.numbers,
+            self.fractions + other.fractions,
+            self.texts + other.texts,
+            self.castable + other.castable,
+            self.distinct.merge(other.distinct),
+            max(known, default=None),
+        )
+
+    def is_continuous(self, wanted: Wanted) -> bool:
+        """Whether values are thresholds. Two values or fewer never are: 0 and 1 are no scale, however few records there are."""
+        if wanted.read_as is not ReadAs.AUTO:
+            return wanted.read_as is ReadAs.THRESHOLD
+        if len(wanted.values) != 1 or self.distinct.estimate <= TWO:
+            return False
+        count = self.numbers + self.texts
+        has_many = bool(count) and self.distinct.estimate / count >= CONTINUOUS_SHARE
+        if self.texts:
+            return self.castable == self.texts and has_many
+        return bool(self.fractions) or has_many
+
+    def describe(self, wanted: Wanted, *, is_open: bool = False) -> str:
+        """What is looked for as Clarify's reports write it: `0`, `a,b`, or intervals such as `(100, 225]`.
+
+        is_open: write `Infinity` for the column's maximum, which is some record's value.
+        """
+        if not self.is_continuous(wanted):
+            return ",".join(text_of(value) for value in wanted.values)
+        breaks = sorted(wanted.numbers)
+        if is_open:
+            ends = [self._number(value) for value in breaks] + ["Infinity"]
+        else:
+            top = self.maximum
+            if top is not None and abs(top) not in breaks:
+                breaks = sorted({*breaks, top})
+            ends = [self._number(value) for value in breaks]
+        return ",".join(f"({low}, {high}]" for low, high in itertools.pairwise(ends))
+
+    def _number(self, value: float) -> str:
+        return repr(float(value)) if self.fractions or value != int(value) else str(int(value))
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything, exactly."""
+        counts = [self.numbers, self.fractions, self.texts, self.castable]
+        return {"counts": counts, "distinct": self.distinct.to_json(), "maximum": self.maximum}
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> Self:
+        """The inverse of `to_json`."""
+        numbers, fractions, texts, castable = content["counts"]
+        distinct = Distinct.from_json(content["distinct"])
+        return cls(numbers, fractions, texts, castable, distinct, content["maximum"])
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """Some cells of one column.
+
+    numbers: int64 or float64 (rows,), NaN where a cell is none; None when none is.
+    codes: int32 (rows,), position in `words`, -1 where a cell is no text; None when none is.
+    """
+
+    numbers: np.ndarray | None
+    codes: np.ndarray | None
+    words: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, column: Column | None, keep: np.ndarray | None) -> Cells:
+        """keep: places of the rows that count; None: all."""
+        if column is None:
+            return cls(None, None)
+        numbers, codes, words = column.numbers, None, ()
+        if column.texts is not None:
+            codes = column.texts.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32, copy=False)
+            words = tuple(column.texts.dictionary.to_pylist())
+        if keep is not None:
+            numbers = None if numbers is None else numbers[keep]
+            codes = None if codes is None else codes[keep]
+        return cls(numbers, codes, words)
+
+    def traits(self) -> Traits:
+        """Of these cells; texts are numbers only where every one of them is cast."""
+        traits = Traits()
+        if self.numbers is not None:
+            found, places = different(self.numbers[np.isfinite(self.numbers)])
+            counts = np.bincount(places, minlength=len(found))
+            is_fraction = found != np.floor(found)
+            maximum = float(found[-1]) if found.size else None
+            distinct = Distinct.of_numbers(found.astype(np.float64) + 0.0)
+            traits = Traits(int(counts.sum()), int(counts[is_fraction].sum()), distinct=distinct, maximum=maximum)
+        if self.codes is None:
+            return traits
+        counts = np.bincount(self.codes + 1, minlength=len(self.words) + 1)[1:]
+        used = np.flatnonzero(counts)
+        castable = [WHOLE.fullmatch(self.words[i]) is not None for i in used.tolist()]
+        numbers = [float(self.words[i]) for i, is_whole in zip(used.tolist(), castable, strict=True) if is_whole]
+        return traits.merge(
+            Traits(
+                texts=int(counts.sum()),
+                castable=int(counts[used][np.array(castable, np.bool_)].sum()),
+                distinct=Distinct.of_texts([self.words[i] for i in used.tolist()]),
+                maximum=max(numbers, default=None),
+            )
+        )
+
+    def flags(self, wanted: Wanted, count: int) -> np.ndarray:
+        """uint8 (rows,): 0 where a cell is missing, else 1 + its flag."""
+        found = np.zeros(count, np.uint8)
+        if self.numbers is not None:
+            found = wanted.flags_of_numbers(self.numbers) + 1
+            if self.numbers.dtype.kind == "f":
+                found[np.isnan(self.numbers)] = 0
+        if self.codes is not None:
+            of_words = _flags_of_texts(self.words, wanted)[self.codes]
+            found = np.where(self.codes >= 0, of_words, found)
+        return found
+
+    def values(self, count: int, most: int) -> tuple[np.ndarray, tuple[str, ...]] | None:
+        """int32 (rows,), position among the different values in one spelling, -1 missing; None when there are more than `most`."""
+        codes = np.full(count, -1, np.int32)
+        words: dict[str, int] = {}
+        if self.numbers is not None:
+            is_number = np.isfinite(self.numbers)
+            found, places = different(self.numbers[is_number])
+            if len(found) > most:
+                return None
+            spelled = [words.setdefault(normalise(str(value)), len(words)) for value in found.tolist()]
+            codes[is_number] = np.array(spelled, np.int32)[places]
+        if self.codes is not None:
+            used = np.unique(self.codes[self.codes >= 0])
+            if len(used) > most:
+                return None
+            place = np.full(len(self.words) + 1, -1, np.int32)
+            place[used] = [words.setdefault(normalise(self.words[i]), len(words)) for i in used.tolist()]
+            codes = np.where(self.codes >= 0, place[self.codes], codes)
+        return (codes, tuple(words)) if len(words) <= most else None
+
+
+@lru_cache(maxsize=64)
+def _flags_of_texts(words: tuple[str, ...], wanted: Wanted) -> np.ndarray:
+    numbers = [float(word) if WHOLE.fullmatch(word) else math.nan for word in words]
+    return wanted.flags_of_words(map(normalise, words), numbers)
