@@ -53,5 +53,4 @@ def test_every_variable_of_the_contract_is_read_by_the_core():
                 for node in ast.walk(ast.parse(path.read_text()))
                 if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "Variable"
             }
-    told_only = {"CAPTURE_PREFIX"}  # where the capture lies in S3: the service tells, a run needs only what is mounted
-    assert {variable.name for variable in Variable} - used == told_only
+    assert {variable.name for variable in Variable} - used == set()
