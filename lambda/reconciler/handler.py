@@ -1,6 +1,8 @@
-"""Reconciler Lambda: hourly, publishes the verdict of executions that no container reported.
+"""Reconciler Lambda: hourly, publishes the verdict of executions that no container reported, and removes shadow endpoints that
+no run removed; these also at once when a processing job ends.
 
-Environment: SCHEDULES = {schedule: {"endpoint", "namespace"}} as JSON, STATE_PREFIX (SSM path of what was published).
+Environment: SCHEDULES = {schedule: {"endpoint", "namespace"}} as JSON, STATE_PREFIX (SSM path of what was published),
+SHADOW_PREFIXES = [prefix of shadow endpoints' names] as JSON; absent: no monitor makes any.
 A value is published first and remembered second: after a crash in between it is published again, and a 0/1 metric read by its
 maximum bears that, while a value that is never published would hide a failed run.
 """
@@ -16,6 +18,7 @@ from typing import Any
 
 import boto3
 import decide
+import shadows
 
 logger = logging.getLogger("reconciler")
 if not logger.handlers:
@@ -37,6 +40,9 @@ def client(service: str) -> Any:
 def handle(event: dict[str, Any], _context: object = None) -> dict[str, int]:
     """Reconcile every schedule; one that fails does not keep the others from their verdicts."""
     now = decide.now(event)
+    job = shadows.ended_job(event)
+    if job is not None:
+        return {"removed": _remove_shadows(now, job)}
     published, failed = 0, []
     for schedule, target in json.loads(os.environ["SCHEDULES"]).items():
         try:
@@ -44,9 +50,25 @@ def handle(event: dict[str, Any], _context: object = None) -> dict[str, int]:
         except Exception as error:  # noqa: BLE001 (raised again below, after the other schedules)
             _log("failed", schedule=schedule, error=f"{type(error).__name__}: {error}")
             failed.append(schedule)
+    try:
+        removed = _remove_shadows(now)
+    except Exception as error:  # noqa: BLE001 (raised again below)
+        removed = 0
+        _log("failed", error=f"{type(error).__name__}: {error}")
+        failed.append("shadow endpoints")
     if failed:
         raise ReconcileError(f"not reconciled: {', '.join(failed)}. The log above says why; the next hour tries again.")
-    return {"published": published}
+    return {"published": published, "removed": removed}
+
+
+def _remove_shadows(now: Any, job: str | None = None) -> int:
+    prefixes = json.loads(os.environ.get("SHADOW_PREFIXES") or "[]")
+    if not prefixes:
+        return 0
+    removed = shadows.remove(client("sagemaker"), prefixes, now, job)
+    for name in removed:
+        _log("removed", endpoint=name, job=job or "")
+    return len(removed)
 
 
 def _reconcile(schedule: str, target: dict[str, str], now: Any) -> int:

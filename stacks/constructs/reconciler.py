@@ -11,7 +11,7 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from constructs import Construct
 
-from stacks.constructs import permissions
+from stacks.constructs import endpoint_permissions, permissions
 from stacks.constructs.python_function import PythonFunction, PythonFunctionProps
 from stacks.constructs.scheduled_monitor import ScheduledMonitor
 
@@ -20,10 +20,14 @@ MINUTE = "40"  # schedules start up to 20 minutes late, and a run takes some min
 
 @dataclass(frozen=True, kw_only=True)
 class ReconcilerProps:
-    """Whose executions are looked at; state_prefix: SSM path of what was published."""
+    """Whose executions are looked at; state_prefix: SSM path of what was published.
+
+    shadow_prefixes: how the names of shadow endpoints begin that runs make; of a killed run they are removed here.
+    """
 
     monitors: Sequence[ScheduledMonitor]
     state_prefix: str
+    shadow_prefixes: Sequence[str] = ()
 
 
 class Reconciler(Construct):
@@ -41,7 +45,15 @@ class Reconciler(Construct):
             PythonFunctionProps(
                 code="reconciler",
                 description="Publishes the verdicts of executions that no container reported",
-                environment={"SCHEDULES": json.dumps(schedules, sort_keys=True), "STATE_PREFIX": props.state_prefix},
+                environment={
+                    "SCHEDULES": json.dumps(schedules, sort_keys=True),
+                    "STATE_PREFIX": props.state_prefix,
+                    **(
+                        {"SHADOW_PREFIXES": json.dumps(sorted(set(props.shadow_prefixes)))}
+                        if props.shadow_prefixes
+                        else {}
+                    ),
+                },
             ),
         )
         permissions.allow_list_calls(function.role, ["sagemaker:ListMonitoringExecutions"])
@@ -56,5 +68,21 @@ class Reconciler(Construct):
             self,
             "Hourly",
             schedule=events.Schedule.cron(minute=MINUTE),
+            targets=[targets.LambdaFunction(function.function)],
+        )
+        if props.shadow_prefixes:
+            self._remove_shadows(function, sorted(set(props.shadow_prefixes)))
+
+    def _remove_shadows(self, function: PythonFunction, prefixes: Sequence[str]) -> None:
+        """The same function when a processing job ends, and what it needs to find and remove endpoints."""
+        endpoint_permissions.allow_removing_shadows(function.role, self, prefixes)
+        events.Rule(
+            self,
+            "JobEnded",
+            event_pattern=events.EventPattern(
+                source=["aws.sagemaker"],
+                detail_type=["SageMaker Processing Job State Change"],
+                detail={"ProcessingJobStatus": ["Completed", "Failed", "Stopped"]},
+            ),
             targets=[targets.LambdaFunction(function.function)],
         )
