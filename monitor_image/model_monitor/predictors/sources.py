@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Final
 
 from model_monitor.blocks import Block
@@ -12,10 +13,16 @@ from model_monitor.predictors.artefact import ArtefactSource
 from model_monitor.predictors.base import PredictorSource
 from model_monitor.predictors.endpoint import EndpointSource
 from model_monitor.predictors.settings import PredictorSettings
-from model_monitor.predictors.shadow import ShadowSource
+from model_monitor.predictors.shadow import LIFETIME_SECONDS, ShadowSource
 
 Configured = PredictorSettings | ArtefactSource
-CONTENT_TYPES: Final = {DatasetKind.JSON: templates.JSON, DatasetKind.JSON_LINES: templates.JSON_LINES}
+CONTENT_TYPES: Final = {  # of a dataset, where the settings name none; captures hold what several clients sent
+    DatasetKind.CSV: templates.CSV,
+    DatasetKind.PARQUET: templates.CSV,
+    DatasetKind.CAPTURE: templates.CSV,
+    DatasetKind.JSON: templates.JSON,
+    DatasetKind.JSON_LINES: templates.JSON_LINES,
+}
 
 
 def read(block: Block) -> Configured:
@@ -24,17 +31,37 @@ def read(block: Block) -> Configured:
 
 
 def source_of(configured: Configured | PredictorSource, job: Job) -> PredictorSource:
-    """Raises: SettingsError when no endpoint is known."""
+    """Where the predictions of a run come from. Raises: SettingsError."""
     if not isinstance(configured, PredictorSettings):
         return configured
-    content_type = configured.content_type or CONTENT_TYPES.get(job.dataset.kind, templates.CSV)
-    start = f"{job.window.start:%Y%m%d%H%M}" if job.window else job.kind.value
-    run = "-".join(part for part in (job.schedule or job.endpoint, start) if part)
+    content_type = content_type_of(configured, job)
+    problems = templates.faults(content_type, configured.content_template, configured.record_template)
+    if problems:
+        raise SettingsError.of_faults("predictor", problems)
+    run = run_of(job)
     if configured.is_shadow:
-        return ShadowSource(configured, content_type, run)
+        lifetime = job.max_seconds or LIFETIME_SECONDS
+        return ShadowSource(configured, content_type, run, job.processing_job, lifetime)
     name = configured.endpoint_name or job.endpoint
     if not name:
         raise SettingsError(
             "predictor", "names no endpoint, and the run knows of none.", "Set predictor.endpoint_name."
         )
-    return EndpointSource(name, configured, content_type, run)
+    return EndpointSource(name, configured, content_type, hashlib.sha256(run.encode()).hexdigest()[:16])
+
+
+def content_type_of(configured: PredictorSettings, job: Job) -> str:
+    """What is said, else what the templates are for, else what the dataset is."""
+    if configured.content_type is not None:
+        return configured.content_type
+    if configured.record_template is not None:
+        return templates.JSON
+    if configured.content_template is not None:
+        return templates.JSON_LINES
+    return CONTENT_TYPES[job.dataset.kind]
+
+
+def run_of(job: Job) -> str:
+    """What tells one run from another; the same for a run that is repeated outside of a processing job."""
+    window = "" if job.window is None else f"{job.window.start.isoformat()}/{job.window.end.isoformat()}"
+    return "\n".join((job.kind, job.endpoint, job.schedule, window, job.processing_job))

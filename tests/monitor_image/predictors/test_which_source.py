@@ -10,7 +10,7 @@ from model_monitor.contract import JobKind
 from model_monitor.errors import SettingsError
 from model_monitor.job import DatasetKind, DatasetSource, Job
 from model_monitor.predictors.endpoint import EndpointSource
-from model_monitor.predictors.open import content_type_of, source_of
+from model_monitor.predictors.sources import content_type_of, source_of
 from model_monitor.predictors.settings import PredictorSettings
 from model_monitor.predictors.shadow import ShadowSource
 from model_monitor.schema import Window
@@ -75,5 +75,5 @@ def test_a_json_dataset_needs_templates_and_says_so_before_any_work():
 
 
 def test_without_any_name_there_is_nobody_to_ask():
-    with pytest.raises(SettingsError, match="knows no endpoint"):
+    with pytest.raises(SettingsError, match="names no endpoint"):
         source_of(PredictorSettings(), replace(JOB, endpoint=""))
