@@ -10,9 +10,9 @@ from model_monitor.contract import JobKind
 from model_monitor.errors import SettingsError
 from model_monitor.job import DatasetKind, DatasetSource, Job
 from model_monitor.predictors.endpoint import EndpointSource
-from model_monitor.predictors.sources import content_type_of, source_of
 from model_monitor.predictors.settings import PredictorSettings
 from model_monitor.predictors.shadow import ShadowSource
+from model_monitor.predictors.sources import content_type_of, source_of
 from model_monitor.schema import Window
 
 START = datetime(2026, 3, 2, 7, tzinfo=UTC)
