@@ -22,7 +22,8 @@ TYPES = {"contract", "errors", "schema", "job", "words", "labels"}
 FORMULAS = TYPES | {"profiles", "metrics"}
 RULES = FORMULAS | {"constraints", "registry", "blocks"}
 AWS_FILES = {
-    f"outputs.{name}" for name in ("metric", "statistics", "constraints", "violations", "model_quality", "bias")
+    f"outputs.{name}"
+    for name in ("metric", "statistics", "constraints", "violations", "model_quality", "bias", "attribution")
 }
 ALLOWED = {
     "contract": set(),
@@ -39,7 +40,9 @@ ALLOWED = {
     "constraints": RULES,
     "registry": TYPES | {"constraints", "monitors"},
     "custom": TYPES | {"profiles"},  # declared by users, loaded and called here: the one room that runs their code
-    "monitors": RULES | AWS_FILES | {"custom"},
+    "monitors": RULES
+    | AWS_FILES
+    | {"custom", "predictors"},  # a model is asked through its door, once all rows are read
     "dataset": TYPES | {"ground_truth_writer"},  # merged records spell labels as ground truth does
     "outputs": FORMULAS | {"constraints"},
     "runners": TYPES,

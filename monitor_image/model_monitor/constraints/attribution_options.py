@@ -70,6 +70,7 @@ class AttributionOptions:
     predictor: as it was read, opened by the monitor; None when the endpoint's own attributions are taken.
     baseline_rows: given rows, or the path or S3 URI of a file of them; None: clusters of the baseline job's data.
     headers: names of the features in the order of `baseline_rows`, where they are not the payload's.
+    label_headers: names of the labels of captured attributions; a predictor has its own.
     """
 
     predictor: Any = None
@@ -83,6 +84,7 @@ class AttributionOptions:
     clusters: int | None = None
     is_rounded: bool = False
     headers: tuple[str, ...] = ()
+    label_headers: tuple[str, ...] = ()
     limits: Limits = field(default_factory=Limits)
     ndcg_threshold: float = NDCG_THRESHOLD
     notes: tuple[str, ...] = ()
@@ -109,6 +111,7 @@ def read_options(block: Block, read_predictor: Callable[[Block], Any]) -> dict[s
         clusters=_optional(shap, "num_clusters", minimum=1),
         is_rounded=block.flag("baseline_rounded", False),
         headers=headers,
+        label_headers=block.texts("label_headers"),
         limits=_limits(block),
         ndcg_threshold=block.share("ndcg_threshold", NDCG_THRESHOLD),
         notes=tuple(notes),
@@ -206,13 +209,17 @@ def _rows(block: Block, key: str) -> tuple[BaselineRow, ...] | str | None:
     content = block.take(key)
     if content is None or isinstance(content, str):
         return content or None
+    rows = rows_of(content)
+    if not rows:
+        problem = f"should be a list of rows, or the location of a file, found {kind_of(content)}"
+        block.faults.add(block.at(key), problem)
+    return rows or None
+
+
+def rows_of(content: object) -> tuple[BaselineRow, ...]:
+    """The rows that a document holds; () when it holds none, or something else among them."""
     rows = [_row(item) for item in _records(content)]
-    if not rows or any(row is None for row in rows):
-        block.faults.add(
-            block.at(key), f"should be a list of rows, or the location of a file, found {kind_of(content)}"
-        )
-        return None
-    return tuple(row for row in rows if row is not None)
+    return () if any(row is None for row in rows) else tuple(row for row in rows if row is not None)
 
 
 def _records(content: object) -> list[object]:

@@ -10,7 +10,7 @@ from model_monitor.errors import SettingsError
 from model_monitor.job import DatasetKind, Job
 from model_monitor.predictors import artefact, settings, templates
 from model_monitor.predictors.artefact import ArtefactSource
-from model_monitor.predictors.base import PredictorSource
+from model_monitor.predictors.base import Budget, Predictor, PredictorSource
 from model_monitor.predictors.endpoint import EndpointSource
 from model_monitor.predictors.settings import PredictorSettings
 from model_monitor.predictors.shadow import LIFETIME_SECONDS, ShadowSource
@@ -65,3 +65,8 @@ def run_of(job: Job) -> str:
     """What tells one run from another; the same for a run that is repeated outside of a processing job."""
     window = "" if job.window is None else f"{job.window.start.isoformat()}/{job.window.end.isoformat()}"
     return "\n".join((job.kind, job.endpoint, job.schedule, window, job.processing_job))
+
+
+def connect(source: PredictorSource, budget: Budget) -> Predictor:
+    """The model, ready for questions; what a monitor calls. Raises: PredictorError."""
+    return source.open(budget)
