@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
+import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -26,6 +27,7 @@ from model_monitor.predictors.settings import PredictorSettings
 
 LIFETIME_SECONDS: Final = 86_400  # the longest time a processing job may take
 LOOK_AGAIN_SECONDS: Final = 5.0
+NOT_REMOVED: Final = "shadow endpoint is not removed"
 REMOVE_BY_HAND: Final = "It costs money. Remove it by hand: aws sagemaker delete-endpoint --endpoint-name"
 PATIENCE_SECONDS: Final = 60.0  # with an endpoint that cannot be removed while it starts; a stopped job has 120
 
@@ -84,32 +86,22 @@ class ShadowSource:
 
 
 class ShadowPredictor(OpenPredictor):
-    """Owns an endpoint from `start` to `close`."""
+    """Owns an endpoint from `start` to `close`; one that is forgotten in between removes it when it is collected."""
 
     def __init__(
         self, source: ShadowSource, control: endpoints.Control, surroundings: Surroundings | None = None
     ) -> None:
         self._source, self._control = source, control
         self._surroundings = surroundings or Surroundings()
+        self._life = Life(source, control, self._surroundings)
+        self._forgotten = weakref.finalize(self, self._life.end_quietly)  # at the end of the process, too
         self._asking: EndpointPredictor | None = None
-        self._is_removed = False
 
     def start(self, questions: EndpointSource, budget: Budget) -> None:
         """Everything up to the first question; whatever stops it leaves nothing behind."""
-        source, settings = self._source, self._source.settings
-        remove_leftovers(self._control, source, self._surroundings.now())
-        expires = self._surroundings.now() + timedelta(seconds=source.lifetime_seconds)
-        tags = {SHADOW_JOB_TAG: source.job, SHADOW_EXPIRES_TAG: expires.strftime(TIME_FORMAT)}
-        shadow = endpoints.Shadow(
-            source.name, settings.model_name or "", settings.instance_type or "", settings.instance_count, tags
-        )
+        remove_leftovers(self._control, self._source, self._surroundings.now())
         try:
-            self._remove(is_awaited=True)  # of an earlier attempt of this very run
-            self._control.create(shadow)
-            log(
-                "shadow endpoint is starting", endpoint=source.name, model=shadow.model, instances=shadow.instance_count
-            )
-            self._await_service()
+            self._life.begin()
         except BaseException as error:
             self.__exit__(type(error), error, None)
             raise
@@ -126,16 +118,10 @@ class ShadowPredictor(OpenPredictor):
         if self._asking is not None:
             self._asking.close()
             self._asking = None
-        if self._is_removed:
-            return
         try:
-            self._remove()
-        except BaseException:
-            self._remove()
-            raise
+            self._life.end()
         finally:
-            self._is_removed = True
-        log("shadow endpoint is removed", endpoint=self._source.name)
+            self._forgotten.detach()
 
     def __exit__(self, *details: object) -> None:
         """An error that is on its way already is the one that is told."""
@@ -144,9 +130,48 @@ class ShadowPredictor(OpenPredictor):
         except EndpointRefused as problem:
             if details[0] is None:
                 raise
-            log("shadow endpoint is not removed", level=logging.ERROR, reason=str(problem))
+            log(NOT_REMOVED, level=logging.ERROR, reason=str(problem))
 
-    # --- its life ----------------------------------------------------------------------------------------------------
+
+class Life:
+    """Of one endpoint, made and removed by its name."""
+
+    def __init__(self, source: ShadowSource, control: endpoints.Control, surroundings: Surroundings) -> None:
+        self._source, self._control, self._surroundings = source, control, surroundings
+        self._is_over = False
+
+    def begin(self) -> None:
+        """Make it and wait until it serves. Raises: PredictorError; it may be there all the same."""
+        source, settings = self._source, self._source.settings
+        expires = self._surroundings.now() + timedelta(seconds=source.lifetime_seconds)
+        tags = {SHADOW_JOB_TAG: source.job, SHADOW_EXPIRES_TAG: expires.strftime(TIME_FORMAT)}
+        shadow = endpoints.Shadow(
+            source.name, settings.model_name or "", settings.instance_type or "", settings.instance_count, tags
+        )
+        self._remove(is_awaited=True)  # of an earlier attempt of this very run
+        self._control.create(shadow)
+        log("shadow endpoint is starting", endpoint=source.name, model=shadow.model, instances=shadow.instance_count)
+        self._await_service()
+
+    def end(self) -> None:
+        """Once; a stop in the middle does not keep it from ending. Raises: EndpointRefused."""
+        if self._is_over:
+            return
+        try:
+            self._remove()
+        except BaseException:
+            self._remove()
+            raise
+        finally:
+            self._is_over = True
+        log("shadow endpoint is removed", endpoint=self._source.name)
+
+    def end_quietly(self) -> None:
+        """Where nobody is left to be told."""
+        try:
+            self.end()
+        except EndpointRefused as problem:
+            log(NOT_REMOVED, level=logging.ERROR, reason=str(problem))
 
     def _await_service(self) -> None:
         name, limit = self._source.name, self._source.settings.startup_seconds

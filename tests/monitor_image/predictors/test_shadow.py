@@ -1,5 +1,6 @@
 """A shadow endpoint is removed however its run ends, and what a killed run left behind is found by its tags."""
 
+import gc
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -240,3 +241,12 @@ def test_closing_twice_is_closing_once():
     predictor.close()
     with pytest.raises(PredictorError, match="closed"):
         predictor.predict(rows())
+
+
+def test_one_that_nobody_closed_is_removed_when_it_is_forgotten():
+    account = Account()
+    predictor = started(account)
+    assert list(account.there) == [SOURCE.name]
+    del predictor
+    gc.collect()
+    assert account.there == {}
