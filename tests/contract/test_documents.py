@@ -20,7 +20,7 @@ WHOLE = {
     "monitors": {
         "data_quality": {"monitoring_config": {"distribution_constraints": {}}, "features": {}},
         "custom_metrics": {},
-        "model_quality": {"problem_type": "binary", "probability_threshold": 0.5},
+        "model_quality": {"problem_type": "binary", "probability_threshold": 0.5, "prediction_drift": {}},
         "model_bias": {"facets": [{"name": "age"}], "flip_test": {}, "bootstrap": {}},
     },
     "metrics": {},

@@ -96,6 +96,7 @@ class Conclusion:
 
     silenced: features whose metrics are switched off (`emit_metrics`).
     notes: what a reader of the checks should know first.
+    drift_max: of model quality, how far what the model says has moved, whether that counts as a check yet or not.
     """
 
     verdict: Verdict
@@ -103,6 +104,7 @@ class Conclusion:
     reason: str = ""  # why nothing was evaluated, or the error
     silenced: frozenset[str] = frozenset()
     notes: tuple[str, ...] = ()
+    drift_max: float | None = None
 
     @property
     def violations(self) -> tuple[Check, ...]:

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from model_monitor.blocks import Block, Faults, kind_of
+from model_monitor.constraints.model import DistributionConfig
 from model_monitor.constraints.quality import QualityConstraint, constraint_of
-from model_monitor.contract import CHECK_GREATER, CHECK_LESS, ProblemType
+from model_monitor.contract import CHECK_GREATER, CHECK_LESS, DISABLED, ENABLED, ProblemType
 from model_monitor.labels import normalise
 from model_monitor.metrics.quality import METRICS
 from model_monitor.profiles.answers import Problem
@@ -28,10 +29,12 @@ class QualityOptions:
     """Validated options.
 
     thresholds: by metric, over the baseline's constraints; None takes a metric's constraint away.
+    drift: how what the model says is compared with what it said in the baseline.
     """
 
     problem: Problem = field(default_factory=Problem)
     thresholds: Mapping[str, QualityConstraint | None] = field(default_factory=dict)
+    drift: DistributionConfig = field(default_factory=DistributionConfig)
 
 
 def read_options(block: Block) -> dict[str, Any]:
@@ -47,6 +50,7 @@ def read_options(block: Block) -> dict[str, Any]:
     if positive is not None:
         options["positive"] = normalise(positive)
     options["classes"] = tuple(map(normalise, block.labels("class_labels")))
+    options["drift"] = _drift(block)
     options["thresholds"] = _thresholds(block, block.take("thresholds"))
     return options
 
@@ -81,7 +85,23 @@ def options_of(options: Mapping[str, Any]) -> QualityOptions:
         options.get("threshold", default.threshold),
         options.get("classes", default.classes),
     )
-    return QualityOptions(problem, options.get("thresholds", {}))
+    return QualityOptions(problem, options.get("thresholds", {}), options.get("drift", DistributionConfig()))
+
+
+def _drift(block: Block) -> DistributionConfig:
+    """The part of AWS's `distribution_constraints` that makes sense for predictions, in its spelling."""
+    default = DistributionConfig()
+    content = block.take("prediction_drift")
+    if content is None:
+        return default
+    inner = Block(content, block.at("prediction_drift"), block.faults)
+    config = DistributionConfig(
+        inner.choice("perform_comparison", (ENABLED, DISABLED), ENABLED) == ENABLED,
+        inner.share("comparison_threshold", default.comparison_threshold),
+        inner.choice("comparison_method", ("Robust", "Simple"), default.comparison_method),
+    )
+    inner.end()
+    return config
 
 
 def _thresholds(block: Block, content: object) -> dict[str, QualityConstraint | None]:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from model_monitor.constraints import quality
-from model_monitor.constraints.model import Conclusion
+from model_monitor.constraints.model import Check, Conclusion, DistributionConfig, Outcome
 from model_monitor.constraints.quality import QualityConstraint
 from model_monitor.constraints.verdict import conclude
-from model_monitor.contract import TIME_FORMAT, ProblemType, Verdict
+from model_monitor.contract import CHECK_PREDICTION_DRIFT, TIME_FORMAT, ProblemType, Verdict
 from model_monitor.errors import BaselineError
 from model_monitor.job import Job, MonitorSettings
+from model_monitor.metrics.predictions import distance_between
 from model_monitor.metrics.quality_statistics import QualityStatistics
+from model_monitor.profiles.statistics import FeatureStatistics
 from model_monitor.words import counted
 
 NO_BASELINE_REASON = "no baseline, and no thresholds are configured"
@@ -25,6 +27,14 @@ class QualityConstraints:
     constraints: tuple[QualityConstraint, ...]
     type: ProblemType | None = None
     where: str = "baseline"
+
+
+@dataclass(frozen=True, slots=True)
+class QualityBaseline:
+    """What a window is compared with. predictions: what the model said of the baseline's records, as features."""
+
+    constraints: QualityConstraints | None = None
+    predictions: tuple[FeatureStatistics, ...] = ()
 
 
 def merged(
@@ -44,16 +54,53 @@ def merged(
 
 
 def judge(
-    statistics: QualityStatistics, constraints: QualityConstraints | None, settings: MonitorSettings, job: Job
+    statistics: QualityStatistics,
+    constraints: QualityConstraints | None,
+    drift: Sequence[Check],
+    settings: MonitorSettings,
+    job: Job,
 ) -> Conclusion:
-    """Never ok when nothing was evaluated."""
+    """Never ok when no metric was evaluated.
+
+    Args:
+        drift: checks of what the model says. They count when the window is judged, and at once where there is no ground
+            truth to wait for.
+    """
     if not statistics.records:
         return Conclusion(Verdict.NO_DATA, reason="the window holds no records")
-    reason = why_not(statistics, settings, job)
-    if reason or constraints is None:
-        return Conclusion(Verdict.INSUFFICIENT_DATA, reason=reason or NO_BASELINE_REASON)
+    reason = why_not(statistics, settings, job) or ("" if constraints else NO_BASELINE_REASON)
+    if constraints is None or reason:
+        is_drifted = any(check.outcome is Outcome.VIOLATED for check in drift)
+        if is_drifted and job.ground_truth is None:
+            return Conclusion(Verdict.VIOLATED, tuple(drift), notes=(f"quality was not evaluated: {reason}",))
+        return Conclusion(Verdict.INSUFFICIENT_DATA, reason=reason)
     found = statistics.quality
-    return conclude([quality.check(each, found.values, found.deviations) for each in constraints.constraints])
+    checks = [quality.check(each, found.values, found.deviations) for each in constraints.constraints]
+    judged = conclude(checks)
+    return conclude([*checks, *drift]) if judged.verdict in (Verdict.OK, Verdict.VIOLATED) else judged
+
+
+def drift_checks(
+    current: Sequence[FeatureStatistics],
+    baseline: Sequence[FeatureStatistics],
+    config: DistributionConfig,
+    minimum: int,
+) -> tuple[Check, ...]:
+    """How far what the model says is from what it said in the baseline; none where either is not known."""
+    known = {feature.name: feature for feature in baseline}
+    found = []
+    for feature in current if config.perform_comparison else ():
+        then, threshold = known.get(feature.name), config.comparison_threshold
+        if then is None or feature.present < minimum:
+            continue
+        distance = distance_between(feature, then, is_robust=config.comparison_method == "Robust")
+        if distance is None:
+            continue
+        is_held = distance <= threshold
+        text = "" if is_held else f"Prediction drift distance: {distance} exceeds threshold: {threshold}"
+        outcome = Outcome.HELD if is_held else Outcome.VIOLATED
+        found.append(Check(CHECK_PREDICTION_DRIFT, feature.name, outcome, distance, threshold, text, distance=distance))
+    return tuple(found)
 
 
 def why_not(statistics: QualityStatistics, settings: MonitorSettings, job: Job) -> str:

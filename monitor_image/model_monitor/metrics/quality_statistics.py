@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from model_monitor.metrics.predictions import prediction_features
 from model_monitor.metrics.quality import Quality, measure
 from model_monitor.profiles.answers import Problem
 from model_monitor.profiles.coverage import Coverage
 from model_monitor.profiles.model_quality import QualityProfile
-from model_monitor.profiles.said import Said
+from model_monitor.profiles.statistics import FeatureStatistics
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +17,7 @@ class QualityStatistics:
     """Numbers read from a profile.
 
     records: all of them; answered: those of which the model said something; odd: whose label is of no use.
+    predictions: what the model said, as features: the predicted label, the score or the number.
     unused: labels that no prediction of these records asked for; None where labels came with the records.
     """
 
@@ -26,7 +28,7 @@ class QualityStatistics:
     coverage: Coverage = field(default_factory=Coverage)
     unused: int | None = None
     quality: Quality = field(default_factory=Quality)
-    said: Said = field(default_factory=Said)
+    predictions: tuple[FeatureStatistics, ...] = ()
 
     @property
     def labelled(self) -> int:
@@ -44,5 +46,5 @@ def read_statistics(profile: QualityProfile, problem: Problem) -> QualityStatist
         profile.coverage,
         profile.coverage.unused(profile.labels) if profile.labels else None,
         measure(profile.agreement, problem),
-        profile.said,
+        prediction_features(profile.said, problem, profile.records),
     )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,12 +14,22 @@ from model_monitor.constraints import quality
 from model_monitor.constraints.baseline import read_document
 from model_monitor.constraints.model import Conclusion
 from model_monitor.constraints.quality_options import QualityOptions, complete, options_of, read_options
-from model_monitor.constraints.quality_verdict import QualityConstraints, judge, merged, why_not
+from model_monitor.constraints.quality_verdict import (
+    QualityBaseline,
+    QualityConstraints,
+    drift_checks,
+    judge,
+    merged,
+    why_not,
+)
+from model_monitor.constraints.statistics_reader import read_dataset_statistics
 from model_monitor.contract import (
     CHECK_GREATER,
     CHECK_LESS,
+    CHECK_PREDICTION_DRIFT,
     METRIC_LABEL_COVERAGE,
     METRIC_LABELS_WITHOUT_PREDICTION,
+    METRIC_PREDICTION_DRIFT,
     PROBLEM_KEYS,
     MonitoringType,
     ProblemType,
@@ -33,9 +45,10 @@ from model_monitor.outputs import model_quality as files
 from model_monitor.outputs.metric import Metric
 from model_monitor.profiles.answers import numbers_of
 from model_monitor.profiles.model_quality import QualityProfile
+from model_monitor.profiles.statistics import FeatureStatistics
 from model_monitor.schema import FeatureType, Rows
 
-CHECK_TYPES = (CHECK_LESS, CHECK_GREATER)
+CHECK_TYPES = (CHECK_LESS, CHECK_GREATER, CHECK_PREDICTION_DRIFT)
 FEATURES_HASHED = 8  # of datasets without ids: enough to tell records apart whose label and prediction are equal
 
 
@@ -83,31 +96,45 @@ def suggest(statistics: QualityStatistics, job: Job) -> QualityConstraints:
     return QualityConstraints(quality.suggest(measured.values), statistics.problem.type)
 
 
-def load_baseline(given: BaselineFiles) -> QualityConstraints | None:
-    """Constraints in AWS's shape, or metrics at the top as the original framework has them."""
-    if given.constraints is None:
+def load_baseline(given: BaselineFiles) -> QualityBaseline | None:
+    """Constraints in AWS's shape, or metrics at the top as the original framework has them; predictions of our own files."""
+    if given.constraints is None and given.statistics is None:
         return None
-    where, document = str(given.constraints), read_document(given.constraints)
-    found = quality.read(document, where)
-    keys = document.keys() if isinstance(document, dict) else ()
+    predictions: tuple[FeatureStatistics, ...] = ()
+    if given.statistics is not None:
+        block = read_document(given.statistics)
+        for key in (files.OWN_BLOCK, files.PREDICTIONS):
+            block = block.get(key) if isinstance(block, Mapping) else None
+        if block is not None:
+            predictions = read_dataset_statistics(block, f"{given.statistics}: {files.PREDICTIONS}").features
+    return QualityBaseline(None if given.constraints is None else _read_constraints(given.constraints), predictions)
+
+
+def _read_constraints(path: Path) -> QualityConstraints:
+    document = read_document(path)
+    found = quality.read(document, str(path))
+    keys = document.keys() if isinstance(document, Mapping) else ()
     types = [type_ for type_, key in PROBLEM_KEYS.items() if f"{key}_constraints" in keys]
-    return QualityConstraints(found, types[0] if types else None, where)
+    return QualityConstraints(found, types[0] if types else None, str(path))
 
 
-def baseline_features(_: QualityConstraints) -> tuple[tuple[str, FeatureType], ...]:
+def baseline_features(_: QualityBaseline) -> tuple[tuple[str, FeatureType], ...]:
     """None: constraints on quality know nothing of features."""
     return ()
 
 
-def constraints_used(baseline: QualityConstraints | None, job: Job) -> QualityConstraints | None:
+def constraints_used(baseline: QualityBaseline | None, job: Job) -> QualityConstraints | None:
     """The baseline's constraints with the job's thresholds."""
     options = _options(job)
-    return merged(baseline, options.thresholds, options.problem.type)
+    return merged(baseline.constraints if baseline else None, options.thresholds, options.problem.type)
 
 
-def check(statistics: QualityStatistics, baseline: QualityConstraints | None, job: Job) -> Conclusion:
+def check(statistics: QualityStatistics, baseline: QualityBaseline | None, job: Job) -> Conclusion:
     """A window's quality against its baseline, once its labels have come."""
-    return judge(statistics, constraints_used(baseline, job), _settings(job), job)
+    settings, then = _settings(job), baseline.predictions if baseline else ()
+    drift = drift_checks(statistics.predictions, then, _options(job).drift, settings.min_records)
+    conclusion = judge(statistics, constraints_used(baseline, job), drift, settings, job)
+    return replace(conclusion, drift_max=max((found.distance or 0.0 for found in drift), default=None))
 
 
 # --- what leaves the run -------------------------------------------------------------------------------------------------
@@ -125,20 +152,21 @@ def metrics(statistics: QualityStatistics, conclusion: Conclusion, job: Job) -> 
         yield Metric(METRIC_LABEL_COVERAGE, share)
     if statistics.unused is not None:
         yield Metric(METRIC_LABELS_WITHOUT_PREDICTION, float(statistics.unused), "Count")
-    if not statistics.records or why_not(statistics, _settings(job), job):
-        return
-    for name, value in statistics.quality.values.items():
-        if math.isfinite(value):
-            yield Metric(name, value)
+    if conclusion.drift_max is not None:
+        yield Metric(METRIC_PREDICTION_DRIFT, conclusion.drift_max)
+    if statistics.records and not why_not(statistics, _settings(job), job):
+        for name, value in statistics.quality.values.items():
+            if math.isfinite(value):
+                yield Metric(name, value)
     if conclusion.verdict in (Verdict.OK, Verdict.VIOLATED):
         for check_type in CHECK_TYPES:
             count = sum(check.check_type == check_type for check in conclusion.violations)
             yield Metric(violations_metric(check_type), float(count), "Count")
 
 
-def summary(statistics: QualityStatistics, _: Conclusion) -> dict[str, Any]:
+def summary(statistics: QualityStatistics, conclusion: Conclusion) -> dict[str, Any]:
     """The monitor's block in report.json."""
-    return files.summary(statistics)
+    return files.summary(statistics) | {"prediction_drift_max": conclusion.drift_max}
 
 
 def _settings(job: Job) -> MonitorSettings:

@@ -15,9 +15,14 @@ from model_monitor.metrics.classification import Curves
 from model_monitor.metrics.quality import Quality
 from model_monitor.metrics.quality_statistics import QualityStatistics
 from model_monitor.outputs.constraints import FILE_VERSION
+from model_monitor.outputs.statistics import feature_json
+from model_monitor.profiles.ranks import Buckets
+from model_monitor.profiles.statistics import FeatureStatistics
 
 NOT_A_NUMBER: Final = "NaN"  # as AWS's files have it
 CURVE_POINTS: Final = 1000
+PREDICTIONS: Final = "predictions"
+HISTOGRAM_BUCKETS: Final = 20
 OWN_BLOCK: Final = "model_monitor"  # what AWS's files have no place for
 
 
@@ -33,6 +38,10 @@ def statistics_file(statistics: QualityStatistics) -> dict[str, Any]:
             "labelled": statistics.labelled,
             "auc_error": quality.area_error,
             "curve_points": {"kept": CURVE_POINTS, "of": points_of(quality.curves)},
+            PREDICTIONS: {
+                "dataset": {"item_count": statistics.records},
+                "features": [feature_json(feature) for feature in statistics.predictions],
+            },
         },
     }
 
@@ -93,9 +102,27 @@ def summary(statistics: QualityStatistics) -> dict[str, Any]:
             "of_no_use": statistics.odd,
         },
         "metrics": [_metric(name, value, found) for name, value in found.values.items()],
+        "predictions": [_prediction(feature) for feature in statistics.predictions],
         "auc_error": found.area_error,
         "confusion_matrix": matrix(found) if found.labels else None,
         "curves": None if found.curves is None else curves_json(found.curves) | {"points": points_of(found.curves)},
+    }
+
+
+def _prediction(feature: FeatureStatistics) -> dict[str, Any]:
+    """The distribution of predicted labels, or a histogram of scores."""
+    content: dict[str, Any] = {"name": feature.name, "present": feature.present, "missing": feature.missing}
+    numeric = feature.numeric
+    if numeric is None or numeric.ranks is None or numeric.minimum is None or numeric.maximum is None:
+        return content | {"counts": dict(feature.categories or {})}
+    buckets = Buckets.equal_width(numeric.ranks, numeric.minimum, numeric.maximum, HISTOGRAM_BUCKETS)
+    histogram = {"bounds": buckets.bounds.tolist(), "counts": buckets.counts.tolist()}
+    return content | {
+        "mean": numeric.mean,
+        "std_dev": numeric.std_dev,
+        "min": numeric.minimum,
+        "max": numeric.maximum,
+        "histogram": histogram,
     }
 
 

@@ -23,11 +23,12 @@ def statistics_file(statistics: DatasetStatistics) -> dict[str, Any]:
     return {
         "version": FILE_VERSION,
         "dataset": {"item_count": statistics.item_count},
-        "features": [_feature(feature) for feature in statistics.features],
+        "features": [feature_json(feature) for feature in statistics.features],
     }
 
 
-def _feature(feature: FeatureStatistics) -> dict[str, Any]:
+def feature_json(feature: FeatureStatistics) -> dict[str, Any]:
+    """One feature's block."""
     content: dict[str, Any] = {"name": feature.name, "inferred_type": feature.inferred_type.value}
     common = {"common": {"num_present": feature.present, "num_missing": feature.missing}}
     if feature.inferred_type.is_numeric and feature.numeric is not None:

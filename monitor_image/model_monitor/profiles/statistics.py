@@ -12,6 +12,7 @@ import numpy as np
 from model_monitor.profiles.dataset import DatasetProfile, FeatureProfile
 from model_monitor.profiles.frequencies import KeyCounts
 from model_monitor.profiles.kinds import accepts, canonical_number, canonical_text, inferred_type, present
+from model_monitor.profiles.numbers import Numbers
 from model_monitor.profiles.ranks import Buckets, Ranks
 from model_monitor.schema import Feature, FeatureType, Privacy
 
@@ -117,7 +118,7 @@ def _feature(feature: Feature, profile: FeatureProfile, takes_declared: bool) ->
         declared = feature.type or found
         found = declared if feature.is_text or (takes_declared and accepts(declared, found)) else found
     categories = _categories(profile) if found is FeatureType.STRING else None
-    numeric = _numeric(profile)
+    numeric = numeric_of(profile.numbers)
     if found is not FeatureType.STRING:
         distinct = numeric.distinct_count if numeric else 0.0
     elif categories is not None:
@@ -138,8 +139,8 @@ def _feature(feature: Feature, profile: FeatureProfile, takes_declared: bool) ->
     )
 
 
-def _numeric(profile: FeatureProfile) -> NumericStatistics | None:
-    numbers = profile.numbers
+def numeric_of(numbers: Numbers) -> NumericStatistics | None:
+    """Statistics of numbers; None without any."""
     moments, quantiles = numbers.moments, numbers.quantiles
     if not moments.count:
         return None

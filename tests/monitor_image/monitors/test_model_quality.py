@@ -113,6 +113,10 @@ def test_a_whole_is_the_merge_of_its_parts_in_any_grouping(job: Job, records: li
     for merged in (a.merge(b).merge(c), a.merge(b.merge(c)), MODEL_QUALITY.empty(job).merge(a).merge(b).merge(c)):
         found, expected = (MODEL_QUALITY.statistics(part, job) for part in (merged, whole))
         files = [MODEL_QUALITY.statistics_file(part) for part in (found, expected)]
+        said = [file["model_monitor"].pop("predictions") for file in files]
+        assert [[f["name"] for f in part["features"]] for part in said] == [
+            [feature.name for feature in part.predictions] for part in (expected, found)
+        ]
         if job is REGRESSION:
             assert found.quality.values == pytest.approx(expected.quality.values, rel=1e-9, abs=1e-9, nan_ok=True)
         else:
@@ -344,6 +348,47 @@ def test_a_baseline_of_another_problem_is_refused(tmp_path: Path) -> None:
     baseline = read_baseline(tmp_path, {"regression_constraints": {"mae": {"threshold": 1}}})
     with pytest.raises(BaselineError, match="is of Regression"):
         MODEL_QUALITY.constraints_used(baseline, BINARY)
+
+
+def test_what_the_model_says_is_compared_with_what_it_said(tmp_path: Path) -> None:
+    random = np.random.Generator(np.random.PCG64(3))
+    then, now = random.random(500), random.random(500) ** 3
+    truth = [int(value > 0.5) for value in then]
+    job = quality_job({"thresholds": {"accuracy": 0.5}})
+    statistics = measured(labelled(truth, score=then.tolist()), quality_job(kind=JobKind.BASELINE))
+    (tmp_path / "statistics.json").write_bytes(orjson.dumps(MODEL_QUALITY.statistics_file(statistics)))
+    baseline = MODEL_QUALITY.load_baseline(BaselineFiles(statistics=tmp_path / "statistics.json"))
+    same = conclusion_of(labelled(truth, score=then.tolist()), job, baseline)
+    assert [(c.subject, c.outcome, c.distance) for c in same.checks if c.check_type == "prediction_drift_check"] == [
+        ("predicted label", Outcome.HELD, 0.0),
+        ("score", Outcome.HELD, 0.0),
+    ]
+    moved = labelled([int(value > 0.5) for value in now], score=now.tolist())
+    found = conclusion_of(moved, job, baseline)
+    assert {check.subject for check in found.violations} == {"predicted label", "score"}
+    assert all(
+        "distance: " in check.description and "exceeds threshold: 0.1" in check.description
+        for check in found.violations
+    )
+    names = {metric.name: metric.value for metric in MODEL_QUALITY.metrics(measured(moved, job), found, job)}
+    assert names["violations_prediction_drift_check"] == 2
+    assert names["prediction_drift_max"] == max(check.distance for check in found.violations)
+    off = quality_job({"thresholds": {"accuracy": 0.5}, "prediction_drift": {"perform_comparison": "Disabled"}})
+    assert conclusion_of(moved, off, baseline).verdict is Verdict.OK
+
+
+def test_drift_of_predictions_waits_for_labels_unless_there_are_none_to_wait_for(tmp_path: Path) -> None:
+    job = quality_job()
+    statistics = measured(labelled([0] * 200, prediction=[0] * 200), job)
+    (tmp_path / "statistics.json").write_bytes(orjson.dumps(MODEL_QUALITY.statistics_file(statistics)))
+    baseline = MODEL_QUALITY.load_baseline(BaselineFiles(statistics=tmp_path / "statistics.json"))
+    unlabelled = labelled(None, prediction=[1] * 200)
+    waits = quality_job(ground_truth=tmp_path)
+    found = conclusion_of(unlabelled, waits, baseline)
+    assert (found.verdict, found.checks, found.drift_max) == (Verdict.INSUFFICIENT_DATA, (), pytest.approx(0.82))
+    assert conclusion_of(unlabelled, job, baseline).verdict is Verdict.VIOLATED
+    same = conclusion_of(labelled(None, prediction=[0] * 200), job, baseline)
+    assert same.verdict is Verdict.INSUFFICIENT_DATA
 
 
 def test_curves_are_bounded_and_say_so() -> None:
