@@ -1,7 +1,8 @@
 """SageMaker processing jobs: inputs are staged, the monitor image's own entry point runs as a process, outputs are uploaded.
 
 The image's interpreter holds what the image holds and nothing else; the process gets the job's variables, the credentials of
-the job's role and no variable of ours. `/opt/ml` is a folder per job, named by MODEL_MONITOR_ROOT.
+the job's role and no variable of ours but two: `/opt/ml` is a folder per job, named by MODEL_MONITOR_ROOT, and the clock is
+virtual, told by MODEL_MONITOR_NOW.
 """
 
 from __future__ import annotations
@@ -157,6 +158,7 @@ class ProcessingJobs:
                 **environment,
                 **(job.settings.get("Environment") or {}),
                 contract.Variable.ROOT.value: str(job.root),
+                contract.Variable.NOW.value: f"{job.created:{contract.TIME_FORMAT}}",
             },
             directory=home,
             log=home / "log.txt",

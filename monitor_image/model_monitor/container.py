@@ -125,6 +125,8 @@ def _publish(report: Report, variables: Variables) -> None:
     job = report.job
     if not job.metrics.is_enabled or job.kind is not JobKind.MONITOR:
         return
+    if cloudwatch.is_past(job):
+        log("metrics not published", level=logging.WARNING, reason="the window ended more than two weeks ago")
     points = cloudwatch.points_of(report)
     if job.metrics.route is MetricsRoute.PUT:
         s3.put_metric_data(job.metrics.namespace, points)

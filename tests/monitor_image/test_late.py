@@ -192,6 +192,14 @@ def test_a_run_that_dies_before_it_recorded_a_score_leaves_it_to_the_next(world,
     assert points(matured(world, WEEK + 1), "accuracy") == [("2026-03-09T06:05:00Z", 1.0)]
 
 
+def test_a_window_of_more_than_two_weeks_ago_is_run_again_without_metrics_of_its_own(world):
+    world.label(0, hour(5), right=range(RECORDS))
+    tree = world.run(0, now=hour(0) + 20 * DAY)
+    assert tree.report["verdict"] == "ok"
+    assert tree.metrics_file.read_text() == ""
+    assert world.score(0)["verdict"] == "ok"
+
+
 def test_of_two_runs_at_a_time_one_publishes(world, monkeypatch):
     world.run(0)
     world.label(0, hour(30), right=range(RECORDS))

@@ -97,6 +97,7 @@ def test_the_process_gets_the_variables_of_its_job_and_role_and_none_of_ours(
     assert environment["plan"] == "ok"
     assert environment["AWS_ENDPOINT_URL"] == twin.url
     assert environment["MODEL_MONITOR_ROOT"].endswith("/executions/job/opt/ml")
+    assert environment["MODEL_MONITOR_NOW"] == "2026-03-02T00:00:00Z"
     assert found["directory"] == str(twin.directory / "executions" / "job")
     assert twin.identity.principal(environment["AWS_ACCESS_KEY_ID"]) == "monitor"
 

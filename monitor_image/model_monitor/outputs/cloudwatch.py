@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from model_monitor.contract import (
@@ -25,6 +25,7 @@ from model_monitor.outputs.report import Report
 from model_monitor.outputs.score import State
 
 COUNT = "Count"
+OLDEST_POINT = timedelta(days=14)  # PutMetricData's limit
 
 
 def metrics_of(report: Report) -> list[Metric]:
@@ -53,9 +54,9 @@ def metrics_of(report: Report) -> list[Metric]:
 def points_of(report: Report) -> list[dict[str, Any]]:
     """Every data point of a run: its own at its window's end, scores of windows before it at the time it takes place.
 
-    CloudWatch refuses what is older than two weeks, and no alarm looks back: a past window has no point of its own.
+    CloudWatch refuses what is older than two weeks, and no alarm looks back: such a window has no points of its own.
     """
-    points = data_points(metrics_of(report), report.job, timestamp_of(report))
+    points = [] if is_past(report.job) else data_points(metrics_of(report), report.job, timestamp_of(report))
     if report.late is not None and report.error is None:
         points += data_points(report.late.metrics, report.job, report.job.now)
     return points
@@ -72,6 +73,11 @@ def timestamp_of(report: Report) -> datetime | None:
         return report.job.window.end
     last = report.reading.last_time
     return None if last is None else datetime.fromtimestamp(last, UTC)
+
+
+def is_past(job: Job) -> bool:
+    """Whether a job's window ended too long ago for CloudWatch."""
+    return job.window is not None and job.now is not None and job.now - job.window.end > OLDEST_POINT
 
 
 def data_points(metrics: Iterable[Metric], job: Job, timestamp: datetime | None) -> list[dict[str, Any]]:
