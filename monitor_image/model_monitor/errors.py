@@ -13,6 +13,7 @@
     ├── PredictorError              the model could not be asked
     │   ├── EndpointRefused         a call to its endpoint failed
     │   └── BudgetExceeded          it may not be asked any further
+    ├── ScriptError                 a user's preprocessor or postprocessor failed
     ├── OutputError                 a result cannot be written or sent
     └── Stopped                     the service asked the job to stop
 
@@ -152,6 +153,10 @@ class BudgetExceeded(PredictorError):
     def __init__(self, what: str, limit: float) -> None:
         self.what, self.limit = what, limit
         super().__init__(f"budget.{what}: the declared {limit:g} are spent. Raise it, or explain fewer rows.")
+
+
+class ScriptError(MonitorError):
+    """A user's script failed: type and place of its error are told, its words only before any record was read."""
 
 
 class OutputError(MonitorError):

@@ -239,6 +239,8 @@ def no_data_reason(report: Report) -> str:
     """The service's words, and what there was beside the window, so that a wrong window is told from no traffic."""
     job, outside = report.job, report.reading.outside_window
     files = len(discover(job.dataset))
+    if report.reading.dropped:
+        return f"the preprocessor dropped all {counted(report.reading.dropped, 'record')}"
     if not files:
         return NO_DATA_REASON
     if job.window is None:

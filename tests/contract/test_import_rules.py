@@ -39,11 +39,12 @@ ALLOWED = {
     "metrics": TYPES | {"profiles"},
     "constraints": RULES,
     "registry": TYPES | {"constraints", "monitors"},
-    "custom": TYPES | {"profiles"},  # declared by users, loaded and called here: the one room that runs their code
+    "user_code": {"errors", "s3"},  # fetches and imports scripts and metrics of the user's own
+    "custom": TYPES | {"profiles", "user_code"},  # declared by users, loaded and called here: the one room that runs their code
     "monitors": RULES
     | AWS_FILES
     | {"custom", "predictors"},  # a model is asked through its door, once all rows are read
-    "dataset": TYPES | {"ground_truth_writer"},  # merged records spell labels as ground truth does
+    "dataset": TYPES | {"ground_truth_writer", "user_code"},  # merged records spell labels as ground truth does
     "outputs": FORMULAS | {"constraints"},
     "runners": TYPES,
     "configuration": TYPES | {"blocks", "registry"},

@@ -11,12 +11,12 @@ from numbers import Real
 import numpy as np
 
 from model_monitor.custom.declaration import CustomMetric
-from model_monitor.custom.loading import described
 from model_monitor.custom.table import Table, UndeclaredColumn
 from model_monitor.errors import MonitorError
 from model_monitor.labels import normalise
 from model_monitor.profiles.kept import FACTS, ROLES, KeptRows, Values
 from model_monitor.schema import FeatureType
+from model_monitor.user_code import described
 
 NO_VALUE = "the function gave no value for these records"
 

@@ -7,8 +7,6 @@ nothing else with it. No record has been seen by then, so the error's own words 
 from __future__ import annotations
 
 import importlib
-import importlib.util
-import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -18,9 +16,9 @@ from types import ModuleType
 
 from model_monitor.custom.declaration import CustomMetric
 from model_monitor.errors import MonitorError
+from model_monitor.user_code import WORDS_MAX, described, import_file
 
 GROUP = "model_monitor.metrics"
-REASON_MAX = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,19 +78,11 @@ def _attempt(name: str, load_it: object) -> tuple[CustomMetric, ...] | Fault:
     except MonitorError:  # the job is being stopped
         raise
     except (Exception, SystemExit) as error:  # noqa: BLE001 - user code: whatever it raises is told, and ends nothing else
-        return Fault(name, f"cannot be imported: {described(error)}: {error}"[:REASON_MAX])
+        return Fault(name, f"cannot be imported: {described(error)}: {error}"[:WORDS_MAX])
 
 
 def _imported(module: str) -> ModuleType:
-    if not module.endswith(".py"):
-        return importlib.import_module(module)
-    path = Path(module)
-    spec = importlib.util.spec_from_file_location(f"_custom_metrics_{path.stem}", path)
-    if spec is None or spec.loader is None:
-        raise ImportError(f"{path.name} is no Python module")
-    loaded = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(loaded)
-    return loaded
+    return import_file(Path(module)) if module.endswith(".py") else importlib.import_module(module)
 
 
 def _declared_by(value: object) -> tuple[CustomMetric, ...]:
@@ -103,14 +93,3 @@ def _declared_by(value: object) -> tuple[CustomMetric, ...]:
     if not isinstance(found, (list, tuple)):
         raise TypeError(f"expected a module or metrics, found {type(value).__name__}")
     return tuple(dict.fromkeys(each for each in found if isinstance(each, CustomMetric)))
-
-
-def described(error: BaseException, file: str | None = None) -> str:
-    """Type and place of an error, never its words: these may hold a record's values.
-
-    file: the place is the last one in this file, where the error passed through it.
-    """
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if frame.filename == file] or frames
-    place = f" at {Path(own[-1].filename).name}:{own[-1].lineno} in {own[-1].name}" if own else ""
-    return f"{type(error).__name__}{place}"

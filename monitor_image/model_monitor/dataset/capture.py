@@ -10,6 +10,7 @@ from itertools import compress
 import numpy as np
 
 from model_monitor.contract import OWN_REQUEST_PREFIX
+from model_monitor.dataset import scripted
 from model_monitor.dataset.classify import to_column
 from model_monitor.dataset.formats.capture_json import (
     NO_TIME,
@@ -141,6 +142,9 @@ def _uniform_format(sides: Sequence[Encoded | None]) -> Format | None:
 
 def located_rows(batch: Batch, job: Job, losses: Losses) -> Iterator[tuple[list[int], Rows]]:
     """The rows of each format's events, and which of the batch's events these are; what is lost goes to `losses`."""
+    if job.scripts.preprocessor is not None:
+        yield scripted.rows_of_events(batch, job, losses)
+        return
     groups, faults = group_by_format(batch, job.dataset.captured)
     for number, reason in faults.items():
         losses.add(number, reason, 0, is_inside=batch.inside[number])

@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import islice, zip_longest
 from typing import Any
 
 from model_monitor.dataset.capture import batches, group_by_format
@@ -17,6 +17,7 @@ from model_monitor.dataset.formats.csv import split_rows
 from model_monitor.dataset.formats.json import BadPayload, load, records_of
 from model_monitor.dataset.header import check_csv_files
 from model_monitor.dataset.lines import read_blocks
+from model_monitor.dataset.scripted import answers_of_events, answers_of_texts
 from model_monitor.dataset.tables import first_row
 from model_monitor.dataset.units import Segment, open_parquet, plan
 from model_monitor.job import DatasetKind, Job
@@ -50,8 +51,10 @@ def resolve_schema(job: Job, files: Sequence[DataFile], baseline: Mapping[str, F
 
     Raises: DatasetError, SettingsError when CSV files cannot be what they are taken for.
     """
-    check_csv_files(files, job)
     schema = job.schema
+    if job.scripts.preprocessor is not None:
+        return scripted_schema(job, files, baseline or {})
+    check_csv_files(files, job)
     if schema.features and not schema.is_positional:
         return schema.with_types(dict(baseline or {}))
     if job.dataset.kind is DatasetKind.CAPTURE:
@@ -86,6 +89,45 @@ def _outputs(layout: Layout | None, names: Sequence[str]) -> int:
     while count < len(names) and names[count] in layout.names:
         count += 1
     return count
+
+
+def scripted_schema(job: Job, files: Sequence[DataFile], baseline: Mapping[str, FeatureType]) -> Schema:
+    """The features that a preprocessor's answers have: those declared, else the baseline's, else the keys by name.
+
+    Keys of which the baseline knows none stand for its features in the keys' order, as zero-padded positions do.
+    """
+    schema = job.schema
+    if schema.features and not schema.is_positional:
+        return schema.with_types(dict(baseline))
+    keys = _peek_answers(job, files)
+    if not baseline:
+        features = tuple(map(Feature, keys))
+    elif set(keys) & set(baseline):
+        features = tuple(Feature(name, kind) for name, kind in baseline.items())
+    else:
+        pairs = zip_longest(baseline.items(), keys[: len(baseline)])
+        features = tuple(Feature(name, kind, path=key) for (name, kind), key in pairs)
+    return replace(schema, features=features, is_positional=True, outputs=0)
+
+
+def _peek_answers(job: Job, files: Sequence[DataFile]) -> list[str]:
+    """The keys of the first records that the script does not drop, in order, without the label."""
+    keys: set[str] = set()
+    units = plan(files, PEEKED_BYTES)
+    if job.dataset.kind is DatasetKind.CAPTURE:
+        batched = (batch for unit in units for batch in batches(unit, job.window))
+        answers = (found for batch in batched for _, found in answers_of_events(batch, job))
+    else:
+        answers = (found for unit in units for segment in unit for found in answers_of_texts(segment, job))
+    for records in islice(filter(None, answers), PEEKED_EVENTS):
+        keys.update(*records)
+    return sorted(keys - {job.schema.payload.label}, key=_order)
+
+
+def _order(key: str) -> tuple[bool, int, str]:
+    """Positions by number, also where they are not padded with zeros; then names."""
+    is_position = key.isascii() and key.isdecimal()
+    return not is_position, int(key) if is_position else 0, key
 
 
 # --- capture -----------------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from model_monitor.dataset.capture import read_capture
 from model_monitor.dataset.formats.parquet import read_parquet
+from model_monitor.dataset.scripted import read_scripted
 from model_monitor.dataset.tables import read_csv_files, read_json_files, read_json_lines_files
 from model_monitor.dataset.units import Unit
 from model_monitor.job import DatasetKind, Job
@@ -24,7 +25,8 @@ READERS = {
 
 def read_rows(unit: Unit, job: Job) -> Iterator[Rows]:
     """Typed rows of a unit, in order, with what could not be read counted beside them."""
-    chunks = READERS[job.dataset.kind](unit, job)
+    is_scripted = job.scripts.preprocessor is not None and job.dataset.kind is not DatasetKind.CAPTURE
+    chunks = read_scripted(unit, job) if is_scripted else READERS[job.dataset.kind](unit, job)
     while True:
         with _collection_paused():
             rows = next(chunks, None)

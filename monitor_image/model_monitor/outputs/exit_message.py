@@ -91,6 +91,8 @@ def _reading(report: Report) -> str:
     line = (
         f"Records: {reading.records}, rejected: {reading.rejects.count}, outside the window: {reading.outside_window}."
     )
+    if reading.dropped:
+        line += f" Dropped by the preprocessor: {reading.dropped}."
     reasons = sorted(reading.rejects.by_reason.items(), key=lambda item: (-item[1], item[0]))
     return line + "".join(f" Rejected {count}: {reason}." for reason, count in reasons[:SUBJECTS_NAMED])
 

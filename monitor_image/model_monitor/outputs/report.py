@@ -185,8 +185,8 @@ def schema() -> dict[str, Any]:
 
 
 def _reading(reading: Reading) -> dict[str, Any]:
-    own = {"own_requests": reading.own_requests} if reading.own_requests else {}
-    return own | {
+    left_out = {"own_requests": reading.own_requests, "dropped_by_script": reading.dropped}
+    return {name: count for name, count in left_out.items() if count} | {
         "records": reading.records,
         "events": reading.events,
         "repeats_approximate": reading.repeats,

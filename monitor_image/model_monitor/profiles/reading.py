@@ -91,6 +91,7 @@ class Reading:
     events: int = 0
     outside_window: int = 0
     own_requests: int = 0
+    dropped: int = 0  # records that a user's preprocessor left out
     rejects: Rejects = field(default_factory=Rejects)
     tolerated: Counter[str] = field(default_factory=Counter)
     variants: Counter[str] = field(default_factory=Counter)
@@ -107,6 +108,7 @@ class Reading:
             events=len(rows.events.ids),
             outside_window=rows.outside_window,
             own_requests=rows.own_requests,
+            dropped=rows.dropped,
             rejects=rows.rejects,
             tolerated=rows.tolerated,
             variants=Counter({rows.events.variant: rows.count} if rows.events.variant and rows.count else {}),
@@ -141,6 +143,7 @@ class Reading:
             events=self.events + other.events,
             outside_window=self.outside_window + other.outside_window,
             own_requests=self.own_requests + other.own_requests,
+            dropped=self.dropped + other.dropped,
             rejects=self.rejects.merge(other.rejects),
             tolerated=self.tolerated + other.tolerated,
             variants=self.variants + other.variants,
@@ -156,6 +159,7 @@ class Reading:
             "events": self.events,
             "outside_window": self.outside_window,
             "own_requests": self.own_requests,
+            "dropped": self.dropped,
             "rejects": {
                 "by_reason": dict(self.rejects.by_reason),
                 "located": [[reject.path, reject.line, reject.reason] for reject in self.rejects.located],
@@ -178,6 +182,7 @@ class Reading:
             events=content["events"],
             outside_window=content["outside_window"],
             own_requests=content["own_requests"],
+            dropped=content["dropped"],
             rejects=Rejects(
                 Counter(rejects["by_reason"]),
                 tuple(Reject(*located) for located in rejects["located"]),
