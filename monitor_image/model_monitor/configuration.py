@@ -162,9 +162,15 @@ def _output(content: object, faults: Faults) -> OutputMapping:
         scores=scores,
         payload_index=block.selector("payload_index"),
         csv_split=block.choice("csv_split", ("auto", "lines", "comma"), "auto"),
+        attributions=_several(block.selectors("attributions")),
     )
     block.end()
     return output
+
+
+def _several(found: str | int | tuple[str | int, ...] | None) -> tuple[str | int, ...]:
+    """One place may stand without a list."""
+    return found if isinstance(found, tuple) else () if found is None else (found,)
 
 
 def _metrics(content: object, faults: Faults) -> MetricsSettings:

@@ -22,6 +22,7 @@ WHOLE = {
         "custom_metrics": {},
         "model_quality": {"problem_type": "binary", "probability_threshold": 0.5, "prediction_drift": {}},
         "model_bias": {"facets": [{"name": "age"}], "flip_test": {}, "bootstrap": {}},
+        "model_explainability": {"predictor": {}, "budget": {}},
     },
     "metrics": {},
 }
@@ -43,7 +44,9 @@ def test_the_page_lists_every_key_of_the_configuration_file(monkeypatch: pytest.
         end(block)
 
     monkeypatch.setattr(blocks.Block, "end", noted)
-    parse_configuration(orjson.dumps(WHOLE), "whole.json")
+    whole = orjson.dumps(WHOLE)
+    for content in (whole, whole.replace(b'"predictor":{}', b'"predictor":{"artefact":"model.onnx"}')):
+        parse_configuration(content, "whole.json")
     section = PAGE.read_text().split("## The configuration file")[1].split("\n## ")[0]
     rows = [line.split("|") for line in section.splitlines() if line.startswith("| `")]
     listed = {key for row in rows for key in re.findall(r"`([^`]+)`", row[1])}

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from model_monitor.blocks import Block, Faults, kind_of
+from model_monitor.constraints import analysis_config
 from model_monitor.metrics.attribution import Aggregation, Method
 from model_monitor.metrics.clusters import MOST_CLUSTERS
 from model_monitor.schema import Privacy, Schema
@@ -15,25 +16,10 @@ from model_monitor.schema import Privacy, Schema
 NDCG_THRESHOLD: Final = 0.9  # Clarify's, fixed there
 SEED: Final = 1
 BaselineRow = tuple[object, ...] | Mapping[str, object]
-CLARIFY_KEYS: Final = (  # of its files; they say how to read the data, which is the payload's business here, or are of bias
-    "version",
-    "dataset_type",
-    "dataset_uri",
-    "label",
-    "features",
-    "joinsource_name_or_index",
-    "label_values_or_threshold",
-    "facet",
-    "group_variable",
-    "facet_dataset_uri",
-    "facet_headers",
-    "predicted_label_dataset_uri",
-    "predicted_label_headers",
-    "predicted_label",
-    "probability_threshold",
-    "excluded_columns",
-)
-OTHER_METHODS: Final = ("report", "pre_training_bias", "post_training_bias")
+PAYLOAD: Final = "payload"  # keys of a job's options
+SETTINGS: Final = "attribution"
+SHAP_KEYS: Final = ("num_clusters", "num_samples", "agg_method", "use_logit", "save_local_shap_values", "seed")
+NOT_FOR_TABLES: Final = ("text_config", "image_config")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,38 +77,63 @@ class AttributionOptions:
 
 
 def read_options(block: Block, read_predictor: Callable[[Block], Any]) -> dict[str, Any]:
-    """Options under the one key `attribution`; faults go to the block."""
-    notes: list[str] = []
-    beside = {key: block.take(key) for key in CLARIFY_KEYS}
-    methods = block.take("methods")
-    shap = block if methods is None else _shap(Block(methods, block.at("methods"), block.faults), notes)
-    headers = tuple(name for name in block.texts("headers") if name != beside["label"])
+    """The monitor's options, and a payload that an analysis configuration describes; faults go to the block."""
+    document = block.take("analysis_config")
+    options: dict[str, Any] = {}
+    headers: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    if document is not None and not isinstance(document, Mapping):
+        block.faults.add(block.at("analysis_config"), f"should be an object or a path, found {kind_of(document)}")
+    elif document is not None:
+        said, notes = _clarify(document, Block(document, block.at("analysis_config"), block.faults))
+        block.rest = said | block.rest
+        options[PAYLOAD] = analysis_config.payload(document)
+        headers = tuple(options[PAYLOAD]["features"]) if options[PAYLOAD] and not document.get("features") else ()
+    options[SETTINGS] = _settings(block, read_predictor, headers, notes)
+    return {key: value for key, value in options.items() if value is not None}
+
+
+def _clarify(document: Mapping[str, Any], where: Block) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Clarify's keys in our words, and what of its file is not done."""
+    methods = document.get("methods")
+    methods = methods if isinstance(methods, Mapping) else {}
+    shap = methods.get("shap")
+    shap = shap if isinstance(shap, Mapping) else {}
+    for key in NOT_FOR_TABLES:
+        if shap.get(key):
+            where.faults.add(f"{where.at('methods')}.shap.{key}", "is not for tables; this image explains tables alone")
+    said = {key: shap.get(key) for key in SHAP_KEYS}
+    said |= {"baseline_rows": shap.get("baseline"), "predictor": document.get("predictor")}
+    notes = ("methods.pdp: partial dependence is not computed by this image.",) if methods.get("pdp") else ()
+    return {key: value for key, value in said.items() if value is not None}, notes
+
+
+def _settings(
+    block: Block, read_predictor: Callable[[Block], Any], headers: tuple[str, ...], notes: tuple[str, ...]
+) -> AttributionOptions:
     predictor = block.take("predictor")
-    method = block.choice("method", Method, Method.AUTO)
     options = AttributionOptions(
         predictor=None if predictor is None else read_predictor(Block(predictor, block.at("predictor"), block.faults)),
-        method=method,
-        samples=_optional(shap, "num_samples", minimum=2),
-        seed=shap.count("seed", SEED),
-        use_logit=shap.flag("use_logit", False),
-        aggregation=shap.choice("agg_method", Aggregation, Aggregation.MEAN_ABS),
-        saves_local=shap.flag("save_local_shap_values", False),
-        baseline_rows=_rows(shap, "baseline_rows" if methods is None else "baseline"),
-        clusters=_optional(shap, "num_clusters", minimum=1),
+        method=block.choice("method", Method, Method.AUTO),
+        samples=_optional(block, "num_samples", minimum=2),
+        seed=block.count("seed", SEED),
+        use_logit=block.flag("use_logit", False),
+        aggregation=block.choice("agg_method", Aggregation, Aggregation.MEAN_ABS),
+        saves_local=block.flag("save_local_shap_values", False),
+        baseline_rows=_rows(block, "baseline_rows"),
+        clusters=_optional(block, "num_clusters", minimum=1),
         is_rounded=block.flag("baseline_rounded", False),
         headers=headers,
         label_headers=block.texts("label_headers"),
         limits=_limits(block),
         ndcg_threshold=block.share("ndcg_threshold", NDCG_THRESHOLD),
-        notes=tuple(notes),
+        notes=notes,
     )
-    if methods is not None:
-        shap.end()
-    _check(options, block, shap, has_predictor=predictor is not None)
-    return {"attribution": options}
+    _check(options, block, has_predictor=predictor is not None)
+    return options
 
 
-def _check(options: AttributionOptions, block: Block, shap: Block, *, has_predictor: bool) -> None:
+def _check(options: AttributionOptions, block: Block, *, has_predictor: bool) -> None:
     """What fits together."""
     add = block.faults.add
     if options.method is Method.CAPTURED:
@@ -136,14 +147,14 @@ def _check(options: AttributionOptions, block: Block, shap: Block, *, has_predic
             "is missing: the model to ask. {} is the endpoint itself, which adds to its load; or the method captured",
         )
     if options.clusters is not None and options.clusters > MOST_CLUSTERS:
-        add(shap.at("num_clusters"), f"should be at most {MOST_CLUSTERS}")
+        add(block.at("num_clusters"), f"should be at most {MOST_CLUSTERS}")
     if options.clusters is not None and options.baseline_rows is not None:
-        add(shap.at("num_clusters"), "is for runs that are not given their baseline rows")
+        add(block.at("num_clusters"), "is for runs that are not given their baseline rows")
 
 
 def complete(options: dict[str, Any], schema: Schema, path: str, faults: Faults) -> dict[str, Any]:
     """What only the payload settles: names, privacy, and where attributions are in a response."""
-    found: AttributionOptions = options["attribution"]
+    found: AttributionOptions = options[SETTINGS]
     restricted = [feature.name for feature in schema.features if feature.privacy is Privacy.RESTRICTED]
     is_asked = found.method is not Method.CAPTURED
     if restricted and found.saves_local:
@@ -181,19 +192,8 @@ def row_faults(rows: tuple[BaselineRow, ...], names: tuple[str, ...]) -> list[st
 
 def options_of(options: Mapping[str, Any]) -> AttributionOptions:
     """The options of a job."""
-    found: AttributionOptions = options.get("attribution", AttributionOptions())
+    found: AttributionOptions = options.get(SETTINGS, AttributionOptions())
     return found
-
-
-def _shap(methods: Block, notes: list[str]) -> Block:
-    """Clarify's `methods.shap`; of the other methods it is told when they are not done."""
-    shap = methods.take("shap")
-    for key in OTHER_METHODS:
-        methods.take(key)
-    if methods.take("pdp") is not None:
-        notes.append("methods.pdp: partial dependence is not computed by this image.")
-    methods.end()
-    return Block({} if shap is None else shap, methods.at("shap"), methods.faults)
 
 
 def _optional(block: Block, key: str, minimum: int) -> int | None:
