@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import capture, jobs, measure
+from benchmarks import capture, jobs, labels, measure
 from benchmarks.cells import Cell, cell, merged, row, skipped, table
 
 NUMBER, TEXT = "n", "t"
@@ -91,13 +91,14 @@ class Bench:
     ) -> None:
         self.repeats, self.only, self.against = repeats, only, against
         self.log = jobs.BUILD / "log.txt"
-        self.baseline = jobs.BUILD / "baseline"
-        self.configuration = jobs.BUILD / "config.json"
+        self.baseline, self.configuration = jobs.BUILD / "baseline", jobs.BUILD / "config.json"
+        self.labelled_baseline = jobs.BUILD / "baseline_labelled"
+        self.labelled_configuration = jobs.BUILD / "config_labelled.json"
         self.native = self._build_native()
 
     def cells(self) -> Iterator[Cell]:
         """Every wanted cell, in the table's order."""
-        self._prepare_baseline()
+        self._prepare_baselines()
         ratios = [ratio for ratio in jobs.RATIOS if self._wants(ratio.job)]
         yield from (self._ratio(ratio) for ratio in ratios if not self.against or ratio.other in self.against)
         for limit in jobs.LIMITS:
@@ -117,7 +118,7 @@ class Bench:
         if missing:
             return skipped(ratio, missing)
         ours = (self._ours(ratio.job), OURS_STATUS)
-        is_ours = ratio.other in jobs.DATA
+        is_ours = ratio.other in jobs.DATA  # of ours against ours
         other = (self._ours(ratio.other), OURS_STATUS) if is_ours else (self._other(ratio), OTHERS_STATUS)
         runs = measure.interleaved([ours, other], self.repeats, self.log)
         ours_s, other_s = measure.medians(runs)
@@ -148,28 +149,39 @@ class Bench:
         return cell(limit, measure.medians(runs)[0], "s", repeats)
 
     def _ours(self, job: str) -> list[str]:
+        is_labelled = job in jobs.LABELLED
+        baseline = self.labelled_baseline if is_labelled else self.baseline
+        configuration = self.labelled_configuration if is_labelled else self.configuration
         return [
             *self._core(),
             "monitor",
-            *("--dataset", str(data_of(job)), "--baseline", str(self.baseline)),
-            *("--output", str(jobs.BUILD / "output" / job), "--config", str(self.configuration)),
+            *("--dataset", str(data_of(job)), "--baseline", str(baseline)),
+            *("--output", str(jobs.BUILD / "output" / job), "--config", str(configuration)),
+            *(("--ground-truth", str(labels_of(job))) if is_labelled else ()),
         ]
 
     def _core(self) -> list[str]:
         return [str(jobs.ROOT / "build/venv/image/bin/python"), str(jobs.ROOT / "benchmarks" / "core.py")]
 
-    def _prepare_baseline(self) -> None:
+    def _prepare_baselines(self) -> None:
         features = [{"name": name} for name in capture.COLUMNS]
         output = {"prediction": "label", "score": "score", "payload_index": "payload_index"}
-        self.configuration.parent.mkdir(parents=True, exist_ok=True)
-        self.configuration.write_text(
-            json.dumps(
-                {"version": 1, "payload": {"features": features, "output": output}, "monitors": {"data_quality": {}}}
-            )
-        )
-        dataset = capture.write_baseline(jobs.BUILD / "data")
-        command = [*self._core(), "baseline", "--dataset", str(dataset), "--output", str(self.baseline)]
-        run = measure.once([*command, "--config", str(self.configuration)], self.log)
+        payload: dict[str, object] = {"features": features, "output": output}
+        plain = capture.write_baseline(jobs.BUILD / "data")
+        self._write_baseline(plain, self.baseline, self.configuration, payload, {"data_quality": {}})
+        if any(self._wants(job) for job in jobs.LABELLED):
+            labelled = labels.write_baseline(plain, jobs.BUILD / "data")
+            monitors = {"data_quality": {}, "model_quality": {"problem_type": "multiclass"}}
+            payload |= {"label": "truth", "prediction": "said"}
+            self._write_baseline(labelled, self.labelled_baseline, self.labelled_configuration, payload, monitors)
+
+    def _write_baseline(
+        self, dataset: Path, folder: Path, configuration: Path, payload: dict[str, object], monitors: dict[str, object]
+    ) -> None:
+        configuration.parent.mkdir(parents=True, exist_ok=True)
+        configuration.write_text(json.dumps({"version": 1, "payload": payload, "monitors": monitors}))
+        command = [*self._core(), "baseline", "--dataset", str(dataset), "--output", str(folder)]
+        run = measure.once([*command, "--config", str(configuration)], self.log)
         if run.status != 0:
             raise SystemExit(f"the baseline job ended with status {run.status}; see {self.log}")
 
@@ -186,9 +198,16 @@ class Bench:
 
 def data_of(job: str) -> Path:
     """The capture tree of a job, made when it is not there yet."""
+    if job in jobs.LABELLED:
+        return data_of(jobs.LABELLED[job].capture)
     source = jobs.JOINED.get(job, "small_window" if job == "startup" else job)
     written = capture.write(jobs.DATA[source], jobs.BUILD / "data" / source)
     return capture.join(written, jobs.capture_folder(job)) if job in jobs.JOINED else written
+
+
+def labels_of(job: str) -> Path:
+    """The labels of a job, made when they are not there yet."""
+    return labels.write(jobs.LABELLED[job], data_of(job), jobs.BUILD / "data" / job)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,8 @@ NEEDS = {"native": "g++ and libsimdjson-dev", "spark": "a Java runtime"}
 
 def cell(wanted: Against | Limit, value: float, unit: str, runs: int, **measured: float) -> Cell:
     """One measured entry, in the order job, measure, value, unit, runs, must, met; then what it was computed from."""
-    is_met = value >= wanted.must if isinstance(wanted, Against) and wanted.is_speedup else value <= wanted.must
+    is_speedup = isinstance(wanted, Against) and wanted.is_speedup
+    is_met = None if wanted.must is None else value >= wanted.must if is_speedup else value <= wanted.must
     return {
         "job": wanted.job,
         "measure": wanted.measure,
@@ -55,8 +56,10 @@ def row(one: Cell) -> str:
     value = one.get("skipped") or f"{one['value']:g} {one['unit']}"
     took = " / ".join(f"{one[name]:.2f} s" for name in ("wall_s", "other_wall_s") if name in one)
     verdict = {True: "yes", False: "**no**", None: "-"}[one["met"]]
-    aim = "" if one.get("aim") is None else f"{one['aim']:g}"
-    return f"| {one['job']} | {one['measure']} | {value} | {one['must']:g} | {aim} | {verdict} | {took} | {one.get('load', '')} |"
+    must, aim = ("" if one.get(name) is None else f"{one[name]:g}" for name in ("must", "aim"))
+    return (
+        f"| {one['job']} | {one['measure']} | {value} | {must} | {aim} | {verdict} | {took} | {one.get('load', '')} |"
+    )
 
 
 def table(cells: list[Cell]) -> str:

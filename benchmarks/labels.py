@@ -18,6 +18,7 @@ import orjson
 from benchmarks.capture import HOUR
 
 CLASSES = 7
+BASELINE_RIGHT = 0.8
 DELAY = timedelta(hours=1)
 
 
@@ -51,6 +52,20 @@ def write(recipe: LabelRecipe, capture: Path, folder: Path) -> Path:
         target.write_bytes(b"".join(lines[place] for place in order[start:stop]))
     done.write_text(json.dumps(asdict(recipe)))
     return root
+
+
+def write_baseline(plain: Path, folder: Path) -> Path:
+    """The same rows with the columns `said` and `truth`. Returns the file's path."""
+    path = folder / "baseline_labelled.csv"
+    if not path.exists():
+        header, *rows = plain.read_text().splitlines()
+        rng = np.random.default_rng(1)
+        said = rng.integers(1, CLASSES + 1, len(rows))
+        truth = np.where(rng.random(len(rows)) < BASELINE_RIGHT, said, rng.integers(1, CLASSES + 1, len(rows)))
+        ends = ("said,truth", *(f"{one},{other}" for one, other in zip(said.tolist(), truth.tolist(), strict=True)))
+        folder.mkdir(parents=True, exist_ok=True)
+        path.write_text("".join(f"{line},{end}\n" for line, end in zip((header, *rows), ends, strict=True)))
+    return path
 
 
 def _truths(recipe: LabelRecipe, capture: Path, rng: np.random.Generator) -> Iterator[tuple[str, list[str]]]:

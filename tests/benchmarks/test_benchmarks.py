@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 
 from benchmarks import __main__ as bench
-from benchmarks import capacity, capture, cells, jobs, measure, publish
+from benchmarks import capacity, capture, cells, jobs, labels, measure, publish
 from benchmarks.capture import Recipe
+from benchmarks.labels import LabelRecipe
+from model_monitor.dataset.ground_truth import label_files, read_ground_truth
 
 SMALL = Recipe(200, records_per_file=50, null_rate=0.02, wrong_type_rate=0.05, is_quoted=True)
 
@@ -47,17 +49,56 @@ def test_joined_files_hold_the_same_events_as_their_parts(tmp_path: Path) -> Non
     assert [path.read_bytes() for path in whole.rglob("*.jsonl")] == [parts]
 
 
+@pytest.mark.parametrize("per_line", ["event", "record"])
+def test_every_record_gets_one_label_in_a_random_order_that_is_the_same_every_time(
+    tmp_path: Path, per_line: str
+) -> None:
+    root = capture.write(Recipe(200, records_per_file=50), tmp_path / "data")
+    recipe = LabelRecipe("data", per_line, hours=3)
+    written = labels.write(recipe, root, tmp_path / "a")
+    assert digest(written) == digest(labels.write(recipe, root, tmp_path / "b"))
+    truth = read_ground_truth(label_files(written))
+    assert (len(truth), truth.repeats, truth.rejects.count) == (200, 0, 0)
+    lines = [line for path in sorted(written.rglob("*.jsonl")) for line in path.read_text().splitlines()]
+    assert len(lines) == (20 if per_line == "event" else 200)
+    found = list(dict.fromkeys(json.loads(line)["eventMetadata"]["eventId"] for line in lines))
+    captured = [
+        json.loads(line)["eventMetadata"]["inferenceId"]
+        for path in sorted(root.rglob("*.jsonl"))
+        for line in path.read_text().splitlines()
+    ]
+    assert sorted(found) == sorted(captured)
+    assert found != captured
+
+
+def test_labels_are_made_once_and_anew_for_another_recipe(tmp_path: Path) -> None:
+    root = capture.write(Recipe(20), tmp_path / "data")
+    for path in labels.write(LabelRecipe("data"), root, tmp_path).rglob("*.jsonl"):
+        path.write_text("kept")
+    assert {path.read_text() for path in labels.write(LabelRecipe("data"), root, tmp_path).rglob("*.jsonl")} == {"kept"}
+    anew = labels.write(LabelRecipe("data", hours=2), root, tmp_path)
+    assert [path.read_text() == "kept" for path in anew.rglob("*.jsonl")] == [False, False]
+
+
+def test_the_labelled_baseline_is_the_plain_one_with_two_more_columns(tmp_path: Path) -> None:
+    plain = capture.write_baseline(tmp_path, rows=50)
+    lines = labels.write_baseline(plain, tmp_path).read_text().splitlines()
+    assert lines[0].endswith(",said,truth")
+    assert [line.rsplit(",", 2)[0] for line in lines] == plain.read_text().splitlines()
+
+
 def test_a_cell_is_met_when_its_value_is_on_the_right_side() -> None:
     ratio, speedup = jobs.Against("a", "ratio", "native", 8), jobs.Against("a", "speed", "pandas", 2.5, is_speedup=True)
     assert [cells.cell(ratio, value, "x", 3)["met"] for value in (8, 8.1)] == [True, False]
     assert [cells.cell(speedup, value, "x", 3)["met"] for value in (2.5, 2.4)] == [True, False]
+    assert cells.cell(jobs.Limit("a", "shown only", "wall", None), 5, "s", 3)["met"] is None
     assert list(cells.cell(ratio, 1, "x", 3))[:7] == ["job", "measure", "value", "unit", "runs", "must", "met"]
 
 
 def test_a_missing_tool_is_named_and_counts_as_neither_met_nor_missed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bench.Bench, "_build_native", lambda _: None)
     monkeypatch.setattr(shutil, "which", lambda _: None)
-    monkeypatch.setattr(bench.Bench, "_prepare_baseline", lambda _: None)
+    monkeypatch.setattr(bench.Bench, "_prepare_baselines", lambda _: None)
     wanted = [ratio for ratio in jobs.RATIOS if ratio.other in ("native", "spark")]
     monkeypatch.setattr(jobs, "RATIOS", wanted)
     monkeypatch.setattr(jobs, "LIMITS", ())
@@ -104,7 +145,8 @@ def test_every_job_has_data_and_a_known_opponent() -> None:
         "spark",
         *jobs.DATA,
     }
-    assert set(jobs.names()) <= {*jobs.DATA, *jobs.JOINED, "startup"}
+    assert set(jobs.names()) <= {*jobs.DATA, *jobs.JOINED, *jobs.LABELLED, "startup"}
+    assert {recipe.capture for recipe in jobs.LABELLED.values()} <= jobs.DATA.keys()
 
 
 def test_the_command_line_tells_the_jobs(capsys: pytest.CaptureFixture[str]) -> None:
