@@ -244,9 +244,19 @@ def _serialize(
         answer = serializer.serialize(result)
     body = answer["body"] or b""
     content = body.encode() if isinstance(body, str) else body
-    headers = [(str(name), str(value)) for name, value in answer["headers"].items()]
+    own = _content_type(operation, result)
+    headers = [(str(name), str(value)) for name, value in {**answer["headers"], **own}.items()]
     headers.append(("Content-Length", str(len(content))))
     return _status(operation, result) or int(answer["status_code"]), headers, content
+
+
+def _content_type(operation: OperationModel, result: Any) -> dict[str, str]:
+    """The content type where a member of the result is one (a model's answer); moto writes its protocol's over it."""
+    if isinstance(result, dict) and operation.output_shape is not None:
+        for name, member in operation.output_shape.members.items():
+            if member.serialization.get("name") == "Content-Type" and result.get(name):
+                return {"Content-Type": str(result[name])}
+    return {}
 
 
 def _status(operation: OperationModel, result: Any) -> int:

@@ -121,6 +121,11 @@ def test_a_request_runs_the_deployed_script_on_the_deployed_artefact(twin: Twin)
 
 
 @pytest.mark.usefixtures("endpoint", "bus")
+def test_the_answers_content_type_is_the_containers(twin: Twin) -> None:
+    assert invoke(twin, Accept="text/csv")["ContentType"] == "text/csv"
+
+
+@pytest.mark.usefixtures("endpoint", "bus")
 def test_the_container_is_started_once_and_kept(twin: Twin) -> None:
     pids = {json.loads(invoke(twin)["Body"])["pid"] for _ in range(3)}
     twin.advance(MINUTE)
