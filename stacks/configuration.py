@@ -10,6 +10,7 @@ import json
 from typing import Any
 
 from model_monitor import contract
+from stacks.attribution_settings import ModelExplainability, shadow_prefix
 from stacks.endpoint_settings import Endpoint, Payload
 from stacks.monitor_settings import Monitor
 
@@ -20,6 +21,8 @@ def payload_document(payload: Payload) -> dict[str, Any]:
     for role in ("prediction", "score"):
         if document[role] is None:  # the names in `output` stand for columns of datasets too
             del document[role]
+    if document["output"]["attributions"] is None:
+        del document["output"]["attributions"]
     return document
 
 
@@ -27,7 +30,7 @@ def configuration_document(endpoint_name: str, endpoint: Endpoint, monitor_name:
     """What the runs of one schedule read and check. Where baselines, labels and the history lie are variables: buckets are
     named at deployment."""
     monitor = endpoint.monitors[monitor_name]
-    blocks: dict[str, Any] = {type_: _type_document(monitor, type_) for type_ in monitor.types}
+    blocks: dict[str, Any] = {type_: _type_document(endpoint_name, monitor, type_) for type_ in monitor.types}
     return _document(endpoint_name, endpoint, monitor_name, blocks)
 
 
@@ -36,7 +39,7 @@ def baseline_document(endpoint_name: str, endpoint: Endpoint) -> dict[str, Any]:
     blocks: dict[str, Any] = {}
     for monitor in endpoint.computed.values():
         for type_ in monitor.types:
-            blocks.setdefault(type_, _type_document(monitor, type_))
+            blocks.setdefault(type_, _type_document(endpoint_name, monitor, type_))
     return _document(endpoint_name, endpoint, next(iter(endpoint.computed)), blocks)
 
 
@@ -56,11 +59,14 @@ def _document(endpoint_name: str, endpoint: Endpoint, monitor_name: str, blocks:
     }
 
 
-def _type_document(monitor: Monitor, type_: str) -> dict[str, Any]:
+def _type_document(endpoint_name: str, monitor: Monitor, type_: str) -> dict[str, Any]:
     if type_ == "data_quality":
         return _data_quality_document(monitor)
-    block = monitor.own_blocks.get(type_)
-    return {"min_records": monitor.min_records, **(block.document if block else {})}
+    block = monitor.own_blocks[type_]
+    document = {"min_records": monitor.min_records, **block.document}
+    if isinstance(block, ModelExplainability) and block.is_shadowed:
+        document["predictor"]["endpoint_name_prefix"] = shadow_prefix(endpoint_name)
+    return document
 
 
 def _data_quality_document(monitor: Monitor) -> dict[str, Any]:

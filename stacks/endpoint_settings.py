@@ -98,6 +98,9 @@ class Output(Block):
     payload_index: str | int | None = "payload_index"
     """Key or position of the number of the record that a result belongs to, from 0. Where a response has none, results stand
     in the order of the records. Default: payload_index."""
+    attributions: str | int | tuple[str | int, ...] | None = None
+    """Key, JMESPath or CSV position of the list of attributions in one result; one for each output as a list. Left out: a
+    response holds none."""
     csv_split: Literal["auto", "lines", "comma"] = "auto"
     """How a CSV response is cut into results: one a line, or one line of comma-separated results; auto: whichever fits the
     number of records. Default: auto."""
@@ -255,6 +258,29 @@ class Endpoint(Block):
                 yield from self._unknown(f"monitors.{monitor_name}.features", name)
 
     @check
+    def _sensitive_faults(self) -> Iterator[str]:
+        for monitor_name, monitor in self.monitors.items():
+            if monitor.model_bias is None:
+                continue
+            path = f"monitors.{monitor_name}.model_bias"
+            for facet in monitor.model_bias.facets if monitor.model_bias.facet_source is None else ():
+                yield from self._unknown(f"{path}.facets", facet.name)
+            if monitor.model_bias.group_variable is not None:
+                yield from self._unknown(f"{path}.group_variable", monitor.model_bias.group_variable)
+
+    @check
+    def _captured_faults(self) -> Iterator[str]:
+        for monitor_name, monitor in self.monitors.items():
+            block = monitor.model_explainability
+            if block is None or block.is_asked:
+                continue
+            if self.payload is None or self.payload.output.attributions is None:
+                yield (
+                    f"payload.output.attributions: is missing; model_explainability of monitor {monitor_name} takes attributions "
+                    "from responses (method captured)"
+                )
+
+    @check
     def _alarm_faults(self) -> Iterator[str]:
         for monitor_name, monitor in self.monitors.items():
             for name in monitor.alarms.drift_features:
@@ -278,6 +304,12 @@ class Endpoint(Block):
     def computed(self) -> dict[str, Monitor]:
         """Monitors whose baseline is computed: all share one version, so one job computes what any of them needs."""
         return {name: monitor for name, monitor in self.monitors.items() if monitor.baseline.dataset}
+
+    @property
+    def has_shadows(self) -> bool:
+        """Whether runs make endpoints of their own."""
+        explained = (monitor.model_explainability for monitor in self.monitors.values())
+        return any(each is not None and each.is_shadowed for each in explained)
 
     @check
     def _baseline_faults(self) -> Iterator[str]:

@@ -9,11 +9,13 @@ from pydantic import Field
 
 from stacks import fields
 from stacks.analysis_settings import Analysis, CustomMetrics, Labelled, ModelQuality, Scripts, unknown_metric
+from stacks.attribution_settings import ModelExplainability
+from stacks.bias_settings import ModelBias
 from stacks.block import Block, check
 from stacks.fields import Count, Share
 
 HOURLY_MAX_SECONDS = 3600
-Type = Literal["data_quality", "model_quality", "custom_metrics"]
+Type = Literal["data_quality", "model_quality", "model_bias", "model_explainability", "custom_metrics"]
 ALARMS_OF: Final = {  # setting of alarms → the type whose metrics it watches
     "drift_features": "data_quality",
     "drift_max": "data_quality",
@@ -21,9 +23,11 @@ ALARMS_OF: Final = {  # setting of alarms → the type whose metrics it watches
     "label_coverage": "model_quality",
     "custom": "custom_metrics",
 }
-NEED_LABELS: Final = frozenset({"model_quality"})
+NEED_LABELS: Final = frozenset({"model_quality", "model_bias"})
 OWN_BLOCKS: Final = {  # type with settings of its own → whether it needs them
     "model_quality": True,
+    "model_bias": True,
+    "model_explainability": True,
     "custom_metrics": False,
 }
 
@@ -119,6 +123,10 @@ class Monitor(Block):
     """What a run checks, all of it from one read of the capture. Default: data_quality."""
     model_quality: ModelQuality | None = None
     """Settings of model_quality. Left out: it is not one of the types."""
+    model_bias: ModelBias | None = None
+    """Settings of model_bias. Left out: it is not one of the types."""
+    model_explainability: ModelExplainability | None = None
+    """Settings of model_explainability. Left out: it is not one of the types."""
     custom_metrics: CustomMetrics | None = None
     """Settings of custom_metrics. Left out: metrics of installed packages, as they are declared."""
     scripts: Scripts = Scripts()
@@ -213,6 +221,16 @@ class Monitor(Block):
     def _runtime_faults(self) -> Iterator[str]:
         if self.hours == 1 and self.max_runtime_seconds > HOURLY_MAX_SECONDS:
             yield f"max_runtime_seconds: an hourly schedule allows at most {HOURLY_MAX_SECONDS}, found {self.max_runtime_seconds}"
+
+    @check
+    def _asking_faults(self) -> Iterator[str]:
+        block = self.model_explainability
+        if block is not None and block.seconds >= self.max_runtime_seconds:
+            yield (
+                f"max_runtime_seconds: a run is stopped after {self.max_runtime_seconds}, and model_explainability may ask for "
+                f"{block.seconds} (budget.seconds, and startup_seconds of a shadow endpoint); raise it, run less often, or lower "
+                "the budget"
+            )
 
     @check
     def _period_faults(self) -> Iterator[str]:

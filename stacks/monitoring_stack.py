@@ -10,6 +10,7 @@ from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from model_monitor import contract
+from stacks.attribution_settings import shadow_prefix
 from stacks.configuration import baseline_document, baseline_version, configuration_document
 from stacks.constructs.baseline_step import BaselineStep
 from stacks.constructs.files import UploadedFile, json_bytes
@@ -53,6 +54,7 @@ class MonitoringStack(Stack):
             ReconcilerProps(
                 monitors=list(self.monitors.values()),
                 state_prefix=contract.state_prefix(props.environment, props.name),
+                shadow_prefixes=[shadow_prefix(props.name)] if props.endpoint.has_shadows else [],
             ),
         )
         CfnOutput(
@@ -92,6 +94,7 @@ class MonitoringStack(Stack):
         if self._baseline is None:
             props = self._props
             of_all = baseline_document(props.name, props.endpoint)
+            monitor_props = replace(monitor_props, sharing=tuple(props.endpoint.computed.values()))
             if of_all != document:
                 file = UploadedFile(scope, "BaselineConfiguration", name="config.json", content=json_bytes(of_all))
                 monitor_props = replace(monitor_props, configuration=file)

@@ -17,12 +17,24 @@ MODEL_QUALITY: dict[str, Any] = {
     "thresholds": {"accuracy": 0.8},
 }
 CUSTOM: dict[str, Any] = {"module": f"{BUCKET}/metrics.py", "thresholds": {"cost": 2.5}}
+BIAS: dict[str, Any] = {
+    "label_delay": "P7D",
+    "facets": [{"name": "age", "values": [40], "read_as": "threshold"}],
+    "group_variable": "amount",
+    "bootstrap": {"draws": 50},
+}
+EXPLAINED: dict[str, Any] = {
+    "predictor": {"artefact": f"{BUCKET}/linear.json"},
+    "baseline_rows": [[20, 20, 20]],
+    "budget": {"rows": 50, "seconds": 60},
+    "ndcg_threshold": 0.85,
+}
 ALARMS: dict[str, Any] = {
     "quality": {"accuracy": 0.75, "false_negative_rate": 0.4},
     "label_coverage": 0.7,
     "custom": {"cost": {"above": 3}},
 }
-ALL_TYPES = ["data_quality", "model_quality", "custom_metrics"]
+ALL_TYPES = ["data_quality", "model_quality", "model_bias", "model_explainability", "custom_metrics"]
 DOCUMENT: dict[str, Any] = {
     "version": 1,
     "account": "123456789012",
@@ -33,7 +45,7 @@ DOCUMENT: dict[str, Any] = {
                 "image": "123456789012.dkr.ecr.eu-west-1.amazonaws.com/xgboost:3",
                 "artifact": f"{BUCKET}/model.tar.gz",
             },
-            "payload": {"features": ["amount", "age", "colour"], "label": "is_fraud"},
+            "payload": {"features": ["amount", "age", "visits"], "label": "is_fraud"},
             "ground_truth": {},
             "monitors": {
                 "all": {
@@ -41,6 +53,8 @@ DOCUMENT: dict[str, Any] = {
                     "min_records": 20,
                     "baseline": {"dataset": f"{BUCKET}/baseline.csv"},
                     "model_quality": MODEL_QUALITY,
+                    "model_bias": BIAS,
+                    "model_explainability": EXPLAINED,
                     "custom_metrics": CUSTOM,
                     "alarms": ALARMS,
                 }

@@ -72,6 +72,32 @@ def _model_quality(monitor: ScheduledMonitor, settings: Monitor) -> Tiles:
     ]
 
 
+def _model_bias(monitor: ScheduledMonitor, settings: Monitor) -> Tiles:
+    """By Clarify's dimensions, whose values are groups and labels."""
+    if settings.model_bias is None:
+        return []
+    groups = (contract.DIMENSION_FACET, contract.DIMENSION_FACET_VALUE, contract.DIMENSION_BIAS_STAGE)
+    labels = (contract.DIMENSION_LABEL, contract.DIMENSION_LABEL_VALUE)
+    facets = sorted({facet.name for facet in settings.model_bias.facets})
+    return [
+        _found(monitor, f"bias: {facet}", (*groups, *labels), f'{contract.DIMENSION_FACET}="{facet}"')
+        for facet in facets
+    ]
+
+
+def _model_explainability(monitor: ScheduledMonitor, _: Monitor) -> Tiles:
+    dimensions = (contract.DIMENSION_METHOD, contract.DIMENSION_LABEL, contract.DIMENSION_VALUE_TYPE)
+    return [
+        _tile(monitor, "agreement of attributions with the baseline", [contract.METRIC_NDCG_MIN]),
+        _found(
+            monitor,
+            "attributions",
+            dimensions,
+            f'{contract.DIMENSION_VALUE_TYPE}="{contract.VALUE_TYPE_GLOBAL}"',
+        ),
+    ]
+
+
 def _custom_metrics(monitor: ScheduledMonitor, settings: Monitor) -> Tiles:
     """Names are declared in Python, so the tile finds the series by what all of them begin with."""
     named = sorted({*settings.alarms.custom, *(settings.custom_metrics.thresholds if settings.custom_metrics else ())})
@@ -101,5 +127,7 @@ def _found(monitor: ScheduledMonitor, title: str, dimensions: Sequence[str], con
 TYPE_TILES: Final[Mapping[str, Callable[[ScheduledMonitor, Monitor], Tiles]]] = {
     "data_quality": _data_quality,
     "model_quality": _model_quality,
+    "model_bias": _model_bias,
+    "model_explainability": _model_explainability,
     "custom_metrics": _custom_metrics,
 }

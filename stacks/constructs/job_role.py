@@ -5,7 +5,8 @@ from __future__ import annotations
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from stacks.constructs import permissions
+from stacks.attribution_settings import ModelExplainability, shadow_prefix
+from stacks.constructs import endpoint_permissions, permissions
 from stacks.constructs.places import Place
 from stacks.constructs.scheduled_monitor import MonitorProps
 
@@ -17,12 +18,30 @@ def job_role(scope: Construct, construct_id: str, props: MonitorProps, descripti
     role = permissions.service_role(scope, construct_id, permissions.SAGEMAKER, description, props.settings.role_arn)
     props.image.allow_pull(role)
     props.configuration.allow_reading(role)
-    for uri in props.settings.code_objects:
-        place = Place.at(uri)
-        permissions.allow_object(role, place.bucket_name, place.prefix)
+    for settings in props.sharing or (props.settings,):
+        for uri in settings.code_objects:
+            place = Place.at(uri)
+            permissions.allow_object(role, place.bucket_name, place.prefix)
+        if settings.model_explainability is not None:
+            _allow_predictions(role, scope, props.monitor.endpoint_name, settings.model_explainability)
     permissions.allow_key(role, props.key)
     permissions.allow_volumes(role, props.key)
     permissions.allow_job_logs(role, scope, LOG_GROUP)
     permissions.allow_metrics(role, LOG_GROUP)  # of its instances: processor, memory, disk
     permissions.allow_network(role, scope, props.network.subnets, props.network.security_groups)
     return role
+
+
+def _allow_predictions(role: iam.IRole, scope: Construct, endpoint_name: str, explained: ModelExplainability) -> None:
+    """What asking the model takes: its file, an endpoint of the job's own, or an endpoint that is there."""
+    predictor = explained.predictor
+    if predictor is None:
+        return
+    for uri in (predictor.artefact, explained.baseline_rows):
+        if isinstance(uri, str):
+            place = Place.at(uri)
+            permissions.allow_object(role, place.bucket_name, place.prefix)
+    if predictor.model_name is not None:
+        endpoint_permissions.allow_shadows(role, scope, shadow_prefix(endpoint_name))
+    elif predictor.artefact is None:
+        endpoint_permissions.allow_asking(role, scope, predictor.endpoint_name or endpoint_name)

@@ -130,6 +130,9 @@ class MonitoringSchedule(Construct):
             place = Place.at(uri)
             permissions.allow_object(role, place.bucket_name, place.prefix)
         permissions.allow_metrics(role, props.monitor.namespace)
+        bias = props.settings.model_bias
+        if bias is not None and bias.facet_source is not None:
+            permissions.allow_reading(role, Place.at(bias.facet_source))
         if props.has_labels:
             permissions.allow_reading(role, props.places.ground_truth)
             permissions.allow_reading(role, self._history)

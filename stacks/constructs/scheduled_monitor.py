@@ -53,6 +53,7 @@ class MonitorProps:
     """What any scheduler needs to run one monitor.
 
     configuration: the uploaded configuration asset. has_labels: its runs compare with labels, some of them late.
+    sharing: settings of all monitors that a job computes for; () for its own alone.
     """
 
     monitor: ScheduledMonitor
@@ -64,6 +65,7 @@ class MonitorProps:
     network: Network
     security: Security
     has_labels: bool = False
+    sharing: tuple[Monitor, ...] = ()
 
     @property
     def volume_key_arn(self) -> str | None:

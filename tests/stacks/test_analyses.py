@@ -11,16 +11,22 @@ import pytest
 from model_monitor import contract, history, registry
 from model_monitor.constraints import quality
 from model_monitor.metrics.quality import METRICS
+from model_monitor.predictors.settings import PREFIX_MAX
 from stacks import analysis_settings, monitor_settings
 from stacks.configuration import baseline_document, baseline_version, configuration_document
 from stacks.constructs import monitoring_schedule
-from tests.analyses import ALARMS, ALL_TYPES, BUCKET, CUSTOM, MODEL_QUALITY, analysed, faults
+from tests.analyses import ALARMS, ALL_TYPES, BIAS, BUCKET, CUSTOM, EXPLAINED, MODEL_QUALITY, analysed, faults
 from tests.synthesis import Assembly, synthesize
 
 pytestmark = pytest.mark.xdist_group("synth")
 
 MONITOR = "monitors__all__"
 AT = "endpoints.fraud.monitors.all."
+QUALITY_ALONE: dict[str, Any] = {
+    f"{MONITOR}types": ["model_quality"],
+    f"{MONITOR}alarms": {},
+    **{f"{MONITOR}{type_}": None for type_ in ("model_bias", "model_explainability", "custom_metrics")},
+}
 
 
 @pytest.fixture(scope="module")
@@ -41,10 +47,7 @@ def test_an_endpoint_with_every_type_has_no_faults():
         ({f"{MONITOR}types": ["data_quality", "drift"]}, f"{AT}types[1]: should be one of "),
         ({f"{MONITOR}types": [*ALL_TYPES, "data_quality"]}, f"{AT}types: data_quality is given twice"),
         ({f"{MONITOR}model_quality": None}, f"{AT}model_quality: is missing; model_quality is one of the types"),
-        (
-            {f"{MONITOR}types": ["data_quality"], f"{MONITOR}alarms": None, f"{MONITOR}custom_metrics": None},
-            f"{AT}model_quality: is set, but model_quality is none of the types",
-        ),
+        ({f"{MONITOR}types": ["data_quality"]}, f"{AT}model_quality: is set, but model_quality is none of the types"),
         ({"ground_truth": None}, "endpoints.fraud.ground_truth: is missing; model_quality of monitor all compares"),
         ({"payload__label": None}, "endpoints.fraud.payload.label: is missing; the baseline of model_quality"),
         (
@@ -65,15 +68,49 @@ def test_an_endpoint_with_every_type_has_no_faults():
             f"{AT}alarms.custom.cost.above: give either above or below",
         ),
         (
-            {f"{MONITOR}types": ["model_quality"], f"{MONITOR}custom_metrics": None},
+            {**QUALITY_ALONE, f"{MONITOR}alarms": ALARMS},
             f"{AT}alarms.custom: watches custom_metrics, which is none of the types",
         ),
         (
             {f"{MONITOR}baseline": {"constraints": "s3://bucket/constraints.json"}},
-            f"{AT}baseline.dataset: is missing; files that exist belong to one type, and there are 3",
+            f"{AT}baseline.dataset: is missing; files that exist belong to one type, and there are 5",
         ),
-        ({"retraining__on": ["model_bias"]}, "endpoints.fraud.retraining.on: "),
+        (
+            {**QUALITY_ALONE, "retraining__on": ["model_bias"]},
+            "endpoints.fraud.retraining.on: names no type that all runs; it runs model_quality",
+        ),
         ({f"{MONITOR}custom_metrics": {"module": "a b"}}, f"{AT}custom_metrics.module: should be the dotted name"),
+        ({f"{MONITOR}model_bias": None}, f"{AT}model_bias: is missing; model_bias is one of the types"),
+        ({f"{MONITOR}model_bias": {"facets": []}}, f"{AT}model_bias.facets: "),
+        ({f"{MONITOR}model_bias": {"facets": ["sex"]}}, f"{AT}model_bias.facets: 'sex' is no feature of the payload"),
+        (
+            {f"{MONITOR}model_bias": {"facets": ["age"], "group_variable": "town"}},
+            f"{AT}model_bias.group_variable: 'town' is no feature of the payload",
+        ),
+        (
+            {f"{MONITOR}model_explainability": {}},
+            f"{AT}model_explainability.predictor: is missing; a run must know which model to ask",
+        ),
+        (
+            {f"{MONITOR}model_explainability": {"predictor": {"model_name": "fraud-3"}}},
+            f"{AT}model_explainability.predictor.instance_type: is missing",
+        ),
+        (
+            {f"{MONITOR}model_explainability": {"predictor": {"model_name": "a", "endpoint_name": "b"}}},
+            f"{AT}model_explainability.predictor.endpoint_name: excludes model_name",
+        ),
+        (
+            {f"{MONITOR}model_explainability": {"method": "captured", "predictor": {}}},
+            f"{AT}model_explainability.predictor: is not asked when the method is captured",
+        ),
+        (
+            {f"{MONITOR}model_explainability": {"method": "captured"}},
+            "endpoints.fraud.payload.output.attributions: is missing; model_explainability of monitor all",
+        ),
+        (
+            {f"{MONITOR}model_explainability": {"predictor": {"model_name": "a", "instance_type": "ml.m5.large"}}},
+            f"{AT}max_runtime_seconds: a run is stopped after 3000, and model_explainability may ask for 3600",
+        ),
         ({f"{MONITOR}max_runtime_seconds": 7200}, f"{AT}max_runtime_seconds: an hourly schedule allows at most 3600"),
     ],
 )
@@ -153,6 +190,35 @@ def test_a_run_is_told_what_the_environment_says_and_no_default_of_the_core():
         "min_coverage": 0.0,
         **CUSTOM,
     }
+    assert document["monitors"]["model_bias"] == {"min_records": 20, "min_coverage": 0.0, **BIAS}
+    assert document["monitors"]["model_explainability"] == {"min_records": 20, **EXPLAINED}
+
+
+def test_a_shadow_endpoint_has_a_name_that_its_role_is_held_to():
+    predictor = {"model_name": "fraud-3", "instance_type": "ml.m5.large", "startup_seconds": 600}
+    explained = {**EXPLAINED, "predictor": predictor}
+    shadowed = analysed(**{f"{MONITOR}model_explainability": explained})
+    document = configuration_document("fraud", shadowed.endpoints["fraud"], "all")
+    prefix = document["monitors"]["model_explainability"]["predictor"]["endpoint_name_prefix"]
+    assembly = synthesize(shadowed)
+    made = list(granted(assembly, "sagemaker:CreateEndpoint"))
+    assert len(prefix) <= PREFIX_MAX
+    assert {json.dumps(arn).rpartition("/")[2].rstrip('"]}') for arn in made} == {f"{prefix}-*"}
+    assert not list(granted(assembly, "iam:PassRole"))
+    (reconciler,) = [
+        f["Environment"]["Variables"]
+        for f in assembly.properties("AWS::Lambda::Function", "-Monitoring")
+        if "SCHEDULES" in f["Environment"]["Variables"]
+    ]
+    assert json.loads(reconciler["SHADOW_PREFIXES"]) == [prefix]
+
+
+def test_only_a_run_that_asks_the_endpoint_may_invoke_it(assembly):
+    asking = synthesize(analysed(**{f"{MONITOR}model_explainability": {"predictor": {}}}))
+    (arn,) = granted(asking, "sagemaker:InvokeEndpoint")
+    assert json.dumps(arn).rstrip('"]}').endswith(":endpoint/fraud")
+    assert not list(granted(assembly, "sagemaker:InvokeEndpoint"))
+    assert "/fraud/linear.json" in json.dumps(list(granted(assembly, "s3:GetObject")))
 
 
 def test_one_baseline_job_computes_every_type_of_every_schedule(assembly):
@@ -161,13 +227,12 @@ def test_one_baseline_job_computes_every_type_of_every_schedule(assembly):
         "schedule": "daily",
         "baseline": {"dataset": f"{BUCKET}/baseline.csv"},
     }
-    changes: dict[str, Any] = {f"{MONITOR}types": ["model_quality"], f"{MONITOR}custom_metrics": None}
-    changes[f"{MONITOR}alarms"] = {}
-    endpoint = analysed(monitors__daily=daily, retraining__monitor="all", **changes).endpoints["fraud"]
+    endpoint = analysed(monitors__daily=daily, retraining__monitor="all", **QUALITY_ALONE).endpoints["fraud"]
     assert list(baseline_document("fraud", endpoint)["monitors"]) == ["model_quality", "data_quality"]
     (step,) = assembly.properties("Custom::ModelBaseline")
     files = step["Files"].split()
-    assert [file.partition("/")[0] for file in files] == [type_ for type_ in ALL_TYPES for _ in range(2)]
+    assert list(dict.fromkeys(file.partition("/")[0] for file in files)) == ALL_TYPES
+    assert "model_bias/analysis.json" in files
 
 
 def test_another_way_to_measure_is_another_baseline_and_another_threshold_is_not():
@@ -192,8 +257,9 @@ def test_a_run_is_told_where_labels_and_the_history_lie(assembly):
 
 
 def test_a_run_without_labels_is_told_of_none():
-    changes = {f"{MONITOR}types": ["data_quality", "custom_metrics"], f"{MONITOR}model_quality": None}
-    alone = synthesize(analysed(ground_truth=None, **changes, **{f"{MONITOR}alarms": {}}))
+    changes: dict[str, Any] = {f"{MONITOR}{type_}": None for type_ in ("model_quality", "model_bias")}
+    types = [type_ for type_ in ALL_TYPES if f"{MONITOR}{type_}" not in changes]
+    alone = synthesize(analysed(ground_truth=None, **changes, **{f"{MONITOR}types": types, f"{MONITOR}alarms": {}}))
     assert not {contract.Variable.GROUND_TRUTH_URI, contract.Variable.MONITOR_HISTORY} & set(
         definition(alone)["Environment"]
     )
@@ -222,7 +288,7 @@ def test_a_run_reads_labels_captures_and_code_and_writes_reports_and_its_own_his
 
 def test_a_run_removes_nothing_but_windows_that_no_longer_wait(assembly):
     removed = json.dumps(list(granted(assembly, "s3:DeleteObject")))
-    assert removed.count("/pending/*") == removed.count("/*") == 2
+    assert removed.count("/pending/*") == removed.count("/*") == 3
     assert "/history/fraud/fraud-all/model_quality/pending/*" in removed
 
 
@@ -237,6 +303,7 @@ def alarms(assembly: Assembly) -> dict[str, dict[str, Any]]:
 def test_each_type_has_alarms_of_its_own(assembly):
     known = {"drift", "error", "stale", "data-type", "completeness", "missing-column", "extra-column"}
     known |= {"categorical-values", "model-quality", "prediction-drift", "custom-metrics", "label-coverage"}
+    known |= {"bias-drift", "attribution-drift"}
     assert set(alarms(assembly)) == known | {"quality-accuracy", "quality-false_negative_rate", "custom-cost"}
 
 
@@ -266,5 +333,6 @@ def test_chosen_types_may_train_and_others_are_known_by_name(assembly):
     chosen = {"drift", "model-quality", "prediction-drift", "quality-accuracy", "quality-false_negative_rate"}
     assert set(found["alarms"]) == {start + what for what in chosen}
     assert found["alarms"][f"{start}model-quality"] == ["LessThanThreshold", "GreaterThanThreshold"]
-    assert found["other_alarm_names"] == [f"{start}custom-metrics", f"{start}custom-cost"]
+    others = ("bias-drift", "attribution-drift", "custom-metrics", "custom-cost")
+    assert found["other_alarm_names"] == [start + what for what in others]
     assert found["allow_rehearsal"] is False
