@@ -102,7 +102,9 @@ class Variable(StrEnum):
     PROBABILITY_THRESHOLD_ATTRIBUTE = "probability_threshold_attribute"
     GROUND_TRUTH_ATTRIBUTE = "ground_truth_attribute"
     RECORD_PREPROCESSOR = "record_preprocessor_script"
+    RECORD_PREPROCESSOR_URI = "record_preprocessor_source_uri"  # RecordPreprocessorSourceUri, should it arrive
     POST_ANALYTICS_PROCESSOR = "post_analytics_processor_script"
+    POST_ANALYTICS_PROCESSOR_URI = "post_analytics_processor_source_uri"
 
     MONITOR_JOB = "monitor_job"  # baseline | monitor; absent: monitor when start_time is set
     MONITOR_CONFIG = "monitor_config"  # path or S3 URI of the configuration asset
@@ -249,6 +251,8 @@ DIMENSION_ENDPOINT: Final = "Endpoint"
 DIMENSION_SCHEDULE: Final = "MonitoringSchedule"
 DIMENSION_VARIANT: Final = "Variant"
 DIMENSION_FEATURE: Final = "Feature"
+DIMENSION_SLICE: Final = "Slice"  # a feature, or a field beside them
+DIMENSION_SLICE_VALUE: Final = "SliceValue"
 
 METRIC_RECORDS: Final = "records"
 METRIC_REJECTED: Final = "rejected"

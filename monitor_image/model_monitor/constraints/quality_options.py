@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -14,7 +14,8 @@ from model_monitor.contract import CHECK_GREATER, CHECK_LESS, DISABLED, ENABLED,
 from model_monitor.labels import normalise
 from model_monitor.metrics.quality import METRICS
 from model_monitor.profiles.answers import Problem
-from model_monitor.schema import Schema
+from model_monitor.profiles.slices import VARIANT
+from model_monitor.schema import Privacy, Schema
 
 SHORT: Final = {
     "binary": ProblemType.BINARY,
@@ -30,11 +31,15 @@ class QualityOptions:
 
     thresholds: by metric, over the baseline's constraints; None takes a metric's constraint away.
     drift: how what the model says is compared with what it said in the baseline.
+    slices: features and metadata fields whose values get metrics of their own; slice_metrics: which leave the report.
     """
 
     problem: Problem = field(default_factory=Problem)
     thresholds: Mapping[str, QualityConstraint | None] = field(default_factory=dict)
     drift: DistributionConfig = field(default_factory=DistributionConfig)
+    slices: tuple[str, ...] = ()
+    min_slice_records: int = 30
+    slice_metrics: tuple[str, ...] = ()
 
 
 def read_options(block: Block) -> dict[str, Any]:
@@ -50,6 +55,9 @@ def read_options(block: Block) -> dict[str, Any]:
     if positive is not None:
         options["positive"] = normalise(positive)
     options["classes"] = tuple(map(normalise, block.labels("class_labels")))
+    options["slices"] = tuple(dict.fromkeys(block.texts("slices")))
+    options["min_slice_records"] = block.count("min_slice_records", 30, minimum=1)
+    options["slice_metrics"] = block.texts("slice_metrics")
     options["drift"] = _drift(block)
     options["thresholds"] = _thresholds(block, block.take("thresholds"))
     return options
@@ -72,7 +80,9 @@ def complete(options: dict[str, Any], schema: Schema, path: str, faults: Faults)
         faults.add(
             f"{path}.class_labels", f"should be {len(output.scores)} labels, one for each of payload.output.score"
         )
-    _refuse_unknown_metrics(options["thresholds"], found, path, faults)
+    for key in ("thresholds", "slice_metrics"):
+        _refuse_unknown_metrics(options[key], found, f"{path}.{key}", faults)
+    _refuse_slices(options["slices"], schema, f"{path}.slices", faults)
     return {**options, "problem_type": found}
 
 
@@ -85,7 +95,8 @@ def options_of(options: Mapping[str, Any]) -> QualityOptions:
         options.get("threshold", default.threshold),
         options.get("classes", default.classes),
     )
-    return QualityOptions(problem, options.get("thresholds", {}), options.get("drift", DistributionConfig()))
+    beside = ("thresholds", "drift", "slices", "min_slice_records", "slice_metrics")
+    return QualityOptions(problem, **{key: options[key] for key in beside if key in options})
 
 
 def _drift(block: Block) -> DistributionConfig:
@@ -136,7 +147,17 @@ def _thresholds(block: Block, content: object) -> dict[str, QualityConstraint | 
 _THRESHOLD_KEYS: Final = {"threshold", "comparison_operator"}
 
 
-def _refuse_unknown_metrics(thresholds: Mapping[str, Any], type_: ProblemType, path: str, faults: Faults) -> None:
-    for metric in thresholds:
+def _refuse_unknown_metrics(names: Iterable[str], type_: ProblemType, path: str, faults: Faults) -> None:
+    for metric in names:
         if metric not in METRICS[type_]:
-            faults.add(f"{path}.thresholds.{metric}", f"is no metric of {type_}. Known: {', '.join(METRICS[type_])}")
+            faults.add(f"{path}.{metric}", f"is no metric of {type_}. Known: {', '.join(METRICS[type_])}")
+
+
+def _refuse_slices(names: Iterable[str], schema: Schema, path: str, faults: Faults) -> None:
+    """A slice tells values, and one that nothing has would silently watch nothing."""
+    features = {feature.name: feature for feature in schema.features}
+    for name in names:
+        if name in features and features[name].privacy is Privacy.RESTRICTED:
+            faults.add(path, f"'{name}' is restricted: its values may not be told")
+        elif name not in features and name != VARIANT:
+            faults.add(path, f"'{name}' is no feature of the payload, nor '{VARIANT}'")

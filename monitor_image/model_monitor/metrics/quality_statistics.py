@@ -9,7 +9,23 @@ from model_monitor.metrics.quality import Quality, measure
 from model_monitor.profiles.answers import Problem
 from model_monitor.profiles.coverage import Coverage
 from model_monitor.profiles.model_quality import QualityProfile
+from model_monitor.profiles.slices import Slice
 from model_monitor.profiles.statistics import FeatureStatistics
+
+
+@dataclass(frozen=True, slots=True)
+class SliceStatistics:
+    """One field. values: quality by value, the largest groups first.
+
+    suppressed, suppressed_records: groups that are too small to be told, and their records.
+    has_many_values: there were too many different values, so none is told.
+    """
+
+    name: str
+    values: dict[str, Quality] = field(default_factory=dict)
+    suppressed: int = 0
+    suppressed_records: int = 0
+    has_many_values: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +45,7 @@ class QualityStatistics:
     unused: int | None = None
     quality: Quality = field(default_factory=Quality)
     predictions: tuple[FeatureStatistics, ...] = ()
+    slices: tuple[SliceStatistics, ...] = ()
 
     @property
     def labelled(self) -> int:
@@ -36,7 +53,7 @@ class QualityStatistics:
         return self.coverage.matched.total()
 
 
-def read_statistics(profile: QualityProfile, problem: Problem) -> QualityStatistics:
+def read_statistics(profile: QualityProfile, problem: Problem, min_slice_records: int = 1) -> QualityStatistics:
     """Numbers read from a merged profile."""
     return QualityStatistics(
         problem,
@@ -47,4 +64,17 @@ def read_statistics(profile: QualityProfile, problem: Problem) -> QualityStatist
         profile.coverage.unused(profile.labels) if profile.labels else None,
         measure(profile.agreement, problem),
         prediction_features(profile.said, problem, profile.records),
+        tuple(_slice(name, part, problem, min_slice_records) for name, part in profile.slices.items()),
+    )
+
+
+def _slice(name: str, part: Slice, problem: Problem, minimum: int) -> SliceStatistics:
+    ordered = sorted(part.values.items(), key=lambda item: (-item[1].count, item[0]))
+    small = [agreement for _, agreement in ordered if agreement.count < minimum]
+    return SliceStatistics(
+        name,
+        {value: measure(agreement, problem) for value, agreement in ordered if agreement.count >= minimum},
+        len(small),
+        sum(agreement.count for agreement in small),
+        part.has_many_values,
     )

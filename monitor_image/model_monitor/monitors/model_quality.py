@@ -27,6 +27,8 @@ from model_monitor.contract import (
     CHECK_GREATER,
     CHECK_LESS,
     CHECK_PREDICTION_DRIFT,
+    DIMENSION_SLICE,
+    DIMENSION_SLICE_VALUE,
     METRIC_LABEL_COVERAGE,
     METRIC_LABELS_WITHOUT_PREDICTION,
     METRIC_PREDICTION_DRIFT,
@@ -59,10 +61,12 @@ def empty(_: Job) -> QualityProfile:
 
 def profile_rows(rows: Rows, job: Job) -> QualityProfile:
     """One chunk."""
-    problem = _options(job).problem
+    options = _options(job)
+    problem = options.problem
     subsamples = _subsamples(rows) if problem.type is ProblemType.REGRESSION else ()
     end = job.now or (job.window.end if job.window else None)
-    return QualityProfile.of(rows, problem, None if end is None else int(end.timestamp()), subsamples)
+    seconds = None if end is None else int(end.timestamp())
+    return QualityProfile.of(rows, problem, seconds, subsamples, options.slices)
 
 
 def _subsamples(rows: Rows) -> tuple[np.ndarray, ...]:
@@ -76,7 +80,8 @@ def _subsamples(rows: Rows) -> tuple[np.ndarray, ...]:
 
 def statistics_of(profile: QualityProfile, job: Job) -> QualityStatistics:
     """Numbers read from a merged profile."""
-    return read_statistics(profile, _options(job).problem)
+    options = _options(job)
+    return read_statistics(profile, options.problem, options.min_slice_records)
 
 
 def suggest(statistics: QualityStatistics, job: Job) -> QualityConstraints:
@@ -158,10 +163,21 @@ def metrics(statistics: QualityStatistics, conclusion: Conclusion, job: Job) -> 
         for name, value in statistics.quality.values.items():
             if math.isfinite(value):
                 yield Metric(name, value)
+        yield from _of_slices(statistics, _options(job).slice_metrics)
     if conclusion.verdict in (Verdict.OK, Verdict.VIOLATED):
         for check_type in CHECK_TYPES:
             count = sum(check.check_type == check_type for check in conclusion.violations)
             yield Metric(violations_metric(check_type), float(count), "Count")
+
+
+def _of_slices(statistics: QualityStatistics, names: tuple[str, ...]) -> Iterator[Metric]:
+    """One series for each metric, field and value; each costs money, so they are named one by one."""
+    for part in statistics.slices:
+        for value, found in part.values.items():
+            dimensions = {DIMENSION_SLICE: part.name, DIMENSION_SLICE_VALUE: value}
+            for name in names:
+                if math.isfinite(found.values.get(name, math.nan)):
+                    yield Metric(name, found.values[name], extra_dimensions=dimensions)
 
 
 def summary(statistics: QualityStatistics, conclusion: Conclusion) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from model_monitor.constraints.quality import QualityConstraint, told_name
 from model_monitor.contract import PROBLEM_KEYS, ProblemType
 from model_monitor.metrics.classification import Curves
 from model_monitor.metrics.quality import Quality
-from model_monitor.metrics.quality_statistics import QualityStatistics
+from model_monitor.metrics.quality_statistics import QualityStatistics, SliceStatistics
 from model_monitor.outputs.constraints import FILE_VERSION
 from model_monitor.outputs.statistics import feature_json
 from model_monitor.profiles.ranks import Buckets
@@ -103,9 +103,28 @@ def summary(statistics: QualityStatistics) -> dict[str, Any]:
         },
         "metrics": [_metric(name, value, found) for name, value in found.values.items()],
         "predictions": [_prediction(feature) for feature in statistics.predictions],
+        "slices": [_slice(part) for part in statistics.slices],
         "auc_error": found.area_error,
         "confusion_matrix": matrix(found) if found.labels else None,
         "curves": None if found.curves is None else curves_json(found.curves) | {"points": points_of(found.curves)},
+    }
+
+
+def _slice(part: SliceStatistics) -> dict[str, Any]:
+    values = [
+        {
+            "value": value,
+            "item_count": found.count,
+            "metrics": [_metric(name, number, found) for name, number in found.values.items()],
+            "fault": found.fault,
+        }
+        for value, found in part.values.items()
+    ]
+    return {
+        "name": part.name,
+        "values": values,
+        "suppressed": {"values": part.suppressed, "records": part.suppressed_records},
+        "has_many_values": part.has_many_values,
     }
 
 

@@ -11,7 +11,7 @@ from model_monitor.contract import ProblemType
 from model_monitor.profiles.answers import NEGATIVE, Answers, Problem
 from model_monitor.profiles.confusion import Confusion
 from model_monitor.profiles.residuals import Residuals
-from model_monitor.profiles.scores import Scores
+from model_monitor.profiles.scores import SCORES_KEPT, Scores
 from model_monitor.schema import Truth
 
 LABELS_KEPT: Final = 1000  # different labels of a classification; more are numbers, and no confusion matrix holds them
@@ -44,6 +44,7 @@ class Agreement:
         problem: Problem,
         where: np.ndarray,
         subsamples: tuple[np.ndarray, ...] = (),
+        scores_kept: int = SCORES_KEPT,
     ) -> Agreement:
         """One chunk, of the rows in the mask `where`.
 
@@ -65,7 +66,7 @@ class Agreement:
         return cls(
             int(chosen.size),
             confusion=Confusion.of(actual, predicted, labels),
-            scores=_scores(answers.numbers[chosen], actual, labels, problem),
+            scores=_scores(answers.numbers[chosen], actual, labels, problem, scores_kept),
         )
 
     @classmethod
@@ -133,12 +134,12 @@ def _compact(codes: np.ndarray, words: tuple[str, ...]) -> tuple[np.ndarray, tup
     return places, tuple(words[code] for code in used.tolist())
 
 
-def _scores(numbers: np.ndarray, actual: np.ndarray, labels: tuple[str, ...], problem: Problem) -> Scores:
+def _scores(numbers: np.ndarray, actual: np.ndarray, labels: tuple[str, ...], problem: Problem, kept: int) -> Scores:
     if problem.type is not ProblemType.BINARY:
         return Scores()
     is_scored = np.isfinite(numbers)
     positive = labels.index(problem.positive) if problem.positive in labels else -1
-    return Scores.of(numbers[is_scored], actual[is_scored] == positive)
+    return Scores.of(numbers[is_scored], actual[is_scored] == positive, kept)
 
 
 def _number(word: str) -> float:

@@ -11,6 +11,7 @@ from model_monitor.profiles.agreement import Agreement
 from model_monitor.profiles.answers import Answers, Problem
 from model_monitor.profiles.coverage import Coverage
 from model_monitor.profiles.said import Said
+from model_monitor.profiles.slices import Slice
 from model_monitor.schema import Rows, Truth
 
 
@@ -28,16 +29,23 @@ class QualityProfile:
     coverage: Coverage = field(default_factory=Coverage)
     agreement: Agreement = field(default_factory=Agreement)
     said: Said = field(default_factory=Said)
+    slices: dict[str, Slice] = field(default_factory=dict)
 
     @classmethod
     def of(
-        cls, rows: Rows, problem: Problem, now: int | None = None, subsamples: tuple[np.ndarray, ...] = ()
+        cls,
+        rows: Rows,
+        problem: Problem,
+        now: int | None = None,
+        subsamples: tuple[np.ndarray, ...] = (),
+        slices: tuple[str, ...] = (),
     ) -> QualityProfile:
         """One chunk.
 
         Args:
             now: seconds since 1970 UTC, what the age of a prediction without label is counted to; None: unknown.
             subsamples: masks of rows, one for each subsample of a regression.
+            slices: features or metadata fields whose values are looked at one by one.
         """
         answers, truth = Answers.of(rows, problem), truth_of(rows)
         everything = np.ones(rows.count, np.bool_)
@@ -48,6 +56,7 @@ class QualityProfile:
             _coverage(rows, truth, now),
             Agreement.of(answers, truth, problem, everything, subsamples),
             Said.of(answers),
+            {name: Slice.of(name, rows, answers, truth, problem, subsamples) for name in slices},
         )
 
     def merge(self, other: QualityProfile) -> QualityProfile:
@@ -59,6 +68,10 @@ class QualityProfile:
             self.coverage.merge(other.coverage),
             self.agreement.merge(other.agreement),
             self.said.merge(other.said),
+            {
+                name: self.slices.get(name, Slice()).merge(other.slices.get(name, Slice()))
+                for name in dict.fromkeys((*self.slices, *other.slices))
+            },
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -70,6 +83,7 @@ class QualityProfile:
             "coverage": self.coverage.to_json(),
             "agreement": self.agreement.to_json(),
             "said": self.said.to_json(),
+            "slices": {name: part.to_json() for name, part in self.slices.items()},
         }
 
     @classmethod
@@ -82,6 +96,7 @@ class QualityProfile:
             Coverage.from_json(content["coverage"]),
             Agreement.from_json(content["agreement"]),
             Said.from_json(content["said"]),
+            {name: Slice.from_json(part) for name, part in content["slices"].items()},
         )
 
 

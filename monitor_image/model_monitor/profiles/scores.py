@@ -24,27 +24,30 @@ class Scores:
 
     keys: int64, ascending and different; in the order of the scores, without their last `shift` bits.
     negatives, positives: int64, one for each key.
+    limit: how many different scores are kept, where they shall be fewer.
     """
 
     keys: np.ndarray = field(default_factory=_none)
     negatives: np.ndarray = field(default_factory=_none)
     positives: np.ndarray = field(default_factory=_none)
     shift: int = 0
+    limit: int = SCORES_KEPT
 
     @classmethod
-    def of(cls, scores: np.ndarray, is_positive: np.ndarray) -> Self:
+    def of(cls, scores: np.ndarray, is_positive: np.ndarray, limit: int = SCORES_KEPT) -> Self:
         """One chunk of float64 scores without NaN."""
-        return cls._of_cells(_ordered(scores), (~is_positive).astype(np.int64), is_positive.astype(np.int64), 0)
+        counts = [(~is_positive).astype(np.int64), is_positive.astype(np.int64)]
+        return cls._of_cells(_ordered(scores), counts[0], counts[1], 0, limit)
 
     @classmethod
-    def _of_cells(cls, cells: np.ndarray, negatives: np.ndarray, positives: np.ndarray, shift: int) -> Self:
+    def _of_cells(cls, cells: np.ndarray, negatives: np.ndarray, positives: np.ndarray, shift: int, limit: int) -> Self:
         order = np.argsort(cells, kind="stable")
         cells = cells[order]
-        joined = _bits_to_drop(cells)
+        joined = _bits_to_drop(cells, limit)
         cells = cells >> joined
         starts = np.flatnonzero(np.append(True, cells[1:] != cells[:-1])) if cells.size else np.empty(0, np.int64)
         sums = [np.add.reduceat(part[order], starts) if cells.size else _none() for part in (negatives, positives)]
-        return cls(cells[starts], sums[0], sums[1], shift + joined)
+        return cls(cells[starts], sums[0], sums[1], shift + joined, limit)
 
     def merge(self, other: Self) -> Self:
         """Combine two disjoint parts."""
@@ -54,7 +57,7 @@ class Scores:
         cells = np.concatenate([self.keys >> (shift - self.shift), other.keys >> (shift - other.shift)])
         negatives = np.concatenate([self.negatives, other.negatives])
         positives = np.concatenate([self.positives, other.positives])
-        return self._of_cells(cells, negatives, positives, shift)
+        return self._of_cells(cells, negatives, positives, shift, min(self.limit, other.limit))
 
     @property
     def area_error(self) -> float:
@@ -78,22 +81,22 @@ class Scores:
     def to_json(self) -> dict[str, Any]:
         """Everything, exactly."""
         arrays = {name: getattr(self, name).tolist() for name in ("keys", "negatives", "positives")}
-        return {**arrays, "shift": self.shift}
+        return {**arrays, "shift": self.shift, "limit": self.limit}
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> Self:
         """The inverse of `to_json`."""
         keys, negatives, positives = (np.array(content[name], np.int64) for name in ("keys", "negatives", "positives"))
-        return cls(keys, negatives, positives, content["shift"])
+        return cls(keys, negatives, positives, content["shift"], content["limit"])
 
 
-def _bits_to_drop(cells: np.ndarray) -> int:
-    """The fewest last bits without which no more than `SCORES_KEPT` of the ascending cells differ."""
+def _bits_to_drop(cells: np.ndarray, limit: int) -> int:
+    """The fewest last bits without which no more than `limit` of the ascending cells differ."""
     low, high = 0, 64
     while low < high:
         middle = (low + high) // 2
         shifted = cells >> min(middle, 63)
-        if np.count_nonzero(shifted[1:] != shifted[:-1]) < SCORES_KEPT:
+        if np.count_nonzero(shifted[1:] != shifted[:-1]) < limit:
             high = middle
         else:
             low = middle + 1

@@ -1,0 +1,81 @@
+"""The same counts once more for each value of a feature or a metadata field."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+
+from model_monitor.labels import codes_of
+from model_monitor.profiles.agreement import Agreement
+from model_monitor.profiles.answers import Answers, Problem
+from model_monitor.schema import Rows, Truth
+
+VALUES_KEPT: Final = 100  # different values of one field; more are no groups that anybody reads
+SCORES_KEPT: Final = 4096  # of each value
+VARIANT: Final = "variant"  # the production variant, where no feature has that name
+MISSING: Final = "(missing)"
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """One field. values: by value, in one spelling; nothing once there were more than `VALUES_KEPT` of them."""
+
+    values: dict[str, Agreement] = field(default_factory=dict)
+    has_many_values: bool = False
+
+    @classmethod
+    def of(
+        cls,
+        name: str,
+        rows: Rows,
+        answers: Answers,
+        truth: Truth,
+        problem: Problem,
+        subsamples: tuple[np.ndarray, ...] = (),
+    ) -> Slice:
+        """One chunk, of the records that can be compared with a label."""
+        codes, words = values_of(name, rows)
+        counts = np.bincount(codes[(truth.codes >= 0) & answers.is_given], minlength=len(words))
+        seen = np.flatnonzero(counts)
+        if seen.size > VALUES_KEPT:
+            return cls(has_many_values=True)
+        parts = {
+            words[code]: Agreement.of(answers, truth, problem, codes == code, subsamples, SCORES_KEPT)
+            for code in seen.tolist()
+        }
+        return cls(parts)
+
+    def merge(self, other: Slice) -> Slice:
+        """Combine two disjoint parts."""
+        words = dict.fromkeys((*self.values, *other.values))
+        if self.has_many_values or other.has_many_values or len(words) > VALUES_KEPT:
+            return Slice(has_many_values=True)
+        nothing = Agreement()
+        return Slice({w: self.values.get(w, nothing).merge(other.values.get(w, nothing)) for w in words})
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything, exactly."""
+        values = {word: part.to_json() for word, part in sorted(self.values.items())}
+        return {"values": values, "has_many_values": self.has_many_values}
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> Slice:
+        """The inverse of `to_json`."""
+        values = {word: Agreement.from_json(part) for word, part in content["values"].items()}
+        return cls(values, content["has_many_values"])
+
+
+def values_of(name: str, rows: Rows) -> tuple[np.ndarray, tuple[str, ...]]:
+    """The value of each row, as a position in the words; the last word stands for a missing one."""
+    column = rows.metadata.get(name)
+    if name in rows.schema.names:
+        column = rows.features[rows.schema.names.index(name)]
+    if column is not None:
+        codes, words = codes_of(column, rows.count)
+    elif name == VARIANT and rows.events.variant:
+        codes, words = np.zeros(rows.count, np.int32), (rows.events.variant,)
+    else:
+        codes, words = np.full(rows.count, -1, np.int32), ()
+    return np.where(codes < 0, len(words), codes), (*words, MISSING)
