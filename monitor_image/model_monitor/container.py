@@ -125,9 +125,11 @@ def _publish(report: Report, variables: Variables) -> None:
     job = report.job
     if not job.metrics.is_enabled or job.kind is not JobKind.MONITOR:
         return
-    if cloudwatch.is_past(job):
-        log("metrics not published", level=logging.WARNING, reason="the window ended more than two weeks ago")
-    points = cloudwatch.points_of(report)
+    measured = cloudwatch.points_of(report)
+    points = cloudwatch.acceptable(measured, job.now)
+    if len(points) < len(measured):
+        reason = "CloudWatch refuses what is older than two weeks; the values stand in the report"
+        log("metrics not published", level=logging.WARNING, count=len(measured) - len(points), reason=reason)
     if job.metrics.route is MetricsRoute.PUT:
         s3.put_metric_data(job.metrics.namespace, points)
     else:

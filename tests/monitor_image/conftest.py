@@ -107,6 +107,7 @@ class OptMl:
             "publish_cloudwatch_metrics": "Enabled",
             "start_time": f"{SPAN[0]:%Y-%m-%dT%H: %M:%SZ}",
             "end_time": f"{SPAN[1]:%Y-%m-%dT%H:%M:%SZ}",
+            "MODEL_MONITOR_NOW": f"{SPAN[1] + timedelta(minutes=5):%Y-%m-%dT%H:%M:%SZ}",
             "sagemaker_endpoint_name": ENDPOINT,
             "sagemaker_monitoring_schedule_name": SCHEDULE,
         }

@@ -54,9 +54,9 @@ def metrics_of(report: Report) -> list[Metric]:
 def points_of(report: Report) -> list[dict[str, Any]]:
     """Every data point of a run: its own at its window's end, scores of windows before it at the time it takes place.
 
-    CloudWatch refuses what is older than two weeks, and no alarm looks back: such a window has no points of its own.
+    No alarm looks back, so that a past window gets no point of its own.
     """
-    points = [] if is_past(report.job) else data_points(metrics_of(report), report.job, timestamp_of(report))
+    points = data_points(metrics_of(report), report.job, timestamp_of(report))
     if report.late is not None and report.error is None:
         points += data_points(report.late.metrics, report.job, report.job.now)
     return points
@@ -73,11 +73,6 @@ def timestamp_of(report: Report) -> datetime | None:
         return report.job.window.end
     last = report.reading.last_time
     return None if last is None else datetime.fromtimestamp(last, UTC)
-
-
-def is_past(job: Job) -> bool:
-    """Whether a job's window ended too long ago for CloudWatch."""
-    return job.window is not None and job.now is not None and job.now - job.window.end > OLDEST_POINT
 
 
 def data_points(metrics: Iterable[Metric], job: Job, timestamp: datetime | None) -> list[dict[str, Any]]:
@@ -108,6 +103,12 @@ def data_points(metrics: Iterable[Metric], job: Job, timestamp: datetime | None)
         point["Unit"] = metric.unit
         points.append(point)
     return points
+
+
+def acceptable(points: Iterable[dict[str, Any]], now: datetime | None) -> list[dict[str, Any]]:
+    """Points that CloudWatch does not refuse for their age: of a window that is run again weeks later there are none."""
+    oldest = "" if now is None else (now - OLDEST_POINT).strftime(TIME_FORMAT)
+    return [point for point in points if point.get("Timestamp", oldest) >= oldest]
 
 
 def publisher_lines(points: Iterable[dict[str, Any]], namespace: str) -> list[dict[str, Any]]:
