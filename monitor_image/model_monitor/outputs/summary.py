@@ -24,6 +24,7 @@ def summary(report: Report, run: Run, written: Sequence[Path]) -> str:
         lines += [
             "",
             *_features(result, report.job.kind),
+            *_quality(result),
             *_custom(result),
             *_violations(result),
             *_not_evaluated(result),
@@ -73,6 +74,26 @@ def _features(result: MonitorResult, kind: JobKind) -> list[str]:
         if is_monitor:
             line += f"  {_number(feature.get('distance')):>8}  {_verdict(by_subject[feature['name']])}"
         lines.append(line)
+    return lines
+
+
+def _quality(result: MonitorResult) -> list[str]:
+    """Metrics with their deviations and limits, how many labels came, and which groups do worst."""
+    if result.type is not MonitoringType.MODEL_QUALITY or not result.summary:
+        return []
+    labels, metrics = result.summary["labels"], result.summary["metrics"]
+    lines = [f"labels: {labels['labelled']:,} of {counted(labels['predictions'], 'prediction')}"]
+    shown = [metric for metric in metrics if not metric["name"].endswith("best_constant_classifier")]
+    checks = {check.subject: check for check in result.conclusion.checks}
+    width = max((len(name) for name in ("metric", *checks, *(metric["name"] for metric in shown))), default=0)
+    if shown:
+        lines += ["", f"{'metric':<{width}}  {'value':>10}  {'+/-':>8}  {'limit':>10}  verdict"]
+    for metric in shown:
+        found = checks.pop(metric["name"], None)
+        limit = _number(found.allowed if found else None)
+        verdict = NO_VALUE if found is None else str(found.outcome).replace("_", " ")
+        value, deviation = _number(metric["value"]), _number(metric["standard_deviation"])
+        lines.append(f"{metric['name']:<{width}}  {value:>10}  {deviation:>8}  {limit:>10}  {verdict}")
     return lines
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -136,7 +137,9 @@ def test_the_live_churn_runs_violate_what_aws_published(
     assert (labels["coverage"], labels["labelled"], labels["without_prediction"]) == (1.0, captured, 0)
 
 
-def test_covertype_has_the_metrics_of_scikit_learn(shared: Path, tmp_path: Path) -> None:
+def test_covertype_has_the_metrics_of_scikit_learn(
+    shared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder = shared / "data" / "covertype_multi_payload"
     expected = content_of(folder / "expected.json")
     header = (folder / "baseline.csv").open().readline().strip().split(",")
@@ -146,6 +149,9 @@ def test_covertype_has_the_metrics_of_scikit_learn(shared: Path, tmp_path: Path)
     (tmp_path / "config.json").write_text(json.dumps(content))
     truth = ("--ground-truth", str(folder / "ground_truth.csv"))
     assert run("monitor", tmp_path / "out", folder / "capture.jsonl", tmp_path, *truth) == 2
+    told = capsys.readouterr().out
+    assert "labels: 1,100 of 1,100 predictions" in told
+    assert re.search(r"accuracy +0\.6909 +0\.\d{4} +0\.8000  violated", told)
     found = content_of(tmp_path / "out" / "statistics.json")["multiclass_classification_metrics"]
     matrix = [list(row.values()) for row in found["confusion_matrix"].values()]
     assert matrix == expected["confusion_matrix_rows_actual_columns_predicted"]
