@@ -24,7 +24,13 @@ from model_monitor.contract import (
     Verdict,
 )
 from model_monitor.dataset.discover import discover
-from model_monitor.dataset.ground_truth import GroundTruth, label_files, read_ground_truth
+from model_monitor.dataset.ground_truth import (
+    GroundTruth,
+    label_files,
+    label_units,
+    leaves_threads,
+    read_ground_truth,
+)
 from model_monitor.dataset.join import join
 from model_monitor.dataset.merged import write_merged
 from model_monitor.dataset.resolve import resolve_schema
@@ -112,7 +118,8 @@ def load_labels(job: Job) -> GroundTruth | None:
     if job.ground_truth is None or not is_wanted:
         return None
     first = job.window.start if job.window else None
-    return read_ground_truth(label_files(job.ground_truth, first, job.now))
+    files = label_files(job.ground_truth, first, job.now)
+    return local.run(read_ground_truth, label_units(files), GroundTruth(), job.workers, apart=leaves_threads(files))
 
 
 def merge_records(measured: Measured) -> None:

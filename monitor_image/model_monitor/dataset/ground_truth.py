@@ -10,7 +10,7 @@ import re
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -30,12 +30,15 @@ from model_monitor.dataset.label_records import (
     labels_of,
     plain,
 )
+from model_monitor.dataset.units import GZIP_RATIO
 from model_monitor.errors import NoDataset, UndecodableRecord
 from model_monitor.labels import normalise
 from model_monitor.schema import LOCATED_REJECTS, Reject, Rejects
 
 HOUR_FOLDER = re.compile(r"(?:^|/)(\d{4})/(\d{1,2})/(\d{1,2})/(\d{1,2})$")
-SUFFIXES = (".jsonl", ".json", ".jsonlines", ".ndjson", ".csv", ".parquet", ".pq")
+JSON_SUFFIXES = (".jsonl", ".json", ".jsonlines", ".ndjson")
+SUFFIXES = (*JSON_SUFFIXES, ".csv", ".parquet", ".pq")
+UNIT_BYTES = 16 << 20
 BATCH = 1 << 16
 PIECE_BYTES, PART_BYTES = 4 << 20, 1 << 16  # lines that are read together; smaller parts where one of them is unusual
 TABLE_COLUMNS = (ID_COLUMNS, INDEX_COLUMNS, LABEL_COLUMNS)
@@ -61,6 +64,32 @@ class GroundTruth:
     repeats: int = 0
     rejects: Rejects = field(default_factory=Rejects)
 
+    @classmethod
+    def of(cls, keys: np.ndarray, codes: np.ndarray, words: tuple[str, ...]) -> GroundTruth:
+        """Labels in the order in which they came; `words` in any."""
+        order = _order(keys)
+        keys, codes = keys[order], codes[order]
+        is_last = np.append(keys[1:] != keys[:-1], True)
+        order_of_words = sorted(range(len(words)), key=words.__getitem__)
+        rank = np.empty(len(words), np.int32)
+        rank[order_of_words] = np.arange(len(words), dtype=np.int32)
+        repeats = int(np.count_nonzero(~is_last))
+        return cls(keys[is_last], rank[codes[is_last]], tuple(words[place] for place in order_of_words), repeats)
+
+    def merge(self, other: GroundTruth) -> GroundTruth:
+        """Those of two parts; of two labels with one key that of `other`, which came later, counts."""
+        if not len(self) or not len(other):
+            found = self if len(self) else other
+            return replace(found, repeats=self.repeats + other.repeats, rejects=self.rejects.merge(other.rejects))
+        places = {word: place for place, word in enumerate(dict.fromkeys(self.words + other.words))}
+        own = [np.array([places[word] for word in part.words], np.int32)[part.codes] for part in (self, other)]
+        found = GroundTruth.of(np.concatenate([self.keys, other.keys]), np.concatenate(own), tuple(places))
+        return replace(
+            found,
+            repeats=self.repeats + other.repeats + found.repeats,
+            rejects=self.rejects.merge(other.rejects),
+        )
+
     def __len__(self) -> int:
         return len(self.keys)
 
@@ -73,6 +102,17 @@ class GroundTruth:
         places = np.minimum(np.searchsorted(self.keys, keys[order]), len(self.keys) - 1)
         found[order] = np.where(self.keys[places] == keys[order], places, -1)
         return found
+
+
+def _order(keys: np.ndarray) -> np.ndarray:
+    """Places of the keys in ascending order, equal ones as they came. A stable sort of all would take four times as long."""
+    order = np.argsort(keys)
+    ascending = keys[order]
+    is_equal = ascending[1:] == ascending[:-1]
+    if is_equal.any():
+        tied = np.flatnonzero(np.append(is_equal, False) | np.append(False, is_equal))
+        order[tied] = order[tied][np.lexsort((order[tied], ascending[tied]))]
+    return order
 
 
 def label_files(
@@ -100,6 +140,26 @@ def label_files(
         if hour is None or start <= hour <= end:
             found.append((hour or datetime.min.replace(tzinfo=UTC), relative, path))
     return tuple((relative, path) for _, relative, path in sorted(found))
+
+
+def label_units(
+    files: Iterable[tuple[str, Path]], unit_bytes: int = UNIT_BYTES
+) -> tuple[tuple[tuple[str, Path], ...], ...]:
+    """Files in their order, as many together as are worth a worker's while: a tenth of a second."""
+    units: list[list[tuple[str, Path]]] = []
+    size = 0
+    for relative, path in files:
+        if not units or size >= unit_bytes:
+            units.append([])
+            size = 0
+        units[-1].append((relative, path))
+        size += path.stat().st_size * (GZIP_RATIO if path.suffix.lower() == ".gz" else 1)
+    return tuple(map(tuple, units))
+
+
+def leaves_threads(files: Iterable[tuple[str, Path]]) -> bool:
+    """Whether reading them starts threads of pyarrow that stay, after which a process should not fork."""
+    return not all(relative.lower().removesuffix(".gz").endswith(JSON_SUFFIXES) for relative, _ in files)
 
 
 def read_ground_truth(files: Iterable[tuple[str, Path]]) -> GroundTruth:
@@ -156,25 +216,8 @@ class _Builder:
         rejects = Rejects(self.reasons, tuple(self.located))
         if not any(map(len, self.keys)):
             return GroundTruth(rejects=rejects)
-        keys, codes = np.concatenate(self.keys), np.concatenate(self.codes)
-        order = _order(keys)
-        keys, codes = keys[order], codes[order]
-        is_last = np.append(keys[1:] != keys[:-1], True)
-        words = sorted(self.words)
-        rank = np.empty(len(words), np.int32)
-        rank[[self.words[word] for word in words]] = np.arange(len(words), dtype=np.int32)
-        return GroundTruth(keys[is_last], rank[codes[is_last]], tuple(words), int((~is_last).sum()), rejects)
-
-
-def _order(keys: np.ndarray) -> np.ndarray:
-    """Places of the keys in ascending order, equal ones as they came. A stable sort of all would take four times as long."""
-    order = np.argsort(keys)
-    ascending = keys[order]
-    is_equal = ascending[1:] == ascending[:-1]
-    if is_equal.any():
-        tied = np.flatnonzero(np.append(is_equal, False) | np.append(False, is_equal))
-        order[tied] = order[tied][np.lexsort((order[tied], ascending[tied]))]
-    return order
+        found = GroundTruth.of(np.concatenate(self.keys), np.concatenate(self.codes), tuple(self.words))
+        return replace(found, rejects=rejects)
 
 
 def _read_file(builder: _Builder, relative: str, path: Path) -> None:

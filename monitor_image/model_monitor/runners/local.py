@@ -43,6 +43,8 @@ def run(
     empty: P,
     workers: int | None = None,
     progress: Progress = silent,
+    *,
+    apart: bool = False,
 ) -> P:
     """Profile every unit and merge the profiles in unit order.
 
@@ -50,9 +52,10 @@ def run(
         task: picklable, sent to each worker once (forks inherit it); one unit to its profile.
         workers: processes; None: one per core this process may use. Never changes the result.
         progress: called with (units done, units in all).
+        apart: let no unit run here, because what it starts would stay in this process (threads of libraries).
     """
     wanted = min(workers or cores(), len(units))
-    if wanted <= 1 or len(units) <= UNITS_IN_PROCESS:
+    if not units or (not apart and (wanted <= 1 or len(units) <= UNITS_IN_PROCESS)):
         return fold(_here(task, units, progress), empty)
     try:
         return fold(_pooled(task, units, wanted, progress), empty)

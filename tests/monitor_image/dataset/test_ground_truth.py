@@ -5,7 +5,10 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import subprocess
+import sys
 from datetime import UTC, datetime
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +19,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model_monitor.dataset.ground_truth import GroundTruth, label_files, read_ground_truth
+from model_monitor.dataset.ground_truth import (
+    GroundTruth,
+    label_files,
+    label_units,
+    leaves_threads,
+    read_ground_truth,
+)
 from model_monitor.dataset.keys import record_keys
 from model_monitor.errors import NoDataset
 from model_monitor.labels import normalise
+from model_monitor.runners.fold import fold
 from model_monitor.schema import Events
 
+CORE = Path(__file__).resolve().parents[3] / "monitor_image"
 ROWS = [("a", 0, "1"), ("a", 1, "0"), ("7", 0, "1")]
 NAMES = ("InferenceId", "payload_index", "groundTruthLabel")
 
@@ -139,6 +150,64 @@ def test_damaged_files_do_not_hide_the_others(tmp_path: Path) -> None:
     truth = read_ground_truth([(name, tmp_path / name) for name in ("a.jsonl", "b.jsonl", "c.csv")])
     assert len(truth) == 3
     assert truth.rejects.by_reason == {"file cannot be read": 1, "unexpected number of values": 1}
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("abcd"), st.sampled_from(["x", "y", "1", "1.0", ""])), max_size=30), st.data()
+)
+@settings(max_examples=60, deadline=None)
+def test_files_read_in_parts_are_one_ground_truth(
+    tmp_path_factory: Any, labels: list[Any], data: st.DataObject
+) -> None:
+    folder, cuts = tmp_path_factory.mktemp("labels"), sorted(data.draw(st.lists(st.integers(0, 30), max_size=4)))
+    for number, (start, stop) in enumerate(zip([0, *cuts], [*cuts, None], strict=True)):
+        lines = [json.dumps({"InferenceId": event, "groundTruthLabel": label}) for event, label in labels[start:stop]]
+        (folder / f"{number}.jsonl").write_text("\n".join(lines))
+    files = label_files(folder)
+    whole, units = read_ground_truth(files), label_units(files, data.draw(st.integers(0, 300)))
+    assert [file for unit in units for file in unit] == list(files)
+    parts = [read_ground_truth(unit) for unit in units]
+    for merged in (fold(parts, GroundTruth()), reduce(GroundTruth.merge, reversed_grouping(parts), GroundTruth())):
+        assert merged.keys.tolist() == whole.keys.tolist()
+        assert [merged.words[code] for code in merged.codes] == [whole.words[code] for code in whole.codes]
+        assert (merged.words, merged.repeats, merged.rejects) == (whole.words, whole.repeats, whole.rejects)
+
+
+def reversed_grouping(parts: list[GroundTruth]) -> list[GroundTruth]:
+    """The same parts in order, the last two merged first."""
+    return [*parts[:-2], parts[-2].merge(parts[-1])] if len(parts) > 1 else parts
+
+
+def test_large_files_are_units_of_their_own_and_small_ones_go_together(tmp_path: Path) -> None:
+    for name, size in (("a.jsonl", 10), ("b.jsonl", 100), ("c.jsonl.gz", 20), ("d.jsonl", 1), ("e.jsonl", 1)):
+        (tmp_path / name).write_bytes(b"x" * size)
+    units = label_units(label_files(tmp_path), 100)
+    assert [[relative[0] for relative, _ in unit] for unit in units] == [["a", "b"], ["c"], ["d", "e"]]
+
+
+@pytest.mark.parametrize("name", ["l.jsonl", "l.json.gz", "l.ndjson"])
+def test_reading_json_leaves_no_thread_behind(tmp_path: Path, name: str) -> None:
+    assert not leaves_threads([(name, tmp_path / name)])
+    content = (
+        gzip.compress(FORMS["tabular lines"].encode()) if name.endswith(".gz") else FORMS["tabular lines"].encode()
+    )
+    (tmp_path / name).write_bytes(content)
+    code = (
+        "import sys; from pathlib import Path; from model_monitor import threads; threads.limit();"
+        "from model_monitor.runners.local import _other_threads, FORKABLE_THREADS;"
+        "from model_monitor.dataset.ground_truth import read_ground_truth;"
+        "truth = read_ground_truth([('l.jsonl', Path(sys.argv[1]))]); assert len(truth) == 3;"
+        "print(*_other_threads() - FORKABLE_THREADS)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / name)],
+        cwd=CORE,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert done.stdout.split() == []
 
 
 def test_hours_are_found_padded_or_not_and_read_in_the_order_of_time(tmp_path: Path) -> None:

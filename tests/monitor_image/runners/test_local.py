@@ -53,6 +53,14 @@ def test_a_small_window_stays_in_this_process():
     assert local.run(tenth_power, UNITS[: local.UNITS_IN_PROCESS], Sum(), workers=4).pids == {os.getpid()}
 
 
+def test_what_must_run_apart_does_so_however_little_it_is():
+    for workers in (1, 2):
+        pids = local.run(tenth_power, UNITS[:1], Sum(), workers=workers, apart=True).pids
+        assert len(pids) == 1
+        assert os.getpid() not in pids
+    assert local.run(tenth_power, (), Sum(7.0), apart=True) == Sum(7.0)
+
+
 def test_no_units_give_the_empty_profile():
     assert local.run(tenth_power, (), Sum(7.0), workers=2) == Sum(7.0)
 
