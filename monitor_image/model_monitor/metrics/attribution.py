@@ -103,7 +103,7 @@ def _method(records: int, features: int, baselines: int, choices: Choices) -> tu
     if choices.method is Method.KERNEL:
         return Method.KERNEL, samples
     cost = shapley.predictions_of_a_row(features, baselines, None)
-    is_no_dearer = cost <= shapley.predictions_of_a_row(features, baselines, samples)
+    is_no_dearer = 1 << features <= samples + 2  # the empty and the whole coalition cost the estimate too
     is_affordable = choices.is_cheap and (choices.most is None or records * cost + baselines <= choices.most)
     fits = features <= shapley.EXACT_FEATURES and (is_no_dearer or is_affordable)
     return (Method.EXACT, None) if fits or choices.method is Method.EXACT else (Method.KERNEL, samples)

@@ -144,7 +144,7 @@ class RecordSample:
     def from_json(cls, content: dict[str, Any]) -> RecordSample:
         """The inverse of `to_json`."""
         features = content["features"]
-        cells = np.array(content["cells"], object).reshape(-1, features)
+        cells = np.array(content["cells"], object).reshape(len(content["keys"]), features)
         return cls(
             features,
             content["limit"],
