@@ -1,6 +1,6 @@
 """The room that knows SageMaker's endpoints: a question to one, and shadow endpoints made, looked at and removed.
 
-Every call is made once: who asks decides about trying again, since a budget counts every call.
+A question is asked once: who asks decides about trying again, since a budget counts every call.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class Runtime:
     """Asks endpoints; for many threads at a time."""
 
     def __init__(self, connections: int) -> None:
-        self._client = _client("sagemaker-runtime", connections)
+        self._client = _client("sagemaker-runtime", {"total_max_attempts": 1}, connections)
 
     def ask(self, question: Question) -> Answer:
         """Raises: EndpointRefused."""
@@ -110,7 +110,7 @@ class Control:
     """Makes and removes endpoints."""
 
     def __init__(self) -> None:
-        self._client = _client("sagemaker", connections=2)
+        self._client = _client("sagemaker", {"mode": "standard", "total_max_attempts": 6})
 
     def create(self, shadow: Shadow) -> None:
         """Configuration and endpoint; returns while the endpoint is still starting. Raises: EndpointRefused."""
@@ -211,13 +211,13 @@ def _is_absent(error: Exception) -> bool:
     )
 
 
-def _client(service: str, connections: int) -> Any:
+def _client(service: str, retries: Mapping[str, Any], connections: int = 1) -> Any:
     import boto3
     from botocore.config import Config
     from botocore.exceptions import NoRegionError
 
     config = Config(
-        retries={"total_max_attempts": 1},
+        retries=dict(retries),
         max_pool_connections=connections,
         connect_timeout=CONNECT_SECONDS,
         read_timeout=ANSWER_SECONDS,

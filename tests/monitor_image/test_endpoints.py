@@ -44,7 +44,7 @@ class Stub:
 
 def asking(monkeypatch, outcome):
     stub = Stub(outcome)
-    monkeypatch.setattr(endpoints, "_client", lambda service, connections: stub)
+    monkeypatch.setattr(endpoints, "_client", lambda *_: stub)
     return endpoints.Runtime(1), stub
 
 
@@ -92,8 +92,9 @@ def test_an_error_says_what_it_is_and_never_what_the_service_repeated(monkeypatc
     assert endpoints.is_models_fault(caught.value) is broken
 
 
-def test_a_call_is_made_once(aws):
+def test_a_question_is_asked_once_and_other_calls_are_repeated_when_throttled(aws):
     assert endpoints.Runtime(3)._client.meta.config.retries["total_max_attempts"] == 1
+    assert endpoints.Control()._client.meta.config.retries["total_max_attempts"] > 1
 
 
 def model(name="m"):
@@ -137,7 +138,7 @@ def test_a_refusal_names_the_call_and_the_permission(monkeypatch):
         def create_endpoint_config(self, **_):
             raise client_error("AccessDeniedException", 403)
 
-    monkeypatch.setattr(endpoints, "_client", lambda service, connections: Refusing())
+    monkeypatch.setattr(endpoints, "_client", lambda *_: Refusing())
     with pytest.raises(EndpointRefused, match=r"CreateEndpointConfig failed.*needs sagemaker:CreateEndpointConfig"):
         endpoints.Control().create(SHADOW)
 

@@ -22,6 +22,7 @@ from model_monitor import contract
 from stacks.constructs.reconciler import Reconciler, ReconcilerProps
 from stacks.constructs.scheduled_monitor import ScheduledMonitor
 from twin import Twin, processing
+from twin.api import ApiError, Call
 
 ROLE = "arn:aws:iam::123456789012:role/all"
 BASE = "/opt/ml/processing"
@@ -233,3 +234,23 @@ def test_of_a_job_that_is_killed_the_reconciler_removes_the_endpoint_at_once(twi
     assert shadows(twin) == []
     assert [entry.data["error"] for entry in twin.journal.of("function")] == [""] * len(twin.journal.of("function"))
     assert twin.identity.violations() == []
+
+
+def test_a_throttled_endpoint_is_asked_again_until_it_answers(twin: Twin) -> None:
+    refused: list[str] = []
+
+    def throttle(call: Call) -> None:
+        if call.operation == "InvokeEndpoint" and len(refused) < 3:
+            refused.append(call.operation)
+            raise ApiError("ThrottlingException", "Rate exceeded")
+
+    twin.api.gate(throttle)
+    make_model(twin)
+    start(twin, "job", SHADOW)
+    job = finish(twin, "job")
+    report = json.loads(twin.client("s3").get_object(Bucket="bucket", Key="out/job/report.json")["Body"].read())
+    spent = report["monitors"][0]["summary"]["spent"]
+    assert job["ProcessingJobStatus"] == "Completed", job.get("ExitMessage")
+    assert len(refused) == 3
+    assert spent["calls"] == twin.identity.calls("all")["sagemaker-runtime", "InvokeEndpoint"]
+    assert shadows(twin) == []
