@@ -73,6 +73,8 @@ def main(arguments: list[str] | None = None) -> int:
         report = _analyse(job, is_watched=not options.json and sys.stderr.isatty())
         run = _run_facts(job, started)
         written = _write(report, run)
+        report = _postprocessed(report)
+        written = written if report.error is None else _write(report, run)
     except KeyboardInterrupt:
         print("model-monitor: stopped", file=sys.stderr)
         return EXIT_ERROR
@@ -192,6 +194,24 @@ def _write(report: Report, run: Run) -> list[Path]:
     from model_monitor.outputs.folder import write_folder
 
     return write_folder(report, run)
+
+
+def _postprocessed(report: Report) -> Report:
+    """The report, failed where the user's own step after a successful run did."""
+    from model_monitor import user_code
+    from model_monitor.contract import Variable
+    from model_monitor.errors import ScriptError
+    from model_monitor.outputs.report import Failure
+
+    script = report.job.scripts.postprocessor
+    if script is None or report.error is not None:
+        return report
+    source, output = str(report.job.dataset.path), str(report.job.output)
+    try:
+        user_code.run_postprocessor(script, {Variable.DATASET_SOURCE: source, Variable.OUTPUT_PATH: output})
+    except ScriptError as error:
+        return report.failed(Failure.of(error))
+    return report
 
 
 def _show(report: Report, run: Run, written: list[Path], as_json: bool) -> None:

@@ -6,7 +6,7 @@ import argparse
 import os
 from pathlib import Path
 
-from model_monitor import baselines, s3
+from model_monitor import baselines, s3, user_code
 from model_monitor.configuration import Configuration, read_configuration
 from model_monitor.contract import MERGED_FOLDER, TIME_FORMAT, JobKind, MonitoringType, Variable
 from model_monitor.dataset.guess import guess_kind
@@ -25,12 +25,14 @@ def build_job(options: argparse.Namespace) -> Job:
         raise NoDataset(options.dataset, "file or folder")
     configuration = read_configuration(options.config) if options.config else Configuration()
     window = _window(options) if is_monitor else None
+    monitors = user_code.with_local_modules(configuration.monitors)
+    scripts = user_code.fetch_scripts(configuration.scripts.preprocessor, configuration.scripts.postprocessor)
     return Job(
         kind=JobKind(options.command),
         dataset=_source(options),
         output=options.output,
         schema=configuration.schema,
-        monitors=configuration.monitors,
+        monitors=monitors,
         baselines=_baselines(options.baseline, configuration) if is_monitor else {},
         ground_truth=_ground_truth(options, configuration) if is_monitor else None,
         merged=_merged(options, configuration) if is_monitor else None,
@@ -40,6 +42,8 @@ def build_job(options: argparse.Namespace) -> Job:
         max_rejected_fraction=configuration.max_rejected_fraction,
         metrics=configuration.metrics,
         workers=options.workers or _workers_variable(),
+        scripts=scripts,
+        provenance=user_code.digests(scripts, monitors),
     )
 
 

@@ -23,6 +23,14 @@ DEFAULT_MONITORS = (MonitorSettings(MonitoringType.DATA_QUALITY),)
 
 
 @dataclass(frozen=True, slots=True)
+class ScriptLocations:
+    """Where a user's scripts lie: paths or S3 URIs."""
+
+    preprocessor: str | None = None
+    postprocessor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Configuration:
     """A validated configuration file. `schema` is positional when no payload is declared."""
 
@@ -34,6 +42,7 @@ class Configuration:
     ground_truth: str | None = None
     history: str | None = None
     merged: bool = False
+    scripts: ScriptLocations = field(default_factory=ScriptLocations)
     max_rejected_fraction: float = 0.1
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
 
@@ -82,6 +91,7 @@ def _configuration(document: object, faults: Faults) -> Configuration:
         ground_truth=block.text("ground_truth"),
         history=block.text("history"),
         merged=block.flag("merged", False),
+        scripts=_scripts(block.take("scripts"), faults),
         max_rejected_fraction=block.share("max_rejected_fraction", 0.1),
         metrics=_metrics(block.take("metrics"), faults),
     )
@@ -171,6 +181,15 @@ def _output(content: object, faults: Faults) -> OutputMapping:
 def _several(found: str | int | tuple[str | int, ...] | None) -> tuple[str | int, ...]:
     """One place may stand without a list."""
     return found if isinstance(found, tuple) else () if found is None else (found,)
+
+
+def _scripts(content: object, faults: Faults) -> ScriptLocations:
+    if content is None:
+        return ScriptLocations()
+    block = Block(content, "scripts", faults)
+    scripts = ScriptLocations(block.text("preprocessor"), block.text("postprocessor"))
+    block.end()
+    return scripts
 
 
 def _metrics(content: object, faults: Faults) -> MetricsSettings:

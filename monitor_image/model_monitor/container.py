@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from types import FrameType
 
-from model_monitor import __version__, s3
+from model_monitor import __version__, s3, user_code
 from model_monitor.container_job import Places, ProcessingJob, build_job, job_before_settings, read_processing_job
 from model_monitor.contract import (
     EXIT_ERROR,
@@ -21,6 +21,7 @@ from model_monitor.contract import (
     METRICS_FILE,
     JobKind,
     MetricsRoute,
+    Variable,
 )
 from model_monitor.errors import Stopped
 from model_monitor.job import Job
@@ -72,7 +73,7 @@ def _run(environment: Mapping[str, str]) -> int:
 
 
 def deliver(report: Report, run: Run, variables: Variables, settle: Settled = lambda: None) -> Report:
-    """Outputs, metrics, exit message, in this order; what cannot be delivered turns the run into an error that says so.
+    """Outputs, metrics, postprocessor, exit message, in this order; what fails turns the run into an error that says so.
 
     settle: what to remember once the metrics have left.
     """
@@ -87,14 +88,20 @@ def deliver(report: Report, run: Run, variables: Variables, settle: Settled = la
         if final.error is None:
             settle()
 
+    def postprocess(final: Report) -> None:
+        _postprocess(final)
+
     def tell(final: Report) -> None:
         files.write_bytes(variables.local(EXIT_MESSAGE_FILE), exit_message(final).encode("ascii"))
 
     written = _attempt(write, report)
     published = _attempt(remember, _attempt(publish, written))
-    if published is not written:  # the outputs say what the metrics could not
-        published = _attempt(write, published)
-    return _attempt(tell, published)
+    ended = _attempt(postprocess, published)  # last, as it may add to what is there
+    if ended is not written:  # the outputs say what the metrics could not
+        ended = _attempt(write, ended)
+    if ended is not published and report.job.metrics.route is MetricsRoute.FILE:
+        ended = _attempt(publish, ended)
+    return _attempt(tell, ended)
 
 
 def _analyse(job: Job, places: Places, processing: ProcessingJob) -> tuple[Report, Settled]:
@@ -134,6 +141,16 @@ def _publish(report: Report, variables: Variables) -> None:
         s3.put_metric_data(job.metrics.namespace, points)
     else:
         files.write_json_lines(variables.local(METRICS_DIRECTORY) / METRICS_FILE, points)
+
+
+def _postprocess(report: Report) -> None:
+    """The user's own step after a successful run; it finds the variables of the contract."""
+    script = report.job.scripts.postprocessor
+    if script is None or report.error is not None:
+        return
+    source, output = str(report.job.dataset.path), str(report.job.output)
+    user_code.run_postprocessor(script, {Variable.DATASET_SOURCE: source, Variable.OUTPUT_PATH: output})
+    log("postprocessed", script=script.name)
 
 
 def _attempt(step: Callable[[Report], None], report: Report) -> Report:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from model_monitor import baselines, s3
+from model_monitor import baselines, s3, user_code
 from model_monitor.configuration import Configuration, parse_configuration
 from model_monitor.contract import (
     CONFIG_VERSION,
@@ -108,7 +108,12 @@ def build_job(variables: Variables, processing: ProcessingJob) -> tuple[Job, Pla
             "output_columns_position END cannot be matched to captured payloads by position.",
             "Declare the payload in the configuration.",
         )
-    monitors = _monitors(configuration, variables)
+    monitors = user_code.with_local_modules(_monitors(configuration, variables), variables.local)
+    scripts = user_code.fetch_scripts(
+        variables.preprocessor or configuration.scripts.preprocessor,
+        variables.postprocessor or configuration.scripts.postprocessor,
+        variables.local,
+    )
     image = {"image": processing.image} if processing.image else {}
     inputs = {f"input:{name}": uri for name, uri in processing.inputs.items()}
     places = _places(configuration, variables, processing)
@@ -129,7 +134,8 @@ def build_job(variables: Variables, processing: ProcessingJob) -> tuple[Job, Pla
         max_rejected_fraction=configuration.max_rejected_fraction,
         metrics=replace(configuration.metrics, is_enabled=variables.publishes_metrics),
         workers=variables.workers,
-        provenance=variables.provenance | image | inputs,
+        scripts=scripts,
+        provenance=variables.provenance | image | inputs | user_code.digests(scripts, monitors),
     )
     return job, places
 

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import os
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
 from model_monitor import s3
 from model_monitor.errors import MonitorError, ScriptError, SettingsError
+from model_monitor.job import MonitorSettings, Scripts
 
 WORDS_MAX: Final = 300
 
@@ -72,18 +76,31 @@ def load_function(path: Path, name: str) -> Callable[..., Any]:
     return found
 
 
-def run_postprocessor(path: Path) -> None:
+def run_postprocessor(path: Path, defaults: Mapping[str, str]) -> None:
     """Call a script's `postprocess_handler()`; what it returns is ignored.
+
+    defaults: environment variables that the script finds where the job does not set them.
 
     Raises: ScriptError.
     """
-    handler = load_function(path, "postprocess_handler")
     try:
-        handler()
+        with _environment(defaults):
+            load_function(path, "postprocess_handler")()
     except MonitorError:
         raise
     except (Exception, SystemExit) as error:  # noqa: BLE001 - user code: whatever it raises is the script's fault
         raise ScriptError(f"postprocessor failed: {described(error, str(path))}.") from None
+
+
+@contextmanager
+def _environment(defaults: Mapping[str, str]) -> Iterator[None]:
+    added = {name: value for name, value in defaults.items() if name not in os.environ}
+    os.environ.update(added)
+    try:
+        yield
+    finally:
+        for name in added:
+            os.environ.pop(name, None)
 
 
 def described(error: BaseException, file: str | None = None) -> str:
@@ -95,3 +112,45 @@ def described(error: BaseException, file: str | None = None) -> str:
     own = [frame for frame in frames if frame.filename == file] or frames
     place = f" at {Path(own[-1].filename).name}:{own[-1].lineno} in {own[-1].name}" if own else ""
     return f"{type(error).__name__}{place}"
+
+
+# --- what a job brings ---------------------------------------------------------------------------------------------------
+
+
+def fetch_scripts(preprocessor: str | None, postprocessor: str | None, local: Callable[[str], Path] = Path) -> Scripts:
+    """The scripts of a job, as files of this machine.
+
+    Raises: SettingsError when one is not there.
+    """
+    return Scripts(
+        fetch(preprocessor, local) if preprocessor else None,
+        fetch(postprocessor, local) if postprocessor else None,
+    )
+
+
+def with_local_modules(
+    monitors: tuple[MonitorSettings, ...], local: Callable[[str], Path] = Path
+) -> tuple[MonitorSettings, ...]:
+    """Monitors whose `module` is a file of this machine, where it is one and no importable name.
+
+    A path that is not there stays: the monitor reports it. Raises: SettingsError when an object in S3 is not there.
+    """
+    return tuple(_with_local_module(settings, local) for settings in monitors)
+
+
+def _with_local_module(settings: MonitorSettings, local: Callable[[str], Path]) -> MonitorSettings:
+    module = settings.options.get("module")
+    if not isinstance(module, str) or not module.endswith(".py"):
+        return settings
+    path = fetch(module) if s3.is_s3(module) else local(module)
+    return replace(settings, options=settings.options | {"module": str(path)})
+
+
+def digests(scripts: Scripts, monitors: tuple[MonitorSettings, ...]) -> dict[str, str]:
+    """sha256 of each file of a user's code that a job runs, for its provenance."""
+    files = {"preprocessor": scripts.preprocessor, "postprocessor": scripts.postprocessor}
+    for settings in monitors:
+        module = settings.options.get("module")
+        if isinstance(module, str) and module.endswith(".py"):
+            files["custom_metrics"] = Path(module)
+    return {f"script:{name}": digest(path) for name, path in files.items() if path is not None and path.is_file()}

@@ -84,6 +84,8 @@ class Variables:
     native: NativeQuality = field(default_factory=lambda: NativeQuality())
     capture_prefix: str | None = None  # where the endpoint's capture lies in S3
     now: datetime | None = None  # stands for the clock
+    preprocessor: str | None = None  # scripts, path or S3 URI
+    postprocessor: str | None = None
 
     def local(self, path: str) -> Path:
         """A path of the contract where it lies here."""
@@ -115,11 +117,6 @@ def read_variables(environment: Mapping[str, str]) -> Variables:
     )
     default_source = BASELINE_DATASET_SOURCE if kind is JobKind.BASELINE else DATASET_SOURCE
     format_, options = _format(get(Variable.DATASET_FORMAT), kind, faults)
-    faults.extend(
-        f"{script}: scripts are not run by this image; declare the payload in the configuration instead"
-        for script in (Variable.RECORD_PREPROCESSOR, Variable.POST_ANALYTICS_PROCESSOR)
-        if get(script)
-    )
     native = NativeQuality(
         problem_type=get(Variable.PROBLEM_TYPE),
         probability_threshold=_share(get(Variable.PROBABILITY_THRESHOLD_ATTRIBUTE), faults),
@@ -166,6 +163,8 @@ def read_variables(environment: Mapping[str, str]) -> Variables:
         capture_prefix=(get(Variable.CAPTURE_PREFIX) or "").strip("*").rstrip("/")
         or None,  # documents print asterisks around it
         now=now,
+        preprocessor=get(Variable.RECORD_PREPROCESSOR) or get(Variable.RECORD_PREPROCESSOR_URI),
+        postprocessor=get(Variable.POST_ANALYTICS_PROCESSOR) or get(Variable.POST_ANALYTICS_PROCESSOR_URI),
     )
 
 

@@ -25,6 +25,7 @@ WHOLE = {
         "model_explainability": {"predictor": {}, "budget": {}},
     },
     "metrics": {},
+    "scripts": {},
 }
 
 

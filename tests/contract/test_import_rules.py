@@ -39,7 +39,7 @@ ALLOWED = {
     "metrics": TYPES | {"profiles"},
     "constraints": RULES,
     "registry": TYPES | {"constraints", "monitors"},
-    "user_code": {"errors", "s3"},  # fetches and imports scripts and metrics of the user's own
+    "user_code": {"contract", "errors", "job", "s3"},  # fetches and imports scripts and metrics of the user's own
     "custom": TYPES | {"profiles", "user_code"},  # declared by users, loaded and called here: the one room that runs their code
     "monitors": RULES
     | AWS_FILES
@@ -60,7 +60,7 @@ ALLOWED = {
     "maturity": TYPES,
     "fetching": {"errors", "schema", "s3"},
     "history": TYPES | {"maturity", "outputs", "s3"},
-    "container_job": TYPES | {"configuration", "variables", "s3", "baselines"},
+    "container_job": TYPES | {"configuration", "variables", "s3", "baselines", "user_code"},
     "late": TYPES
     | {
         "flow",
@@ -72,11 +72,12 @@ ALLOWED = {
         "outputs",
         "logs",
     },  # windows before a run's
-    "container": TYPES | {"flow", "late", "container_job", "variables", "logs", "outputs", "runners", "s3", ""},
-    "cli_job": TYPES | {"configuration", "s3", "baselines", "dataset"},
+    "container": TYPES
+    | {"flow", "late", "container_job", "variables", "logs", "outputs", "runners", "s3", "user_code", ""},
+    "cli_job": TYPES | {"configuration", "s3", "baselines", "dataset", "user_code"},
     "cli_labels": {"errors", "words", "s3", "ground_truth_writer"},
     "cli": TYPES
-    | {"flow", "cli_job", "cli_labels", "variables", "outputs", "runners", "progress", "threads", "s3", ""},
+    | {"flow", "cli_job", "cli_labels", "variables", "outputs", "runners", "progress", "threads", "s3", "user_code", ""},
     "__main__": {"cli", "container", "threads"},
     "__init__": set(),
 }

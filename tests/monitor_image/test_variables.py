@@ -143,10 +143,6 @@ def test_native_names_of_the_prebuilt_analyzer_are_accepted():
         ({"analysis_type": "BIAS"}, "analysis_type: should be one of"),
         ({"categorical_drift_method": "psi"}, "categorical_drift_method: should be one of LInfinity, ChiSquared"),
         ({"MODEL_MONITOR_WORKERS": "0"}, "MODEL_MONITOR_WORKERS: should be a whole number of at least 1"),
-        (
-            {"record_preprocessor_script": "/opt/ml/x.py"},
-            "record_preprocessor_script: scripts are not run by this image",
-        ),
     ],
 )
 def test_a_wrong_variable_is_told_by_its_name_and_the_rest_stays_usable(changes, fault):
@@ -158,6 +154,19 @@ def test_a_wrong_variable_is_told_by_its_name_and_the_rest_stays_usable(changes,
 def test_all_wrong_variables_are_told_at_once():
     wrong = SCHEDULED | {"dataset_format": json.dumps({"orc": {}}), "start_time": "x", "MODEL_MONITOR_WORKERS": "many"}
     assert len(read_variables(wrong).faults) == 3
+
+
+def test_scripts_are_named_by_either_variable_and_the_script_s_own_wins():
+    variables = read_variables(
+        SCHEDULED
+        | {
+            "record_preprocessor_script": "/opt/ml/x.py",
+            "record_preprocessor_source_uri": "s3://bucket/y.py",
+            "post_analytics_processor_source_uri": "s3://bucket/z.py",
+        }
+    )
+    assert (variables.preprocessor, variables.postprocessor) == ("/opt/ml/x.py", "s3://bucket/z.py")
+    assert not variables.faults
 
 
 def test_where_labels_lie_and_windows_wait():
