@@ -7,6 +7,7 @@ answers fails as a client error that names the operation, because SDKs repeat se
 
 from __future__ import annotations
 
+import gzip
 import io
 import traceback
 import warnings
@@ -145,6 +146,7 @@ class Api:
         self, call: Call, model: ServiceModel | None, environ: Environ
     ) -> tuple[int, list[tuple[str, str]], bytes]:
         if model is not None:
+            _decompress(call, environ)
             request = BackendRequest(environ)
             request.get_data(cache=True)
             environ["wsgi.input"] = io.BytesIO(request.get_data())
@@ -169,6 +171,14 @@ class Api:
             raise
         except Exception as error:
             raise _crashed(call, error) from error
+
+
+def _decompress(call: Call, environ: Environ) -> None:
+    """Clients compress long requests of some operations, such as PutMetricData; what S3 is sent is an object as it is."""
+    if environ.get("HTTP_CONTENT_ENCODING") == "gzip" and call.service != "s3":
+        content = gzip.decompress(environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)))
+        environ["wsgi.input"], environ["CONTENT_LENGTH"] = io.BytesIO(content), str(len(content))
+        del environ["HTTP_CONTENT_ENCODING"]
 
 
 def _crashed(call: Call, error: Exception) -> ApiError:

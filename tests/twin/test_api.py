@@ -44,6 +44,14 @@ def test_every_protocol_is_named_and_answered(twin: Twin, calls: list[Call]) -> 
     assert calls[5].parameters["MetricData"][0]["Value"] == 1.5
 
 
+def test_a_long_request_that_the_client_compresses_is_understood(twin: Twin, calls: list[Call]) -> None:
+    data = [{"MetricName": f"metric_{n}", "Value": float(n)} for n in range(500)]
+    twin.client("cloudwatch").put_metric_data(Namespace="n", MetricData=data)
+    assert len(calls[0].parameters["MetricData"]) == 500
+    listed = twin.client("cloudwatch").list_metrics(Namespace="n", MetricName="metric_499")["Metrics"]
+    assert [metric["MetricName"] for metric in listed] == ["metric_499"]
+
+
 def test_a_presigned_address_works(twin: Twin) -> None:
     twin.client("s3").create_bucket(Bucket="b-1", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
     twin.client("s3").put_object(Bucket="b-1", Key="k", Body=b"content")
