@@ -27,7 +27,7 @@ demo: setup ## deploy into the embedded AWS and close the loop on real data (no 
 	$(BIN)/python -m demo
 
 .PHONY: test
-test: setup build/.sdk-venv build/.smclarify-venv lint ## every test, as CI runs them
+test: setup build/.sdk-venv build/.smclarify-venv build/.models-venv lint ## every test, as CI runs them
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 .PHONY: check
@@ -63,7 +63,7 @@ golden: build/.main-venv ## rewrite the golden outputs and the stack snapshots; 
 	$(BIN)/python -m pytest tests/golden tests/monitor_image tests/stacks -k "golden or snapshot" --snapshot-update -q
 
 .PHONY: bench
-bench: setup build/.frames-venv build/.whylogs-venv build/.spark-venv build/.smclarify-venv ## measure speed and memory; writes build/bench/results.json
+bench: setup build/.frames-venv build/.whylogs-venv build/.spark-venv build/.smclarify-venv build/.shap-venv ## measure speed and memory; writes build/bench/results.json
 	$(BIN)/python -m benchmarks
 
 .PHONY: clean
@@ -96,6 +96,11 @@ build/.sdk-venv: $(UV) tests/sdk/requirements.txt
 	$(call venv,build/venv/sdk,tests/sdk/requirements.txt)
 	@touch $@
 
+# the image with its optional layer, for tests of model files
+build/.models-venv: $(UV) monitor_image/requirements.txt monitor_image/requirements-models.txt
+	$(call venv,build/venv/models,monitor_image/requirements.txt -r monitor_image/requirements-models.txt)
+	@touch $@
+
 build/.%-venv: $(UV) benchmarks/peers/%.txt
 	$(call venv,build/venv/$*,benchmarks/peers/$*.txt)
 	@touch $@
@@ -121,6 +126,8 @@ lock: $(UV) ## resolve the dependency groups again into hashed lock files
 	$(call compile,--group bench_whylogs,benchmarks/peers/whylogs.txt,)
 	$(call compile,--group bench_spark,benchmarks/peers/spark.txt,)
 	$(call compile,--group bench_smclarify,benchmarks/peers/smclarify.txt,)
+	$(call compile,--group bench_shap,benchmarks/peers/shap.txt,)
+	$(call compile,--group models,monitor_image/requirements-models.txt,-c monitor_image/requirements.txt)
 	$(call compile,--group sdk,tests/sdk/requirements.txt,)
 	cd monitor_image && ../$(UV) pip compile pyproject.toml $(COMPILE) -c ../tests/requirements.txt -o requirements.txt
 	echo "uv==$(UV_VERSION)" | $(UV) pip compile - $(COMPILE) -o .ci/uv.txt
