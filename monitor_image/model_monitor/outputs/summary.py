@@ -50,6 +50,8 @@ def _headline(report: Report, run: Run) -> str:
         facts.insert(1, counted(reading.events, "event"))
     if reading.outside_window:
         facts.append(f"{counted(reading.outside_window, 'record')} outside the window")
+    if reading.own_requests:
+        facts.append(f"{counted(reading.own_requests, 'request')} of our own left out")
     if reading.dropped:
         facts.append(f"{reading.dropped} dropped by the preprocessor")
     what = "baseline" if report.job.kind is JobKind.BASELINE else str(report.verdict)

@@ -1,8 +1,13 @@
 """Requests that monitoring makes of an endpoint are captured like any other; the reader leaves them out and counts them."""
 
+import json
 from datetime import UTC, datetime, timedelta
 
+import jsonschema
+
+from model_monitor.cli import main
 from model_monitor.contract import OWN_REQUEST_PREFIX
+from model_monitor.outputs.report import schema as schema_of_reports
 from model_monitor.profiles.reading import Reading
 from model_monitor.schema import Window
 from tests.builders import capture_event, capture_job, csv_payload, read_all, schema, write_capture
@@ -67,3 +72,16 @@ def test_counts_of_parts_add_up_and_survive_json():
     merged = Reading(own_requests=2).merge(Reading(own_requests=3))
     assert merged.own_requests == 5
     assert Reading.from_json(merged.to_json()).own_requests == 5
+
+
+def test_a_person_and_the_report_are_told_how_many_were_left_out(tmp_path, capsys):
+    write_capture(tmp_path / "capture", [event(1), own(2), own(3), own(4)], endpoint="churn", hour=START)
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps({"payload": {"features": ["a"]}}))
+    arguments = ["--dataset", str(tmp_path / "capture"), "--config", str(config), "--output", str(tmp_path / "out")]
+    main(["monitor", *arguments])
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert "1 record, 1 event" in (told := capsys.readouterr().out)
+    assert "3 requests of our own left out" in told
+    assert (report["reading"]["records"], report["reading"]["own_requests"]) == (1, 3)
+    jsonschema.validate(report, schema_of_reports())
