@@ -49,12 +49,7 @@ class AlarmsStack(Stack):
         super().__init__(scope, construct_id, env=env, description=f"Model monitoring: alarms of {props.name}")
         self._props = props
         self.names = {name: self._alarms(name, monitor) for name, monitor in props.monitors.items()}
-        EndpointDashboard(
-            self,
-            "Endpoint",
-            {name: (monitor, props.endpoint.monitors[name]) for name, monitor in props.monitors.items()},
-            has_labels=props.endpoint.ground_truth is not None,
-        )
+        EndpointDashboard(self, "Endpoint", props.endpoint, props.monitors)
 
     def _alarms(self, name: str, monitor: ScheduledMonitor) -> AlarmNames:
         settings = self._props.endpoint.monitors[name]

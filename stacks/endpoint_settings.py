@@ -163,6 +163,11 @@ class Metrics(Block):
     )
     """CloudWatch namespace, 1 to 255 characters; route file knows the default alone. Default: SageMaker's for data quality."""
 
+    @property
+    def has_features(self) -> bool:
+        """Whether any single feature has metrics of its own."""
+        return self.per_feature is PerFeature.ALL or (self.per_feature is PerFeature.CRITICAL and bool(self.critical))
+
     @check
     def _namespace_faults(self) -> Iterator[str]:
         if self.namespace.startswith("AWS/"):
@@ -187,7 +192,7 @@ class Retraining(Block):
     deploy: the same in this version. Default: train."""
     monitor: fields.MonitorName | None = None
     """The monitor whose alarms count. Left out: the only one."""
-    on: Annotated[tuple[Type, ...], Field(min_length=1)] = ("data_quality", "model_quality")
+    types: Annotated[tuple[Type, ...], Field(min_length=1)] = ("data_quality", "model_quality")
     """Types whose alarms count: drift of data_quality, violations of the others. Default: data_quality and model_quality."""
     allow_rehearsal: bool = False
     """Whether alarms of a rehearsal train too, to try the whole loop; it costs a training. Default: false."""
@@ -353,8 +358,8 @@ class Endpoint(Block):
     @check
     def _trigger_faults(self) -> Iterator[str]:
         monitor = self.monitors.get(self.watched)
-        if self.retraining and monitor and not set(self.retraining.on) & set(monitor.types):
-            yield f"retraining.on: names no type that {self.watched} runs; it runs {', '.join(monitor.types)}"
+        if self.retraining and monitor and not set(self.retraining.types) & set(monitor.types):
+            yield f"retraining.types: names no type that {self.watched} runs; it runs {', '.join(monitor.types)}"
 
     @check
     def _choice_faults(self) -> Iterator[str]:

@@ -42,7 +42,7 @@ class RetrainingStack(Stack):
 
     def __init__(self, scope: Construct, construct_id: str, props: RetrainingProps, *, env: Environment) -> None:
         super().__init__(scope, construct_id, env=env, description=f"Model monitoring: retraining of {props.name}")
-        of_model, chosen = props.alarms.of_model, props.settings.on
+        of_model, chosen = props.alarms.of_model, props.settings.types
         is_kit = props.settings.training_script == "kit"
         trigger = RetrainingTrigger(
             self,

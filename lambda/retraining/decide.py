@@ -103,7 +103,7 @@ def screen(alarm: Alarm, policy: Policy) -> Decision | None:
         return Decision(Action.REFUSE, "not_a_drift_alarm", "violations of other checks page people and train nothing")
     if alarm.name in policy.other_alarm_names:
         return Decision(
-            Action.REFUSE, "type_not_chosen", "retraining.on does not name the monitoring type of this alarm"
+            Action.REFUSE, "type_not_chosen", "retraining.types does not name the monitoring type of this alarm"
         )
     if alarm.name not in policy.alarms:
         return Decision(Action.IGNORE, "alarm_not_in_policy")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -10,6 +11,7 @@ from constructs import Construct
 
 from model_monitor import contract
 from stacks.constructs.scheduled_monitor import ScheduledMonitor
+from stacks.endpoint_settings import Endpoint
 from stacks.monitor_settings import Monitor
 
 WIDTH: Final = 8  # three tiles a row
@@ -21,31 +23,36 @@ SHOWN: Final = {  # of the metrics of model quality: those that people ask for f
 Tiles = Sequence[cloudwatch.IWidget]
 
 
+@dataclass(frozen=True)
+class Shown:
+    """One schedule and its settings."""
+
+    monitor: ScheduledMonitor
+    settings: Monitor
+    endpoint: Endpoint
+
+
 class EndpointDashboard(Construct):
     """Every series on it is one that runs emit, with the dimensions they emit it with."""
 
     def __init__(
-        self,
-        scope: Construct,
-        construct_id: str,
-        schedules: Mapping[str, tuple[ScheduledMonitor, Monitor]],
-        *,
-        has_labels: bool,
+        self, scope: Construct, construct_id: str, endpoint: Endpoint, monitors: Mapping[str, ScheduledMonitor]
     ) -> None:
         super().__init__(scope, construct_id)
         self.dashboard = cloudwatch.Dashboard(self, "Dashboard")
-        for monitor, settings in schedules.values():
-            self.dashboard.add_widgets(*_run(monitor, settings, has_labels=has_labels))
-            for type_ in settings.types:
-                if type_ in TYPE_TILES:
-                    self.dashboard.add_widgets(*TYPE_TILES[type_](monitor, settings))
+        for name, monitor in monitors.items():
+            shown = Shown(monitor, endpoint.monitors[name], endpoint)
+            self.dashboard.add_widgets(*_run(shown))
+            for type_ in shown.settings.types:
+                self.dashboard.add_widgets(*TYPE_TILES[type_](shown))
 
 
-def _run(monitor: ScheduledMonitor, settings: Monitor, *, has_labels: bool) -> Tiles:
+def _run(shown: Shown) -> Tiles:
     """How runs ended, what they read, what they counted as violated."""
+    monitor, settings = shown.monitor, shown.settings
     verdicts = [contract.run_metric(verdict) for verdict in contract.VERDICT_ORDER]
     reading = [contract.METRIC_RECORDS, contract.METRIC_REJECTED, contract.METRIC_OUTSIDE_WINDOW]
-    if has_labels and settings.labelled:
+    if shown.endpoint.ground_truth is not None and settings.labelled:
         reading += [contract.METRIC_WINDOWS_WAITING, contract.METRIC_WINDOWS_EXPIRED]
     kinds = {key: type_ for type_, key in contract.MONITOR_KEYS.items()}
     violations = [
@@ -58,11 +65,12 @@ def _run(monitor: ScheduledMonitor, settings: Monitor, *, has_labels: bool) -> T
     ]
 
 
-def _data_quality(monitor: ScheduledMonitor, _: Monitor) -> Tiles:
-    return [_tile(monitor, "drift of features", [contract.METRIC_DRIFT_MAX, contract.METRIC_DRIFTED_SHARE])]
+def _data_quality(shown: Shown) -> Tiles:
+    return [_tile(shown.monitor, "drift of features", [contract.METRIC_DRIFT_MAX, contract.METRIC_DRIFTED_SHARE])]
 
 
-def _model_quality(monitor: ScheduledMonitor, settings: Monitor) -> Tiles:
+def _model_quality(shown: Shown) -> Tiles:
+    monitor, settings = shown.monitor, shown.settings
     if settings.model_quality is None:
         return []
     return [
@@ -72,34 +80,33 @@ def _model_quality(monitor: ScheduledMonitor, settings: Monitor) -> Tiles:
     ]
 
 
-def _model_bias(monitor: ScheduledMonitor, settings: Monitor) -> Tiles:
-    """By Clarify's dimensions, whose values are groups and labels."""
+def _model_bias(shown: Shown) -> Tiles:
+    """By Clarify's dimensions, whose values are groups and labels. Groups that nobody named have no metrics."""
+    settings = shown.settings
     if settings.model_bias is None:
         return []
     groups = (contract.DIMENSION_FACET, contract.DIMENSION_FACET_VALUE, contract.DIMENSION_BIAS_STAGE)
     labels = (contract.DIMENSION_LABEL, contract.DIMENSION_LABEL_VALUE)
-    facets = sorted({facet.name for facet in settings.model_bias.facets})
+    facets = sorted({facet.name for facet in settings.model_bias.facets if facet.values})
     return [
-        _found(monitor, f"bias: {facet}", (*groups, *labels), f'{contract.DIMENSION_FACET}="{facet}"')
+        _found(shown.monitor, f"bias: {facet}", (*groups, *labels), f'{contract.DIMENSION_FACET}="{facet}"')
         for facet in facets
     ]
 
 
-def _model_explainability(monitor: ScheduledMonitor, _: Monitor) -> Tiles:
+def _model_explainability(shown: Shown) -> Tiles:
+    """Of single features, those that have metrics of their own."""
+    agreement = _tile(shown.monitor, "agreement of attributions with the baseline", [contract.METRIC_NDCG_MIN])
+    if not shown.endpoint.metrics.has_features:
+        return [agreement]
     dimensions = (contract.DIMENSION_METHOD, contract.DIMENSION_LABEL, contract.DIMENSION_VALUE_TYPE)
-    return [
-        _tile(monitor, "agreement of attributions with the baseline", [contract.METRIC_NDCG_MIN]),
-        _found(
-            monitor,
-            "attributions",
-            dimensions,
-            f'{contract.DIMENSION_VALUE_TYPE}="{contract.VALUE_TYPE_GLOBAL}"',
-        ),
-    ]
+    condition = f'{contract.DIMENSION_VALUE_TYPE}="{contract.VALUE_TYPE_GLOBAL}"'
+    return [agreement, _found(shown.monitor, "attributions", dimensions, condition)]
 
 
-def _custom_metrics(monitor: ScheduledMonitor, settings: Monitor) -> Tiles:
+def _custom_metrics(shown: Shown) -> Tiles:
     """Names are declared in Python, so the tile finds the series by what all of them begin with."""
+    monitor, settings = shown.monitor, shown.settings
     named = sorted({*settings.alarms.custom, *(settings.custom_metrics.thresholds if settings.custom_metrics else ())})
     if named:
         return [_tile(monitor, "metrics of your own", [contract.custom_metric(name) for name in named])]
@@ -124,7 +131,7 @@ def _found(monitor: ScheduledMonitor, title: str, dimensions: Sequence[str], con
     return cloudwatch.GraphWidget(title=title, left=[expression], width=WIDTH)
 
 
-TYPE_TILES: Final[Mapping[str, Callable[[ScheduledMonitor, Monitor], Tiles]]] = {
+TYPE_TILES: Final[Mapping[str, Callable[[Shown], Tiles]]] = {
     "data_quality": _data_quality,
     "model_quality": _model_quality,
     "model_bias": _model_bias,

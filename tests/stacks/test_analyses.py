@@ -76,8 +76,8 @@ def test_an_endpoint_with_every_type_has_no_faults():
             f"{AT}baseline.dataset: is missing; files that exist belong to one type, and there are 5",
         ),
         (
-            {**QUALITY_ALONE, "retraining__on": ["model_bias"]},
-            "endpoints.fraud.retraining.on: names no type that all runs; it runs model_quality",
+            {**QUALITY_ALONE, "retraining__types": ["model_bias"]},
+            "endpoints.fraud.retraining.types: names no type that all runs; it runs model_quality",
         ),
         ({f"{MONITOR}custom_metrics": {"module": "a b"}}, f"{AT}custom_metrics.module: should be the dotted name"),
         ({f"{MONITOR}model_bias": None}, f"{AT}model_bias: is missing; model_bias is one of the types"),

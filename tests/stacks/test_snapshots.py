@@ -23,6 +23,7 @@ STACKS = (
     "dev-covertype-Retraining",
     "prod-Storage",
     "prod-covertype-Monitoring",
+    "prod-fraud-Monitoring",
     "prod-churn-Monitoring",
 )
 
