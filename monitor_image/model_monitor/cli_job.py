@@ -34,7 +34,8 @@ def build_job(options: argparse.Namespace) -> Job:
         schema=configuration.schema,
         monitors=monitors,
         baselines=_baselines(options.baseline, configuration) if is_monitor else {},
-        ground_truth=_ground_truth(options, configuration) if is_monitor else None,
+        ground_truth=_ground_truth(options, configuration if is_monitor else Configuration()),
+        facet_source=_facet_source(configuration) if is_monitor else None,
         merged=_merged(options, configuration) if is_monitor else None,
         window=window,
         endpoint=configuration.endpoint,
@@ -67,7 +68,19 @@ def _refuse_output(output: Path, dataset: Path) -> None:
         raise SettingsError(OUTPUT, "lies in the dataset, so the next run would read results as data.")
 
 
+def _facet_source(configuration: Configuration) -> Path | None:
+    location = configuration.facet_source
+    if location is None or not s3.is_s3(location):
+        return None if location is None else Path(location)
+    raise SettingsError(
+        "monitors.model_bias.facet_source",
+        f"lies in S3: {location}.",
+        "Copy it, and name the copy in the configuration.",
+    )
+
+
 def _ground_truth(options: argparse.Namespace, configuration: Configuration) -> Path | None:
+    """What was named here; else, of monitoring jobs, the configuration's: labels of live traffic are no baseline's."""
     if options.ground_truth is not None or configuration.ground_truth is None:
         path: Path | None = options.ground_truth
     elif s3.is_s3(configuration.ground_truth):

@@ -5,13 +5,14 @@ Everything is validated here and nowhere later: unknown keys are refused, and al
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 
 import orjson
 
 from model_monitor import registry
+from model_monitor.analysis_documents import described_payload, embedded
 from model_monitor.blocks import Block, Faults
 from model_monitor.contract import CONFIG_VERSION, MONITOR_KEYS, MetricsRoute, MonitoringType, PerFeature
 from model_monitor.errors import SettingsError
@@ -45,6 +46,13 @@ class Configuration:
     scripts: ScriptLocations = field(default_factory=ScriptLocations)
     max_rejected_fraction: float = 0.1
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
+
+    @property
+    def facet_source(self) -> str | None:
+        """Where facets lie that are not in the payload; a path or an S3 URI."""
+        return next(
+            (monitor.options["facet_source"] for monitor in self.monitors if "facet_source" in monitor.options), None
+        )
 
 
 def read_configuration(path: Path) -> Configuration:
@@ -80,13 +88,16 @@ def _configuration(document: object, faults: Faults) -> Configuration:
     version = block.count("version", CONFIG_VERSION)
     if version != CONFIG_VERSION:
         faults.add("version", f"should be {CONFIG_VERSION}")
+    content = embedded(block.take("monitors"), faults)
     payload = block.take("payload")
+    payload = described_payload(content) if payload is None else payload
     schema = Schema(is_positional=True) if payload is None else _schema(payload, faults)
+    monitors = _monitors(content, schema, faults)
     configuration = Configuration(
         endpoint=block.text("endpoint", "") or "",
         schedule=block.text("schedule", "") or "",
-        schema=schema,
-        monitors=_monitors(block.take("monitors"), schema, faults),
+        schema=_with_metadata(schema, monitors),
+        monitors=monitors,
         baseline=block.text("baseline"),
         ground_truth=block.text("ground_truth"),
         history=block.text("history"),
@@ -98,6 +109,12 @@ def _configuration(document: object, faults: Faults) -> Configuration:
     block.end()
     _refuse_unknown_features(configuration, faults)
     return configuration
+
+
+def _with_metadata(schema: Schema, monitors: tuple[MonitorSettings, ...]) -> Schema:
+    """Columns that monitors ask for beside the payload's features."""
+    names = tuple(dict.fromkeys(name for monitor in monitors for name in monitor.options.get("metadata", ())))
+    return replace(schema, payload=replace(schema.payload, metadata=names)) if names else schema
 
 
 def _refuse_unknown_features(configuration: Configuration, faults: Faults) -> None:

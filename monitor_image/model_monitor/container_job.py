@@ -26,6 +26,7 @@ from model_monitor.contract import (
     Variable,
 )
 from model_monitor.errors import SettingsError
+from model_monitor.fetching import fetch_table
 from model_monitor.job import BaselineFiles, Job, MonitorSettings
 from model_monitor.variables import NativeQuality, Variables
 
@@ -124,6 +125,7 @@ def build_job(variables: Variables, processing: ProcessingJob) -> tuple[Job, Pla
         schema=configuration.schema,
         monitors=monitors,
         baselines=_baselines(configuration, variables, monitors) if variables.kind is JobKind.MONITOR else {},
+        facet_source=_facets(configuration, variables),
         merged=variables.output / MERGED_FOLDER if configuration.merged else None,
         window=variables.window,
         now=places.now if variables.kind is JobKind.MONITOR else None,
@@ -175,6 +177,13 @@ def _places(configuration: Configuration, variables: Variables, processing: Proc
         variables.local(FETCHED_PATH),
         variables.now or datetime.now(UTC),
     )
+
+
+def _facets(configuration: Configuration, variables: Variables) -> Path | None:
+    """The table of facets that are not in the payload, fetched; baseline data sets have them as columns."""
+    if configuration.facet_source is None or variables.kind is not JobKind.MONITOR:
+        return None
+    return fetch_table(_local(configuration.facet_source, variables), variables.local(FETCHED_PATH) / "facets")
 
 
 def _capture(variables: Variables, processing: ProcessingJob) -> str:

@@ -124,6 +124,17 @@ def fetch_capture(location: str, window: Window, folder: Path) -> Path:
     return folder
 
 
+def fetch_table(location: str, folder: Path) -> Path:
+    """All files of a table that is not kept by time, such as facets by inference id; a local path is used as it is."""
+    if not s3.is_s3(location):
+        return Path(location)
+    folder.mkdir(parents=True, exist_ok=True)
+    name = location.rpartition("/")[2]
+    found = [(location, name)] if _is_label(name) else [(o.uri, o.relative) for o in s3.list_objects(location)]
+    s3.download((uri, folder / relative) for uri, relative in _safe(found) if _is_label(relative))
+    return folder
+
+
 def _capture_folders(window: Window) -> Iterator[str]:
     """Hours and, where a whole day is wanted, days."""
     hour = window.start.replace(minute=0, second=0, microsecond=0) - HOUR

@@ -24,6 +24,7 @@ from model_monitor.contract import (
     Verdict,
 )
 from model_monitor.dataset.discover import discover
+from model_monitor.dataset.facet_table import FacetTable, read_facets
 from model_monitor.dataset.ground_truth import (
     GroundTruth,
     label_files,
@@ -107,7 +108,7 @@ def measure(job: Job, baselines: Baselines, progress: local.Progress) -> Measure
     files = discover(job.dataset, job.window)
     job = replace(job, schema=resolve_schema(job, files, known_features(job, baselines)))
     labels = load_labels(job)
-    task = partial(profile_unit, job=job, labels=labels)
+    task = partial(profile_unit, job=job, labels=labels, facets=load_facets(job))
     profile = local.run(task, plan(files), Profile.empty(job), job.workers, progress)
     return Measured(job, profile, Dataset(len(files), sum(file.size_bytes for file in files)), labels)
 
@@ -122,6 +123,13 @@ def load_labels(job: Job) -> GroundTruth | None:
     return local.run(read_ground_truth, label_units(files), GroundTruth(), job.workers, apart=leaves_threads(files))
 
 
+def load_facets(job: Job) -> FacetTable | None:
+    """Sensitive columns that are not in the payload, read once like labels."""
+    if job.facet_source is None:
+        return None
+    return read_facets(label_files(job.facet_source), job.schema.payload.metadata)
+
+
 def merge_records(measured: Measured) -> None:
     """Records with their labels in AWS's merge layout, where a job asks for them."""
     job = measured.job
@@ -129,11 +137,12 @@ def merge_records(measured: Measured) -> None:
         write_merged(job, discover(job.dataset, job.window), measured.labels or GroundTruth(), job.merged)
 
 
-def profile_unit(unit: Unit, job: Job, labels: GroundTruth | None = None) -> Profile:
+def profile_unit(unit: Unit, job: Job, labels: GroundTruth | None = None, facets: FacetTable | None = None) -> Profile:
     """One unit to one mergeable profile: the work that a runner hands out."""
     profile, needs_labels = Profile.empty(job), any(monitor.needs_labels for monitor in monitors_of(job))
     for read in read_rows(unit, job):
         rows = join(read, labels) if needs_labels else read
+        rows = rows if facets is None else facets.join(rows)
         parts = tuple(monitor.profile(rows, job) for monitor in monitors_of(job))
         profile = profile.merge(Profile(Reading.of(rows), parts))
     return profile

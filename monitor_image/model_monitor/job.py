@@ -118,6 +118,7 @@ class Job:
     monitors: tuple[MonitorSettings, ...] = (MonitorSettings(MonitoringType.DATA_QUALITY),)
     baselines: dict[MonitoringType, BaselineFiles] = field(default_factory=dict)
     ground_truth: Path | None = None  # file or folder of labels, already local
+    facet_source: Path | None = None  # file or folder of facets that are not in the payload, already local
     merged: Path | None = None  # where captured records go with their labels; None: nowhere
     window: Window | None = None
     now: datetime | None = None  # when the run takes place, for labels that are due later; None: conclude now

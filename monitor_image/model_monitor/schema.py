@@ -81,6 +81,7 @@ class PayloadMapping:
     """Declared once by the user: what the model's payload means.
 
     label, prediction, score, scores: columns of a baseline dataset, which are no features.
+    metadata: others that a monitor asks for, kept beside the features (`Rows.metadata`).
     """
 
     records: str | None = None  # JMESPath to the list of input records; None: the payload itself
@@ -89,6 +90,7 @@ class PayloadMapping:
     prediction: str | None = None  # None: the name in `output`
     score: str | None = None
     scores: tuple[str, ...] = ()
+    metadata: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,14 +40,16 @@ ALLOWED = {
     "constraints": RULES,
     "registry": TYPES | {"constraints", "monitors"},
     "user_code": {"contract", "errors", "job", "s3"},  # fetches and imports scripts and metrics of the user's own
-    "custom": TYPES | {"profiles", "user_code"},  # declared by users, loaded and called here: the one room that runs their code
+    "custom": TYPES
+    | {"profiles", "user_code"},  # declared by users, loaded and called here: the one room that runs their code
     "monitors": RULES
     | AWS_FILES
     | {"custom", "predictors"},  # a model is asked through its door, once all rows are read
     "dataset": TYPES | {"ground_truth_writer", "user_code"},  # merged records spell labels as ground truth does
     "outputs": FORMULAS | {"constraints"},
     "runners": TYPES,
-    "configuration": TYPES | {"blocks", "registry"},
+    "configuration": TYPES | {"blocks", "registry", "analysis_documents"},
+    "analysis_documents": {"blocks", "s3", "constraints"},  # Clarify's own files, named by a configuration
     "variables": TYPES,
     "s3": {"errors"},
     "ground_truth_writer": {"errors", "s3", "outputs.files"},  # an application's door: nothing of a run
@@ -60,7 +62,7 @@ ALLOWED = {
     "maturity": TYPES,
     "fetching": {"errors", "schema", "s3"},
     "history": TYPES | {"maturity", "outputs", "s3"},
-    "container_job": TYPES | {"configuration", "variables", "s3", "baselines", "user_code"},
+    "container_job": TYPES | {"configuration", "variables", "s3", "baselines", "user_code", "fetching"},
     "late": TYPES
     | {
         "flow",
@@ -77,7 +79,19 @@ ALLOWED = {
     "cli_job": TYPES | {"configuration", "s3", "baselines", "dataset", "user_code"},
     "cli_labels": {"errors", "words", "s3", "ground_truth_writer"},
     "cli": TYPES
-    | {"flow", "cli_job", "cli_labels", "variables", "outputs", "runners", "progress", "threads", "s3", "user_code", ""},
+    | {
+        "flow",
+        "cli_job",
+        "cli_labels",
+        "variables",
+        "outputs",
+        "runners",
+        "progress",
+        "threads",
+        "s3",
+        "user_code",
+        "",
+    },
     "__main__": {"cli", "container", "threads"},
     "__init__": set(),
 }

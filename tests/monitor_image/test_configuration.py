@@ -149,7 +149,7 @@ def test_null_means_the_default_everywhere():
             {"payload": {"features": ["a"]}, "monitors": {"data_quality": {"features": {"b": {}}}}},
             "monitors.data_quality.features: 'b' is no feature of the payload",
         ),
-        ({"monitors": {"model_bias": {}}}, "monitors.model_bias: is not part of this version"),
+        ({"monitors": {"model_bias": {}}}, "monitors.model_bias.facets: should be a list of at least one facet"),
         ([], "the file: should be an object, found a list"),
     ],
 )

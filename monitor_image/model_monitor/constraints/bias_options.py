@@ -6,20 +6,21 @@ from collections.abc import Mapping
 from statistics import NormalDist
 from typing import Any, Final
 
-from model_monitor.blocks import Block, kind_of
+from model_monitor.blocks import Block, Faults, kind_of
 from model_monitor.constraints import analysis_config
 from model_monitor.metrics.bias import DESCRIPTIONS, POST_TRAINING, PRE_TRAINING
 from model_monitor.profiles.bias_settings import BiasSettings, Bootstrap, Facet, FlipSettings
 from model_monitor.profiles.facets import ReadAs, Value, Wanted
+from model_monitor.schema import Schema
 
 SETTINGS: Final = "bias"  # keys of a job's options
-PAYLOAD: Final = "payload"
 FACET_SOURCE: Final = "facet_source"
+METADATA: Final = "metadata"
 ALL: Final = "all"
 
 
 def read_options(block: Block) -> dict[str, Any]:
-    """The monitor's options: settings, a payload that an analysis configuration describes, where facets come from."""
+    """The monitor's options: its settings, and where facets come from."""
     document = block.take("analysis_config")
     said: dict[str, Any] = {}
     options: dict[str, Any] = {}
@@ -27,12 +28,25 @@ def read_options(block: Block) -> dict[str, Any]:
         block.faults.add(block.at("analysis_config"), f"should be an object or a path, found {kind_of(document)}")
     elif document is not None:
         said = analysis_config.bias_options(document)
-        options[PAYLOAD] = analysis_config.payload(document)
     for key, value in said.items():
         block.rest.setdefault(key, value)
     options[FACET_SOURCE] = block.text("facet_source")
     options[SETTINGS] = _settings(block)
     return {key: value for key, value in options.items() if value is not None}
+
+
+def complete_options(options: dict[str, Any], schema: Schema, path: str, faults: Faults) -> dict[str, Any]:
+    """With the columns that are no features of the payload; they must come from somewhere."""
+    settings: BiasSettings = options[SETTINGS]
+    if schema.is_positional:
+        return options
+    count = len(schema.names)
+    named = [facet.name for facet in settings.facets] + ([] if settings.group is None else [settings.group])
+    others = [n for n in named if n not in schema.names and not (n.isdecimal() and int(n) < count)]
+    if others and FACET_SOURCE not in options:
+        for name in others:
+            faults.add(path, f"'{name}' is no feature of the payload; name a facet_source that has it")
+    return options | {METADATA: tuple(dict.fromkeys(others))}
 
 
 def _settings(block: Block) -> BiasSettings:

@@ -18,8 +18,14 @@ ROLES = ("label", "prediction", "score")
 def named_side(schema: Schema) -> Side:
     """Fields of a dataset's record: the features in order, then the roles the mapping names."""
     fields = [Field(f.name, i, f.path, f.is_text) for i, f in enumerate(schema.features)]
-    fields += [Field(name, len(schema.features) + i) for i, name in enumerate(roles_of(schema).values())]
+    fields += [Field(name, len(schema.features) + i) for i, name in enumerate(_beside(schema))]
     return Side(tuple(fields), len(schema.features), schema.payload.records)
+
+
+def _beside(schema: Schema) -> tuple[str, ...]:
+    """Columns that are no features: those with a role, and others that a monitor asks for."""
+    roles = tuple(roles_of(schema).values())
+    return (*roles, *(name for name in schema.payload.metadata if name not in {*schema.names, *roles}))
 
 
 def roles_of(schema: Schema) -> dict[str, str]:
@@ -64,6 +70,7 @@ def named_rows(schema: Schema, count: int, columns: dict[str, Literals], extra: 
             column, missing = type_column(columns[name])
             if missing < count:
                 roles[role] = column
+    metadata = {name: type_column(columns[name])[0] for name in schema.payload.metadata if name in columns}
     return Rows(
         schema,
         count,
@@ -72,6 +79,7 @@ def named_rows(schema: Schema, count: int, columns: dict[str, Literals], extra: 
         score=roles.get("score"),
         label=roles.get("label"),
         class_scores=tuple(column for role, column in roles.items() if role not in ROLES),
+        metadata=metadata,
         absent=absent,
         extra=extra,
         rejects=rejects,

@@ -242,6 +242,7 @@ MONITOR = Monitor(
     metrics=metrics,
     summary=summary,
     read_options=read_options,
+    complete_options=bias_options.complete_options,
     needs_labels=True,
     statistics_name=ANALYSIS_FILE,
     constraints_name=ANALYSIS_FILE,
