@@ -44,6 +44,7 @@ class Configuration:
     history: str | None = None
     merged: bool = False
     scripts: ScriptLocations = field(default_factory=ScriptLocations)
+    is_rehearsal: bool = False
     max_rejected_fraction: float = 0.1
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
 
@@ -103,6 +104,7 @@ def _configuration(document: object, faults: Faults) -> Configuration:
         history=block.text("history"),
         merged=block.flag("merged", False),
         scripts=_scripts(block.take("scripts"), faults),
+        is_rehearsal=block.flag("create_violation_tests", False),
         max_rejected_fraction=block.share("max_rejected_fraction", 0.1),
         metrics=_metrics(block.take("metrics"), faults),
     )
@@ -144,7 +146,9 @@ def _schema(content: object, faults: Faults) -> Schema:
     for role, column in columns.items():
         if column is not None and column in {feature.name for feature in features}:
             faults.add(f"payload.{role}", f"is a feature too; the {ROLES[role]} is no input of the model")
-    return Schema(features, PayloadMapping(records, mapping, **columns, scores=tuple(map(str, scores))))
+    label, prediction = columns["label"], columns["prediction"]
+    payload = PayloadMapping(records, mapping, label, prediction, columns["score"], tuple(map(str, scores)))
+    return Schema(features, payload)
 
 
 def _scores(block: Block) -> tuple[str | int | None, tuple[str | int, ...]]:
