@@ -9,7 +9,7 @@ import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import compress
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import numpy as np
@@ -24,6 +24,7 @@ PLACES: Final = 2**31
 LARGEST: Final = 2**63  # whole numbers beyond are read as fractions elsewhere
 OWN_READING: Final = frozenset({"BASE64", "JSON"})  # encodings whose data is no plain text
 AWS_FORM: Final = b'"groundTruthData"'
+LABEL_KINDS: Final = frozenset({str, int, float, type(None)})
 NOT_GIVEN: Final = frozenset({UnsetType, type(None)})
 ODD: Final = ('"', "\n\n", "\n ", " \n")  # quotes, and where a text may be empty once it is stripped
 
@@ -56,6 +57,7 @@ class _Row(msgspec.Struct, gc=False, forbid_unknown_fields=True):
 
 _events = msgspec.json.Decoder(_Event)
 _rows = msgspec.json.Decoder(_Row)
+_values = msgspec.json.Decoder(list[Any] | dict[str, Any] | str | int | float)
 _row_lists = msgspec.json.Decoder(list[_Row])
 
 
@@ -99,10 +101,11 @@ def _count(lines: bytes) -> int:
 
 def _of_events(events: Sequence[_Event]) -> Labels | None:
     ids = [event.metadata.event_id for event in events]
-    encodings = {event.truth.encoding for event in events}
-    if "" in ids or any((encoding or "").upper() in OWN_READING for encoding in encodings):
+    encodings = {(event.truth.encoding or "").upper() for event in events}
+    if "" in ids or (encodings & OWN_READING and encodings != {"JSON"}):
         return None
-    cut = _cut([event.truth.data for event in events])
+    datas = [event.truth.data for event in events]
+    cut = _unwrap(datas) if encodings == {"JSON"} else _cut(datas)
     if cut is None:
         return None
     words, counts = cut
@@ -159,6 +162,36 @@ def _cut(datas: Sequence[str]) -> tuple[pa.StringArray, np.ndarray] | None:
     lengths = np.fromiter(map(len, datas), np.int64, len(datas))
     last = np.searchsorted(ends, np.cumsum(lengths + 1) - 1)
     return words, np.diff(last, prepend=-1)
+
+
+def _unwrap(datas: Sequence[str]) -> tuple[pa.StringArray, np.ndarray] | None:
+    """The labels in simple JSON texts, `1`, `[1, 0]`, `{"label": 1}`, `{"instances": [{"label": 1}, …]}`; as `_cut`."""
+    values = _values.decode_lines("\n".join(datas))
+    if len(values) != len(datas) or any("\n" in data for data in datas):
+        return None
+    found: list[object] = []
+    counts: list[int] = []
+    for value in values:
+        inner = _only(value) if isinstance(value, dict) else value
+        if isinstance(inner, list):
+            found += [_only(item) if isinstance(item, dict) else item for item in inner]
+            counts.append(len(inner))
+        else:
+            found.append(inner)
+            counts.append(1)
+    kinds = set(map(type, found))
+    numbers = [label for label in found if isinstance(label, (int, float))]
+    if not kinds <= LABEL_KINDS or not all(counts) or (numbers and max(map(abs, numbers)) >= LARGEST):
+        return None
+    if any(isinstance(label, str) and not label.strip() for label in found):
+        return None
+    words = pa.array(["" if label is None else str(label) for label in found], pa.large_string())
+    return words, np.array(counts, np.int64)
+
+
+def _only(value: dict[str, Any]) -> object:
+    """The value of an object that has one; `dict` where it has more, which no label is."""
+    return next(iter(value.values())) if len(value) == 1 else dict
 
 
 def _known(keys: np.ndarray, words: pa.StringArray) -> Labels:

@@ -27,6 +27,18 @@ datas = st.one_of(
     st.lists(st.sampled_from(["0", "1", "1,0", "", "\u2028"]), max_size=4).map("\n".join),
     st.text('01,"\n\r \t\x85\x1cé', max_size=6),
     st.sampled_from(['{"label": 1}', "[1, 0]", "MQ=="]),
+    st.recursive(
+        st.one_of(st.sampled_from([0, 1, 1.0, "no", " ", "", None, True, 2**63, 2**70, 1e300]), st.text(max_size=2)),
+        lambda inner: st.one_of(
+            st.lists(inner, max_size=3),
+            st.dictionaries(st.sampled_from(["label", "instances", "x"]), inner, max_size=2),
+        ),
+        max_leaves=5,
+    ).map(json.dumps),
+    st.lists(st.sampled_from([0, 1, None, "no"]), min_size=1, max_size=4).map(json.dumps),
+    st.lists(st.sampled_from([0, 1, "no"]).map(lambda label: {"label": label}), min_size=1, max_size=4).map(
+        lambda labels: json.dumps({"instances": labels})
+    ),
     numbers,
     odd,
 )
@@ -64,7 +76,13 @@ plain_events = st.builds(
     st.sampled_from("abcdefg"),
     st.lists(st.sampled_from(["0", "1", "1.0", "no"]), min_size=1, max_size=4).map("\n".join),
 )
+json_events = st.builds(
+    lambda event, data: {"groundTruthData": {"data": data, "encoding": "JSON"}, "eventMetadata": {"eventId": event}},
+    st.sampled_from("abcdefg"),
+    datas,
+)
 lines = st.one_of(
+    st.lists(json_events.map(json.dumps), min_size=1, max_size=4),
     st.lists(plain_events.map(json.dumps), min_size=1, max_size=12),
     st.lists(st.one_of(plain_events, events).map(json.dumps), max_size=8),
     st.lists(rows.map(json.dumps), max_size=8),
@@ -128,16 +146,18 @@ def test_wherever_a_file_is_cut_the_last_label_counts(
         assert_same(read(folder, content), whole)
 
 
-def line(event: str, data: str, **more: Any) -> str:
-    return json.dumps(
-        {"groundTruthData": {"data": data, "encoding": "CSV"}, "eventMetadata": {"eventId": event, **more}}
-    )
+def line(event: str, data: str, encoding: str = "CSV", **more: Any) -> str:
+    truth = {"data": data, "encoding": encoding}
+    return json.dumps({"groundTruthData": truth, "eventMetadata": {"eventId": event, **more}})
 
 
 FAST = {
     "an event a line": line("a", "1\n0") + "\n" + line("b", "1"),
     "commas": line("a", "1,0") + "\n" + line("b", "1"),
     "a record a line": "\n".join([line("a", "1", payload_index=0), line("a", "0", payload_index=1)]),
+    "a json label": line("a", '{"label": 1}', encoding="JSON") + "\n" + line("b", "0", encoding="JSON"),
+    "json instances": line("a", '{"instances": [{"label": 1}, {"label": 0}]}', encoding="JSON"),
+    "json lists": line("a", '[1, null, "no"]', encoding="JSON") + "\n" + line("b", "[1]", encoding="JSON"),
     "rows": '{"InferenceId":"a","payload_index":0,"groundTruthLabel":1}\n{"InferenceId":"a","groundTruthLabel":0.5}',
 }
 
