@@ -57,17 +57,6 @@ def told(time: timedelta) -> str:
     return f"{days:g} days" if days >= 1 else f"{hours:g} hours"
 
 
-_LOCAL_STORAGE = re.compile(r"ml\.([a-z]+\d+[a-z]*d[a-z]*|g[56]e?|p[45]e?n?|trn\d+n?|i\d+[a-z]*)\..+")
-
-
-def has_local_storage(instance_type: str) -> bool:
-    """Whether its volumes are encrypted by the instance itself: SageMaker refuses a key for them.
-
-    Source: API reference, KmsKeyId of CreateEndpointConfig and VolumeKmsKeyId of jobs (families with local NVMe storage).
-    """
-    return _LOCAL_STORAGE.fullmatch(instance_type) is not None
-
-
 def _text(pattern: str, expected: str) -> Any:
     compiled = re.compile(pattern)
 

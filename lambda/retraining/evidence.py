@@ -13,8 +13,10 @@ from urllib.parse import urlsplit
 from alarms import Alarm
 from botocore.exceptions import ClientError
 from decide import Jobs, hour_of, stem
+from policy import Policy
 
 Window = tuple[datetime, datetime]  # start and end
+REHEARSAL = "rehearsal"
 OVER_ALL = frozenset({"drift_max"})  # metrics over all features, whatever a feature may be called
 REPORT_KEY = re.compile(r"/(\d{4}/\d\d/\d\d/\d\d)/report\.json$")
 
@@ -79,6 +81,26 @@ def late_windows(report: Mapping[str, Any], alarm: Alarm, checks: Sequence[str])
         if is_violated or (value is not None and alarm.is_beyond(value)):
             found.append(_window(score))
     return [window for window in found if window is not None]
+
+
+def is_rehearsal(cloudwatch: Any, policy: Policy, alarm: Alarm) -> bool:
+    """Whether a run of the periods that an alarm looked at was a rehearsal, which sends 1 where others send 0.
+
+    The metric comes with those that the alarm watches, so it is there when the alarm is, whatever report is uploaded when.
+    """
+    answer = cloudwatch.get_metric_statistics(
+        Namespace=policy.namespace,
+        MetricName=REHEARSAL,
+        Dimensions=[
+            {"Name": "Endpoint", "Value": policy.endpoint},
+            {"Name": "MonitoringSchedule", "Value": policy.schedule},
+        ],
+        StartTime=alarm.time - timedelta(hours=policy.hours * (alarm.windows + 1)),
+        EndTime=alarm.time + timedelta(hours=1),
+        Period=3600,
+        Statistics=["Maximum"],
+    )
+    return any(point["Maximum"] >= 1 for point in answer["Datapoints"])
 
 
 def _window(content: Mapping[str, Any]) -> Window | None:

@@ -99,6 +99,7 @@ def _gather(alarm: alarms.Alarm, policy: policies.Policy) -> decide.Facts:
         violations=evidence.violations(judged) if reports else None,
         report_verdicts=tuple(str(report.get("verdict", "")) for report in judged),
         is_reported=bool(reports) and (bool(windows) or evidence.shows(reports[-1], alarm, checks)),
+        is_rehearsal=evidence.is_rehearsal(client("cloudwatch"), policy, alarm),
         empty_channels=frozenset(
             channel.name for channel in policy.training.channels if evidence.is_empty(s3, channel.uri)
         ),

@@ -60,7 +60,8 @@ class Policy:
     """When the alarms of one schedule may start a training job.
 
     alarms: those that may, each with the check types it is about. other_alarm_names: of the model or its data too, of types that
-    were not chosen. violation_alarm_names: of broken data.
+    were not chosen. violation_alarm_names: of broken data. namespace, hours: where runs send their metrics, and the time between
+    two of them.
     """
 
     endpoint: str
@@ -70,6 +71,8 @@ class Policy:
     other_alarm_names: frozenset[str]
     violation_alarm_names: frozenset[str]
     allow_rehearsal: bool
+    namespace: str
+    hours: float
     cooldown_hours: float
     max_per_week: int
     retrain_on_broken_data: bool
@@ -96,6 +99,8 @@ def read(text: str) -> Policy:
         other_alarm_names=frozenset(block.texts("other_alarm_names", ())),
         violation_alarm_names=frozenset(block.texts("violation_alarm_names", ())),
         allow_rehearsal=block.flag("allow_rehearsal", False),
+        namespace=block.text("namespace"),
+        hours=block.number("hours"),
         cooldown_hours=block.number("cooldown_hours"),
         max_per_week=int(block.number("max_per_week")),
         retrain_on_broken_data=block.flag("retrain_on_broken_data", False),

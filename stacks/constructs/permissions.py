@@ -16,7 +16,7 @@ from stacks.constructs.places import Place
 
 SAGEMAKER = "sagemaker.amazonaws.com"
 NO_RESOURCES = (
-    "some calls know no resources (ECR's token, PutMetricData, lists, EC2's Describe); conditions narrow what they can"
+    "some calls know no resources (ECR's token, metrics, lists, EC2's Describe); conditions narrow what they can"
 )
 _COLON = ArnFormat.COLON_RESOURCE_NAME
 _IMAGE = re.compile(r"(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/([^:@]+)")

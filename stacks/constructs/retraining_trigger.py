@@ -93,6 +93,8 @@ class RetrainingTrigger(Construct):
             "endpoint": props.monitor.endpoint_name,
             "schedule": props.monitor.schedule_name,
             "mode": settings.mode,
+            "namespace": props.monitor.namespace,
+            "hours": props.monitor.hours,
             "alarms": {name: list(checks) for name, checks in props.triggers.items()},
             "other_alarm_names": list(props.other_alarms),
             "violation_alarm_names": list(props.broken_data_alarms),
@@ -156,7 +158,7 @@ class RetrainingTrigger(Construct):
             service="sagemaker", resource="endpoint", resource_name=props.monitor.endpoint_name.lower()
         )
         permissions.allow(role, ["sagemaker:DescribeEndpoint"], [endpoint])
-        permissions.allow_list_calls(role, ["sagemaker:ListTrainingJobs"])
+        permissions.allow_list_calls(role, ["cloudwatch:GetMetricStatistics", "sagemaker:ListTrainingJobs"])
         permissions.allow_passing(role, self.training_role)
 
 

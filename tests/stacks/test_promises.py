@@ -19,7 +19,7 @@ pytestmark = pytest.mark.xdist_group("synth")
 SCHEDULE = "AWS::SageMaker::MonitoringSchedule"
 ALARM = "AWS::CloudWatch::Alarm"
 WITHOUT_RESOURCES = re.compile(  # IAM's reference lists no resource type for these
-    r"ecr:GetAuthorizationToken|cloudwatch:PutMetricData|ec2:Describe\w+|sagemaker:List\w+"
+    r"ecr:GetAuthorizationToken|cloudwatch:PutMetricData|cloudwatch:GetMetricStatistics|ec2:Describe\w+|sagemaker:List\w+"
 )
 
 

@@ -28,6 +28,8 @@ def policy_json(**changes: Any) -> str:
         "endpoint": "covertype",
         "schedule": "covertype-data-quality",
         "mode": "train",
+        "namespace": "metrics",
+        "hours": 1,
         "alarms": {
             "covertype-drift": ["baseline_drift_check"],
             "covertype-drift-composite": ["baseline_drift_check"],

@@ -21,6 +21,8 @@ POLICY = {
     "endpoint": "covertype",
     "schedule": "covertype-data-quality",
     "mode": "train",
+    "namespace": "metrics",
+    "hours": 1,
     "alarms": {
         "covertype-drift": ["baseline_drift_check"],
         "covertype-drift-composite": ["baseline_drift_check"],
@@ -83,13 +85,14 @@ def world(load: Callable[[str], SimpleNamespace], monkeypatch: pytest.MonkeyPatc
         monkeypatch.setenv("STATE_PREFIX", "/state/covertype")
         s3, ssm = boto3.client("s3"), boto3.client("ssm")
         sagemaker = SageMaker(boto3.client("sagemaker"))
-        clients = {"s3": s3, "ssm": ssm, "sagemaker": sagemaker}
+        cloudwatch = boto3.client("cloudwatch")
+        clients = {"s3": s3, "ssm": ssm, "sagemaker": sagemaker, "cloudwatch": cloudwatch}
         monkeypatch.setattr(room.handler, "client", clients.__getitem__)
         for bucket in ("reports", "models"):
             s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
         s3.put_object(Bucket="models", Key="covertype/train/train.csv", Body=b"1,2\n")
         ssm.put_parameter(Name="/policy", Value=json.dumps(POLICY), Type="String")
-        world = SimpleNamespace(room=room, s3=s3, ssm=ssm, sagemaker=sagemaker)
+        world = SimpleNamespace(room=room, s3=s3, ssm=ssm, sagemaker=sagemaker, cloudwatch=cloudwatch)
         report(world, HOUR, {"baseline_drift_check": 2})
         yield world
 
@@ -307,6 +310,32 @@ def test_a_quality_beyond_the_alarm_s_own_threshold_is_shown_by_the_report_of_it
         "another metric is worse, not this one"
     )
     assert not shown(world, checks, ["LessThanThreshold"], Threshold=0.7, **below), "equal is not below"
+
+
+def rehearsed(world: SimpleNamespace, time: datetime, value: float, schedule: str = "covertype-data-quality") -> None:
+    dimensions = {"Endpoint": "covertype", "MonitoringSchedule": schedule}
+    point = {
+        "MetricName": "rehearsal",
+        "Dimensions": [{"Name": name, "Value": told} for name, told in dimensions.items()],
+        "Timestamp": time,
+        "Value": value,
+    }
+    world.cloudwatch.put_metric_data(Namespace="metrics", MetricData=[point])
+
+
+def test_a_forced_violation_trains_nothing_even_when_reports_are_not_asked(world: SimpleNamespace) -> None:
+    rehearsed(world, HOUR, 1)
+    trusting = json.dumps({**POLICY, "retrain_on_broken_data": True})
+    world.ssm.put_parameter(Name="/policy", Value=trusting, Type="String", Overwrite=True)
+    assert reason(world, message()) == "rehearsal"
+    assert world.sagemaker.jobs() == []
+
+
+def test_a_rehearsal_of_another_day_or_schedule_stops_nothing(world: SimpleNamespace) -> None:
+    rehearsed(world, HOUR - timedelta(days=1), 1)
+    rehearsed(world, HOUR, 1, schedule="covertype-daily")
+    rehearsed(world, HOUR, 0)
+    assert reason(world, message()) == "drift"
 
 
 def window(end: datetime) -> dict[str, str]:
