@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from model_monitor import __version__, cli_labels, threads
-from model_monitor.contract import EXIT_ERROR, EXIT_STATUS, JobKind
+from model_monitor.contract import EXIT_ERROR, EXIT_STATUS, REHEARSAL_ARGUMENT, JobKind
 
 if TYPE_CHECKING:  # numpy and pyarrow are imported when a job starts, not for --help
     from model_monitor.job import Job
@@ -128,23 +128,28 @@ def parser() -> argparse.ArgumentParser:
             metavar="N",
             help="processes (default: one per core); the result is the same for any number",
         )
+        command.add_argument(
+            "--ground-truth",
+            type=_local,
+            metavar="PATH",
+            help="file or folder of labels of captured records, for monitors that compare with them",
+        )
         command.add_argument("--json", action="store_true", help="print report.json instead of the summary")
+    monitor.add_argument(
+        REHEARSAL_ARGUMENT,
+        action="store_true",
+        help="a rehearsal: force one violation, to try what hangs on violations",
+    )
     monitor.add_argument(
         "--baseline", metavar="DIR", help="folder or S3 prefix of a baseline, ours or one that SageMaker wrote"
     )
     monitor.add_argument(
         "--start", type=_time, metavar="TIME", help="first moment of the window, UTC (2026-01-31T04:00:00Z)"
     )
-    monitor.add_argument(
-        "--ground-truth",
-        type=_local,
-        metavar="PATH",
-        help="file or folder of labels, for monitors that compare with them",
-    )
+    monitor.add_argument("--end", type=_time, metavar="TIME", help="end of the window; itself not part of it")
     monitor.add_argument(
         "--merged", type=_local, metavar="DIR", help="write captured records with their labels here (they hold values)"
     )
-    monitor.add_argument("--end", type=_time, metavar="TIME", help="end of the window; itself not part of it")
     labels = commands.add_parser("labels", help="write labels as ground truth", description=cli_labels.DESCRIPTION,
                                  epilog=cli_labels.EXAMPLES, formatter_class=form)  # fmt: skip
     cli_labels.add_arguments(labels)

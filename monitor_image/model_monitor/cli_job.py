@@ -44,6 +44,7 @@ def build_job(options: argparse.Namespace) -> Job:
         metrics=configuration.metrics,
         workers=options.workers or _workers_variable(),
         scripts=scripts,
+        is_rehearsal=is_monitor and (options.create_violation_tests or configuration.is_rehearsal),
         provenance=user_code.digests(scripts, monitors),
     )
 
