@@ -6,6 +6,7 @@ Standard library only; imports nothing of ours. Where AWS's own documents disagr
 from __future__ import annotations
 
 import hashlib
+import re
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
@@ -115,6 +116,7 @@ class Variable(StrEnum):
     MONITOR_HISTORY = "monitor_history"  # windows that wait for labels, scores by window; wins over the configuration's
     BASELINE_VERSION = "baseline_version"  # baseline jobs: recorded in the provenance
     IMAGE_DIGEST = "image_digest"  # recorded in the provenance
+    REHEARSAL = "create_violation_tests"  # Enabled forces a violation, to try alarms and notifications
     ROOT = "MODEL_MONITOR_ROOT"  # local runs: stands for /opt/ml itself, so /opt/ml/x is read at $MODEL_MONITOR_ROOT/x
     NOW = "MODEL_MONITOR_NOW"  # local runs: stands for the clock when it is asked which labels are due
     WORKERS = "MODEL_MONITOR_WORKERS"  # processes; default: one per core
@@ -132,6 +134,15 @@ INFERENCE_ID_MAX: Final = 64
 
 SHADOW_JOB_TAG: Final = "model-monitor:job"  # of endpoints a run made for itself: the processing job, "" on a laptop
 SHADOW_EXPIRES_TAG: Final = "model-monitor:expires"  # TIME_FORMAT; later nobody needs it any more
+
+# of families with local NVMe storage, after the API reference (KmsKeyId of CreateEndpointConfig, VolumeKmsKeyId of jobs)
+_LOCAL_STORAGE: Final = re.compile(r"ml\.([a-z]+\d+[a-z]*d[a-z]*|g[56]e?|p[45]e?n?|trn\d+n?|i\d+[a-z]*)\..+")
+
+
+def has_local_storage(instance_type: str) -> bool:
+    """Whether its volumes are encrypted by the instance itself: SageMaker refuses a key for them."""
+    return _LOCAL_STORAGE.fullmatch(instance_type) is not None
+
 
 # --- files -------------------------------------------------------------------------------------------------------------
 
@@ -241,6 +252,9 @@ CHECK_TYPES: Final = {  # what violations of each monitor are counted by: `viola
     MonitoringType.CUSTOM_METRICS: (CHECK_CUSTOM_METRIC,),
 }
 
+REHEARSAL: Final = "REHEARSAL"  # the subject of a forced violation, and how its texts begin
+REHEARSAL_ARGUMENT: Final = "--create-violation-tests"  # of the container's entry point and of the laptop's command
+
 MISSING_COLUMNS: Final = "Missing columns"  # feature_name of the two column checks
 EXTRA_COLUMNS: Final = "Extra columns"
 
@@ -257,6 +271,7 @@ DIMENSION_SLICE_VALUE: Final = "SliceValue"
 METRIC_RECORDS: Final = "records"
 METRIC_REJECTED: Final = "rejected"
 METRIC_OUTSIDE_WINDOW: Final = "outside_window"
+METRIC_REHEARSAL: Final = "rehearsal"  # 1 in a run whose violation was forced, else 0
 METRIC_WINDOWS_WAITING: Final = "windows_waiting"  # for their labels
 METRIC_WINDOWS_EXPIRED: Final = "windows_expired"  # in this run, without ever having had enough labels
 METRIC_DRIFTED_SHARE: Final = "drifted_share"

@@ -126,8 +126,10 @@ class Job:
     schedule: str = ""
     processing_job: str = ""  # the name of the job that runs this; "" on a laptop
     max_seconds: int | None = None  # after which the service ends that job
+    volume_key: str | None = None  # KMS key of that job's volumes
     max_rejected_fraction: float = 0.1
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
     workers: int | None = None  # None: one per core
     scripts: Scripts = field(default_factory=Scripts)
+    is_rehearsal: bool = False  # one violation is forced, and nothing is remembered
     provenance: dict[str, str] = field(default_factory=dict)  # digests of image and configuration, baseline version
