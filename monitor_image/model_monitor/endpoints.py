@@ -74,6 +74,7 @@ class Shadow:
     instance_type: str
     instance_count: int
     tags: Mapping[str, str] = field(default_factory=dict)
+    volume_key: str | None = None  # KMS key of its instances' volumes
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,12 +122,14 @@ class Control:
             "InstanceType": shadow.instance_type,
             "InitialInstanceCount": shadow.instance_count,
         }
+        encrypted: dict[str, Any] = {"KmsKeyId": shadow.volume_key} if shadow.volume_key else {}
         self._call(
             shadow.name,
             "create_endpoint_config",
             EndpointConfigName=shadow.name,
             ProductionVariants=[variant],
             Tags=tags,
+            **encrypted,
         )
         self._call(shadow.name, "create_endpoint", EndpointName=shadow.name, EndpointConfigName=shadow.name, Tags=tags)
 

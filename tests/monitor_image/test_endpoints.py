@@ -15,7 +15,7 @@ from model_monitor.errors import EndpointRefused, MonitorError
 pytestmark = pytest.mark.xdist_group("moto")
 
 QUESTION = endpoints.Question("e", b"1,2", "text/csv", "text/csv", "id-1", {"TargetVariant": "blue"})
-SHADOW = endpoints.Shadow("sm-clarify-1", "m", "ml.m5.large", 2, {"model-monitor:job": "j"})
+SHADOW = endpoints.Shadow("sm-clarify-1", "m", "ml.m5.large", 2, {"model-monitor:job": "j"}, "arn:key")
 
 
 @pytest.fixture
@@ -110,6 +110,7 @@ def test_an_endpoint_is_made_without_capture_and_tagged(aws):
     control.create(SHADOW)
     config = client.describe_endpoint_config(EndpointConfigName=SHADOW.name)
     assert not config.get("DataCaptureConfig")
+    assert config["KmsKeyId"] == "arn:key"
     assert [(v["ModelName"], v["InstanceType"], v["InitialInstanceCount"]) for v in config["ProductionVariants"]] == [
         ("m", "ml.m5.large", 2)
     ]

@@ -18,7 +18,7 @@ from typing import Final
 import numpy as np
 
 from model_monitor import endpoints
-from model_monitor.contract import SHADOW_EXPIRES_TAG, SHADOW_JOB_TAG, TIME_FORMAT
+from model_monitor.contract import SHADOW_EXPIRES_TAG, SHADOW_JOB_TAG, TIME_FORMAT, has_local_storage
 from model_monitor.errors import EndpointRefused, PredictorError
 from model_monitor.logs import log
 from model_monitor.predictors.base import Budget, Matrix, OpenPredictor
@@ -47,6 +47,7 @@ class ShadowSource:
 
     run: identifies the run; another run has another name, a repeated one the same.
     job: the processing job that is running, "" when there is none. lifetime_seconds: how long it may run at most.
+    volume_key: KMS key of that job's volumes, and so of the endpoint's.
     """
 
     settings: PredictorSettings
@@ -54,6 +55,7 @@ class ShadowSource:
     run: str
     job: str = ""
     lifetime_seconds: int = LIFETIME_SECONDS
+    volume_key: str | None = None
 
     @property
     def name(self) -> str:
@@ -145,8 +147,14 @@ class Life:
         source, settings = self._source, self._source.settings
         expires = self._surroundings.now() + timedelta(seconds=source.lifetime_seconds)
         tags = {SHADOW_JOB_TAG: source.job, SHADOW_EXPIRES_TAG: expires.strftime(TIME_FORMAT)}
+        instance_type = settings.instance_type or ""
         shadow = endpoints.Shadow(
-            source.name, settings.model_name or "", settings.instance_type or "", settings.instance_count, tags
+            source.name,
+            settings.model_name or "",
+            instance_type,
+            settings.instance_count,
+            tags,
+            None if has_local_storage(instance_type) else source.volume_key,
         )
         self._remove(is_awaited=True)  # of an earlier attempt of this very run
         self._control.create(shadow)

@@ -41,7 +41,7 @@ def source_of(configured: Configured | PredictorSource, job: Job) -> PredictorSo
     run = run_of(job)
     if configured.is_shadow:
         lifetime = job.max_seconds or LIFETIME_SECONDS
-        return ShadowSource(configured, content_type, run, job.processing_job, lifetime)
+        return ShadowSource(configured, content_type, run, job.processing_job, lifetime, job.volume_key)
     name = configured.endpoint_name or job.endpoint
     if not name:
         raise SettingsError(

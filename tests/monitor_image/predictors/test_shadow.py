@@ -1,7 +1,7 @@
 """A shadow endpoint is removed however its run ends, and what a killed run left behind is found by its tags."""
 
 import gc
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -122,6 +122,13 @@ def test_an_endpoint_is_made_asked_and_removed():
         assert predictor.predict(rows()).tolist() == [[0.5]] * 3
         assert list(account.there) == [SOURCE.name]
     assert account.there == {}
+
+
+@pytest.mark.parametrize(("instance_type", "expected"), [("ml.m5.large", "arn:key"), ("ml.m5d.large", None)])
+def test_its_volumes_are_encrypted_as_the_jobs_are_unless_the_instance_does_that_itself(instance_type, expected):
+    account, settings = Account(), replace(SETTINGS, instance_type=instance_type)
+    with started(account, replace(SOURCE, settings=settings, volume_key="arn:key")):
+        assert account.made[0].volume_key == expected
 
 
 def test_a_name_follows_from_the_run_and_fits_the_service():

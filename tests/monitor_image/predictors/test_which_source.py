@@ -39,9 +39,9 @@ def test_the_watched_endpoint_is_asked_when_nothing_else_is_named():
 
 
 def test_a_model_gets_an_endpoint_that_carries_the_jobs_name_and_lifetime():
-    source = source_of(SHADOW, replace(JOB, processing_job="job-1", max_seconds=3600))
+    source = source_of(SHADOW, replace(JOB, processing_job="job-1", max_seconds=3600, volume_key="arn:key"))
     assert isinstance(source, ShadowSource)
-    assert (source.job, source.lifetime_seconds, source.label_headers) == ("job-1", 3600, ())
+    assert (source.job, source.lifetime_seconds, source.volume_key) == ("job-1", 3600, "arn:key")
 
 
 def test_runs_have_names_of_their_own_and_a_repeated_run_its_old_one():
