@@ -36,13 +36,15 @@ def payload(document: Mapping[str, Any]) -> dict[str, Any] | None:
     headers = _headers(document)
     if not headers:
         return None
-    names = [name for name in headers if name != _label(document, headers)]
+    predicted = _named(document.get("predicted_label"), headers)
+    names = [name for name in headers if name not in (_label(document, headers), predicted)]
     predictor = document.get("predictor")
     said = predictor if isinstance(predictor, Mapping) else {}
-    output = {"prediction": document.get("predicted_label") or said.get("label"), "score": said.get("probability")}
+    output = {"prediction": said.get("label"), "score": said.get("probability")}
     content: dict[str, Any] = {
         "features": names,
         "label": _column(document, headers),
+        "prediction": predicted,
         "output": {key: value for key, value in output.items() if value is not None},
     }
     features = document.get("features")
