@@ -1,22 +1,25 @@
-"""`python -m model_monitor`: the container's entry point without arguments, the laptop's command with some."""
+"""`python -m model_monitor`: the container's entry point without arguments or with a rehearsal's, else the laptop's command."""
 
 from __future__ import annotations
 
+import os
 import sys
 
 from model_monitor import threads
+from model_monitor.contract import ENABLED, REHEARSAL_ARGUMENT, Variable
 
 
 def main() -> int:
     """Choose the front door; each is imported only when it is used."""
     threads.limit()
-    if len(sys.argv) > 1:
+    is_rehearsal = sys.argv[1:] == [REHEARSAL_ARGUMENT]  # as a schedule's container arguments
+    if len(sys.argv) > 1 and not is_rehearsal:
         from model_monitor import cli
 
         return cli.main()
     from model_monitor import container
 
-    return container.main()
+    return container.main(os.environ | {Variable.REHEARSAL: ENABLED} if is_rehearsal else os.environ)
 
 
 if __name__ == "__main__":

@@ -54,7 +54,8 @@ def _run(environment: Mapping[str, str]) -> int:
     try:
         processing = read_processing_job(variables)
         job, places = build_job(variables, processing)
-        log("started", kind=job.kind, endpoint=job.endpoint, schedule=job.schedule, window=window_json(job))
+        window = window_json(job)
+        log("started", kind=job.kind, endpoint=job.endpoint, schedule=job.schedule, window=window, **_marked(job))
         report, settle = _analyse(job, places, processing)
     except Exception as error:  # noqa: BLE001 - the front door: every error becomes a message and an exit status
         report = Report(job).failed(Failure.of(error))
@@ -68,8 +69,14 @@ def _run(environment: Mapping[str, str]) -> int:
         violations=report.violation_count,
         records=report.reading.records,
         rejected=report.reading.rejects.count,
+        **_marked(job),
     )
     return EXIT_OK if report.error is None else EXIT_ERROR
+
+
+def _marked(job: Job) -> dict[str, bool]:
+    """What log lines of a rehearsal say of it."""
+    return {"rehearsal": True} if job.is_rehearsal else {}
 
 
 def deliver(report: Report, run: Run, variables: Variables, settle: Settled = lambda: None) -> Report:

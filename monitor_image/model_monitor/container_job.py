@@ -137,6 +137,7 @@ def build_job(variables: Variables, processing: ProcessingJob) -> tuple[Job, Pla
         metrics=replace(configuration.metrics, is_enabled=variables.publishes_metrics),
         workers=variables.workers,
         scripts=scripts,
+        is_rehearsal=variables.kind is JobKind.MONITOR and (variables.is_rehearsal or configuration.is_rehearsal),
         provenance=variables.provenance | image | inputs | user_code.digests(scripts, monitors),
     )
     return job, places

@@ -16,6 +16,7 @@ from typing import Any
 from model_monitor import registry
 from model_monitor.baselines import digest
 from model_monitor.constraints.model import Conclusion
+from model_monitor.constraints.rehearsal import rehearsed
 from model_monitor.contract import (
     NO_DATA_REASON,
     VIOLATIONS_FILE,
@@ -234,6 +235,8 @@ def check(monitor: AnyMonitor, profile: Any, report: Report, baselines: Baseline
             conclusion = Conclusion(Verdict.INSUFFICIENT_DATA, reason=reason)
     else:
         conclusion = Conclusion(Verdict.NO_DATA, reason=no_data_reason(report))
+    if job.is_rehearsal and monitor.type is job.monitors[0].type:
+        conclusion = rehearsed(conclusion, monitor.type)
     used = monitor.constraints_used(baseline, job)
     files = {
         monitor.constraints_name: None if used is None else monitor.constraints_file(used),

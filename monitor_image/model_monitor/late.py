@@ -70,7 +70,7 @@ def prepare(job: Job, places: Places, name: str = "") -> tuple[Job, Memory | Non
         labels = Labels(places.ground_truth, job.endpoint, places.folder / "ground_truth")
         first = job.window.start if job.window else datetime.min.replace(tzinfo=UTC)
         job = replace(job, ground_truth=labels.between(first, places.now))
-    if places.history is None or not needs_labels:
+    if places.history is None or not needs_labels or job.is_rehearsal:  # what is forced is no score
         return job, None
     memory = Memory(History(places.history), labels, places.capture, places.folder, places.now, name)
     return job, memory

@@ -86,6 +86,7 @@ class Variables:
     now: datetime | None = None  # stands for the clock
     preprocessor: str | None = None  # scripts, path or S3 URI
     postprocessor: str | None = None
+    is_rehearsal: bool = False
 
     def local(self, path: str) -> Path:
         """A path of the contract where it lies here."""
@@ -125,6 +126,7 @@ def read_variables(environment: Mapping[str, str]) -> Variables:
         label=get(Variable.GROUND_TRUTH_ATTRIBUTE),
     )
     now = _time(Variable.NOW, get(Variable.NOW), faults)
+    is_rehearsal = _is_rehearsal(get(Variable.REHEARSAL), kind, faults)
     return Variables(
         kind=kind,
         root=root,
@@ -165,7 +167,19 @@ def read_variables(environment: Mapping[str, str]) -> Variables:
         now=now,
         preprocessor=get(Variable.RECORD_PREPROCESSOR) or get(Variable.RECORD_PREPROCESSOR_URI),
         postprocessor=get(Variable.POST_ANALYTICS_PROCESSOR) or get(Variable.POST_ANALYTICS_PROCESSOR_URI),
+        is_rehearsal=is_rehearsal,
     )
+
+
+def _is_rehearsal(text: str | None, kind: JobKind, faults: list[str]) -> bool:
+    """Written as SageMaker writes switches, or as a boolean."""
+    given = (text or "disabled").lower()
+    is_on = given in ("enabled", "true", "1")
+    if not is_on and given not in ("disabled", "false", "0"):
+        faults.append(f"{Variable.REHEARSAL}: should be Enabled or Disabled")
+    if is_on and kind is JobKind.BASELINE:
+        faults.append(f"{Variable.REHEARSAL}: only a monitoring job can be rehearsed, and this one makes a baseline")
+    return is_on
 
 
 def parse_time(text: str) -> datetime:

@@ -92,7 +92,7 @@ ALLOWED = {
         "user_code",
         "",
     },
-    "__main__": {"cli", "container", "threads"},
+    "__main__": {"cli", "container", "contract", "threads"},
     "__init__": set(),
 }
 PURE_ROOMS = (

@@ -102,7 +102,7 @@ def test_null_means_the_default_everywhere():
 @pytest.mark.parametrize(
     ("document", "fault"),
     [
-        ({"endpont": "x"}, "endpont: is unknown. Known here: baseline, endpoint"),
+        ({"endpont": "x"}, "endpont: is unknown. Known here: baseline, create_violation_tests, endpoint"),
         ({"version": 2}, "version: should be 1"),
         ({"payload": {}}, "payload.features: should be a list of at least one feature"),
         ({"payload": {"features": [{"nam": "a"}]}}, "payload.features[0].nam: is unknown"),

@@ -10,6 +10,7 @@ from model_monitor.contract import (
     DIMENSION_VARIANT,
     METRIC_OUTSIDE_WINDOW,
     METRIC_RECORDS,
+    METRIC_REHEARSAL,
     METRIC_REJECTED,
     METRIC_WINDOWS_EXPIRED,
     METRIC_WINDOWS_WAITING,
@@ -30,7 +31,7 @@ OLDEST_POINT = timedelta(days=14)  # PutMetricData's limit
 
 def metrics_of(report: Report) -> list[Metric]:
     """Everything a run emits: how it ended, what it read, what its monitors measured. A healthy window emits too."""
-    metrics = verdict_metrics(report.verdict)
+    metrics = [*verdict_metrics(report.verdict), Metric(METRIC_REHEARSAL, float(report.job.is_rehearsal), COUNT)]
     reading = report.reading
     if report.error is None or reading.records or reading.rejects.count:
         metrics += [
@@ -73,6 +74,11 @@ def timestamp_of(report: Report) -> datetime | None:
         return report.job.window.end
     last = report.reading.last_time
     return None if last is None else datetime.fromtimestamp(last, UTC)
+
+
+def is_past(job: Job) -> bool:
+    """Whether a job's window ended too long ago for CloudWatch."""
+    return job.window is not None and job.now is not None and job.now - job.window.end > OLDEST_POINT
 
 
 def data_points(metrics: Iterable[Metric], job: Job, timestamp: datetime | None) -> list[dict[str, Any]]:

@@ -152,6 +152,7 @@ def to_json(report: Report, run: Run) -> dict[str, Any]:
     return {
         "version": REPORT_VERSION,
         "kind": job.kind,
+        **({"rehearsal": True} if job.is_rehearsal else {}),
         "verdict": report.verdict,
         "reason": report.reason,
         "endpoint": job.endpoint,

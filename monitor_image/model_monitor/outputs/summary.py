@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from model_monitor.constraints.model import Check, Outcome
-from model_monitor.contract import JobKind, MonitoringType
+from model_monitor.contract import REHEARSAL, JobKind, MonitoringType
 from model_monitor.outputs.report import MonitorResult, Report, Run
 from model_monitor.words import counted
 
@@ -55,6 +55,7 @@ def _headline(report: Report, run: Run) -> str:
     if reading.dropped:
         facts.append(f"{reading.dropped} dropped by the preprocessor")
     what = "baseline" if report.job.kind is JobKind.BASELINE else str(report.verdict)
+    what = f"{REHEARSAL}: {what}" if report.job.is_rehearsal else what
     count = f" ({report.violation_count})" if report.violation_count else ""
     reason = f": {report.reason}" if report.reason else ""
     return f"{what}{count}{reason}\n{', '.join(facts)}, {seconds:.1f} s"
