@@ -19,18 +19,31 @@ ENDED = ("Completed", "Failed", "Stopped")
 NOT_THERE = ("Could not find", "does not exist")
 
 
+class NotRemoved(RuntimeError):
+    """Some endpoints are still there; the next hour tries again."""
+
+
 def remove(sagemaker: Any, prefixes: Sequence[str], now: datetime, ended_job: str | None = None) -> list[str]:
-    """Remove what nobody uses any more; the names. `ended_job`: look at that job's only, which is known to be over."""
-    removed = []
+    """Remove what nobody uses any more; the names. `ended_job`: look at that job's only, which is known to be over.
+
+    Raises: NotRemoved after the others, for endpoints that the service does not remove now.
+    """
+    removed, left = [], {}
     for name, tags in _tagged(sagemaker, prefixes):
         if ended_job is not None:
             is_leftover = EXPIRES_TAG in tags and tags.get(JOB_TAG) == ended_job
         else:
             is_leftover = is_expired(tags, now) or _has_ended(sagemaker, tags)
         if is_leftover:
-            _quietly(sagemaker.delete_endpoint, EndpointName=name)
-            _quietly(sagemaker.delete_endpoint_config, EndpointConfigName=name)
-            removed.append(name)
+            try:
+                _quietly(sagemaker.delete_endpoint, EndpointName=name)
+                _quietly(sagemaker.delete_endpoint_config, EndpointConfigName=name)
+            except ClientError as error:
+                left[name] = str(error)
+            else:
+                removed.append(name)
+    if left:
+        raise NotRemoved("; ".join(f"{name}: {why}" for name, why in left.items()))
     return removed
 
 

@@ -228,13 +228,18 @@ def remove_leftovers(control: endpoints.Control, source: ShadowSource, now: date
     """Shadow endpoints of runs that were killed; the names of those removed. What may not be looked at does not stop a run."""
     removed = []
     try:
-        for name, tags in control.tagged(f"{source.settings.endpoint_name_prefix}-"):
+        found = list(control.tagged(f"{source.settings.endpoint_name_prefix}-"))
+    except EndpointRefused as error:
+        log("shadow endpoints of killed runs are not looked for", level=logging.WARNING, reason=str(error))
+        return []
+    for name, tags in found:
+        try:
             if name != source.name and is_leftover(control, tags, source.job, now):
                 control.remove(name)
                 removed.append(name)
                 log("shadow endpoint of a killed run is removed", endpoint=name, job=tags.get(SHADOW_JOB_TAG, ""))
-    except EndpointRefused as error:
-        log("shadow endpoints of killed runs are not looked for", level=logging.WARNING, reason=str(error))
+        except EndpointRefused as error:
+            log("shadow endpoint of another run is left", level=logging.WARNING, endpoint=name, reason=str(error))
     return removed
 
 
@@ -243,9 +248,9 @@ def is_leftover(control: endpoints.Control, tags: Mapping[str, str], own_job: st
     expires, job = tags.get(SHADOW_EXPIRES_TAG), tags.get(SHADOW_JOB_TAG, "")
     if expires is None:
         return False  # not ours
-    if job and job != own_job and control.has_ended(job):
-        return True
     try:
-        return datetime.strptime(expires, TIME_FORMAT).replace(tzinfo=UTC) < now
+        if datetime.strptime(expires, TIME_FORMAT).replace(tzinfo=UTC) < now:
+            return True
     except ValueError:
         return False
+    return bool(job) and job != own_job and control.has_ended(job)

@@ -112,14 +112,19 @@ def test_what_cannot_be_removed_fails_the_function_after_the_verdicts(
     world: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make(world, "sm-clarify-1", "", NOW - HOUR)
+    make(world, "sm-clarify-2", "", NOW - HOUR)
+    delete = world.sagemaker.delete_endpoint
     refusal = ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "DeleteEndpoint")
 
-    def refuse(**_: Any) -> None:
-        raise refusal
+    def refuse(**request: Any) -> None:
+        if request["EndpointName"] == "sm-clarify-1":
+            raise refusal
+        delete(**request)
 
     monkeypatch.setattr(world.sagemaker, "delete_endpoint", refuse)
     with pytest.raises(world.room.handler.ReconcileError, match="shadow endpoints"):
         hourly(world)
+    assert left(world)[0] == {"sm-clarify-1"}
 
 
 def test_tags_and_times_are_those_of_the_contract(world: SimpleNamespace) -> None:

@@ -68,6 +68,7 @@ class Account:
         yield from [(name, tags) for name, (_, tags) in self.there.items() if name.startswith(prefix)]
 
     def has_ended(self, job):
+        self._fail("has_ended")
         return job in self.ended
 
 
@@ -221,6 +222,14 @@ def test_a_role_that_may_not_look_for_leftovers_runs_all_the_same():
     account = Account(failures={"tagged": [refusal("AccessDeniedException")]})
     with started(account) as predictor:
         assert len(predictor.predict(rows())) == 3
+
+
+def test_a_job_that_may_not_be_looked_at_keeps_its_endpoint_and_no_other_from_being_removed():
+    there = {"sm-clarify-1": tags("job-0"), "sm-clarify-2": tags("job-3", NOW - timedelta(seconds=1))}
+    account = Account(there=there, ended={"job-0"}, failures={"has_ended": [refusal("AccessDeniedException")]})
+    with started(account):
+        pass
+    assert list(account.there) == ["sm-clarify-1"]
 
 
 def test_what_cannot_be_removed_is_an_error_that_says_what_to_do():
