@@ -98,7 +98,8 @@ class Bench:
 
     def cells(self) -> Iterator[Cell]:
         """Every wanted cell, in the table's order."""
-        self._prepare_baselines()
+        if any(self._wants(job) for job in jobs.names() if job not in jobs.ANALYSES):
+            self._prepare_baselines()
         ratios = [ratio for ratio in jobs.RATIOS if self._wants(ratio.job)]
         yield from (self._ratio(ratio) for ratio in ratios if not self.against or ratio.other in self.against)
         for limit in jobs.LIMITS:
@@ -117,6 +118,8 @@ class Bench:
         missing = self._missing(ratio.other)
         if missing:
             return skipped(ratio, missing)
+        if ratio.job in jobs.ANALYSES:
+            return self._analysis(ratio)
         ours = (self._ours(ratio.job), OURS_STATUS)
         is_ours = ratio.other in jobs.DATA  # of ours against ours
         other = (self._ours(ratio.other), OURS_STATUS) if is_ours else (self._other(ratio), OTHERS_STATUS)
@@ -124,6 +127,13 @@ class Bench:
         ours_s, other_s = measure.medians(runs)
         value = other_s / ours_s if ratio.is_speedup else ours_s / other_s
         return cell(ratio, value, "x", self.repeats, wall_s=ours_s, other_wall_s=other_s)
+
+    def _analysis(self, ratio: jobs.Against) -> Cell:
+        """Both sides in turn, each in a process of its own that times itself."""
+        sides = [jobs.analysis_command(ratio.job, who) for who in ("ours", ratio.other)]
+        runs = [[measure.told(command, self.log) for command in sides] for _ in range(self.repeats)]
+        ours_s, other_s = (statistics.median(side) for side in zip(*runs, strict=True))
+        return cell(ratio, other_s / ours_s, "x", self.repeats, wall_s=ours_s, other_wall_s=other_s)
 
     def _missing(self, other: str) -> str | None:
         if other == "native":

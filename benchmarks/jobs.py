@@ -59,7 +59,9 @@ RATIOS = (
     Against("small_files_100k", "time in 10,000 files / in 5", "csv_100k", 3),
     Against("join_1m", "with model quality / data quality alone", "csv_1m", 1.8, 1.4),
     Against("join_records_1m", "with model quality / data quality alone", "csv_1m", None),
+    Against("kernel_shap", "speed against shap", "shap", 40, 70, is_speedup=True),
 )
+ANALYSES = {"kernel_shap": "kernel_shap.py"}  # scripts that time themselves: who (ours or the other) → {"seconds": …}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,12 @@ def capture_folder(job: str) -> Path:
 def capture_files(job: str) -> list[str]:
     """The capture files of a data set, sorted."""
     return sorted(map(str, capture_folder(job).rglob("*.jsonl")))
+
+
+def analysis_command(job: str, who: str) -> list[str]:
+    """Our side or the other one of an analysis, which prints the seconds it took without its imports."""
+    environment = "image" if who == "ours" else who
+    return [f"{ROOT}/build/venv/{environment}/bin/python", str(ROOT / "benchmarks" / "peers" / ANALYSES[job]), who]
 
 
 def peer_command(name: str, job: str) -> list[str]:

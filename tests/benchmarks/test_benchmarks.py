@@ -143,10 +143,18 @@ def test_every_job_has_data_and_a_known_opponent() -> None:
         "pandas",
         "whylogs",
         "spark",
+        "shap",
         *jobs.DATA,
     }
-    assert set(jobs.names()) <= {*jobs.DATA, *jobs.JOINED, *jobs.LABELLED, "startup"}
+    assert set(jobs.names()) <= {*jobs.DATA, *jobs.JOINED, *jobs.LABELLED, *jobs.ANALYSES, "startup"}
     assert {recipe.capture for recipe in jobs.LABELLED.values()} <= jobs.DATA.keys()
+
+
+def test_an_analysis_times_itself_and_does_the_work_before_it_tells(tmp_path: Path) -> None:
+    command = [sys.executable, *jobs.analysis_command("kernel_shap", "ours")[1:]]
+    assert 0 < measure.told(command, tmp_path / "log") < 10
+    with pytest.raises(SystemExit, match="ended with status 3"):
+        measure.told([sys.executable, "-c", "raise SystemExit(3)"], tmp_path / "log")
 
 
 def test_the_command_line_tells_the_jobs(capsys: pytest.CaptureFixture[str]) -> None:
