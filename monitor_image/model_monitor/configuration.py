@@ -115,7 +115,8 @@ def _configuration(document: object, faults: Faults) -> Configuration:
 
 def _with_metadata(schema: Schema, monitors: tuple[MonitorSettings, ...]) -> Schema:
     """Columns that monitors ask for beside the payload's features."""
-    names = tuple(dict.fromkeys(name for monitor in monitors for name in monitor.options.get("metadata", ())))
+    asked = [name for monitor in monitors for name in monitor.options.get("metadata", ())]
+    names = tuple(dict.fromkeys((*schema.payload.metadata, *asked)))
     return replace(schema, payload=replace(schema.payload, metadata=names)) if names else schema
 
 
@@ -135,7 +136,9 @@ def _refuse_unknown_features(configuration: Configuration, faults: Faults) -> No
 
 def _schema(content: object, faults: Faults) -> Schema:
     block = Block(content, "payload", faults)
-    features = _features(block.take("features"), faults)
+    features = _features(block.take("features"), "payload.features", faults)
+    beside = block.take("metadata")
+    fields = () if beside is None else _features(beside, "payload.metadata", faults)
     records = block.text("records")
     columns = {role: block.text(role) for role in ("label", "prediction")}
     score, scores = _scores(block)
@@ -146,8 +149,11 @@ def _schema(content: object, faults: Faults) -> Schema:
     for role, column in columns.items():
         if column is not None and column in {feature.name for feature in features}:
             faults.add(f"payload.{role}", f"is a feature too; the {ROLES[role]} is no input of the model")
-    label, prediction = columns["label"], columns["prediction"]
-    payload = PayloadMapping(records, mapping, label, prediction, columns["score"], tuple(map(str, scores)))
+    for field_ in fields:
+        if field_.name in {feature.name for feature in features}:
+            faults.add("payload.metadata", f"'{field_.name}' is a feature too; name it once")
+    names = tuple(field_.name for field_ in fields)
+    payload = PayloadMapping(records, mapping, **columns, scores=tuple(map(str, scores)), metadata=names, fields=fields)
     return Schema(features, payload)
 
 
@@ -157,13 +163,13 @@ def _scores(block: Block) -> tuple[str | int | None, tuple[str | int, ...]]:
     return (None, found) if isinstance(found, tuple) else (found, ())
 
 
-def _features(content: object, faults: Faults) -> tuple[Feature, ...]:
+def _features(content: object, where: str, faults: Faults) -> tuple[Feature, ...]:
     if not isinstance(content, list) or not content:
-        faults.add("payload.features", "should be a list of at least one feature")
+        faults.add(where, f"should be a list of at least one {where.rpartition('.')[2].removesuffix('s')}")
         return ()
     features = []
     for position, item in enumerate(content):
-        path = f"payload.features[{position}]"
+        path = f"{where}[{position}]"
         block = Block({"name": item} if isinstance(item, str) else item, path, faults)
         name = block.text("name")
         if not name:
@@ -179,7 +185,7 @@ def _features(content: object, faults: Faults) -> tuple[Feature, ...]:
         block.end()
     names = [feature.name for feature in features]
     for name in sorted({name for name in names if names.count(name) > 1}):
-        faults.add("payload.features", f"'{name}' is declared {names.count(name)} times")
+        faults.add(where, f"'{name}' is declared {names.count(name)} times")
     return tuple(features)
 
 

@@ -91,6 +91,9 @@ class PayloadMapping:
     score: str | None = None
     scores: tuple[str, ...] = ()
     metadata: tuple[str, ...] = ()
+    fields: tuple[
+        Feature, ...
+    ] = ()  # what JSON records of requests hold beside the features; `metadata` has their names
 
 
 @dataclass(frozen=True, slots=True)

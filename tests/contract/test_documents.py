@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "monitor_image" / "README.md"
 WHOLE = {
     "version": 1,
-    "payload": {"features": [{"name": "age"}], "output": {"score": 0}},
+    "payload": {"features": [{"name": "age"}], "metadata": [{"name": "region"}], "output": {"score": 0}},
     "monitors": {
         "data_quality": {"monitoring_config": {"distribution_constraints": {}}, "features": {}},
         "custom_metrics": {},

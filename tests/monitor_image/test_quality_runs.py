@@ -179,6 +179,34 @@ def test_two_monitors_share_a_run_whose_bytes_do_not_depend_on_the_workers(
     assert told["label_coverage"] == pytest.approx(700 / 900)
 
 
+LAYOUTS = {
+    "columns": columns_side,
+    "objects": json_side,
+    "a list behind a key": lambda part: json_side({"instances": list(part)}),
+    "lists without names": lambda part: json_side([list(record.values())[:2] for record in part]),
+    "csv": lambda part: csv_side([{name: record[name] for name in ("weight", "region")} for record in part]),
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_fields_beside_the_features_are_sliced_where_requests_name_them(layout: str, tmp_path: Path) -> None:
+    records = animals(80, seed=6)
+    parts = [records[start : start + 4] for start in range(0, 80, 4)]
+    asked = [[{"weight": r["weight"], "region": r["region"], "shop": r["number"] % 2} for r in part] for part in parts]
+    events = [
+        event(n, LAYOUTS[layout](one), ANSWERS["a list in each record"][1](part), HOUR, f"id-{n}")
+        for n, (one, part) in enumerate(zip(asked, parts, strict=True))
+    ]
+    settings = config(tmp_path, {"score": "scores"}, {"slices": ["shop"]}, metadata=["shop"])
+    truth = ("--ground-truth", str(truths(tmp_path / "labels.jsonl", records)), "--workers", "1")
+    report = run("monitor", write_capture(tmp_path / "capture", events), settings, tmp_path / "out", *truth)
+    assert report["reading"]["rejected"] == 0
+    (found,) = quality_of(report)["summary"]["slices"]
+    counts = {value["value"]: value["item_count"] for value in found["values"]}
+    has_names = layout not in ("csv", "lists without names")
+    assert counts == ({"0": 40, "1": 40} if has_names else {"(missing)": 80})
+
+
 def test_labels_that_cannot_be_read_are_located(tmp_path: Path) -> None:
     records = animals(40, seed=5)
     settings = config(tmp_path, {"score": "scores"}, {})

@@ -155,9 +155,9 @@ def _refuse_unknown_metrics(names: Iterable[str], type_: ProblemType, path: str,
 
 def _refuse_slices(names: Iterable[str], schema: Schema, path: str, faults: Faults) -> None:
     """A slice tells values, and one that nothing has would silently watch nothing."""
-    features = {feature.name: feature for feature in schema.features}
+    features = {feature.name: feature for feature in (*schema.features, *schema.payload.fields)}
     for name in names:
         if name in features and features[name].privacy is Privacy.RESTRICTED:
             faults.add(path, f"'{name}' is restricted: its values may not be told")
         elif name not in features and name != VARIANT:
-            faults.add(path, f"'{name}' is no feature of the payload, nor '{VARIANT}'")
+            faults.add(path, f"'{name}' is no feature of the payload, nor one of its metadata, nor '{VARIANT}'")

@@ -59,11 +59,12 @@ class Side:
 
 
 @lru_cache
-def input_side(schema: Schema) -> Side:
-    """The fields of the request."""
+def input_side(schema: Schema, has_names: bool = False) -> Side:
+    """The fields of the request; where values have names, what stands beside the features too."""
     features = schema.features[schema.outputs :] if schema.is_positional else schema.features
-    fields = tuple(Field(f.name, i, f.path, f.is_text) for i, f in enumerate(features))
-    return Side(fields, len(fields), schema.payload.records)
+    beside = schema.payload.fields if has_names else ()
+    fields = tuple(Field(f.name, i, f.path, f.is_text) for i, f in enumerate((*features, *beside)))
+    return Side(fields, len(features), schema.payload.records)
 
 
 @lru_cache

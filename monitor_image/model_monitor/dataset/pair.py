@@ -83,7 +83,8 @@ def pair(group: Group, schema: Schema, inside: np.ndarray, losses: Losses) -> tu
 
     The rows' `events` hold only the number of records of each event.
     """
-    left_side, right_side = input_side(schema), output_side(schema)
+    has_names = group.input_format in (Format.JSON, Format.JSON_LINES)
+    left_side, right_side = input_side(schema, has_names), output_side(schema)
     has_right = right_side is not None and group.output_format is not Format.ABSENT
     left = read_side(group.input_format, group.inputs, left_side)
     faults = dict(left.faults)
@@ -183,7 +184,8 @@ def _count_widths(
 
 
 def _typed(schema: Schema, left: list[Literals], right: list[Literals], position: np.ndarray, events: Events) -> Rows:
-    literals = right + left if schema.is_positional else left
+    literals = right + left if schema.is_positional else left[: len(schema.features)]
+    named = zip(schema.payload.fields, left[len(schema.features) :], strict=False)  # no such values in CSV
     typed = [
         type_column(column, is_text=feature.is_text) for column, feature in zip(literals, schema.features, strict=True)
     ]
@@ -207,6 +209,7 @@ def _typed(schema: Schema, left: list[Literals], right: list[Literals], position
         roles.get("score"),
         attributions=beside[scores:],
         class_scores=beside[:scores],
+        metadata={field.name: to_column(column) for field, column in named},
         absent=Counter(absent),
     )
 

@@ -255,7 +255,8 @@ def _add_rows(table: _Table, rows: list[list[Any]], side: Side) -> None:
                 table.widths[table.seen + i] = len(row)
     turned = list(zip(*good, strict=False))  # as many columns as the shortest row has values
     for column, wanted in zip(table.columns, side.fields, strict=True):
-        column.extend(turned[wanted.position] if turned else ())
+        is_there = wanted.position < len(turned)
+        column.extend(turned[wanted.position] if is_there else [msgspec.UNSET] * len(good))
     table.seen += len(rows)
     table.readable += len(good)
 
