@@ -13,6 +13,7 @@ from model_monitor import contract
 from stacks.constructs.dashboard import EndpointDashboard
 from stacks.constructs.drift_alarm import DriftAlarm
 from stacks.constructs.monitor_alarm import MonitorAlarmProps
+from stacks.constructs.rehearsal_alarm import RehearsalAlarm
 from stacks.constructs.run_error_alarm import RunErrorAlarm
 from stacks.constructs.scheduled_monitor import ScheduledMonitor
 from stacks.constructs.staleness_alarm import StalenessAlarm
@@ -68,6 +69,7 @@ class AlarmsStack(Stack):
                 alarm = ViolationAlarm(scope, watched.what.title().replace("-", ""), usual, watched)
                 names.of_model.setdefault(type_, {})[alarm.name] = watched.checks
         _value_alarms(scope, usual, settings, names)
+        RehearsalAlarm(scope, "Rehearsal", props(1))
         RunErrorAlarm(scope, "Error", props(1))
         StalenessAlarm(scope, "Stale", props(settings.alarms.staleness_periods), self._props.endpoint.variant_names)
         return names

@@ -56,6 +56,7 @@ def _document(endpoint_name: str, endpoint: Endpoint, monitor_name: str, blocks:
         "metrics": endpoint.metrics.model_dump(mode="json"),
         **({"scripts": scripts} if scripts else {}),
         **({"merged": True} if monitor.merged else {}),
+        **({"create_violation_tests": True} if monitor.create_violation_tests else {}),
     }
 
 

@@ -137,6 +137,8 @@ class Monitor(Block):
     """hourly, daily, cron(0 H ? * * *) or cron(0 H/N ? * * *), in UTC. Default: hourly."""
     min_records: Count = 30
     """Records below which nothing is evaluated (insufficient_data), at least 1. Default: 30."""
+    create_violation_tests: bool = False
+    """Whether every run is a rehearsal: one violation is forced, to try alarms and notifications. Default: false."""
     merged: bool = False
     """Whether runs that read labels leave records and labels together, in SageMaker's merge layout. Default: false."""
     max_rejected_fraction: Share = 0.1

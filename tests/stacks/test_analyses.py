@@ -194,6 +194,12 @@ def test_a_run_is_told_what_the_environment_says_and_no_default_of_the_core():
     assert document["monitors"]["model_explainability"] == {"min_records": 20, **EXPLAINED}
 
 
+def test_a_rehearsal_is_a_flag_of_the_environment():
+    rehearsing = analysed(**{f"{MONITOR}create_violation_tests": True}).endpoints["fraud"]
+    assert configuration_document("fraud", rehearsing, "all")["create_violation_tests"] is True
+    assert baseline_version(rehearsing) == baseline_version(analysed().endpoints["fraud"])
+
+
 def test_a_shadow_endpoint_has_a_name_that_its_role_is_held_to():
     predictor = {"model_name": "fraud-3", "instance_type": "ml.m5.large", "startup_seconds": 600}
     explained = {**EXPLAINED, "predictor": predictor}
@@ -303,7 +309,7 @@ def alarms(assembly: Assembly) -> dict[str, dict[str, Any]]:
 def test_each_type_has_alarms_of_its_own(assembly):
     known = {"drift", "error", "stale", "data-type", "completeness", "missing-column", "extra-column"}
     known |= {"categorical-values", "model-quality", "prediction-drift", "custom-metrics", "label-coverage"}
-    known |= {"bias-drift", "attribution-drift"}
+    known |= {"bias-drift", "attribution-drift", "rehearsal"}
     assert set(alarms(assembly)) == known | {"quality-accuracy", "quality-false_negative_rate", "custom-cost"}
 
 
