@@ -60,7 +60,7 @@ def written(analysis: dict[str, Any], stage: str) -> dict[str, Any]:
 
 
 def number(value: float | str) -> float:
-    return {"Infinity": math.inf, "-Infinity": -math.inf}.get(value, value)  # type: ignore[arg-type, return-value]  # text or number
+    return {"Infinity": math.inf, "-Infinity": -math.inf}.get(value, value)
 
 
 # --- adult -----------------------------------------------------------------------------------------------------------
