@@ -47,6 +47,7 @@ class ProcessingJob:
     host: str = ""
     hosts: int = 1
     max_seconds: int | None = None
+    volume_key: str | None = None
 
     @property
     def name(self) -> str:
@@ -75,6 +76,7 @@ def read_processing_job(variables: Variables) -> ProcessingJob:
         host=resources.get("current_host") or "",
         hosts=len(resources.get("hosts") or [""]),
         max_seconds=(config.get("StoppingCondition") or {}).get("MaxRuntimeInSeconds"),
+        volume_key=cluster.get("VolumeKmsKeyId"),
     )
 
 
@@ -133,6 +135,7 @@ def build_job(variables: Variables, processing: ProcessingJob) -> tuple[Job, Pla
         schedule=variables.schedule or configuration.schedule,
         processing_job=processing.name,
         max_seconds=processing.max_seconds,
+        volume_key=processing.volume_key,
         max_rejected_fraction=configuration.max_rejected_fraction,
         metrics=replace(configuration.metrics, is_enabled=variables.publishes_metrics),
         workers=variables.workers,
