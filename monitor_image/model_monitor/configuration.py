@@ -149,6 +149,8 @@ def _schema(content: object, faults: Faults) -> Schema:
     for role, column in columns.items():
         if column is not None and column in {feature.name for feature in features}:
             faults.add(f"payload.{role}", f"is a feature too; the {ROLES[role]} is no input of the model")
+    if columns["label"] is not None and columns["label"] in (columns["prediction"], columns["score"], *scores):
+        faults.add("payload.label", "holds the truth, so it cannot hold what the model said too")
     for field_ in fields:
         if field_.name in {feature.name for feature in features}:
             faults.add("payload.metadata", f"'{field_.name}' is a feature too; name it once")

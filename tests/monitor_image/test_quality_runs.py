@@ -139,6 +139,17 @@ def test_a_baseline_is_made_of_any_table_with_predictions_or_of_labelled_capture
         assert accuracy == pytest.approx(expected_accuracy(group), abs=1e-12)
 
 
+def test_the_truth_is_never_taken_for_a_prediction_of_the_same_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Responses often call the prediction `label`, and tables the truth."""
+    rows = [{"weight": 1, "region": "north", "label": record["truth"]} for record in animals(40, seed=8)]
+    settings = config(tmp_path, {"prediction": "label"}, {}, label="label")
+    common = ["--config", str(settings), "--output", str(tmp_path / "out")]
+    assert cli.main(["baseline", "--dataset", str(write_csv(tmp_path / "data.csv", rows)), *common]) == 1
+    assert "holds no predictions" in capsys.readouterr().err
+
+
 def files_of(folder: Path) -> dict[str, bytes]:
     found = {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*.json*"))}
     report = json.loads(found["report.json"])

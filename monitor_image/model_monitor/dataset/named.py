@@ -33,7 +33,12 @@ def roles_of(schema: Schema) -> dict[str, str]:
     payload, output = schema.payload, schema.payload.output
     names = (payload.label, payload.prediction or output.prediction, payload.score or output.score)
     named = [*zip(ROLES, names, strict=True), *enumerate(payload.scores or output.scores)]
-    return {str(role): name for role, name in named if isinstance(name, str) and name not in schema.names}
+    taken = {*schema.names, payload.label}  # where `label` is the truth, a response's key `label` is no column of it
+    return {
+        str(role): name
+        for role, name in named
+        if isinstance(name, str) and name not in (schema.names if role == "label" else taken)
+    }
 
 
 def side_of_header(schema: Schema, header: Sequence[str]) -> Side:
