@@ -104,6 +104,10 @@ def _merged(options: argparse.Namespace, configuration: Configuration) -> Path |
         return None
     if options.ground_truth is None and configuration.ground_truth is None:
         raise SettingsError("--merged", "there are no labels to merge.", "Name them with --ground-truth.")
+    if _source(options).kind is not DatasetKind.CAPTURE:
+        raise SettingsError(
+            "--merged", "needs captured events; the dataset is a table.", "Labels of a table are a column of it."
+        )
     if merged.resolve().is_relative_to(options.dataset.resolve()):
         raise SettingsError("--merged", "lies in the dataset, so the next run would read its records once more.")
     return merged

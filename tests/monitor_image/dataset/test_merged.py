@@ -240,6 +240,9 @@ def test_a_run_writes_merged_records_only_where_asked(tmp_path: Path, capsys: An
     assert cli.main([*run, "--merged", str(tmp_path / "m")]) == 1
     assert "Name them with --ground-truth" in capsys.readouterr().err
     assert cli.main([*run, "--ground-truth", str(tmp_path / "labels"), "--merged", str(capture / "m")]) == 1
+    table = ["--dataset", str(dataset), "--ground-truth", str(tmp_path / "labels"), "--merged", str(tmp_path / "m")]
+    assert cli.main([*run, *table]) == 1
+    assert "needs captured events" in capsys.readouterr().err
     assert cli.main([*run, "--ground-truth", str(tmp_path / "labels"), "--merged", str(tmp_path / "m")]) in (0, 2)
     (path,) = (tmp_path / "m").rglob("part-*.jsonl")
     assert labels_in(json.loads(path.read_text())) == dict.fromkeys(range(4), "1")
