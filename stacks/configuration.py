@@ -11,8 +11,9 @@ from typing import Any
 
 from model_monitor import contract
 from stacks.attribution_settings import ModelExplainability, shadow_prefix
-from stacks.endpoint_settings import Endpoint, Payload
+from stacks.endpoint_settings import Endpoint
 from stacks.monitor_settings import Monitor
+from stacks.payload_settings import Payload
 
 
 def payload_document(payload: Payload) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from model_monitor import contract
 from model_monitor.contract import MetricsRoute, PerFeature
@@ -14,6 +14,7 @@ from stacks.analysis_settings import Analysis
 from stacks.block import Block, check
 from stacks.fields import Count, Percent
 from stacks.monitor_settings import NEED_LABELS, Monitor, Type
+from stacks.payload_settings import Payload
 
 CAPTURE_JSON_TYPES = ("application/json", "application/jsonlines")
 STALENESS_VARIANTS_MAX = 9  # an alarm takes ten metrics, and one of them counts runs
@@ -69,80 +70,6 @@ class Capture(Block):
     """S3 URI that an endpoint which exists already captures to. Left out: our own capture into the capture bucket."""
     variants: Annotated[tuple[fields.VariantName, ...], Field(max_length=STALENESS_VARIANTS_MAX)] = ()
     """Variants of an endpoint that exists already, whose traffic the staleness alarm watches; left out: AllTraffic."""
-
-
-class Feature(Block):
-    """One input of the model. In the file a bare name stands for a feature with defaults."""
-
-    name: fields.FeatureName
-    """The feature's name: the key in JSON, the column in reports and metrics; 1 to 200 characters."""
-    type: Literal["Integral", "Fractional", "String"] | None = None
-    """The type that the values have. String keeps numerals as they were written. Left out: inferred from the values."""
-    privacy: Literal["open", "internal", "restricted"] = "open"
-    """restricted: baselines and reports hold none of its values, categories by salted digest only; internal ones leave out
-    the sketch that holds single values. Default: open."""
-    path: str | None = None
-    """JMESPath of the value inside one record. Left out: the key `name`, or the position in CSV."""
-
-
-class Output(Block):
-    """Where a response holds what the model said."""
-
-    records: str | None = None
-    """JMESPath of the list of results in a response. Left out: the response itself."""
-    prediction: str | int | None = "label"
-    """Key or JMESPath of the prediction in one result, or its position in CSV from 0; null: there is none. Default: label."""
-    score: str | int | tuple[str | int, ...] | None = "score"
-    """Key or JMESPath of the score in one result, or its position in CSV from 0; one for each class as a list; null: there is
-    none. Default: score."""
-    payload_index: str | int | None = "payload_index"
-    """Key or position of the number of the record that a result belongs to, from 0. Where a response has none, results stand
-    in the order of the records. Default: payload_index."""
-    attributions: str | int | tuple[str | int, ...] | None = None
-    """Key, JMESPath or CSV position of the list of attributions in one result; one for each output as a list. Left out: a
-    response holds none."""
-    csv_split: Literal["auto", "lines", "comma"] = "auto"
-    """How a CSV response is cut into results: one a line, or one line of comma-separated results; auto: whichever fits the
-    number of records. Default: auto."""
-
-
-def _named(value: object) -> object:
-    return {"name": value} if isinstance(value, str) else value
-
-
-class Payload(Block):
-    """What requests and responses mean: declared here, used by the serving script, training and the monitors."""
-
-    features: Annotated[
-        tuple[Annotated[Feature, BeforeValidator(_named, json_schema_input_type=str | Feature)], ...],
-        Field(min_length=1),
-    ]
-    """The model's inputs in the order of CSV columns, at least one: a name, or a name with type, privacy and path."""
-    label: fields.FeatureName | None = None
-    """The column of a baseline dataset that holds the truth; it is no input. Left out: the dataset holds inputs alone."""
-    prediction: fields.FeatureName | None = None
-    """The column of a baseline dataset that holds what the model predicted. Left out: the name in `output`."""
-    score: fields.FeatureName | tuple[fields.FeatureName, ...] | None = None
-    """The column of a baseline dataset that holds the model's score; one for each class as a list. Left out: the name in
-    `output`."""
-    records: str | None = None
-    """JMESPath of the list of records in a request. Left out: the payload itself."""
-    output: Output = Output()
-    """Where a response holds what the model said. Default: the keys label, score and payload_index."""
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        return tuple(feature.name for feature in self.features)
-
-    @check
-    def _feature_faults(self) -> Iterator[str]:
-        for name in sorted({name for name in self.names if self.names.count(name) > 1}):
-            yield f"features: '{name}' is declared {self.names.count(name)} times"
-        if self.label in self.names:
-            yield f"label: '{self.label}' is a feature too; the truth is no input of the model"
-        for role in ("prediction", "score"):
-            if getattr(self, role) in self.names:
-                yield f"{role}: '{getattr(self, role)}' is a feature too; what a model says is no input of it"
 
 
 class Metrics(Block):

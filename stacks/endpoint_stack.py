@@ -14,7 +14,8 @@ from stacks.configuration import payload_document
 from stacks.constructs.captured_endpoint import CapturedEndpoint, CapturedEndpointProps
 from stacks.constructs.files import UploadedFile, json_bytes, source_archive
 from stacks.constructs.places import EndpointPlaces
-from stacks.endpoint_settings import Capture, Model, Payload
+from stacks.endpoint_settings import Capture, Model
+from stacks.payload_settings import Payload
 from stacks.settings import Network
 
 SCRIPTS = Path(__file__).resolve().parent / "model_code"

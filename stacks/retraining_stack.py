@@ -16,8 +16,9 @@ from stacks.constructs.places import EndpointPlaces
 from stacks.constructs.retraining_trigger import RetrainingTrigger, RetrainingTriggerProps
 from stacks.constructs.scheduled_monitor import ScheduledMonitor
 from stacks.constructs.undecided_alarm import UndecidedAlarm
-from stacks.endpoint_settings import Payload, Retraining
+from stacks.endpoint_settings import Retraining
 from stacks.endpoint_stack import model_code
+from stacks.payload_settings import Payload
 from stacks.settings import Network
 
 
