@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import socket
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -171,8 +175,21 @@ def _analyse(job: Job, is_watched: bool) -> Report:
     from model_monitor import flow
     from model_monitor.progress import shown
 
-    with shown(is_watched) as progress:
+    with _stoppable(), shown(is_watched) as progress:
         return flow.run(job, progress)
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """A request to end is heard like Ctrl-C, so that what a run made elsewhere, such as an endpoint, is removed."""
+    if threading.current_thread() is not threading.main_thread():  # handlers belong to the main thread
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _leave_report(job: Job, failure: Failure, started: datetime, as_json: bool) -> None:

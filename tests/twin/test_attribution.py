@@ -7,6 +7,7 @@ import json
 import os
 import random
 import signal
+import subprocess
 import sys
 import tarfile
 import time
@@ -234,6 +235,29 @@ def test_of_a_job_that_is_killed_the_reconciler_removes_the_endpoint_at_once(twi
     assert shadows(twin) == []
     assert [entry.data["error"] for entry in twin.journal.of("function")] == [""] * len(twin.journal.of("function"))
     assert twin.identity.violations() == []
+
+
+@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
+def test_a_person_who_stops_the_command_leaves_no_endpoint(twin: Twin, tmp_path: Path, kind: signal.Signals) -> None:
+    make_model(twin, seconds=0.5)
+    data, config = tmp_path / "data.csv", tmp_path / "config.json"
+    data.write_text("\n".join([",".join(NAMES), *(f"{a},{b}" for a, b in rows(60))]))
+    explained = {"model_explainability": {"predictor": {**SHADOW, "batch_records": 1}, "method": "exact"}}
+    config.write_text(json.dumps({"payload": {"features": list(NAMES)}, "monitors": explained}))
+    arguments = ["--dataset", str(data), "--config", str(config), "--output", str(tmp_path / "out")]
+    process = subprocess.Popen(
+        [str(twin.image_python), "-m", "model_monitor", "baseline", *arguments],
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(processing.IMAGE), **twin.environment},
+        stderr=subprocess.PIPE,
+    )
+    try:
+        wait_for(lambda: ("sagemaker-runtime", "InvokeEndpoint") in twin.identity.calls("deployer"))
+        assert len(shadows(twin)) == 2
+    finally:
+        process.send_signal(kind)
+    _, told = process.communicate(timeout=60)
+    assert (process.returncode, told.decode().strip()) == (1, "model-monitor: stopped")
+    assert shadows(twin) == []
 
 
 def test_a_throttled_endpoint_is_asked_again_until_it_answers(twin: Twin) -> None:
