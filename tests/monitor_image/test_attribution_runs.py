@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,9 @@ def values(analysis: dict[str, Any]) -> dict[str, float]:
     return found
 
 
-def test_a_baseline_from_a_dataset_judges_captures_and_tells_another_ranking(tmp_path: Path, asking: str) -> None:
+def test_a_baseline_from_a_dataset_judges_captures_and_tells_another_ranking(
+    tmp_path: Path, asking: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     dataset = tmp_path / "train.csv"
     lines = [",".join(NAMES), *(",".join(map(str, home.values())) for home in homes(300, 1))]
     dataset.write_text("\n".join(lines))
@@ -81,6 +84,9 @@ def test_a_baseline_from_a_dataset_judges_captures_and_tells_another_ranking(tmp
     status, report, _ = run("monitor", moved, tmp_path / "b", asking, *against)
     assert status == 2
     assert report["monitors"][0]["violations"] == {"feature_attribution_drift_check": 1}
+    told = capsys.readouterr().out
+    assert "attributions: exact, 200 of 200 records explained" in told
+    assert re.search(r"label0  ndcg 0\.\d+  rooms ", told)
     violations = json.loads((tmp_path / "b" / "constraint_violations.json").read_text())
     assert violations["violations"][0]["metric_name"] == "shap"
     assert run("monitor", moved, tmp_path / "c", asking)[0] == 3  # no baseline: values, and nothing is judged

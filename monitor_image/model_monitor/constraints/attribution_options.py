@@ -16,8 +16,7 @@ from model_monitor.schema import Privacy, Schema
 NDCG_THRESHOLD: Final = 0.9  # Clarify's, fixed there
 SEED: Final = 1
 BaselineRow = tuple[object, ...] | Mapping[str, object]
-PAYLOAD: Final = "payload"  # keys of a job's options
-SETTINGS: Final = "attribution"
+SETTINGS: Final = "attribution"  # key of a job's options
 SHAP_KEYS: Final = ("num_clusters", "num_samples", "agg_method", "use_logit", "save_local_shap_values", "seed")
 NOT_FOR_TABLES: Final = ("text_config", "image_config")
 
@@ -77,9 +76,8 @@ class AttributionOptions:
 
 
 def read_options(block: Block, read_predictor: Callable[[Block], Any]) -> dict[str, Any]:
-    """The monitor's options, and a payload that an analysis configuration describes; faults go to the block."""
+    """Options under the one key `attribution`; faults go to the block."""
     document = block.take("analysis_config")
-    options: dict[str, Any] = {}
     headers: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     if document is not None and not isinstance(document, Mapping):
@@ -87,10 +85,14 @@ def read_options(block: Block, read_predictor: Callable[[Block], Any]) -> dict[s
     elif document is not None:
         said, notes = _clarify(document, Block(document, block.at("analysis_config"), block.faults))
         block.rest = said | block.rest
-        options[PAYLOAD] = analysis_config.payload(document)
-        headers = tuple(options[PAYLOAD]["features"]) if options[PAYLOAD] and not document.get("features") else ()
-    options[SETTINGS] = _settings(block, read_predictor, headers, notes)
-    return {key: value for key, value in options.items() if value is not None}
+        headers = _headers(document)
+    return {SETTINGS: _settings(block, read_predictor, headers, notes)}
+
+
+def _headers(document: Mapping[str, Any]) -> tuple[str, ...]:
+    """Names of the features, which the label's header may stand among."""
+    payload = analysis_config.payload(document) or {}
+    return tuple(each["name"] if isinstance(each, Mapping) else each for each in payload.get("features", ()))
 
 
 def _clarify(document: Mapping[str, Any], where: Block) -> tuple[dict[str, Any], tuple[str, ...]]:

@@ -14,6 +14,7 @@ from model_monitor.words import counted
 
 NAME_WIDTH = 36
 NO_VALUE = "-"
+RANKED_FEATURES = 5
 
 
 def summary(report: Report, run: Run, written: Sequence[Path]) -> str:
@@ -26,6 +27,7 @@ def summary(report: Report, run: Run, written: Sequence[Path]) -> str:
             *_features(result, report.job.kind),
             *_quality(result),
             *_custom(result),
+            *_attributions(result),
             *_violations(result),
             *_not_evaluated(result),
         ]
@@ -113,6 +115,21 @@ def _custom(result: MonitorResult) -> list[str]:
         status = metric["status"] + (f": {metric['reason']}" if metric["reason"] else "")
         lines.append(f"{metric['name']:<{width}}  {value:>10}  {limit:>10}  {status}")
     return lines + [f"failed: {each['name']}: {each['reason']}" for each in result.summary.get("failures", ())]
+
+
+def _attributions(result: MonitorResult) -> list[str]:
+    """How features were explained, and of each label the first of them."""
+    if result.type is not MonitoringType.MODEL_EXPLAINABILITY:
+        return []
+    found = result.summary
+    explained, records = found.get("records_explained", 0), found.get("records", 0)
+    lines = [f"attributions: {found.get('method')}, {explained} of {counted(records, 'record')} explained"]
+    for label in found.get("labels", ()):
+        ranked = sorted(label["attributions"].items(), key=lambda item: -abs(item[1]))
+        named = ", ".join(f"{feature} {_number(value)}" for feature, value in ranked[:RANKED_FEATURES])
+        more = f" and {len(ranked) - RANKED_FEATURES} more" if len(ranked) > RANKED_FEATURES else ""
+        lines.append(f"  {label['name']}  ndcg {_number(label['ndcg'])}  {named}{more}")
+    return lines
 
 
 def _verdict(checks: list[Check]) -> str:

@@ -151,6 +151,14 @@ def test_clarifys_analysis_configuration_is_taken_as_it_is(shared: Path):
     assert (found.samples, found.saves_local, found.headers) == (15, True, tuple(names))
 
 
+def test_clarifys_file_alone_describes_payload_and_monitor(shared: Path):
+    path = shared / "samples" / "configs" / "explainability_analysis_config_json.json"
+    content = {"version": 1, "monitors": {"model_explainability": {"analysis_config": str(path)}}}
+    found = parse_configuration(json.dumps(content).encode(), "test")
+    assert found.schema.names == tuple(json.loads(path.read_text())["headers"][1:])
+    assert options_of(found.monitors[0].options).samples == 15
+
+
 def test_a_key_of_ours_stands_over_clarifys(shared: Path):
     document = json.loads((shared / "samples" / "configs" / "explainability_analysis_config_json.json").read_text())
     found = options({"analysis_config": document, "num_samples": 30}, {"features": document["headers"][1:]})
