@@ -18,14 +18,18 @@ from typing import Any
 
 import pytest
 from aws_cdk import App, DefaultStackSynthesizer, Environment, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk.aws_s3 import Bucket
 
 from model_monitor import contract
+from stacks.constructs import endpoint_permissions
 from stacks.constructs.reconciler import Reconciler, ReconcilerProps
 from stacks.constructs.scheduled_monitor import ScheduledMonitor
 from twin import Twin, processing
 from twin.api import ApiError, Call
 
 ROLE = "arn:aws:iam::123456789012:role/all"
+EXPLAINING = "arn:aws:iam::123456789012:role/explaining"
 BASE = "/opt/ml/processing"
 EVERYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
 NAMES = ("temperature", "pressure")
@@ -98,7 +102,7 @@ def make_model(twin: Twin, seconds: float = 0.0, script: str = SCRIPT) -> None:
     twin.client("sagemaker").create_model(ModelName="m", PrimaryContainer=container, ExecutionRoleArn=ROLE)
 
 
-def start(twin: Twin, name: str, predictor: dict[str, Any], **options: Any) -> None:
+def start(twin: Twin, name: str, predictor: dict[str, Any], role: str = ROLE, **options: Any) -> None:
     """A baseline job that asks a model about 60 rows."""
     settings = {
         "version": 1,
@@ -117,7 +121,7 @@ def start(twin: Twin, name: str, predictor: dict[str, Any], **options: Any) -> N
     output = {"S3Uri": f"s3://bucket/out/{name}", "LocalPath": f"{BASE}/output", "S3UploadMode": "EndOfJob"}
     twin.client("sagemaker").create_processing_job(
         ProcessingJobName=name,
-        RoleArn=ROLE,
+        RoleArn=role,
         ProcessingResources={
             "ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 20}
         },
@@ -148,10 +152,10 @@ def wait_for(condition: Callable[[], Any], seconds: float = 60.0) -> None:
         time.sleep(0.1)
 
 
-def while_asking(twin: Twin, name: str) -> None:
+def while_asking(twin: Twin, name: str, role: str = ROLE) -> None:
     """Return when the job has made its endpoint and asks it."""
-    start(twin, name, SHADOW)
-    wait_for(lambda: ("sagemaker-runtime", "InvokeEndpoint") in twin.identity.calls("all"))
+    start(twin, name, SHADOW, role=role)
+    wait_for(lambda: ("sagemaker-runtime", "InvokeEndpoint") in twin.identity.calls(role))
     assert len(shadows(twin)) == 2
 
 
@@ -163,7 +167,7 @@ def kill(twin: Twin, name: str) -> None:
 
 
 def reconcile(twin: Twin, folder: Path) -> None:
-    """The kit's own reconciler."""
+    """The kit's own reconciler, and a role that may do what the kit lets a run do."""
     app = App(outdir=str(folder))
     environment = Environment(account=twin.account, region=twin.region)
     synthesizer = DefaultStackSynthesizer(generate_bootstrap_version_rule=False)
@@ -171,6 +175,10 @@ def reconcile(twin: Twin, folder: Path) -> None:
     monitor = ScheduledMonitor(endpoint_name="pump", schedule_name="pump-explain", namespace="n", hours=1)
     props = ReconcilerProps(monitors=[monitor], state_prefix="/state", shadow_prefixes=["sm-clarify"])
     Reconciler(stack, "Reconciler", props)
+    principal = iam.ServicePrincipal("sagemaker.amazonaws.com")
+    role = iam.Role(stack, "Role", role_name="explaining", assumed_by=principal)
+    endpoint_permissions.allow_shadows(role, stack, "sm-clarify")
+    Bucket.from_bucket_name(stack, "Bucket", "bucket").grant_read_write(role)
     app.synth()
     twin.deploy_assembly(folder)
 
@@ -225,14 +233,18 @@ def test_of_a_job_that_is_killed_the_next_run_removes_the_endpoint(twin: Twin) -
     assert shadows(twin) == []
 
 
-def test_of_a_job_that_is_killed_the_reconciler_removes_the_endpoint_at_once(twin: Twin, tmp_path: Path) -> None:
+def test_of_a_job_that_is_killed_the_reconciler_removes_the_endpoint_at_once_within_its_rights(
+    twin: Twin, tmp_path: Path
+) -> None:
     reconcile(twin, tmp_path / "cdk.out")
     make_model(twin, seconds=0.5)
-    while_asking(twin, "killed")
+    while_asking(twin, "killed", EXPLAINING)
     kill(twin, "killed")
     assert finish(twin, "killed")["ProcessingJobStatus"] == "Failed"
     twin.functions.drain()
     assert shadows(twin) == []
+    start(twin, "next", SHADOW, role=EXPLAINING)
+    assert finish(twin, "next")["ProcessingJobStatus"] == "Completed"
     assert [entry.data["error"] for entry in twin.journal.of("function")] == [""] * len(twin.journal.of("function"))
     assert twin.identity.violations() == []
 
