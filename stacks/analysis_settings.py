@@ -78,10 +78,27 @@ class Labelled(Analysis):
             yield f"label_horizon: {self.label_horizon} is shorter than the label_delay {self.label_delay}; give a longer one"
 
 
+class PredictionDrift(Block):
+    """How what the model says is compared with what it said in the baseline."""
+
+    perform_comparison: Literal["Enabled", "Disabled"] | None = None
+    """Disabled: it is not compared. Left out: Enabled."""
+    comparison_threshold: Share | None = None
+    """Distance above which predictions have drifted, 0 to 1. Left out: 0.1."""
+    comparison_method: Literal["Robust", "Simple"] | None = None
+    """Robust subtracts what sampling alone explains; Simple does not. Left out: Robust."""
+
+
 class ModelQuality(Labelled):
     """How good predictions are, once labels are there."""
 
-    apart_from_baselines: ClassVar[frozenset[str]] = Labelled.apart_from_baselines | {"thresholds"}
+    apart_from_baselines: ClassVar[frozenset[str]] = Labelled.apart_from_baselines | {
+        "thresholds",
+        "slices",
+        "min_slice_records",
+        "slice_metrics",
+        "prediction_drift",
+    }
 
     problem_type: Literal[
         "binary", "multiclass", "regression", "BinaryClassification", "MulticlassClassification", "Regression"
@@ -95,18 +112,24 @@ class ModelQuality(Labelled):
     """Labels of a list of scores, in its order; the highest score predicts where a response holds no label.
     Default: 0, 1, 2 and so on."""
     slices: tuple[fields.FeatureName, ...] = ()
-    """Features whose every value has the same metrics of its own in the report. Default: none."""
+    """Features, metadata or variant: each of their values has the same metrics of its own in the report. Default: none."""
     min_slice_records: Count | None = None
     """Records below which a slice is suppressed, at least 1. Left out: 30."""
-    thresholds: dict[fields.MetricName, float] = Field(default_factory=dict)
-    """Metric → value it must not be worse than, in place of the baseline's. Default: what the baseline suggests."""
+    slice_metrics: tuple[fields.MetricName, ...] = ()
+    """Metrics of slices that leave for CloudWatch too; each value of a slice is a series that costs money. Default: none."""
+    prediction_drift: PredictionDrift = PredictionDrift()
+    """How what the model says is compared with the baseline; needs no labels. Default: compared."""
+    thresholds: dict[fields.MetricName, float | None] = Field(default_factory=dict)
+    """Metric → value it must not be worse than, in place of the baseline's; null: the metric is not judged. Default: what the
+    baseline suggests."""
 
     @property
     def document(self) -> dict[str, Any]:
         """Labels are text in the configuration file."""
         said = super().document
         texts = {"positive_label": str(self.positive_label), "class_labels": list(map(str, self.class_labels))}
-        return said | {key: text for key, text in texts.items() if key in said}
+        judged = {"thresholds": dict(self.thresholds)} if self.thresholds else {}  # null means something there
+        return said | {key: text for key, text in texts.items() if key in said} | judged
 
     @property
     def problem(self) -> str:
@@ -114,8 +137,9 @@ class ModelQuality(Labelled):
 
     @check
     def _metric_faults(self) -> Iterator[str]:
-        for name in self.thresholds:
-            yield from unknown_metric("thresholds", name, self.problem)
+        for key in ("thresholds", "slice_metrics"):
+            for name in getattr(self, key):
+                yield from unknown_metric(key, name, self.problem)
 
 
 def unknown_metric(path: str, name: str, problem: str) -> Iterator[str]:

@@ -22,6 +22,8 @@ def payload_document(payload: Payload) -> dict[str, Any]:
     for role in ("prediction", "score"):
         if document[role] is None:  # the names in `output` stand for columns of datasets too
             del document[role]
+    if not document["metadata"]:
+        del document["metadata"]
     if document["output"]["attributions"] is None:
         del document["output"]["attributions"]
     return document

@@ -190,6 +190,14 @@ class Endpoint(Block):
                 yield from self._unknown(f"monitors.{monitor_name}.features", name)
 
     @check
+    def _slice_faults(self) -> Iterator[str]:
+        for monitor_name, monitor in self.monitors.items():
+            for name in monitor.model_quality.slices if monitor.model_quality else ():
+                if self.payload and name not in (*self.payload.known, "variant"):
+                    path = f"monitors.{monitor_name}.model_quality.slices"
+                    yield f"{path}: '{name}' is neither a feature nor metadata of the payload, nor variant"
+
+    @check
     def _sensitive_faults(self) -> Iterator[str]:
         for monitor_name, monitor in self.monitors.items():
             if monitor.model_bias is None:

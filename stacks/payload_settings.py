@@ -58,6 +58,9 @@ class Payload(Block):
         Field(min_length=1),
     ]
     """The model's inputs in the order of CSV columns, at least one: a name, or a name with type, privacy and path."""
+    metadata: tuple[Annotated[Feature, BeforeValidator(_named, json_schema_input_type=str | Feature)], ...] = ()
+    """What records hold beside the model's inputs, for slices and metrics of your own: a name, or a name with type, privacy and
+    path. Default: nothing."""
     label: fields.FeatureName | None = None
     """The column of a baseline dataset that holds the truth; it is no input. Left out: the dataset holds inputs alone."""
     prediction: fields.FeatureName | None = None
@@ -74,10 +77,18 @@ class Payload(Block):
     def names(self) -> tuple[str, ...]:
         return tuple(feature.name for feature in self.features)
 
+    @property
+    def known(self) -> tuple[str, ...]:
+        """Everything of a record that has a name."""
+        return (*self.names, *(field.name for field in self.metadata))
+
     @check
     def _feature_faults(self) -> Iterator[str]:
         for name in sorted({name for name in self.names if self.names.count(name) > 1}):
             yield f"features: '{name}' is declared {self.names.count(name)} times"
+        for field in self.metadata:
+            if field.name in self.names:
+                yield f"metadata: '{field.name}' is a feature too; name it once"
         if self.label in self.names:
             yield f"label: '{self.label}' is a feature too; the truth is no input of the model"
         for role in ("prediction", "score"):

@@ -27,6 +27,7 @@ from tests.synthesis import Assembly
 RECORDS = 240
 SIZE = 4  # records of a request
 AGES = timedelta(days=365)  # after the window, when every label is due
+WORDS = ("red", "green", "blue")
 Record = dict[str, Any]
 CODE = """
 from model_monitor.custom import metric
@@ -89,15 +90,18 @@ class Schedule:
 
 
 def records(schedule: Schedule, seed: int) -> list[Record]:
-    """Whole numbers, and words in every third feature unless a model is asked, which takes numbers alone."""
+    """Whole numbers, and words in every third feature unless a model is asked, which takes numbers alone; metadata are words."""
     values, is_asked = random.Random(seed), schedule.settings.model_explainability is not None
-    return [
-        {
-            name: values.choice(("red", "green", "blue")) if n % 3 == 2 and not is_asked else values.randrange(80)
+    metadata = [field.name for field in schedule.block.payload.metadata] if schedule.block.payload else []
+
+    def record() -> Record:
+        features = {
+            name: values.choice(WORDS) if n % 3 == 2 and not is_asked else values.randrange(80)
             for n, name in enumerate(schedule.features)
         }
-        for _ in range(RECORDS)
-    ]
+        return features | {name: values.choice(WORDS) for name in metadata}
+
+    return [record() for _ in range(RECORDS)]
 
 
 def said(number: int, record: Record) -> Record:

@@ -80,6 +80,11 @@ def test_an_endpoint_with_every_type_has_no_faults():
             "endpoints.fraud.retraining.types: names no type that all runs; it runs model_quality",
         ),
         ({f"{MONITOR}custom_metrics": {"module": "a b"}}, f"{AT}custom_metrics.module: should be the dotted name"),
+        (
+            {f"{MONITOR}model_quality": {**MODEL_QUALITY, "slices": ["town"]}},
+            f"{AT}model_quality.slices: 'town' is neither a feature nor metadata of the payload",
+        ),
+        ({"payload__metadata": ["age"]}, "endpoints.fraud.payload.metadata: 'age' is a feature too"),
         ({f"{MONITOR}model_bias": None}, f"{AT}model_bias: is missing; model_bias is one of the types"),
         ({f"{MONITOR}model_bias": {"facets": []}}, f"{AT}model_bias.facets: "),
         ({f"{MONITOR}model_bias": {"facets": ["sex"]}}, f"{AT}model_bias.facets: 'sex' is no feature of the payload"),
@@ -192,6 +197,14 @@ def test_a_run_is_told_what_the_environment_says_and_no_default_of_the_core():
     }
     assert document["monitors"]["model_bias"] == {"min_records": 20, "min_coverage": 0.0, **BIAS}
     assert document["monitors"]["model_explainability"] == {"min_records": 20, **EXPLAINED}
+
+
+def test_a_metric_that_is_not_judged_is_said_to_the_run():
+    changed = {**MODEL_QUALITY, "thresholds": {"recall": None}}
+    endpoint = analysed(**{f"{MONITOR}model_quality": changed}).endpoints["fraud"]
+    assert configuration_document("fraud", endpoint, "all")["monitors"]["model_quality"]["thresholds"] == {
+        "recall": None
+    }
 
 
 def test_a_rehearsal_is_a_flag_of_the_environment():
