@@ -82,7 +82,8 @@ def _marked(job: Job) -> dict[str, bool]:
 def deliver(report: Report, run: Run, variables: Variables, settle: Settled = lambda: None) -> Report:
     """Outputs, metrics, postprocessor, exit message, in this order; what fails turns the run into an error that says so.
 
-    settle: what to remember once the metrics have left.
+    settle: what to remember once the metrics have left: after PutMetricData, and with the metrics file, which the service
+    publishes for jobs that complete, when nothing can fail any more.
     """
 
     def write(final: Report) -> None:
@@ -101,12 +102,17 @@ def deliver(report: Report, run: Run, variables: Variables, settle: Settled = la
     def tell(final: Report) -> None:
         files.write_bytes(variables.local(EXIT_MESSAGE_FILE), exit_message(final).encode("ascii"))
 
+    is_put = report.job.metrics.route is MetricsRoute.PUT
     written = _attempt(write, report)
-    published = _attempt(remember, _attempt(publish, written))
-    ended = _attempt(postprocess, published)  # last, as it may add to what is there
+    published = _attempt(publish, written)
+    if is_put:
+        published = _attempt(remember, published)
+    ended = _attempt(postprocess, published)  # late, as it may add to what is there
+    if not is_put:
+        ended = _attempt(remember, ended)
     if ended is not written:  # the outputs say what the metrics could not
         ended = _attempt(write, ended)
-    if ended is not published and report.job.metrics.route is MetricsRoute.FILE:
+    if ended is not published and not is_put:
         ended = _attempt(publish, ended)
     return _attempt(tell, ended)
 

@@ -139,8 +139,9 @@ class _Run:
         if not settings.maturity.is_due(self._own_window.end, self._now):
             return True
         shares = [metric.value for metric in result.metrics if metric.name == METRIC_LABEL_COVERAGE]
-        share = shares[0] if shares and isinstance(shares[0], (int, float)) else 0.0
-        return share < settings.maturity.min_coverage or share * records < settings.min_records
+        if not shares or not isinstance(shares[0], (int, float)):
+            return False
+        return shares[0] < settings.maturity.min_coverage or shares[0] * records < settings.min_records
 
     # --- windows before it -------------------------------------------------------------------------------------------
 
@@ -210,6 +211,8 @@ class _Run:
                 score = self._score(result, each.window, report, State.SCORED)
             elif is_over:
                 score = self._expired(result, each.window, report)
+            elif result.conclusion.verdict is Verdict.ERROR:
+                score = replace(self._failed(each, report), reason=result.conclusion.reason)
             else:
                 continue
             if score.state is State.FAILED:

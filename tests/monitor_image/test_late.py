@@ -200,6 +200,70 @@ def test_a_window_of_more_than_two_weeks_ago_is_run_again_without_metrics_of_its
     assert world.score(0)["verdict"] == "ok"
 
 
+def test_metrics_of_a_users_own_wait_for_labels_when_they_are_told_to(world):
+    module = world.root / "own_share.py"
+    module.write_text(
+        "import numpy as np\nfrom model_monitor.custom import metric\n\n\n"
+        "@metric(name='right', worse='less', threshold=0.8)\n"
+        "def right(table):\n    return float(np.mean(table['prediction'] == table['label']))\n"
+    )
+    own = {name: world.quality[name] for name in ("label_delay", "min_coverage", "label_horizon")}
+    world.changes["monitors"] = {"custom_metrics": own | {"module": str(module)}}
+    waited = world.run(0)
+    world.label(0, hour(30), right=range(24), wrong=range(24, RECORDS))
+    tree = matured(world)
+    assert points(waited, "custom_right") == points(waited, "label_coverage") == []
+    assert points(tree, "custom_right") == [("2026-03-09T05:05:00Z", 0.6)], tree.message
+    assert [entry["verdict"] for entry in tree.report["late"]] == ["violated"]
+
+
+def test_a_metric_that_fails_on_an_earlier_window_is_told_and_the_window_tried_again(world):
+    module = world.root / "own_share.py"
+    text = "from model_monitor.custom import metric\n\n\n@metric(name='n', threshold=0.8)\ndef n(table):\n    return "
+    module.write_text(text + "1 / 0\n")
+    own = {name: world.quality[name] for name in ("label_delay", "min_coverage", "label_horizon")}
+    world.changes["monitors"] = {"custom_metrics": own | {"module": str(module)}}
+    world.run(0)
+    world.label(0, hour(30), right=range(RECORDS))
+    tree = matured(world)
+    (entry,) = tree.report["late"]
+    assert (entry["state"], entry["verdict"]) == ("failed", "error")
+    assert "ZeroDivisionError" in entry["reason"]
+    assert world.status == 0
+    assert (world.history / "custom_metrics/pending" / NAME).exists()
+
+
+def test_a_verdict_that_lacks_a_baseline_and_no_labels_is_final(world):
+    world.quality |= {"label_delay": "PT0H", "thresholds": {}}
+    world.label(0, hour(0), right=range(RECORDS))
+    tree = world.run(0)
+    assert tree.report["verdict"] == "insufficient_data"
+    assert points(tree, "accuracy") == [("2026-03-02T05:00:00Z", 1.0)]
+    assert world.kept("pending") == world.kept("scored") == []
+
+
+def test_a_failing_postprocessor_leaves_the_score_to_a_later_run(world, monkeypatch):
+    world.run(0)
+    world.label(0, hour(30), right=range(RECORDS))
+    world.serve(WEEK)
+    with monkeypatch.context() as broken:
+        broken.setattr(container, "_postprocess", lambda report: 1 / 0)
+        world.run(WEEK)
+    assert world.status == 1
+    assert NAME in world.kept("pending")
+    assert points(matured(world, WEEK + 3), "accuracy") == [("2026-03-09T08:05:00Z", 1.0)]
+
+
+def test_labels_in_the_customary_mount_are_found_without_a_word(world):
+    world.quality |= {"label_delay": "PT0H"}
+    world.changes["ground_truth"] = None
+    world.label(0, hour(0), right=range(RECORDS))
+    target = world.root / f"job_{world.jobs + 1}/processing/groundtruth"
+    target.parent.mkdir(parents=True)
+    world.labels.rename(target)
+    assert points(world.run(0), "accuracy") == [("2026-03-02T05:00:00Z", 1.0)]
+
+
 def test_of_two_runs_at_a_time_one_publishes(world, monkeypatch):
     world.run(0)
     world.label(0, hour(30), right=range(RECORDS))

@@ -13,12 +13,15 @@ from typing import Any, Final
 from model_monitor.blocks import Block, kind_of
 from model_monitor.constraints import custom as rules
 from model_monitor.constraints.baseline import read_document
+from model_monitor.constraints.labelled import why_unlabelled
 from model_monitor.constraints.model import Check, Conclusion
 from model_monitor.constraints.quality import QualityConstraint
 from model_monitor.constraints.verdict import conclude
 from model_monitor.contract import (
     CHECK_CUSTOM_METRIC,
+    DIMENSION_MONITOR,
     METRIC_CUSTOM_ERRORS,
+    METRIC_LABEL_COVERAGE,
     MonitoringType,
     Verdict,
     custom_metric,
@@ -149,6 +152,9 @@ def check(statistics: Statistics, baseline: Baseline | None, job: Job) -> Conclu
     if statistics.item_count < minimum:
         reason = f"{counted(statistics.item_count, 'record')}, fewer than min_records = {minimum}"
         return Conclusion(Verdict.INSUFFICIENT_DATA, reason=reason)
+    waits = _why_unlabelled(statistics, job)
+    if waits:
+        return Conclusion(Verdict.INSUFFICIENT_DATA, reason=waits)
     limits = {each.metric: each for each in constraints_used(baseline, job) or ()}
     checks = [rules.failed(fault.name, fault.reason) for fault in statistics.faults]
     checks += [_check(measured, limits.get(measured.name)) for _, measured in statistics.metrics]
@@ -168,6 +174,15 @@ def _check(measured: Measured, limit: QualityConstraint | None) -> Check:
     if measured.value is None:
         return rules.unevaluated(measured.name, measured.reason, limit)
     return rules.check(measured.name, measured.value, limit)
+
+
+def _why_unlabelled(statistics: Statistics, job: Job) -> str:
+    """Metrics may do without labels: they are waited for only where the configuration says when they are due."""
+    settings = _settings(job)
+    is_asked = settings.maturity.delay or settings.maturity.min_coverage
+    if not is_asked or statistics.faults:  # what is wrong with a declaration no label mends
+        return ""
+    return why_unlabelled(statistics.labelled, statistics.rows_used, settings, job)
 
 
 def _sample_note(statistics: Statistics) -> str:
@@ -216,8 +231,14 @@ def _told(statistics: Statistics) -> list[dict[str, Any]]:
     ]
 
 
-def metrics(statistics: Statistics, conclusion: Conclusion, _: Job) -> Iterator[Metric]:
-    """Violations, how many metrics failed, and the value of each that has one."""
+def metrics(statistics: Statistics, conclusion: Conclusion, job: Job) -> Iterator[Metric]:
+    """Violations, how many metrics failed, and the value of each that has one; while labels are missing, their share alone."""
+    maturity = _settings(job).maturity
+    if statistics.rows_used and (maturity.delay or maturity.min_coverage):
+        own = {DIMENSION_MONITOR: str(MonitoringType.CUSTOM_METRICS)}
+        yield Metric(METRIC_LABEL_COVERAGE, statistics.labelled / statistics.rows_used, extra_dimensions=own)
+        if _why_unlabelled(statistics, job):
+            return
     yield Metric(violations_metric(CHECK_CUSTOM_METRIC), float(len(conclusion.violations)), "Count")
     yield Metric(METRIC_CUSTOM_ERRORS, float(len(statistics.failures)), "Count")
     for metric, measured in statistics.metrics:
