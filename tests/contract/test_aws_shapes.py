@@ -122,6 +122,55 @@ VIOLATIONS = closed(
         }
     }
 )
+NUMBER = {"oneOf": [{"type": "number"}, {"const": "NaN"}]}  # AWS writes what is undefined as text
+SCALAR = closed({"value": NUMBER, "standard_deviation": NUMBER})
+RATES = {"type": "array", "items": SHARE, "minItems": 2}
+CLASSIFICATION = {
+    "type": "object",
+    "required": ["confusion_matrix", "accuracy"],
+    "properties": {
+        "confusion_matrix": {
+            "type": "object",
+            "additionalProperties": {"type": "object", "additionalProperties": COUNT},
+        },
+        "receiver_operating_characteristic_curve": closed(
+            {"false_positive_rates": RATES, "true_positive_rates": RATES}
+        ),
+        "precision_recall_curve": closed({"precisions": RATES, "recalls": RATES}),
+    },
+    "additionalProperties": SCALAR,
+}
+REGRESSION = closed(dict.fromkeys(("mae", "mse", "rmse", "r2"), SCALAR))
+QUALITY_STATISTICS = {
+    "oneOf": [
+        open_({"version": {"const": 0.0}, "dataset": open_({"item_count": COUNT}), f"{key}_metrics": metrics})
+        for key, metrics in (
+            ("regression", REGRESSION),
+            ("binary_classification", CLASSIFICATION),
+            ("multiclass_classification", CLASSIFICATION),
+        )
+    ]
+}
+OPERATORS = {"enum": ["LessThanThreshold", "GreaterThanThreshold"]}
+THRESHOLD = closed({"threshold": {"type": "number"}, "comparison_operator": OPERATORS})
+QUALITY_CONSTRAINTS = {
+    "oneOf": [
+        closed({"version": {"const": 0.0}, f"{key}_constraints": {"type": "object", "additionalProperties": THRESHOLD}})
+        for key in ("regression", "binary_classification", "multiclass_classification")
+    ]
+}
+QUALITY_VIOLATION = open_(
+    {
+        "constraint_check_type": {"enum": [*OPERATORS["enum"], "prediction_drift_check"]},
+        "description": {
+            "type": "string",
+            "pattern": r"^Metric \w+ with \S+( \+/- \S+)? was (Less|Greater)ThanThreshold '\S+'$"
+            r"|^Prediction drift distance: \S+ exceeds threshold: \S+$",
+        },
+        "metric_name": {"type": "string"},
+    }
+)
+QUALITY_VIOLATIONS = closed({"violations": {"type": "array", "minItems": 1, "items": QUALITY_VIOLATION}})
 DIMENSION = closed({"Name": {"type": "string", "minLength": 1}, "Value": {"type": "string", "minLength": 1}})
 VALUES = closed({name: {"type": "number"} for name in ("SampleCount", "Sum", "Minimum", "Maximum")})
 METRIC = open_(
@@ -134,6 +183,11 @@ METRIC = open_(
 ) | {"oneOf": [open_({"Value": {"type": "number"}}), open_({"StatisticValues": VALUES})]}
 
 SCHEMAS = {"statistics.json": STATISTICS, "constraints.json": CONSTRAINTS, "constraint_violations.json": VIOLATIONS}
+QUALITY = {
+    "statistics.json": QUALITY_STATISTICS,
+    "constraints.json": QUALITY_CONSTRAINTS,
+    "constraint_violations.json": QUALITY_VIOLATIONS,
+}
 OURS = sorted(path for name in SCHEMAS for path in GOLDEN.rglob(name))
 AWS = {  # old and minimal fixtures apart, what the analyzers wrote
     "qualitycheck_statistics.json": STATISTICS,
@@ -150,7 +204,29 @@ def test_what_we_write_has_sagemakers_shape(path):
     if "features" in content:
         content["features"] = [feature for feature in content["features"] if "privacy" not in feature]
         assert content["features"]
-    jsonschema.validate(content, SCHEMAS[path.name])
+    schemas = QUALITY if path.parent.name == "model_quality" else SCHEMAS
+    jsonschema.validate(content, schemas[path.name])
+
+
+@pytest.mark.parametrize(
+    ("name", "schema"),
+    [
+        ("regression_statistics", QUALITY_STATISTICS),
+        ("regression_statistics_modelcard", QUALITY_STATISTICS),
+        ("regression_constraints_good", QUALITY_CONSTRAINTS),
+        ("regression_constraints_bad", QUALITY_CONSTRAINTS),
+    ],
+)
+def test_what_sagemaker_wrote_of_quality_has_that_shape_too(name, schema, shared):
+    jsonschema.validate(json.loads((shared / f"samples/model_quality/{name}.json").read_text()), schema)
+
+
+def test_the_binary_metrics_of_sagemakers_model_cards_are_ours(shared):
+    theirs = json.loads((shared / "samples/model_quality/binary_statistics_modelcard.json").read_text())
+    block = theirs["binary_classification_metrics"]
+    jsonschema.validate(block, CLASSIFICATION)
+    ours = json.loads((GOLDEN / "labelled/expected/monitor/model_quality/statistics.json").read_text())
+    assert ours["binary_classification_metrics"].keys() == block.keys()
 
 
 @pytest.mark.parametrize("name", sorted(AWS))
@@ -167,8 +243,8 @@ def test_numbers_that_sagemaker_writes_as_doubles_are_doubles():
 
 
 def test_the_violations_file_exists_only_when_there_are_violations():
-    with_violations = {path.parents[2].name for path in GOLDEN.rglob("constraint_violations.json")}
-    assert with_violations == {"broken"}
+    with_violations = {path.relative_to(GOLDEN).parts[0] for path in GOLDEN.rglob("constraint_violations.json")}
+    assert with_violations == {"broken", "labelled"}
 
 
 def test_drift_violations_keep_the_words_that_tools_parse():

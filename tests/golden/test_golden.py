@@ -1,6 +1,7 @@
 """Tiny capture trees with every file a run leaves. `make golden` rewrites the expectation; review the diff.
 
-A case is a folder: config.json, baseline.csv, capture/, and expected/{baseline,monitor}/. The window is one hour.
+A case is a folder: config.json, baseline.csv, capture/, labels/ where a monitor needs them, and
+expected/{baseline,monitor}/. The window is one hour.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import pytest
 from model_monitor import cli
 
 CASES = Path(__file__).parent / "cases"
-EXIT_STATUS = {"healthy": 0, "broken": 2, "positional": 0, "quiet": 3}
+EXIT_STATUS = {"healthy": 0, "broken": 2, "positional": 0, "quiet": 3, "labelled": 2}
 WINDOW = ("--start", "2026-03-02T04:00:00Z", "--end", "2026-03-02T05:00:00Z")
 
 
