@@ -17,7 +17,7 @@ from stacks.constructs.rehearsal_alarm import RehearsalAlarm
 from stacks.constructs.run_error_alarm import RunErrorAlarm
 from stacks.constructs.scheduled_monitor import ScheduledMonitor
 from stacks.constructs.staleness_alarm import StalenessAlarm
-from stacks.constructs.value_alarm import CustomMetricAlarm, LabelCoverageAlarm, QualityAlarm
+from stacks.constructs.value_alarm import CustomMetricAlarm, LabelCoverageAlarm, LabelsMissingAlarm, QualityAlarm
 from stacks.constructs.violation_alarm import BROKEN_DATA, MODEL, ViolationAlarm, Watched
 from stacks.endpoint_settings import Endpoint
 from stacks.monitor_settings import Monitor
@@ -69,6 +69,8 @@ class AlarmsStack(Stack):
                 alarm = ViolationAlarm(scope, watched.what.title().replace("-", ""), usual, watched)
                 names.of_model.setdefault(type_, {})[alarm.name] = watched.checks
         _value_alarms(scope, usual, settings, names)
+        if settings.labelled and self._props.endpoint.ground_truth is not None:
+            LabelsMissingAlarm(scope, "LabelsMissing", props(1))
         RehearsalAlarm(scope, "Rehearsal", props(1))
         RunErrorAlarm(scope, "Error", props(1))
         StalenessAlarm(scope, "Stale", props(settings.alarms.staleness_periods), self._props.endpoint.variant_names)

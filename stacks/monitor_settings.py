@@ -15,6 +15,7 @@ from stacks.block import Block, check
 from stacks.fields import Count, Share
 
 HOURLY_MAX_SECONDS = 3600
+BASELINE_MAX_SECONDS = 3300  # so that a baseline job's end is known before CloudFormation gives up after an hour
 Type = Literal["data_quality", "model_quality", "model_bias", "model_explainability", "custom_metrics"]
 ALARMS_OF: Final = {  # setting of alarms → the type whose metrics it watches
     "drift_features": "data_quality",
@@ -226,12 +227,19 @@ class Monitor(Block):
 
     @check
     def _asking_faults(self) -> Iterator[str]:
-        block = self.model_explainability
-        if block is not None and block.seconds >= self.max_runtime_seconds:
+        seconds = self.model_explainability.seconds if self.model_explainability is not None else 0
+        asking = (
+            f"model_explainability may ask for {seconds} (budget.seconds, and startup_seconds of a shadow endpoint)"
+        )
+        if seconds and seconds >= self.max_runtime_seconds:
             yield (
-                f"max_runtime_seconds: a run is stopped after {self.max_runtime_seconds}, and model_explainability may ask for "
-                f"{block.seconds} (budget.seconds, and startup_seconds of a shadow endpoint); raise it, run less often, or lower "
-                "the budget"
+                f"max_runtime_seconds: a run is stopped after {self.max_runtime_seconds}, and {asking}; raise it, run less often, "
+                "or lower the budget"
+            )
+        if seconds and self.baseline.dataset and seconds >= BASELINE_MAX_SECONDS:
+            yield (
+                f"model_explainability.budget.seconds: the baseline job is stopped after {BASELINE_MAX_SECONDS}, since a "
+                f"deployment waits for it, and {asking}; lower it"
             )
 
     @check

@@ -20,10 +20,10 @@ from stacks.constructs.job_role import job_role
 from stacks.constructs.places import Place
 from stacks.constructs.python_function import PythonFunction, PythonFunctionProps
 from stacks.constructs.scheduled_monitor import MonitorProps
+from stacks.monitor_settings import BASELINE_MAX_SECONDS
 
 FORMATS = {"csv": {"csv": {"header": True}}, "json_lines": {"json": {"lines": True}}, "parquet": {"parquet": {}}}
 WAIT = Duration.hours(1)  # the longest that CloudFormation waits for a custom resource
-MAX_SECONDS = 3300  # so that a job's end is known before CloudFormation gives up
 ATTEMPT = "-*"  # the function numbers its attempts at a version
 
 
@@ -123,7 +123,7 @@ class BaselineStep(Construct):
                 }
             },
             "RoleArn": self.role.role_arn,
-            "StoppingCondition": {"MaxRuntimeInSeconds": min(props.settings.max_runtime_seconds, MAX_SECONDS)},
+            "StoppingCondition": {"MaxRuntimeInSeconds": min(props.settings.max_runtime_seconds, BASELINE_MAX_SECONDS)},
         }
 
     def _environment(self) -> dict[str, str]:

@@ -57,6 +57,25 @@ class LabelCoverageAlarm(Construct):
         )
 
 
+class LabelsMissingAlarm(Construct):
+    """Fires when a window was given up: its labels had not come when its horizon ended, so it will never be judged."""
+
+    def __init__(self, scope: Construct, construct_id: str, props: MonitorAlarmProps) -> None:
+        super().__init__(scope, construct_id)
+        watch(
+            self,
+            "Alarm",
+            props,
+            metric=props.monitor.metric(contract.METRIC_WINDOWS_EXPIRED),
+            what="labels-missing",
+            description=(
+                f"Windows of {props.monitor.schedule_name} were given up at their horizon: too few labels came, and nothing was "
+                "concluded about them. Labels stopped, are late, or do not carry the ids of the captured requests."
+            ),
+            threshold=1,
+        )
+
+
 class CustomMetricAlarm(Construct):
     """Fires when a metric of a user's own passes a bound. name: of the alarm."""
 

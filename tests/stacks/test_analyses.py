@@ -116,6 +116,14 @@ def test_an_endpoint_with_every_type_has_no_faults():
             {f"{MONITOR}model_explainability": {"predictor": {"model_name": "a", "instance_type": "ml.m5.large"}}},
             f"{AT}max_runtime_seconds: a run is stopped after 3000, and model_explainability may ask for 3600",
         ),
+        (
+            {
+                f"{MONITOR}schedule": "daily",
+                f"{MONITOR}max_runtime_seconds": 9000,
+                f"{MONITOR}model_explainability": {"predictor": {}, "budget": {"seconds": 5000}},
+            },
+            f"{AT}model_explainability.budget.seconds: the baseline job is stopped after 3300",
+        ),
         ({f"{MONITOR}max_runtime_seconds": 7200}, f"{AT}max_runtime_seconds: an hourly schedule allows at most 3600"),
     ],
 )
@@ -283,6 +291,7 @@ def test_a_run_without_labels_is_told_of_none():
         definition(alone)["Environment"]
     )
     assert "ground-truth" not in json.dumps(list(granted(alone, "s3:GetObject")))
+    assert "labels-missing" not in alarms(alone)
 
 
 def granted(assembly: Assembly, action: str) -> Iterator[Any]:
@@ -322,7 +331,7 @@ def alarms(assembly: Assembly) -> dict[str, dict[str, Any]]:
 def test_each_type_has_alarms_of_its_own(assembly):
     known = {"drift", "error", "stale", "data-type", "completeness", "missing-column", "extra-column"}
     known |= {"categorical-values", "model-quality", "prediction-drift", "custom-metrics", "label-coverage"}
-    known |= {"bias-drift", "attribution-drift", "rehearsal"}
+    known |= {"bias-drift", "attribution-drift", "rehearsal", "labels-missing"}
     assert set(alarms(assembly)) == known | {"quality-accuracy", "quality-false_negative_rate", "custom-cost"}
 
 
