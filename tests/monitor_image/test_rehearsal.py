@@ -160,6 +160,23 @@ def test_the_forced_check_is_one_that_the_monitor_counts(monitor):
     assert conclusion.verdict is Verdict.VIOLATED
 
 
+@pytest.mark.parametrize("monitor", ["custom_metrics", "model_quality"])
+def test_a_monitor_that_waits_for_labels_rings_its_alarm_and_tells_no_value(opt_ml, monitor, tmp_path):
+    own = tmp_path / "own.py"
+    own.write_text(
+        "from model_monitor.custom import metric\n\n@metric(name='n')\ndef n(table):\n    return table.rows\n"
+    )
+    options = {"label_delay": "P7D", "min_coverage": 0.5}
+    options |= {"module": str(own)} if monitor == "custom_metrics" else {"problem_type": "multiclass"}
+    tree = opt_ml().configure(monitors={monitor: options}).for_window(events_of(land(120)))
+    assert tree.run(create_violation_tests="Enabled") == 0
+    forced = FORCED[MonitoringType.CUSTOM_METRICS if monitor == "custom_metrics" else MonitoringType.MODEL_QUALITY]
+    assert tree.violations() == [("REHEARSAL", forced)]
+    assert tree.metrics()[f"violations_{forced}"] == 1
+    assert not {"custom_n", "accuracy"} & set(tree.metrics())
+    assert "Without it: insufficient_data" in tree.message
+
+
 def test_a_monitor_that_failed_stays_failed():
     failed = Conclusion(Verdict.ERROR, reason="custom metric x failed")
     assert rehearsed(failed, MonitoringType.CUSTOM_METRICS).verdict is Verdict.ERROR

@@ -37,8 +37,8 @@ def rehearsed(conclusion: Conclusion, monitor: MonitoringType) -> Conclusion:
         check_type=str(check_type),
         subject=REHEARSAL,
         outcome=Outcome.VIOLATED,
-        observed=1.0 if is_drift else -1.0,
-        allowed=0.0,
+        observed=1.0 if is_drift else None,  # elsewhere it must not seem to be a value that was measured
+        allowed=0.0 if is_drift else None,
         description=f"{REHEARSAL}: forced. {DRIFT_TEXT if is_drift else METRIC_TEXT}",
         distance=1.0 if is_drift else None,
     )
