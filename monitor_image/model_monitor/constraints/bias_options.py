@@ -64,6 +64,7 @@ def _settings(block: Block) -> BiasSettings:
         label_name=block.text("label_name", "") or "",
         group=_name(block, "group_variable"),
         probability_threshold=threshold,
+        class_labels=block.texts("class_labels"),
         pre=pre,
         post=post,
         flip=_flip(block),

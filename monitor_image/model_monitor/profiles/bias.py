@@ -5,18 +5,22 @@ Only records with a label count. Those whose facet has no value belong to neithe
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import numpy as np
 import xxhash
 
 from model_monitor.profiles.bias_settings import FACETS_KEPT, GROUPS_KEPT, BiasSettings, Facet
-from model_monitor.profiles.bias_table import BiasTable
-from model_monitor.profiles.facets import Cells, Traits
-from model_monitor.profiles.label_flags import labels_of, predicted_labels
+from model_monitor.profiles.bias_table import LABELS, PREDICTIONS, BiasTable
+from model_monitor.profiles.coded import Coded
+from model_monitor.profiles.facets import FLAGS, Traits
+from model_monitor.profiles.label_flags import predicted_labels
 from model_monitor.profiles.numeric_rows import NumericRows, Part, row_keys
 from model_monitor.schema import Column, Rows, Schema
+
+CELLS_COUNTED: Final = 1 << 18  # a table of codes that is counted in one pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,24 +71,30 @@ class BiasProfile:
         if not count or not settings.facets:
             return replace(empty, records=rows.count, labelled=count)
         codes = rows.truth.codes if keep is None else rows.truth.codes[keep]
-        label, observed = labels_of(codes, rows.truth.words, settings.label)
-        said_codes, words = predicted_labels(rows, keep, settings.probability_threshold)
-        prediction, said = labels_of(said_codes, words, settings.label)
-        group, groups, has_many = _group(rows, settings.group, keep, count)
+        label = Coded.of_words(codes, rows.truth.words)
+        said = predicted_labels(rows, keep, count, settings.probability_threshold, settings.class_labels)
+        group = Coded.of(None if settings.group is None else column_of(rows, settings.group), keep, count)
         facets, marks = [], []
         for facet in settings.facets:
-            cells = Cells.of(column_of(rows, facet.name), keep)
-            where, facet_words, mark, has_many_facets = _facet(cells, facet, count)
-            table = BiasTable.of(where, group, label, prediction, facet_words, groups)
-            table = replace(table, has_many_facets=has_many_facets, has_many_groups=has_many)
-            facets.append(FacetProfile(table, cells.traits()))
-            marks.append(mark)
+            axis = Coded.of(column_of(rows, facet.name), keep, count)
+            profile, label_counts, said_counts = _Chunk(axis, group, label, said).count(facet, settings)
+            facets.append(profile)
+            if settings.flip is not None:
+                marks.append(_marks(axis, facet))
         kept = None
         if empty.rows is not None and settings.flip is not None:
+            prediction = said.flags(settings.label).take(said.codes)
             part, texts = _numeric(rows, keep, prediction, marks, settings.flip.seed)
             kept = NumericRows.of(empty.rows.limit, part, texts)
-        predicted = int(np.count_nonzero(prediction))
-        return cls(tuple(facets), kept, rows.count, count, predicted, observed, said)
+        return cls(
+            tuple(facets),
+            kept,
+            rows.count,
+            count,
+            count - int(said_counts[0]),
+            label.traits(label_counts),
+            said.traits(said_counts),
+        )
 
     def merge(self, other: Self) -> Self:
         """Combine two disjoint parts."""
@@ -135,26 +145,83 @@ def mark_of(word: str) -> int:
     return xxhash.xxh3_64_intdigest(word.encode("utf-8", "surrogatepass")) | 1  # never 0, which is a missing value
 
 
-def _group(
-    rows: Rows, name: str | None, keep: np.ndarray | None, count: int
-) -> tuple[np.ndarray, tuple[str, ...], bool]:
-    none = np.zeros(count, np.int8)
-    if name is None:
-        return none, (), False
-    found = Cells.of(column_of(rows, name), keep).values(count, GROUPS_KEPT)
-    return (none, (), True) if found is None else (found[0] + 1, found[1], False)
+@dataclass(frozen=True, slots=True, eq=False)
+class _Chunk:
+    """The four axes of one facet's table, by row."""
+
+    facet: Coded
+    group: Coded
+    label: Coded
+    said: Coded
+
+    def count(self, facet: Facet, settings: BiasSettings) -> tuple[FacetProfile, np.ndarray, np.ndarray]:
+        """The facet's profile, and how often each code of an observed and of a predicted label occurs.
+
+        All four are counted together by their codes where these are few, and codes are folded into places; else places first.
+        """
+        axes = (self.facet, self.group, self.label, self.said)
+        raw = _count(axes) if math.prod(axis.size for axis in axes) <= CELLS_COUNTED else None
+        if raw is None:
+            of_facet, of_group, of_label, of_said = (axis.counts() for axis in axes)
+        else:
+            others = ((1, 2, 3), (0, 2, 3), (0, 1, 3), (0, 1, 2))
+            of_facet, of_group, of_label, of_said = (raw.sum(axis=axis) for axis in others)
+        facets, facet_words, has_many_facets = _places(self.facet, of_facet, facet)
+        found = self.group.values(of_group, GROUPS_KEPT)
+        groups, group_words = (np.zeros(self.group.size, np.int64), ()) if found is None else found
+        label, said = self.label.flags(settings.label), self.said.flags(settings.label)
+        label = label - np.uint8(1)  # none of them is missing
+        label[0] = 0
+        places = (facets, groups, label.astype(np.int64), said.astype(np.int64))
+        sizes = ((FLAGS if facet_words is None else len(facet_words)) + 1, len(group_words) + 1, LABELS, PREDICTIONS)
+        if raw is None:
+            cells = [axis_places.take(axis.codes) for axis, axis_places in zip(axes, places, strict=True)]
+            counts = _count_places(cells, sizes)
+        else:
+            counts = raw
+            for axis, (axis_places, size) in enumerate(zip(places, sizes, strict=True)):
+                counts = _folded(counts, axis, axis_places, size)
+        table = BiasTable(counts, facet_words, group_words, has_many_facets, found is None)
+        return FacetProfile(table, self.facet.traits(of_facet)), of_label, of_said
 
 
-def _facet(cells: Cells, facet: Facet, count: int) -> tuple[np.ndarray, tuple[str, ...] | None, np.ndarray, bool]:
-    """Place of each row on the table's axis, the words of the axis, marks for the flip test, whether there were too many words."""
+def _count(axes: tuple[Coded, ...]) -> np.ndarray:
+    return _count_places([axis.codes for axis in axes], tuple(axis.size for axis in axes))
+
+
+def _count_places(codes: list[np.ndarray], sizes: tuple[int, ...]) -> np.ndarray:
+    cells = codes[0].astype(np.int64)
+    for places, size in zip(codes[1:], sizes[1:], strict=True):
+        cells *= size
+        cells += places
+    return np.bincount(cells, minlength=math.prod(sizes)).reshape(sizes)
+
+
+def _folded(counts: np.ndarray, axis: int, places: np.ndarray, size: int) -> np.ndarray:
+    """The counts with each code of one axis added to its place."""
+    moved = np.moveaxis(counts, axis, 0)
+    target = np.zeros((size, *moved.shape[1:]), np.int64)
+    np.add.at(target, places, moved)
+    return np.moveaxis(target, 0, axis)
+
+
+def _places(axis: Coded, counts: np.ndarray, facet: Facet) -> tuple[np.ndarray, tuple[str, ...] | None, bool]:
+    """Place of each code on the table's axis, the words of the axis, whether there were too many words."""
     if facet.wanted.values:
-        flags = cells.flags(facet.wanted, count)
-        return flags, None, flags.astype(np.uint64), False
-    found = cells.values(count, FACETS_KEPT)
+        return axis.flags(facet.wanted).astype(np.int64), None, False
+    found = axis.values(counts, FACETS_KEPT)
+    return (np.zeros(axis.size, np.int64), (), True) if found is None else (*found, False)
+
+
+def _marks(axis: Coded, facet: Facet) -> np.ndarray:
+    """What rows of the flip test remember of a facet: its flag, or a hash of its value; 0 where it is missing."""
+    if facet.wanted.values:
+        return axis.flags(facet.wanted).take(axis.codes).astype(np.uint64)
+    found = axis.values(axis.counts(), FACETS_KEPT)
     if found is None:
-        return np.zeros(count, np.int8), (), np.zeros(count, np.uint64), True
+        return np.zeros(len(axis.codes), np.uint64)
     marks = np.array([0, *map(mark_of, found[1])], np.uint64)
-    return found[0] + 1, found[1], marks[found[0] + 1], False
+    return marks.take(found[0]).take(axis.codes)
 
 
 def _numeric(

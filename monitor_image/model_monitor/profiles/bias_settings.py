@@ -51,6 +51,7 @@ class BiasSettings:
 
     label: which labels are positive. label_name: the column's name in reports.
     group: the variable that CDDL and CDDPL condition on.
+    class_labels: the labels of a list of scores, in its order.
     pre, post: names of the metrics of each stage.
     min_group_records: sides of a facet with fewer are not evaluated.
     """
@@ -60,6 +61,7 @@ class BiasSettings:
     label_name: str = "label"
     group: str | None = None
     probability_threshold: float = 0.5
+    class_labels: tuple[str, ...] = ()
     pre: tuple[str, ...] = ()
     post: tuple[str, ...] = ()
     flip: FlipSettings | None = None

@@ -35,29 +35,6 @@ class BiasTable:
         rows = FLAGS + 1 if is_configured else 1
         return cls(np.zeros((rows, 1, LABELS, PREDICTIONS), np.int64), None if is_configured else ())
 
-    @classmethod
-    def of(
-        cls,
-        facet: np.ndarray,
-        group: np.ndarray,
-        label: np.ndarray,
-        prediction: np.ndarray,
-        facets: tuple[str, ...] | None,
-        groups: tuple[str, ...],
-    ) -> Self:
-        """One chunk.
-
-        Args:
-            facet, group: int (rows,), 0 missing, else 1 + place among the words (or 1 + flag).
-            label: uint8 (rows,), 1 + flag. prediction: the same, 0 missing.
-        """
-        shape = (FLAGS if facets is None else len(facets)) + 1, len(groups) + 1, LABELS, PREDICTIONS
-        cells = np.asarray(facet, np.int64)
-        for axis, codes in ((1, group), (2, label - np.uint8(1)), (3, prediction)):
-            cells = cells * shape[axis] + codes
-        counts = np.bincount(cells, minlength=int(np.prod(shape))).reshape(shape).astype(np.int64)
-        return cls(counts, facets, groups)._sorted()
-
     def merge(self, other: Self) -> Self:
         """Combine two disjoint parts."""
         has_many_groups = self.has_many_groups or other.has_many_groups
@@ -73,11 +50,6 @@ class BiasTable:
         for part in (self, other):
             counts += part._over(facets, groups)
         return type(self)(counts, facets, groups, has_many_facets, has_many_groups)
-
-    def _sorted(self) -> Self:
-        groups = tuple(sorted(self.groups))
-        facets = None if self.facets is None else tuple(sorted(self.facets))
-        return type(self)(self._over(facets, groups), facets, groups)
 
     def _over(self, facets: tuple[str, ...] | None, groups: tuple[str, ...]) -> np.ndarray:
         """The counts along other words; values that are none of them count as missing."""

@@ -7,23 +7,19 @@ from __future__ import annotations
 
 import itertools
 import math
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import lru_cache
 from typing import Any, Final, Self
 
 import numpy as np
 
-from model_monitor.labels import NUMBER, different, normalise
+from model_monitor.labels import NUMBER, normalise
 from model_monitor.profiles.distinct import Distinct
-from model_monitor.schema import Column
 
 Value = str | int | float | bool
 CONTINUOUS_SHARE: Final = 0.05  # distinct values per record from which whole numbers are read as continuous
 TWO: Final = 2
-WHOLE: Final = re.compile(r"[+-]?\d{1,18}")  # texts that become 64-bit integers
 EQUAL, ABOVE = 1, 2  # bits of a flag
 FLAGS: Final = 4
 BOOLEANS: Final = {"true": ("1", "True"), "false": ("0", "False")}
@@ -55,7 +51,7 @@ class Wanted:
         return tuple(float(word) for word in sorted(self.words) if NUMBER.fullmatch(word))
 
     def flags_of_words(self, words: Iterable[str], numbers: Iterable[float]) -> np.ndarray:
-        """uint8 (words + 1,): 1 + the flag of each text, and 0 at the end for a missing one.
+        """uint8: 1 + the flag of each text.
 
         Args:
             words: in their one spelling. numbers: what each is worth, NaN if nothing.
@@ -65,7 +61,7 @@ class Wanted:
         for word, number in zip(words, numbers, strict=True):
             is_equal = word in known or any(other in known for other in BOOLEANS.get(word, ()))
             flags.append(1 + EQUAL * is_equal + ABOVE * (number > lowest))
-        return np.array([*flags, 0], np.uint8)
+        return np.array(flags, np.uint8)
 
     def flags_of_numbers(self, numbers: np.ndarray) -> np.ndarray:
         """uint8; NaN has no flag."""
@@ -151,93 +147,3 @@ class Traits:
         numbers, fractions, texts, castable = content["counts"]
         distinct = Distinct.from_json(content["distinct"])
         return cls(numbers, fractions, texts, castable, distinct, content["maximum"])
-
-
-@dataclass(frozen=True, slots=True)
-class Cells:
-    """Some cells of one column.
-
-    numbers: int64 or float64 (rows,), NaN where a cell is none; None when none is.
-    codes: int32 (rows,), position in `words`, -1 where a cell is no text; None when none is.
-    """
-
-    numbers: np.ndarray | None
-    codes: np.ndarray | None
-    words: tuple[str, ...] = ()
-
-    @classmethod
-    def of(cls, column: Column | None, keep: np.ndarray | None) -> Cells:
-        """keep: places of the rows that count; None: all."""
-        if column is None:
-            return cls(None, None)
-        numbers, codes, words = column.numbers, None, ()
-        if column.texts is not None:
-            codes = column.texts.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32, copy=False)
-            words = tuple(column.texts.dictionary.to_pylist())
-        if keep is not None:
-            numbers = None if numbers is None else numbers[keep]
-            codes = None if codes is None else codes[keep]
-        return cls(numbers, codes, words)
-
-    def traits(self) -> Traits:
-        """Of these cells; texts are numbers only where every one of them is cast."""
-        traits = Traits()
-        if self.numbers is not None:
-            found, places = different(self.numbers[np.isfinite(self.numbers)])
-            counts = np.bincount(places, minlength=len(found))
-            is_fraction = found != np.floor(found)
-            maximum = float(found[-1]) if found.size else None
-            distinct = Distinct.of_numbers(found.astype(np.float64) + 0.0)
-            traits = Traits(int(counts.sum()), int(counts[is_fraction].sum()), distinct=distinct, maximum=maximum)
-        if self.codes is None:
-            return traits
-        counts = np.bincount(self.codes + 1, minlength=len(self.words) + 1)[1:]
-        used = np.flatnonzero(counts)
-        castable = [WHOLE.fullmatch(self.words[i]) is not None for i in used.tolist()]
-        numbers = [float(self.words[i]) for i, is_whole in zip(used.tolist(), castable, strict=True) if is_whole]
-        return traits.merge(
-            Traits(
-                texts=int(counts.sum()),
-                castable=int(counts[used][np.array(castable, np.bool_)].sum()),
-                distinct=Distinct.of_texts([self.words[i] for i in used.tolist()]),
-                maximum=max(numbers, default=None),
-            )
-        )
-
-    def flags(self, wanted: Wanted, count: int) -> np.ndarray:
-        """uint8 (rows,): 0 where a cell is missing, else 1 + its flag."""
-        found = np.zeros(count, np.uint8)
-        if self.numbers is not None:
-            found = wanted.flags_of_numbers(self.numbers) + 1
-            if self.numbers.dtype.kind == "f":
-                found[np.isnan(self.numbers)] = 0
-        if self.codes is not None:
-            of_words = _flags_of_texts(self.words, wanted)[self.codes]
-            found = np.where(self.codes >= 0, of_words, found)
-        return found
-
-    def values(self, count: int, most: int) -> tuple[np.ndarray, tuple[str, ...]] | None:
-        """int32 (rows,), position among the different values in one spelling, -1 missing; None when there are more than `most`."""
-        codes = np.full(count, -1, np.int32)
-        words: dict[str, int] = {}
-        if self.numbers is not None:
-            is_number = np.isfinite(self.numbers)
-            found, places = different(self.numbers[is_number])
-            if len(found) > most:
-                return None
-            spelled = [words.setdefault(normalise(str(value)), len(words)) for value in found.tolist()]
-            codes[is_number] = np.array(spelled, np.int32)[places]
-        if self.codes is not None:
-            used = np.unique(self.codes[self.codes >= 0])
-            if len(used) > most:
-                return None
-            place = np.full(len(self.words) + 1, -1, np.int32)
-            place[used] = [words.setdefault(normalise(self.words[i]), len(words)) for i in used.tolist()]
-            codes = np.where(self.codes >= 0, place[self.codes], codes)
-        return (codes, tuple(words)) if len(words) <= most else None
-
-
-@lru_cache(maxsize=64)
-def _flags_of_texts(words: tuple[str, ...], wanted: Wanted) -> np.ndarray:
-    numbers = [float(word) if WHOLE.fullmatch(word) else math.nan for word in words]
-    return wanted.flags_of_words(map(normalise, words), numbers)

@@ -1,66 +1,50 @@
-"""Which labels, observed or predicted, are the positive one: by value and by threshold, both counted."""
+"""What the model said of each record, as a label: its own word where there is one, else what its score says."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 
-from model_monitor.labels import NUMBER, codes_of
-from model_monitor.profiles.distinct import Distinct
-from model_monitor.profiles.facets import Traits, Wanted
-from model_monitor.schema import Rows
+from model_monitor.profiles.coded import Coded
+from model_monitor.schema import Column, Rows
 
 SAID: Final = ("0", "1")  # what a score says below and above its threshold
 
 
-@dataclass(frozen=True, slots=True)
-class _Words:
-    """Labels by their place in a list. flags: uint8 (words + 1,), 1 + flag, 0 at the end; numbers: NaN of a text."""
+def predicted_labels(
+    rows: Rows, keep: np.ndarray | None, count: int, threshold: float, classes: tuple[str, ...] = ()
+) -> Coded:
+    """The predicted label of each of `count` rows; of several scores the highest speaks.
 
-    flags: np.ndarray
-    numbers: np.ndarray
-
-
-def labels_of(codes: np.ndarray, words: tuple[str, ...], wanted: Wanted) -> tuple[np.ndarray, Traits]:
-    """Flags of labels as uint8 (rows,), 0 where one is missing, else 1 + its flag; and what kind of labels they are.
-
-    Args:
-        codes: int (rows,), position in `words`, -1 missing.
+    classes: the labels of a list of scores, in its order; their positions where none are given.
     """
-    known = _known(words, wanted)
-    counts = np.bincount(codes.astype(np.int64) + 1, minlength=len(words) + 1)[1:]
-    used = np.flatnonzero(counts)
-    numbers, counts = known.numbers[used], counts[used]
-    is_number = ~np.isnan(numbers)
-    traits = Traits(
-        numbers=int(counts[is_number].sum()),
-        fractions=int(counts[is_number & (numbers != np.floor(numbers))].sum()),
-        texts=int(counts[~is_number].sum()),
-        distinct=Distinct.of_texts([words[i] for i in used.tolist()]),
-        maximum=float(numbers[is_number].max()) if is_number.any() else None,
+    labels = Coded.of(rows.prediction, keep, count, is_label=True)
+    said = _of_scores(rows.class_scores, keep, classes) or _of_score(rows.score, keep, threshold)
+    if said is None or (rows.prediction is not None and labels.codes.all()):
+        return labels
+    if rows.prediction is None:
+        return said
+    codes = np.where((labels.codes == 0) & (said.codes > 0), said.codes + (labels.size - 1), labels.codes)
+    return replace(labels, codes=codes, words=(*labels.words, *said.words))
+
+
+def _of_score(score: Column | None, keep: np.ndarray | None, threshold: float) -> Coded | None:
+    if score is None or score.numbers is None:
+        return None
+    scores = score.numbers if keep is None else score.numbers[keep]
+    return Coded.of_words(np.where(np.isfinite(scores), scores > threshold, -1), SAID)
+
+
+def _of_scores(scores: tuple[Column, ...], keep: np.ndarray | None, classes: tuple[str, ...]) -> Coded | None:
+    found = [score.numbers for score in scores if score.numbers is not None]
+    if not found or len(found) < len(scores):
+        return None
+    table = np.column_stack(found).astype(np.float64)
+    table = table if keep is None else table[keep]
+    is_whole = np.isfinite(table).all(axis=1)
+    words = classes if len(classes) == len(found) else tuple(map(str, range(len(found))))
+    return Coded.of_words(
+        np.where(is_whole, np.argmax(np.where(np.isfinite(table), table, -np.inf), axis=1), -1), words
     )
-    return known.flags[codes], traits
-
-
-def predicted_labels(rows: Rows, keep: np.ndarray | None, threshold: float) -> tuple[np.ndarray, tuple[str, ...]]:
-    """The predicted label of each row as a position among words, -1 where nothing was said; a score speaks where no label does."""
-    codes: np.ndarray = np.full(rows.count, -1, np.int32)
-    words: tuple[str, ...] = ()
-    if rows.prediction is not None:
-        codes, words = codes_of(rows.prediction, rows.count)
-    if rows.score is not None and rows.score.numbers is not None and (codes < 0).any():
-        scores = rows.score.numbers
-        words = (*words, *(word for word in SAID if word not in words))
-        places = np.array([words.index(word) for word in SAID], np.int32)
-        is_open = (codes < 0) & np.isfinite(scores)
-        codes = np.where(is_open, places[(scores > threshold).view(np.int8)], codes)
-    return (codes if keep is None else codes[keep]), words
-
-
-@lru_cache(maxsize=8)
-def _known(words: tuple[str, ...], wanted: Wanted) -> _Words:
-    numbers = np.array([float(word) if NUMBER.fullmatch(word) else np.nan for word in words], np.float64)
-    return _Words(wanted.flags_of_words(words, numbers.tolist()), numbers)

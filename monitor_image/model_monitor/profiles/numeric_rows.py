@@ -9,11 +9,11 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
-GOLDEN_RATIO: Final = np.uint64(0x9E3779B97F4A7C15)
+from model_monitor.profiles.hashes import GOLDEN, mixed
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,22 +104,13 @@ def row_keys(values: np.ndarray, facts: Sequence[np.ndarray], seed: int) -> np.n
     Args:
         values: float64 (rows, features). facts: uint64 (rows,) each.
     """
-    keys = np.full(len(values), np.uint64(seed) + GOLDEN_RATIO, np.uint64)
+    keys = np.full(len(values), np.uint64(seed) + GOLDEN, np.uint64)
     for column in values.T:
         is_number = np.isfinite(column)
         keys = mixed(keys + np.where(is_number, column + 0.0, 0.0).view(np.uint64) + ~is_number)
     for fact in facts:
         keys = mixed(keys + fact)
     return keys
-
-
-def mixed(keys: np.ndarray) -> np.ndarray:
-    """Spread over all 64 bits. Source: Steele, Lea & Flood (2014), SplitMix64's finalizer."""
-    keys = keys + GOLDEN_RATIO
-    keys = (keys ^ (keys >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    keys = (keys ^ (keys >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    mixed_keys: np.ndarray = keys ^ (keys >> np.uint64(31))
-    return mixed_keys
 
 
 def _written(array: np.ndarray) -> str:

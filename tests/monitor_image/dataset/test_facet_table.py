@@ -13,7 +13,7 @@ import pytest
 
 from model_monitor.dataset.facet_table import read_facets
 from model_monitor.errors import DatasetError
-from model_monitor.profiles.facets import Cells
+from model_monitor.profiles.coded import Coded
 from model_monitor.schema import Rows
 from tests.builders import capture_event, capture_job, csv_payload, read_all, schema, write_capture
 
@@ -52,14 +52,9 @@ def rows(tmp_path: Path) -> Rows:
 
 
 def cells(rows: Rows, name: str) -> list[Any]:
-    found = Cells.of(rows.metadata[name], None)
-    numbers = [None] * rows.count if found.numbers is None else found.numbers.tolist()
-    numbers = [None if number != number else number for number in numbers]
-    return (
-        [number if code < 0 else found.words[code] for number, code in zip(numbers, found.codes, strict=True)]
-        if (found.codes is not None)
-        else numbers
-    )
+    found = Coded.of(rows.metadata[name], None, rows.count)
+    values = [None, *found.numbers.tolist(), *found.words]
+    return [values[code] for code in found.codes.tolist()]
 
 
 @pytest.mark.parametrize("name", ["facets.csv", "facets.jsonl", "facets.json", "facets.parquet"])
