@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -71,17 +72,14 @@ def explain(score: Score, cells: np.ndarray, keys: np.ndarray, baselines: np.nda
         cells: (records, features). keys: uint64 (records,), of their contents. baselines: (rows, features).
     Raises: PredictorError; BudgetExceeded only when not even the baseline rows can be scored.
     """
-    records, features = cells.shape
-    method, samples = _method(records, features, len(baselines), choices)
+    method, samples, costs = _method(cells, baselines, choices)
     linked = _logit(score) if choices.use_logit else _checked(score)
     expected = linked(baselines).mean(axis=0)
-    cost = shapley.predictions_of_a_row(features, len(baselines), samples)
-    step = max(1, PREDICTIONS_AT_ONCE // cost)
-    affordable = records if choices.most is None else min(records, max(0, (choices.most - len(baselines)) // cost))
-    stopped = "" if affordable == records else str(BudgetExceeded("predictions", choices.most or 0))
+    spent = np.cumsum(costs)
+    affordable = len(cells) if choices.most is None else int((spent <= choices.most - len(baselines)).sum())
+    stopped = "" if affordable == len(cells) else str(BudgetExceeded("predictions", choices.most or 0))
     found: list[np.ndarray] = []
-    for start in range(0, affordable, step):
-        few = slice(start, min(start + step, affordable))
+    for few in _parts(spent[:affordable]):
         try:
             if samples is None:
                 found.append(shapley.exact(linked, cells[few], baselines, expected))
@@ -90,23 +88,34 @@ def explain(score: Score, cells: np.ndarray, keys: np.ndarray, baselines: np.nda
                     linked, cells[few], baselines, expected, keys[few], samples=samples, seed=choices.seed
                 )
                 found.append(values)
-        except BudgetExceeded as spent:
-            stopped = str(spent)
+        except BudgetExceeded as error:
+            stopped = str(error)
             break
-    values = np.concatenate(found) if found else np.empty((0, len(expected), features))
+    values = np.concatenate(found) if found else np.empty((0, len(expected), cells.shape[1]))
     return Explained(method, samples, values, expected, stopped)
 
 
-def _method(records: int, features: int, baselines: int, choices: Choices) -> tuple[Method, int | None]:
-    """The method, and its coalitions for each record (None: all)."""
+def _parts(spent: np.ndarray) -> Iterator[slice]:
+    """Records in runs of about `PREDICTIONS_AT_ONCE` predictions. spent: cumulated costs."""
+    parts = (spent // PREDICTIONS_AT_ONCE).astype(np.int64)
+    edges = [0, *(np.flatnonzero(np.diff(parts)) + 1).tolist(), len(spent)]
+    return (slice(start, stop) for start, stop in pairwise(edges) if start < stop)
+
+
+def _method(cells: np.ndarray, baselines: np.ndarray, choices: Choices) -> tuple[Method, int | None, np.ndarray]:
+    """The method, its coalitions for each record (None: all), and what each record costs."""
+    records, features = cells.shape
     samples = choices.samples or shapley.default_samples(features)
+    kernel = np.full(records, shapley.kernel_cost(features, len(baselines), samples))
     if choices.method is Method.KERNEL:
-        return Method.KERNEL, samples
-    cost = shapley.predictions_of_a_row(features, baselines, None)
-    is_no_dearer = 1 << features <= samples + 2  # the empty and the whole coalition cost the estimate too
-    is_affordable = choices.is_cheap and (choices.most is None or records * cost + baselines <= choices.most)
-    fits = features <= shapley.EXACT_FEATURES and (is_no_dearer or is_affordable)
-    return (Method.EXACT, None) if fits or choices.method is Method.EXACT else (Method.KERNEL, samples)
+        return Method.KERNEL, samples, kernel
+    exact = shapley.exact_costs(cells, baselines)
+    is_no_dearer = exact.sum() <= (kernel + 1).sum()  # the empty coalition is a prediction more
+    is_affordable = choices.is_cheap and (choices.most is None or exact.sum() + len(baselines) <= choices.most)
+    fits = exact.max(initial=0.0) <= shapley.EXACT_PREDICTIONS and (is_no_dearer or is_affordable)
+    if fits or choices.method is Method.EXACT:
+        return Method.EXACT, None, exact
+    return Method.KERNEL, samples, kernel
 
 
 def _checked(score: Score) -> Score:

@@ -21,7 +21,7 @@ from model_monitor.profiles.hashes import GOLDEN, halves, mixed
 Score = Callable[[np.ndarray], np.ndarray]  # (rows, features) → float64 (rows, outputs)
 
 BATCH_CELLS: Final = 1 << 21  # cells of rows that are scored at once: 16 MB of doubles
-EXACT_FEATURES: Final = 24  # above, a single row would take more than 16 million predictions
+EXACT_PREDICTIONS: Final = 1 << 24  # of one row; above, its weights alone would take too much time
 
 
 def default_samples(features: int) -> int:
@@ -29,16 +29,22 @@ def default_samples(features: int) -> int:
     return 2 * features + 2048
 
 
-def predictions_of_a_row(features: int, baselines: int, samples: int | None) -> int:
-    """What explaining one row costs; `samples` None: exactly."""
-    if samples is None:
-        return baselines * (1 << features)
-    plan = Plan.of(features, samples)
-    return 1 + 2 * baselines * plan.pairs
+def kernel_cost(features: int, baselines: int, samples: int) -> int:
+    """Predictions that the estimate for one row takes."""
+    return 1 + 2 * baselines * Plan.of(features, samples).pairs
+
+
+def exact_costs(rows: np.ndarray, baselines: np.ndarray) -> np.ndarray:
+    """Predictions that the exact values of each row take, float64 (rows,): 2^n for n features that differ from a baseline row."""
+    sizes = np.array([_differ(rows, baseline).sum(axis=1) for baseline in baselines])
+    return np.asarray(np.where(sizes, np.exp2(sizes), 0.0).sum(axis=0))
 
 
 def exact(score: Score, rows: np.ndarray, baselines: np.ndarray, expected: np.ndarray) -> np.ndarray:
-    """All coalitions of each row.
+    """All coalitions of each row: the mean over the baseline rows of the values against each of them.
+
+    A feature that has the same cell as the baseline row moves nothing, whichever others have joined; so its value is 0 and
+    the coalitions are those of the others.
 
     Args:
         rows: (rows, features) float64 or object. baselines: (baselines, features) alike.
@@ -47,13 +53,45 @@ def exact(score: Score, rows: np.ndarray, baselines: np.ndarray, expected: np.nd
     Raises: whatever `score` raises.
     """
     features = rows.shape[1]
-    total = 2**features
-    step = max(1, BATCH_CELLS // (features * len(baselines)))
     values = np.zeros((len(rows), len(expected), features))
+    for baseline in baselines:
+        differ = _differ(rows, baseline)
+        sizes = differ.sum(axis=1)
+        for size in np.unique(sizes[sizes > 0]).tolist():
+            found = np.flatnonzero(sizes == size)
+            step = max(1, BATCH_CELLS // (features << size))
+            for start in range(0, len(found), step):
+                few = found[start : start + step]
+                places = np.nonzero(differ[few])[1].reshape(-1, size)
+                moved = _exact(score, rows[few], baseline, places, len(expected))
+                outputs = np.arange(len(expected))
+                values[few[:, None, None], outputs[None, :, None], places[:, None, :]] += moved
+    return values / len(baselines)
+
+
+def _differ(rows: np.ndarray, baseline: np.ndarray) -> np.ndarray:
+    """bool (rows, features); two missing cells are alike."""
+    is_alike = np.equal(rows, baseline).astype(np.bool_)
+    if rows.dtype != np.object_:
+        is_alike |= np.isnan(rows) & np.isnan(baseline)
+    return np.asarray(~is_alike)
+
+
+def _exact(score: Score, rows: np.ndarray, baseline: np.ndarray, places: np.ndarray, outputs: int) -> np.ndarray:
+    """Values of the features at `places` (rows, size) of each row; float64 (rows, outputs, size)."""
+    size, each = places.shape[1], np.arange(len(rows))
+    total = 1 << size
+    step = max(1, BATCH_CELLS // (len(rows) * rows.shape[1]))
+    values = np.zeros((len(rows), outputs, size))
     for start in range(0, total, step):
         numbers = np.arange(start, min(total, start + step), dtype=np.uint64)
-        members = (numbers[:, None] >> np.arange(features, dtype=np.uint64)) & np.uint64(1) == 1
-        worth = _worth(score, rows, members[None], baselines, len(expected))
+        members = (numbers[:, None] >> np.arange(size, dtype=np.uint64)) & np.uint64(1) == 1
+        mixture = np.empty((len(rows), len(numbers), rows.shape[1]), rows.dtype)
+        mixture[:] = baseline
+        for position, place in enumerate(places.T):
+            own, other = rows[each, place][:, None], baseline[place][:, None]
+            mixture[each, :, place] = np.where(members[:, position], own, other)
+        worth = score(mixture.reshape(-1, rows.shape[1])).reshape(len(rows), len(numbers), outputs)
         values += np.einsum("rco,cf->rof", worth, _shapley_weights(members), optimize=True)
     return values
 
@@ -120,7 +158,7 @@ def _shortest(gram: np.ndarray) -> np.ndarray:
 def _worth(score: Score, rows: np.ndarray, members: np.ndarray, baselines: np.ndarray, outputs: int) -> np.ndarray:
     """What each coalition is worth to each row: float64 (rows, coalitions, outputs).
 
-    members: bool (rows or 1, coalitions, features).
+    members: bool (rows, coalitions, features).
     """
     coalitions, features = members.shape[1:]
     across = max(1, BATCH_CELLS // (coalitions * len(baselines) * features))
@@ -129,8 +167,7 @@ def _worth(score: Score, rows: np.ndarray, members: np.ndarray, baselines: np.nd
     for i in range(0, len(rows), across):
         few = slice(i, i + across)
         for j in range(0, coalitions, along):
-            taken = members[slice(None) if len(members) == 1 else few, j : j + along]
-            mixture = np.where(taken[:, :, None, :], rows[few, None, None, :], baselines)
+            mixture = np.where(members[few, j : j + along, None, :], rows[few, None, None, :], baselines)
             scores = score(mixture.reshape(-1, features)).reshape(*mixture.shape[:3], outputs)
             worth[few, j : j + along] = scores.mean(axis=2) if len(baselines) > 1 else scores[:, :, 0]
     return worth

@@ -169,8 +169,7 @@ def test_coalitions_are_complementary_pairs_of_the_asked_number():
     ones, others = asked[1], asked[2]
     assert len(ones) + len(others) == 100
     assert np.array_equal(ones, 1 - others)
-    assert shapley.predictions_of_a_row(14, 1, 100) == sum(map(len, asked))
-    assert shapley.predictions_of_a_row(14, 3, None) == 3 * 2**14
+    assert shapley.kernel_cost(14, 1, 100) == sum(map(len, asked))
 
 
 def test_sizes_are_drawn_by_the_shapley_kernel():
@@ -195,6 +194,45 @@ def test_text_features_are_substituted_whole():
     values = exact(model, rows, others)
     assert values[:, 0].tolist() == [[9.0, 1.0], [0.0, -1.0]]
     assert np.allclose(kernel(model, rows, others, samples=10), values)
+
+
+@given(case=cases, alike=st.lists(st.booleans(), min_size=15, max_size=15))
+@settings(max_examples=25)
+def test_features_that_are_as_in_a_baseline_row_cost_nothing_and_change_nothing(case, alike):
+    features, outputs, baselines, seed = case
+    chance = np.random.default_rng(seed)
+    rows, others = chance.normal(size=(3, features)), chance.normal(size=(baselines, features))
+    is_alike = np.array(alike[: 3 * features]).reshape(3, features)
+    rows = np.where(is_alike, others[0], rows)
+    asked = []
+
+    def model(cells):
+        asked.append(len(cells))
+        return random_model(features, outputs, seed)(cells)
+
+    expected = model(others).mean(axis=0)
+    asked.clear()
+    found = shapley.exact(model, rows, others, expected)
+    assert sum(asked) == shapley.exact_costs(rows, others).sum()
+    for row, values in zip(rows, found, strict=True):
+        assert np.allclose(values, by_permutations(model, row, others), atol=1e-12)
+
+
+def test_many_features_that_seldom_differ_are_explained_exactly():
+    chance = np.random.default_rng(9)
+    others = np.zeros((1, 60))
+    rows = (chance.random((8, 60)) < 0.1).astype(float)
+    weights = chance.normal(size=60)
+    assert shapley.exact_costs(rows, others).max() < 2**15
+    found = exact(lambda cells: (cells @ weights)[:, None], rows, others)
+    assert np.allclose(found[:, 0], rows * weights, atol=1e-12)
+
+
+def test_two_missing_cells_are_alike():
+    numbers = np.array([[np.nan, 1.0]])
+    assert shapley.exact_costs(numbers, np.array([[np.nan, 0.0]])).tolist() == [2.0]
+    cells = np.array([[None, "x"]], object)
+    assert shapley.exact_costs(cells, np.array([[None, "x"]], object)).tolist() == [0.0]
 
 
 def test_no_rows_are_no_values():
