@@ -10,8 +10,9 @@ Of every window and monitor, in this order, so that a run may die between any tw
 
 A run that died between 3 and 5 leaves a score that still waits. A later run that finds it, `PUBLISHED_WITHIN` after it was
 recorded, publishes it from its file. So a rerun adds nothing and a crash loses nothing, except: a crash between sending
-metrics by PutMetricData and step 5 has them sent twice (the same values, at two times); and when the service fails to
-publish the metrics file of a job that completed, the score stands in the history alone.
+metrics by PutMetricData and step 5 has them sent twice (the same values, at two times); with the metrics file, a run
+killed amid step 5 loses what it took away already, and when the service fails to publish the file of a job that completed,
+the score stands in the history alone.
 """
 
 from __future__ import annotations
