@@ -32,7 +32,7 @@ from model_monitor.dataset.label_records import (
 )
 from model_monitor.dataset.units import GZIP_RATIO
 from model_monitor.errors import NoDataset, UndecodableRecord
-from model_monitor.labels import normalise
+from model_monitor.labels import normalise_all
 from model_monitor.schema import LOCATED_REJECTS, Reject, Rejects
 
 HOUR_FOLDER = re.compile(r"(?:^|/)(\d{4})/(\d{1,2})/(\d{1,2})/(\d{1,2})$")
@@ -207,7 +207,7 @@ class _Builder:
     def add_arrays(self, labels: Labels) -> None:
         """Labels whose words are not normalised yet."""
         self.flush()  # what came before stays before
-        own = [self.words.setdefault(normalise(word), len(self.words)) for word in labels.words]
+        own = [self.words.setdefault(word, len(self.words)) for word in normalise_all(labels.words)]
         self.keys.append(labels.keys)
         self.codes.append(np.array(own, np.int32)[labels.codes])
 

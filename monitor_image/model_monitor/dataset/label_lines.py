@@ -197,8 +197,8 @@ def _only(value: dict[str, Any]) -> object:
 def _known(keys: np.ndarray, words: pa.StringArray) -> Labels:
     """Labels as codes; without those that are empty: one of several labels of an event that is not known yet."""
     encoded = words.dictionary_encode()
-    codes, different = encoded.indices.to_numpy(), encoded.dictionary.to_pylist()
-    is_known = np.array([bool(word.strip()) for word in different], np.bool_)
+    codes, different = encoded.indices.to_numpy(), [word.strip() for word in encoded.dictionary.to_pylist()]
+    is_known = np.array(list(map(bool, different)), np.bool_)
     if is_known.all():
         return Labels(keys, codes, different)
     chosen = is_known[codes]

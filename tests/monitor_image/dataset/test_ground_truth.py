@@ -19,6 +19,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from model_monitor import labels
 from model_monitor.dataset.ground_truth import (
     GroundTruth,
     label_files,
@@ -28,7 +29,7 @@ from model_monitor.dataset.ground_truth import (
 )
 from model_monitor.dataset.keys import record_keys
 from model_monitor.errors import NoDataset
-from model_monitor.labels import normalise
+from model_monitor.labels import normalise, normalise_all
 from model_monitor.runners.fold import fold
 from model_monitor.schema import Events
 
@@ -238,6 +239,32 @@ def test_hours_are_found_padded_or_not_and_read_in_the_order_of_time(tmp_path: P
 )
 def test_equal_numbers_are_one_label_and_codes_stay_as_they_are(text: str, spelling: str) -> None:
     assert normalise(text) == spelling
+
+
+fractions = st.floats(allow_nan=False, allow_infinity=False)
+spellings = st.one_of(
+    fractions.map(repr),
+    fractions.map(lambda number: f"{number:f}"),
+    fractions.map(lambda number: f"{number:.17g}"),
+    st.decimals(-1000, 1000, places=5).map(str),
+    st.builds(
+        "{}{}.{}{}".format,
+        st.sampled_from(["", "-", "+", " "]),
+        st.integers(0, 10**17),
+        st.integers(0, 10**17),
+        st.sampled_from(["", "0", "e5", "\n"]),
+    ),
+    st.sampled_from(["0.0001", "0.00001", "1e-05", "-0.0", "0.1", "00.1", ".5", "5.", "é", ""]),
+)
+
+
+@given(st.lists(spellings, max_size=60))
+@settings(max_examples=300, deadline=None)
+def test_many_labels_are_spelled_as_each_alone(words: list[str]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(labels, "MANY_WORDS", 0)
+        assert normalise_all(words) == [normalise(word) for word in words]
+    assert normalise_all(words) == [normalise(word) for word in words]
 
 
 @given(st.lists(st.tuples(st.sampled_from("abcdé"), st.integers(0, 4), st.sampled_from("xyz")), max_size=40))
