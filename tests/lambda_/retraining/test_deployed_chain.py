@@ -1,0 +1,102 @@
+"""From a deployed schedule's run to the decision about it: what the run leaves, the alarm's message, the deployed policy.
+
+Runs are real, CloudWatch and S3 are in memory; what an alarm would see is what the run left.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from model_monitor import contract
+from tests.analyses import analysed
+from tests.deployed_runs import Schedule, run_monitor
+from tests.synthesis import Assembly, synthesize
+
+pytestmark = [pytest.mark.xdist_group("synth"), pytest.mark.slow]
+
+REHEARSING = {"monitors__all__create_violation_tests": True}
+START = "analysed-fraud-all-"
+
+
+@pytest.fixture
+def world(load: Callable[[str], SimpleNamespace], monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleNamespace]:
+    """The function's services; SageMaker alone is played."""
+    with mock_aws():
+        room = load("retraining")
+        monkeypatch.setenv("POLICY_PARAMETER", "/policy")
+        monkeypatch.setenv("STATE_PREFIX", "/state")
+        started: list[str] = []
+        sagemaker = SimpleNamespace(
+            describe_endpoint=lambda **_: {"EndpointStatus": "InService"},
+            list_training_jobs=lambda **_: {"TrainingJobSummaries": []},
+            create_training_job=lambda **request: started.append(request["TrainingJobName"]),
+        )
+        clients = {name: boto3.client(name) for name in ("s3", "ssm", "cloudwatch")} | {"sagemaker": sagemaker}
+        monkeypatch.setattr(room.handler, "client", clients.__getitem__)
+        for bucket in ("token", "team-123456789012"):
+            clients["s3"].create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+        clients["s3"].put_object(Bucket="team-123456789012", Key="fraud/train/a.csv", Body=b"1,2\n")
+        yield SimpleNamespace(room=room, started=started, **clients)
+
+
+def deployed_policy(assembly: Assembly) -> dict[str, Any]:
+    (parameter,) = assembly.properties("AWS::SSM::Parameter", "-Retraining")
+    parts = parameter["Value"]["Fn::Join"][1]
+    policy: dict[str, Any] = json.loads("".join(part if isinstance(part, str) else "token" for part in parts))
+    return policy
+
+
+def publish(world: SimpleNamespace, output: Path) -> datetime:
+    """The run's metrics and report, as the service publishes them; when the metrics are of."""
+    points = [json.loads(line) for line in (output / contract.METRICS_LINES_FILE).read_text().splitlines()]
+    for point in points:
+        data = {key: value for key, value in point.items() if key != "Namespace"}
+        world.cloudwatch.put_metric_data(Namespace=point["Namespace"], MetricData=[data])
+    time = max(datetime.fromisoformat(point["Timestamp"]) for point in points)
+    key = contract.report_key("reports", "fraud", "fraud-all", time) + "/report.json"
+    world.s3.put_object(Bucket="token", Key=key, Body=(output / contract.REPORT_FILE).read_bytes())
+    return time
+
+
+def decision(world: SimpleNamespace, alarm: str, time: datetime, **trigger: Any) -> dict[str, Any]:
+    content = {
+        "AlarmName": START + alarm,
+        "NewStateValue": "ALARM",
+        "OldStateValue": "OK",
+        "StateChangeTime": f"{time + timedelta(minutes=9):%Y-%m-%dT%H:%M:%S}.000+0000",
+        "Trigger": {"EvaluationPeriods": 1, **trigger},
+    }
+    envelope = {"Type": "Notification", "MessageId": "m", "Message": json.dumps(content)}
+    (made,) = world.room.handler.handle({"Records": [{"Sns": envelope}]})["decisions"]
+    return dict(made)
+
+
+@pytest.mark.parametrize(("allowed", "expected"), [(False, ("refuse", "rehearsal")), (True, ("start", "drift"))])
+def test_a_rehearsal_rings_real_alarms_and_trains_only_where_it_may(world, tmp_path, allowed, expected):
+    assembly = synthesize(analysed(**REHEARSING, retraining__allow_rehearsal=allowed))
+    output = run_monitor(Schedule(assembly, "fraud", "all"), tmp_path)
+    world.ssm.put_parameter(Name="/policy", Value=json.dumps(deployed_policy(assembly)), Type="String")
+    time = publish(world, output)
+    made = decision(world, "drift", time)
+    assert (made["action"], made["reason"]) == expected
+    assert len(world.started) == int(allowed)
+
+
+def test_a_worse_model_on_sound_data_is_trained_again(world, tmp_path):
+    bound = {"quality": {"accuracy": 0.95}}
+    assembly = synthesize(analysed(monitors__all__alarms=bound))
+    output = run_monitor(Schedule(assembly, "fraud", "all"), tmp_path)
+    world.ssm.put_parameter(Name="/policy", Value=json.dumps(deployed_policy(assembly)), Type="String")
+    time = publish(world, output)
+    below = {"MetricName": "accuracy", "Threshold": 0.95, "ComparisonOperator": "LessThanThreshold"}
+    made = decision(world, "quality-accuracy", time, **below)
+    assert (made["action"], made["reason"]) == ("start", "model_quality")
