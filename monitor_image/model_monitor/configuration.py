@@ -136,7 +136,8 @@ def _refuse_unknown_features(configuration: Configuration, faults: Faults) -> No
 
 def _schema(content: object, faults: Faults) -> Schema:
     block = Block(content, "payload", faults)
-    features = _features(block.take("features"), "payload.features", faults)
+    declared = block.take("features")
+    features = () if declared is None else _features(declared, "payload.features", faults)
     beside = block.take("metadata")
     fields = () if beside is None else _features(beside, "payload.metadata", faults)
     records = block.text("records")
@@ -149,6 +150,9 @@ def _schema(content: object, faults: Faults) -> Schema:
     for role, column in columns.items():
         if column is not None and column in {feature.name for feature in features}:
             faults.add(f"payload.{role}", f"is a feature too; the {ROLES[role]} is no input of the model")
+    said = (columns["prediction"], columns["score"], *scores, mapping.prediction, mapping.score, *mapping.scores)
+    if declared is None and not any(selector is not None for selector in said):
+        faults.add("payload.features", "should be a list of at least one feature")
     if columns["label"] is not None and columns["label"] in (columns["prediction"], columns["score"], *scores):
         faults.add("payload.label", "holds the truth, so it cannot hold what the model said too")
     for field_ in fields:
@@ -156,7 +160,7 @@ def _schema(content: object, faults: Faults) -> Schema:
             faults.add("payload.metadata", f"'{field_.name}' is a feature too; name it once")
     names = tuple(field_.name for field_ in fields)
     payload = PayloadMapping(records, mapping, **columns, scores=tuple(map(str, scores)), metadata=names, fields=fields)
-    return Schema(features, payload)
+    return Schema(features, payload, is_positional=declared is None)
 
 
 def _scores(block: Block) -> tuple[str | int | None, tuple[str | int, ...]]:

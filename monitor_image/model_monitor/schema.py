@@ -100,7 +100,7 @@ class PayloadMapping:
 class Schema:
     """The features of a run in order, and how payloads map to them.
 
-    `is_positional`: no mapping was declared, so columns are AWS's [output values, input values], named by position from
+    `is_positional`: no features were declared, so columns are AWS's [output values, input values], named by position from
     the baseline or `_c0, _c1, …`.
     `outputs`: how many leading features are the response's (positional schemas of capture only).
     """

@@ -104,6 +104,15 @@ def test_null_means_the_default_everywhere():
     [
         ({"endpont": "x"}, "endpont: is unknown. Known here: baseline, create_violation_tests, endpoint"),
         ({"version": 2}, "version: should be 1"),
+        ({"payload": {"label": "y"}}, "payload.features: should be a list of at least one feature"),
+        (
+            {"payload": {"label": "y", "prediction": "y"}},
+            "payload.label: holds the truth, so it cannot hold what the model said too",
+        ),
+        (
+            {"payload": {"features": ["a"], "metadata": ["a"]}},
+            "payload.metadata: 'a' is a feature too; name it once",
+        ),
         ({"payload": {}}, "payload.features: should be a list of at least one feature"),
         ({"payload": {"features": [{"nam": "a"}]}}, "payload.features[0].nam: is unknown"),
         ({"payload": {"features": [{"type": "Integral"}]}}, "payload.features[0].name: is missing"),

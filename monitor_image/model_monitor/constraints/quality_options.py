@@ -69,7 +69,7 @@ def complete(options: dict[str, Any], schema: Schema, path: str, faults: Faults)
     has_prediction = output.prediction is not None or payload.prediction is not None
     has_lists = bool(output.scores or payload.scores or options["classes"])
     has_score = has_lists or output.score is not None or payload.score is not None
-    if schema.is_positional or not (has_prediction or has_score):
+    if not (has_prediction or has_score):
         faults.add(path, "needs payload.output.prediction or payload.output.score: where a response holds the answer")
     found = options["problem_type"]
     if found is None:
@@ -159,5 +159,5 @@ def _refuse_slices(names: Iterable[str], schema: Schema, path: str, faults: Faul
     for name in names:
         if name in features and features[name].privacy is Privacy.RESTRICTED:
             faults.add(path, f"'{name}' is restricted: its values may not be told")
-        elif name not in features and name != VARIANT:
+        elif name not in features and name != VARIANT and not schema.is_positional:
             faults.add(path, f"'{name}' is no feature of the payload, nor one of its metadata, nor '{VARIANT}'")

@@ -62,7 +62,7 @@ class Side:
 def input_side(schema: Schema, has_names: bool = False) -> Side:
     """The fields of the request; where values have names, what stands beside the features too."""
     features = schema.features[schema.outputs :] if schema.is_positional else schema.features
-    beside = schema.payload.fields if has_names else ()
+    beside = schema.payload.fields if has_names and not schema.is_positional else ()
     fields = tuple(Field(f.name, i, f.path, f.is_text) for i, f in enumerate((*features, *beside)))
     return Side(fields, len(features), schema.payload.records)
 

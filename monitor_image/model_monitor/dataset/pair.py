@@ -199,6 +199,8 @@ def _typed(schema: Schema, left: list[Literals], right: list[Literals], position
         names = [name for name, value in wanted.items() if value is not None]
         roles = {name: to_column(column) for name, column in zip(names, right, strict=False)}
         beside = tuple(map(to_column, right[len(names) :]))
+    elif right:
+        roles = _roles_of_outputs(schema, [column for column, _ in typed])
     return Rows(
         schema,
         len(position),
@@ -212,6 +214,20 @@ def _typed(schema: Schema, left: list[Literals], right: list[Literals], position
         metadata={field.name: to_column(column) for field, column in named},
         absent=Counter(absent),
     )
+
+
+def _roles_of_outputs(schema: Schema, columns: list[Column]) -> dict[str, Column]:
+    """What the response's columns mean, where it was said though the features were not declared."""
+    output, names = schema.payload.output, schema.names[: schema.outputs]
+    roles: dict[str, Column] = {}
+    for role in ("prediction", "score", "payload_index"):
+        wanted = getattr(output, role)
+        place = int(wanted) if isinstance(wanted, int) or (wanted or "").isdecimal() else None
+        if place is None and wanted in names:
+            place = names.index(wanted)
+        if place is not None and place < schema.outputs:
+            roles[role] = columns[place]
+    return roles
 
 
 def _payload_index(column: Column | None, position: np.ndarray) -> np.ndarray:

@@ -17,6 +17,7 @@ from model_monitor.dataset.formats.csv import split_rows
 from model_monitor.dataset.formats.json import BadPayload, load, records_of
 from model_monitor.dataset.header import check_csv_files
 from model_monitor.dataset.lines import read_blocks
+from model_monitor.dataset.named import roles_of
 from model_monitor.dataset.scripted import answers_of_events, answers_of_texts
 from model_monitor.dataset.tables import first_row
 from model_monitor.dataset.units import Segment, open_parquet, plan
@@ -218,12 +219,12 @@ def _quoted(key: str) -> str:
 
 
 def _peek_dataset(job: Job, files: Sequence[DataFile]) -> Layout | None:
-    """Columns of the first file that has any, without the label."""
-    label = job.schema.payload.label
+    """Columns of the first file that has any, without those that hold the truth or what the model said."""
+    roles = set(roles_of(job.schema).values())
     for file in files:
         layout = _layout_of_file(file, job)
         if layout is not None and layout.width:
-            names = tuple(name for name in layout.names or _positions(layout.width) if name != label)
+            names = tuple(name for name in layout.names or _positions(layout.width) if name not in roles)
             return Layout(len(names), names, layout.paths)
     return None
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from model_monitor import cli
+from model_monitor import cli, container
 from model_monitor.outputs import report as reports
 
 Folder = tuple[Path, dict[str, Any]]
@@ -135,6 +135,70 @@ def test_the_live_churn_runs_violate_what_aws_published(
     }
     labels = report["monitors"][0]["summary"]["labels"]
     assert (labels["coverage"], labels["labelled"], labels["without_prediction"]) == (1.0, captured, 0)
+
+
+def job_variables(root: Path, **said: str) -> dict[str, str]:
+    return {"MODEL_MONITOR_ROOT": str(root), "MODEL_MONITOR_WORKERS": "1", "analysis_type": "MODEL_QUALITY", **said}
+
+
+def test_the_variables_of_the_prebuilt_analyzer_are_enough(churn: Folder, tmp_path: Path) -> None:
+    """No configuration: a baseline job as the SDK starts it, then a window as a schedule of SageMaker's would."""
+    folder, _ = churn
+    first, second = tmp_path / "baseline", tmp_path / "window"
+    source = first / "processing/input/baseline_dataset_input"
+    source.mkdir(parents=True)
+    (source / "data.csv").write_bytes((folder / "validation_with_predictions.csv").read_bytes())
+    said = {
+        "dataset_format": '{"csv":{"header":true,"output_columns_position":"START"}}',
+        "problem_type": "BinaryClassification",
+        "inference_attribute": "prediction",
+        "probability_attribute": "probability",
+        "ground_truth_attribute": "label",
+    }
+    assert container.main(job_variables(first, **said)) == 0
+    made = first / "processing/output/model_quality"
+    assert content_of(made / "statistics.json")["binary_classification_metrics"]["auc"]["value"] == pytest.approx(
+        0.93951279933939, abs=1e-12
+    )
+    capture = second / "processing/input/endpoint"
+    capture.mkdir(parents=True)
+    (capture / "capture.jsonl").write_bytes((folder / "capture_2021-05-26.jsonl").read_bytes())
+    said = {
+        "dataset_format": '{"sagemakerCaptureJson":{"captureIndexNames":["endpointInput","endpointOutput"]}}',
+        "problem_type": "BinaryClassification",
+        "probability_attribute": "0",
+        "probability_threshold_attribute": "0.5",
+        "baseline_constraints": str(made / "constraints.json"),
+        "baseline_statistics": str(made / "statistics.json"),
+        "ground_truth_source": str(folder / "groundtruth.jsonl"),
+    }
+    assert container.main(job_variables(second, **said)) == 0
+    message = (second / "output/message").read_text()
+    assert message.startswith("CompletedWithViolations: Job completed successfully with"), message
+    violations = content_of(second / "processing/output/constraint_violations.json")["violations"]
+    quality = [each for each in violations if each["constraint_check_type"] != "prediction_drift_check"]
+    assert len(quality) == 11  # the ten published ones, and f0_5
+
+
+def test_the_original_frameworks_constraints_and_many_records_a_request_need_no_configuration(
+    shared: Path, tmp_path: Path
+) -> None:
+    folder = shared / "data" / "covertype_multi_payload"
+    capture = tmp_path / "processing/input/endpoint"
+    capture.mkdir(parents=True)
+    (capture / "capture.jsonl").write_bytes((folder / "capture.jsonl").read_bytes())
+    (tmp_path / "constraints.json").write_text('{"accuracy": {"threshold": 0.8}}')
+    said = {
+        "problem_type": "MulticlassClassification",
+        "inference_attribute": "label",
+        "baseline_constraints": str(tmp_path / "constraints.json"),
+        "ground_truth_source": str(folder / "ground_truth.csv"),
+    }
+    assert container.main(job_variables(tmp_path, **said)) == 0
+    assert (tmp_path / "output/message").read_text().startswith("CompletedWithViolations: ")
+    (violation,) = content_of(tmp_path / "processing/output/constraint_violations.json")["violations"]
+    assert violation["metric_name"] == "accuracy"
+    assert violation["description"].startswith("Metric accuracy with 0.6909090909090909 +/- ")
 
 
 def test_covertype_has_the_metrics_of_scikit_learn(
