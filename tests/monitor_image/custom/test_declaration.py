@@ -87,6 +87,17 @@ def test_packages_announce_modules_metrics_and_lists_of_metrics(tmp_path, monkey
     assert found.faults == ()
 
 
+def test_an_installed_package_is_found_by_the_metadata_it_brings(tmp_path, monkeypatch):
+    write(tmp_path / "house_package.py", ONE.format(name="installed", value=1))
+    info = tmp_path / "house_package-1.0.dist-info"
+    info.mkdir()
+    write(info / "METADATA", "Metadata-Version: 2.1\nName: house-package\nVersion: 1.0\n")
+    write(info / "entry_points.txt", f"[{loading.GROUP}]\nhouse = house_package\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert [each.name for each in loading.load(None).metrics] == ["installed"]
+    sys.modules.pop("house_package")
+
+
 def test_a_package_that_cannot_be_imported_takes_no_other_with_it(tmp_path, monkeypatch):
     write(tmp_path / "pack_good.py", ONE.format(name="good", value=1))
     write(tmp_path / "pack_bad.py", "import not_installed_here\n")
