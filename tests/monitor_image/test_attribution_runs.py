@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 from pathlib import Path
@@ -105,6 +106,23 @@ def test_a_run_gives_the_same_bytes_for_any_number_of_workers_and_order_of_files
     whole = capture(tmp_path / "whole", records)  # other files, other event ids: another sample of the same data
     other = run("monitor", whole, tmp_path / "other", asking)[2]
     assert values(other) == pytest.approx(values(analyses[0]), rel=0.1)
+
+
+def test_attributions_of_single_records_name_the_record_of_the_capture(tmp_path: Path) -> None:
+    model = tmp_path / "model.json"
+    model.write_text(json.dumps({"weights": WEIGHTS}))
+    explain = {"predictor": {"artefact": str(model)}, "baseline_rows": [[0, 0, 0]], "save_local_shap_values": True}
+    records = homes(40, 8)
+    run("monitor", capture(tmp_path / "capture", records), tmp_path / "out", configuration(tmp_path, explain))
+    with (tmp_path / "out" / "explanations_shap" / "out.csv").open() as file:
+        header, *rows = csv.reader(file)
+    assert header == ["size_label0", "age_label0", "rooms_label0", "event_id", "payload_index"]
+    assert len(rows) == 40
+    for *found, event_id, place in rows:
+        home = records[5 * int(event_id.removeprefix("event-")) + int(place)]
+        assert [float(value) for value in found] == pytest.approx(
+            [w * c for w, c in zip(WEIGHTS, home.values(), strict=True)]
+        )
 
 
 @pytest.mark.parametrize("side", [columns_side, csv_side])

@@ -14,10 +14,14 @@ from model_monitor.profiles.attribution import AttributionProfile, Captured
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Local:
-    """Attributions of single records: float64 (entries, labels, features), and records that each entry stands for."""
+    """Attributions of single records: float64 (entries, labels, features), and records that each entry stands for.
+
+    names: object (entries, 2), event id and place in the event; None for datasets that are no capture.
+    """
 
     values: np.ndarray
     counts: np.ndarray
+    names: np.ndarray | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

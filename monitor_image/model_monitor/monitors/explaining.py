@@ -68,7 +68,9 @@ def _told(
             f"predictor.label_headers: names {len(headers)} labels, the model answers {outputs} numbers a record."
         )
     values, expected, used = of_explained(explained, sample.counts, options.aggregation)
-    local = Local(explained.values, sample.counts[: len(explained.values)]) if options.saves_local else None
+    done = len(explained.values)
+    names = None if sample.names is None else sample.names[:done]
+    local = Local(explained.values, sample.counts[:done], names) if options.saves_local else None
     return replace(
         found,
         method=explained.method,

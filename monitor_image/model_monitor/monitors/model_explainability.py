@@ -65,7 +65,7 @@ def profile_rows(rows: Rows, job: Job) -> AttributionProfile:
     options = _options(job)
     if options.method is Method.CAPTURED:
         return AttributionProfile.of_answers(rows)
-    return AttributionProfile.of_records(rows, _limits_rows(options), options.seed)
+    return AttributionProfile.of_records(rows, _limits_rows(options), options.seed, keeps_names=options.saves_local)
 
 
 def statistics_of(profile: AttributionProfile, job: Job) -> AttributionStatistics:

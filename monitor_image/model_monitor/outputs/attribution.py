@@ -14,6 +14,7 @@ from model_monitor.constraints.model import Conclusion
 from model_monitor.metrics.attribution_statistics import AttributionStatistics
 
 VERSION = "1.0"
+RECORD_COLUMNS = ("event_id", "payload_index")
 
 
 def analysis_file(statistics: AttributionStatistics) -> dict[str, Any]:
@@ -58,13 +59,19 @@ def violations_file(conclusion: Conclusion) -> dict[str, Any] | None:
 
 
 def local_values(statistics: AttributionStatistics) -> bytes:
-    """out.csv: a row for each record, a column `<feature>_<label>` for each feature of each label."""
-    local = statistics.local
+    """out.csv: a row for each record, a column `<feature>_<label>` for each feature of each label.
+
+    Of captures two more columns tell which record it is; they stand last, as Clarify puts the column to join by.
+    """
     header = [f"{feature}_{label}" for label in statistics.labels for feature in statistics.features]
+    local = statistics.local
     if local is None:
         return _csv(header, ())
-    rows = np.repeat(local.values.reshape(len(local.values), -1), local.counts, axis=0)
-    return _csv(header, rows.tolist())
+    rows: list[list[Any]] = local.values.reshape(len(local.values), -1).tolist()
+    if local.names is not None:
+        header += RECORD_COLUMNS
+        rows = [[*row, *name] for row, name in zip(rows, local.names.tolist(), strict=True)]
+    return _csv(header, (row for row, count in zip(rows, local.counts.tolist(), strict=True) for _ in range(count)))
 
 
 def baseline_rows(statistics: AttributionStatistics) -> bytes:

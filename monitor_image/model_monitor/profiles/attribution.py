@@ -72,9 +72,9 @@ class AttributionProfile:
     answered: int = 0
 
     @classmethod
-    def of_records(cls, rows: Rows, limit: int, seed: int) -> AttributionProfile:
-        """One chunk, of which a model will be asked."""
-        return cls(RecordSample.of(rows, limit, seed))
+    def of_records(cls, rows: Rows, limit: int, seed: int, *, keeps_names: bool = False) -> AttributionProfile:
+        """One chunk, of which a model will be asked. keeps_names: of its events, where single records are told."""
+        return cls(RecordSample.of(rows, limit, seed, keeps_names=keeps_names))
 
     @classmethod
     def of_answers(cls, rows: Rows) -> AttributionProfile:

@@ -27,6 +27,7 @@ class RecordSample:
 
     keys, contents: uint64 (n,), hashes. counts: int64 (n,), records that each entry stands for.
     cells: (n, features), float64 with NaN where missing; object (str, float, None) when some cell is text.
+    names: object (n, 2), event id and place in the event of a record of each entry; None when they are not kept.
     has_fraction: bool (features,), whether any of the `seen` records had a fractional number there.
     """
 
@@ -39,9 +40,10 @@ class RecordSample:
     counts: np.ndarray = field(default_factory=lambda: _empty(np.int64))
     cells: np.ndarray | None = None
     has_fraction: np.ndarray | None = None
+    names: np.ndarray | None = None
 
     @classmethod
-    def of(cls, rows: Rows, limit: int, seed: int) -> RecordSample:
+    def of(cls, rows: Rows, limit: int, seed: int, *, keeps_names: bool = False) -> RecordSample:
         """One chunk of rows. Leading features that are the response's are left out."""
         columns = rows.features[rows.schema.outputs :]
         if not rows.count:
@@ -50,10 +52,8 @@ class RecordSample:
         if keys is None or len(keys) != rows.count:
             contents = _contents(columns, rows.count)
             keys = mixed(contents ^ mixed(np.array([seed], np.uint64)))
-        different = np.unique(keys)
-        places = np.arange(rows.count)
-        if len(different) > limit:
-            places = np.flatnonzero(keys < different[limit])
+        bound = _bound(keys, limit)
+        places = np.arange(rows.count) if bound is None else np.flatnonzero(keys < bound)
         few = [_taken(column, places) for column in columns]
         sample = cls(
             len(columns),
@@ -65,6 +65,7 @@ class RecordSample:
             np.ones(len(places), np.int64),
             _joined(few, len(places)),
             np.array([bool(column.kinds[1]) for column in columns], np.bool_),
+            _names(rows, places) if keeps_names else None,
         )
         return sample._settled()
 
@@ -85,6 +86,7 @@ class RecordSample:
             np.concatenate([self.counts, other.counts]),
             np.concatenate([mine, theirs]),
             self.fractions | other.fractions,
+            None if self.names is None or other.names is None else np.concatenate([self.names, other.names]),
         )._settled()
 
     @property
@@ -123,6 +125,7 @@ class RecordSample:
             totals,
             cells,
             self.fractions,
+            None if self.names is None else self.names[order[starts]],
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -138,6 +141,7 @@ class RecordSample:
             "counts": self.counts.tolist(),
             "cells": cells.tolist(),
             "has_fraction": self.fractions.tolist(),
+            "names": None if self.names is None else self.names.tolist(),
         }
 
     @classmethod
@@ -155,7 +159,17 @@ class RecordSample:
             np.array(content["counts"], np.int64),
             cells if any(isinstance(cell, str) for cell in cells.ravel()) else cells.astype(np.float64),
             np.array(content["has_fraction"], np.bool_),
+            None if content["names"] is None else np.array(content["names"], object).reshape(-1, 2),
         )
+
+
+def _bound(keys: np.ndarray, limit: int) -> np.uint64 | None:
+    """The key below which there are `limit` different ones; None when there are not more of them."""
+    few = min(4 * limit, len(keys) - 1)
+    different = np.unique(keys[keys <= np.partition(keys, few)[few]])
+    if len(different) <= limit:  # many records are alike
+        different = np.unique(keys)
+    return different[limit] if len(different) > limit else None
 
 
 def _as_objects(cells: np.ndarray) -> np.ndarray:
@@ -165,6 +179,15 @@ def _as_objects(cells: np.ndarray) -> np.ndarray:
     objects = cells.astype(object)
     objects[np.isnan(cells)] = None
     return objects
+
+
+def _names(rows: Rows, places: np.ndarray) -> np.ndarray | None:
+    """Event id and place in the event; None for datasets that are no capture."""
+    events = rows.events
+    if not events.ids or len(rows.payload_index) != rows.count:
+        return None
+    ids = np.repeat(np.array(events.ids, object), events.records)[places]
+    return np.column_stack([ids, rows.payload_index[places].astype(object)])
 
 
 def _taken(column: Column, places: np.ndarray) -> np.ndarray:

@@ -27,8 +27,10 @@ def rows_of(found, ids=None):
 @given(found=records(), cut=st.integers(0, 60), limit=st.integers(1, 70), has_ids=st.booleans())
 def test_a_whole_is_the_merge_of_its_parts_at_any_limit(found, cut, limit, has_ids):
     ids = [str(i % 7) for i in range(len(found))] if has_ids else None
-    halves = [RecordSample.of(rows_of(part, known), limit, 3) for part, known in _cut(found, ids, cut)]
-    whole = RecordSample.of(rows_of(found, ids), limit, 3)
+    halves = [
+        RecordSample.of(rows_of(part, known), limit, 3, keeps_names=has_ids) for part, known in _cut(found, ids, cut)
+    ]
+    whole = RecordSample.of(rows_of(found, ids), limit, 3, keeps_names=has_ids)
     assert halves[0].merge(halves[1]).to_json() == whole.to_json()
 
 
@@ -55,6 +57,20 @@ def test_a_missing_value_is_not_a_zero():
 def test_records_are_told_apart_by_their_events_and_alike_ones_of_one_event_are_not():
     same = (1, 1.0, "x", 1)
     assert len(RecordSample.of(rows_of([same, same, same], ["a", "b", "b"]), 10, 0).counts) == 2
+
+
+def test_the_names_of_records_stay_with_their_cells():
+    found = [(None, float(i), None, None) for i in range(300)]
+    sample = RecordSample.of(rows_of(found, [f"id{i}" for i in range(300)]), 50, 1, keeps_names=True)
+    assert [f"id{int(value)}" for value in sample.matrix[:, 1]] == sample.names[:, 0].tolist()
+    assert RecordSample.of(rows_of(found), 50, 1, keeps_names=True).names is None
+
+
+def test_many_alike_records_do_not_hide_the_others():
+    found = [(None, float(i % 7 if i < 5000 else i), None, None) for i in range(5100)]
+    sample = RecordSample.of(rows_of(found), 20, 1)
+    assert len(sample.counts) == 20
+    assert len(RecordSample.of(rows_of(found[:5000]), 20, 1).counts) == 7
 
 
 @pytest.mark.parametrize("has_ids", [True, False])
