@@ -14,7 +14,8 @@ from model_monitor.errors import BaselineError
 
 SAME: Final = 1e-9  # relative: a baseline that another program made of the same records is met, not violated
 BLOCK_END: Final = "_constraints"
-WORSE_WHEN_GREATER: Final = frozenset({"mae", "mse", "rmse", "false_positive_rate", "false_negative_rate"})
+ERRORS: Final = frozenset({"mae", "mse", "rmse"})  # in units of the label; all other metrics are shares, or at most 1
+WORSE_WHEN_GREATER: Final = ERRORS | {"false_positive_rate", "false_negative_rate"}
 CONSTANT_END: Final = "_best_constant_classifier"
 RATE_END: Final = "_rate"
 
@@ -40,13 +41,25 @@ def constraint_of(metric: str, threshold: float, operator: str | None) -> Qualit
     return QualityConstraint(metric, threshold, operator or _worse(metric), is_required=True)
 
 
-def suggest(values: Mapping[str, float]) -> tuple[QualityConstraint, ...]:
-    """Every metric should stay as good as it is; undefined ones and those of a constant classifier are left out."""
+def suggest(values: Mapping[str, float], margin: float = 0.0) -> tuple[QualityConstraint, ...]:
+    """Every metric should stay as good as it is; undefined ones and those of a constant classifier are left out.
+
+    Args:
+        margin: how much worse it may get: of errors as a share of their value, of all others as it is.
+    """
     return tuple(
-        QualityConstraint(name, value, _worse(name))
+        QualityConstraint(name, _with_margin(name, value, margin), _worse(name))
         for name, value in values.items()
         if math.isfinite(value) and not name.endswith(CONSTANT_END)
     )
+
+
+def _with_margin(metric: str, value: float, margin: float) -> float:
+    if not margin:
+        return value
+    if metric in ERRORS:
+        return value * (1.0 + margin)
+    return min(value + margin, 1.0) if _worse(metric) == GREATER else value - margin
 
 
 def read(document: object, where: str) -> tuple[QualityConstraint, ...]:

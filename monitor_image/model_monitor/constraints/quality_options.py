@@ -30,12 +30,14 @@ class QualityOptions:
     """Validated options.
 
     thresholds: by metric, over the baseline's constraints; None takes a metric's constraint away.
+    margin: how much worse than in the baseline's data a metric may get before it violates.
     drift: how what the model says is compared with what it said in the baseline.
     slices: features and metadata fields whose values get metrics of their own; slice_metrics: which leave the report.
     """
 
     problem: Problem = field(default_factory=Problem)
     thresholds: Mapping[str, QualityConstraint | None] = field(default_factory=dict)
+    margin: float = 0.0
     drift: DistributionConfig = field(default_factory=DistributionConfig)
     slices: tuple[str, ...] = ()
     min_slice_records: int = 30
@@ -58,6 +60,7 @@ def read_options(block: Block) -> dict[str, Any]:
     options["slices"] = tuple(dict.fromkeys(block.texts("slices")))
     options["min_slice_records"] = block.count("min_slice_records", 30, minimum=1)
     options["slice_metrics"] = block.texts("slice_metrics")
+    options["margin"] = block.share("margin", 0.0)
     options["drift"] = _drift(block)
     options["thresholds"] = _thresholds(block, block.take("thresholds"))
     return options
@@ -95,7 +98,7 @@ def options_of(options: Mapping[str, Any]) -> QualityOptions:
         options.get("threshold", default.threshold),
         options.get("classes", default.classes),
     )
-    beside = ("thresholds", "drift", "slices", "min_slice_records", "slice_metrics")
+    beside = ("thresholds", "margin", "drift", "slices", "min_slice_records", "slice_metrics")
     return QualityOptions(problem, **{key: options[key] for key in beside if key in options})
 
 

@@ -98,7 +98,7 @@ def suggest(statistics: QualityStatistics, job: Job) -> QualityConstraints:
         raise DatasetError(
             f"{where}: the dataset holds no {lacking}. Name their column: {remedy} in the configuration."
         )
-    return QualityConstraints(quality.suggest(measured.values), statistics.problem.type)
+    return QualityConstraints(quality.suggest(measured.values, _options(job).margin), statistics.problem.type)
 
 
 def load_baseline(given: BaselineFiles) -> QualityBaseline | None:

@@ -62,3 +62,11 @@ def test_equal_holds_and_undefined_is_not_evaluated() -> None:
     assert quality.check(constraint, {"recall": 0.5}).outcome is Outcome.HELD
     for values in ({"recall": math.nan}, {}):
         assert quality.check(constraint, values).outcome is Outcome.NOT_EVALUATED
+
+
+def test_a_margin_lets_every_metric_get_a_little_worse():
+    values = {"accuracy": 0.9, "false_positive_rate": 0.98, "rmse": 20.0, "r2": 0.01, "auc": 0.8}
+    suggested = {found.metric: found.threshold for found in quality.suggest(values, 0.05)}
+    assert suggested == pytest.approx(
+        {"accuracy": 0.85, "false_positive_rate": 1.0, "rmse": 21.0, "r2": -0.04, "auc": 0.75}
+    )
