@@ -98,7 +98,7 @@ def read_labels(path: Path, named: Mapping[str, str | None]) -> Iterator[tuple[A
         for row in rows:
             place = row.get(columns["index"], 0) if "index" in columns else 0
             yield row.get(columns["id"]), _whole(place), row.get(columns["label"])
-    except (OSError, ValueError, csv.Error) as error:
+    except (OSError, ValueError, RecursionError, csv.Error) as error:
         raise SettingsError(str(path), f"cannot be read as a table ({type(error).__name__}).") from error
 
 

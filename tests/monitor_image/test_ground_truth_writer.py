@@ -267,7 +267,9 @@ def test_a_wrong_table_is_refused_and_nothing_is_written(
 
 
 @pytest.mark.parametrize(
-    ("name", "content"), [("t.jsonl", "{"), ("t.json", "[1]"), ("t.parquet", "x"), ("none.csv", None)]
+    ("name", "content"),
+    [("t.jsonl", "{"), ("t.json", "[1]"), ("t.json", "[" * 99_999), ("t.parquet", "x"), ("none.csv", None)],
+    ids=["half", "numbers", "deep", "text", "absent"],
 )
 def test_what_is_no_table_is_named(tmp_path: Path, capsys: Any, name: str, content: str | None) -> None:
     if content is not None:

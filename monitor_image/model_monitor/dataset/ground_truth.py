@@ -1,6 +1,7 @@
 """Labels that come after the predictions: read from any of the forms in use, and found again by event and place.
 
-A label costs 12 bytes while it is held: 64-bit hash of its key, code of its label.
+A label costs 12 bytes while it is held: 64-bit hash of its key (`keys.py`), code of its label. Common forms are read many at
+a time (`label_lines.py`), all others one by one (`label_records.py`).
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from model_monitor.dataset.label_records import (
     ID_COLUMNS,
     INDEX_COLUMNS,
     LABEL_COLUMNS,
+    NOT_A_RECORD,
     Label,
     labels_of,
     plain,
@@ -345,6 +347,8 @@ def _add(builder: _Builder, relative: str, line: int, record: object) -> None:
         builder.add(list(labels_of(record)))
     except UndecodableRecord as error:
         builder.reject(relative, line, error.reason)
+    except RecursionError:  # nested as deep as no label is
+        builder.reject(relative, line, NOT_A_RECORD)
 
 
 def _hour(relative: str) -> datetime | None:

@@ -1,4 +1,4 @@
-"""Labels in the common forms of JSON, many at a time: no Python code runs for a single label.
+"""Labels in the common forms of JSON, many at a time: next to no Python code runs for a single label.
 
 What is in any way unusual is left to `label_records`, which knows every form and every fault; both give the same labels.
 """
@@ -26,6 +26,7 @@ OWN_READING: Final = frozenset({"BASE64", "JSON"})  # encodings whose data is no
 AWS_FORM: Final = b'"groundTruthData"'
 LABEL_KINDS: Final = frozenset({str, int, float, type(None)})
 NOT_GIVEN: Final = frozenset({UnsetType, type(None)})
+UNUSUAL: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 ODD: Final = ('"', "\n\n", "\n ", " \n")  # quotes, and where a text may be empty once it is stripped
 
 
@@ -78,7 +79,7 @@ def read_lines(lines: bytes) -> Labels | None:
             return _of_events(events) if len(events) == _count(lines) else None
         rows = _rows.decode_lines(lines)
         return _of_rows(rows) if len(rows) == _count(lines) else None
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNUSUAL:
         return None
 
 
@@ -86,7 +87,7 @@ def read_document(content: bytes) -> Labels | None:
     """The labels of one JSON list of the tabular form; None when it is unusual."""
     try:
         return _of_rows(_row_lists.decode(content))
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNUSUAL:
         return None
 
 

@@ -144,6 +144,15 @@ def test_what_cannot_be_read_is_located_without_its_values(tmp_path: Path) -> No
     assert not any(secret in reject.reason or reject.path != "labels.jsonl" for reject in truth.rejects.located)
 
 
+@pytest.mark.parametrize("depth", [999, 1024, 1500, 100_000])
+@pytest.mark.parametrize(("left", "right"), [("[", "]"), ('{"a":', "}")])
+def test_what_is_nested_without_end_costs_itself_alone(tmp_path: Path, depth: int, left: str, right: str) -> None:
+    deep = left * depth + "1" + right * depth
+    truth = read(tmp_path, "\n".join([aws("good", "1"), deep, aws("a", deep, "JSON"), aws("b", "2")]))
+    assert found(truth, "good", 0) + found(truth, "b", 0) == ["1", "2"]
+    assert truth.rejects.count in (1, 2)
+
+
 def test_damaged_files_do_not_hide_the_others(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_bytes(gzip.compress(aws("a", "1").encode())[:-9])
     (tmp_path / "b.jsonl").write_text(aws("b", "1"))
