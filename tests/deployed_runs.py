@@ -8,9 +8,9 @@ from __future__ import annotations
 import hashlib
 import json
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -152,9 +152,7 @@ def _fetched(content: Any, folder: Path) -> Any:
 def run_baseline(schedule: Schedule, root: Path) -> Path:
     """The folder of a baseline: by the deployed job, or as somebody made it long ago."""
     has_header = schedule.block.payload is not None
-    dataset = root / "processing/input/baseline_dataset_input/data.csv"
-    rows = [record | _roles(schedule, number, record) for number, record in enumerate(records(schedule, 1))]
-    write_csv(dataset, rows, header=has_header)
+    write_csv(root / "processing/input/baseline_dataset_input/data.csv", dataset(schedule), header=has_header)
     variables = schedule.baseline_variables
     if variables is None:
         here = {str(Variable.MONITOR_JOB): "baseline", str(Variable.ROOT): str(root)}
@@ -163,6 +161,11 @@ def run_baseline(schedule: Schedule, root: Path) -> Path:
     here[Variable.DATASET_FORMAT] = json.dumps({"csv": {"header": has_header}})
     assert container.main(here) == contract.EXIT_OK, (root / "output/message").read_text()
     return root / "processing/output"
+
+
+def dataset(schedule: Schedule) -> list[Record]:
+    """Of a baseline: records, and beside them what was true and what the model said where somebody compares the two."""
+    return [record | _roles(schedule, number, record) for number, record in enumerate(records(schedule, 1))]
 
 
 def _roles(schedule: Schedule, number: int, record: Record) -> Record:
@@ -174,26 +177,35 @@ def _roles(schedule: Schedule, number: int, record: Record) -> Record:
     return {str(payload.label): truth(number, record), "label": answer["label"], "score": answer["score"]}
 
 
+def traffic(schedule: Schedule, requests: Sequence[Sequence[Record]], hour: datetime) -> list[dict[str, Any]]:
+    """Requests of an hour, as the endpoint captures them with its answers."""
+    side = columns_side if schedule.block.payload else csv_side
+    return [
+        event(
+            number,
+            side(part),
+            json_side([said(place, record) for place, record in enumerate(part)]),
+            hour + timedelta(seconds=number),
+            f"{hour:%H}-{number}",
+        )
+        for number, part in enumerate(requests)
+    ]
+
+
+def labels(requests: Sequence[Sequence[Record]], hour: datetime = HOUR) -> list[tuple[str, int, int]]:
+    """(inference id, place, truth) of every record of an hour's requests."""
+    return [
+        (f"{hour:%H}-{number}", place, truth(place, record))
+        for number, part in enumerate(requests)
+        for place, record in enumerate(part)
+    ]
+
+
 def run_monitor(schedule: Schedule, folder: Path) -> Path:
     """One window of a schedule; returns the folder of its output."""
     baseline = run_baseline(schedule, folder / "baseline")
-    root, rows = folder / "monitor", records(schedule, 2)
-    side = columns_side if schedule.block.payload else csv_side
-    requests = batched(rows, SIZE)
-    write_capture(
-        root / "processing/input/endpoint",
-        [
-            event(
-                number,
-                side(part),
-                json_side([said(place, record) for place, record in enumerate(part)]),
-                HOUR + timedelta(seconds=number),
-                f"request-{number}",
-            )
-            for number, part in enumerate(requests)
-        ],
-        endpoint=schedule.endpoint,
-    )
+    root, requests = folder / "monitor", batched(records(schedule, 2), SIZE)
+    write_capture(root / "processing/input/endpoint", traffic(schedule, requests, HOUR), endpoint=schedule.endpoint)
     given: dict[str, str] = {
         Variable.DATASET_FORMAT: '{"sagemakerCaptureJson":{"captureIndexNames":["endpointInput","endpointOutput"]}}',
         Variable.START_TIME: HOUR.strftime(contract.TIME_FORMAT),
@@ -203,12 +215,7 @@ def run_monitor(schedule: Schedule, folder: Path) -> Path:
     }
     deployed = schedule.definition["Environment"]
     if Variable.GROUND_TRUTH_URI in deployed:
-        labels = [
-            (f"request-{number}", place, truth(place, record))
-            for number, part in enumerate(requests)
-            for place, record in enumerate(part)
-        ]
-        write_labels(labels, folder / "labels", HOUR + timedelta(days=2))
+        write_labels(labels(requests), folder / "labels", HOUR + timedelta(days=2))
         given[Variable.GROUND_TRUTH_URI] = str(folder / "labels")
         given[Variable.MONITOR_HISTORY] = str(folder / "history")
         given[Variable.NOW] = (HOUR + AGES).strftime(contract.TIME_FORMAT)
