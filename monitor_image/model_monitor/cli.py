@@ -9,7 +9,7 @@ import socket
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -175,7 +175,7 @@ def _analyse(job: Job, is_watched: bool) -> Report:
     from model_monitor import flow
     from model_monitor.progress import shown
 
-    with _stoppable(), shown(is_watched) as progress:
+    with _stoppable(), shown(is_watched) as progress, redirect_stdout(sys.stderr):  # a user's code may print
         return flow.run(job, progress)
 
 
@@ -230,7 +230,8 @@ def _postprocessed(report: Report) -> Report:
         return report
     source, output = str(report.job.dataset.path), str(report.job.output)
     try:
-        user_code.run_postprocessor(script, {Variable.DATASET_SOURCE: source, Variable.OUTPUT_PATH: output})
+        with redirect_stdout(sys.stderr):
+            user_code.run_postprocessor(script, {Variable.DATASET_SOURCE: source, Variable.OUTPUT_PATH: output})
     except ScriptError as error:
         return report.failed(Failure.of(error))
     return report

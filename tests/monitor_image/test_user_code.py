@@ -222,6 +222,20 @@ def test_a_postprocessor_runs_on_a_laptop_and_its_failure_is_an_error(tmp_path, 
     assert json.loads((tmp_path / "out" / "report.json").read_text())["verdict"] == "error"
 
 
+def test_what_user_code_prints_does_not_mix_with_the_report(tmp_path, capsys):
+    write_csv(tmp_path / "data.csv", [{"a": i} for i in range(40)])
+    loud = tmp_path / "loud.py"
+    loud.write_text(
+        "print('loaded')\n\ndef preprocess_handler(line):\n    print('called')\n    return {'a': line}\n\n"
+        "def postprocess_handler():\n    print('after')\n"
+    )
+    arguments = ("baseline", "--dataset", tmp_path / "data.csv", "--output", tmp_path / "out", "--json")
+    assert on_laptop(tmp_path, *arguments, preprocessor=str(loud), postprocessor=str(loud)) == 0
+    told = capsys.readouterr()
+    assert json.loads(told.out)["reading"]["records"] == 40
+    assert {"loaded", "called", "after"} <= set(told.err.split())
+
+
 # --- fetching ------------------------------------------------------------------------------------------------------------
 
 

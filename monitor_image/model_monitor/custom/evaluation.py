@@ -103,7 +103,7 @@ def fault_of_columns(metric: CustomMetric, kept: KeptRows, features: Collection[
     for name in metric.columns:
         if name in features and name in (*FACTS, *ROLES):
             return f"column '{name}' is a feature and a fact of the record too; give the feature another name"
-        if name not in features and name not in (*FACTS, *ROLES) and kept.column(name) == Values():
+        if name not in features and name not in (*FACTS, *ROLES) and kept.column(name).is_empty:
             return f"column '{name}' is neither a feature nor a field that some record has"
     return ""
 

@@ -24,7 +24,7 @@ from model_monitor.dataset.formats.csv import iterate_rows
 from model_monitor.dataset.formats.json import BadPayload, load, records_of
 from model_monitor.dataset.inference_record import InferenceRecord
 from model_monitor.dataset.lines import read_blocks
-from model_monitor.dataset.named import named_rows, roles_of
+from model_monitor.dataset.named import named_rows, named_side
 from model_monitor.dataset.preprocessor import Place, Preprocessor, load_preprocessor, settle_chance
 from model_monitor.dataset.units import Segment, Unit, open_parquet
 from model_monitor.errors import DatasetError, ScriptError
@@ -236,7 +236,7 @@ def _key(feature: Feature, schema: Schema) -> str:
 
 def _rows(schema: Schema, records: list[Record], rejects: Rejects) -> Rows:
     wanted = {feature.name: _key(feature, schema) for feature in schema.features}
-    wanted |= {name: name for name in roles_of(schema).values()}
+    wanted |= {field.key: field.key for field in named_side(schema).fields[len(wanted) :]}  # roles and metadata
     columns: dict[str, Literals] = {}
     for name, key in wanted.items():
         column = [record.get(key, msgspec.UNSET) for record in records]

@@ -34,6 +34,11 @@ class Values:
     codes: np.ndarray | None = None
     words: tuple[str, ...] = ()
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether every cell is missing."""
+        return self.numbers is None and self.codes is None
+
     def take(self, places: np.ndarray) -> Values:
         """The cells at these places, without the words that none of them has."""
         numbers = None if self.numbers is None else self.numbers[places]

@@ -230,6 +230,14 @@ def test_names_are_found_by_name_in_any_order_and_what_none_claims_is_extra(tmp_
     assert rows.label is not None
 
 
+def test_metadata_that_a_mapping_names_is_kept_beside_the_features(tmp_path, script):
+    declared = schema("age")
+    declared = replace(declared, payload=replace(declared.payload, metadata=("region",)))
+    (rows,) = read(job_of(tmp_path, script(OBJECTS), events({"age": 3, "region": "north"}), declared))
+    assert rows.metadata["region"].texts.to_pylist() == ["north"]
+    assert rows.extra == {}
+
+
 def test_types_follow_from_the_values(tmp_path, script):
     found = {
         "whole": 3,

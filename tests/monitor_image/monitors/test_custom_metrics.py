@@ -7,6 +7,7 @@ import random
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from model_monitor import flow
 from model_monitor.configuration import parse_configuration
 from model_monitor.contract import JobKind, MonitoringType, Verdict
 from model_monitor.custom import loading
+from model_monitor.dataset.units import plan
 from model_monitor.errors import BaselineError, MonitorError, SettingsError
 from model_monitor.job import BaselineFiles, DatasetKind, DatasetSource, Job, MonitorSettings
 from model_monitor.outputs.cloudwatch import metrics_of
@@ -373,6 +375,26 @@ def test_above_max_rows_a_sample_is_used_and_the_run_says_so(tmp_path, example):
     )
     again = watched(tmp_path, example, found, options={"max_rows": 100})
     assert values(again) == values(report)
+
+
+@pytest.mark.parametrize("max_rows", [1000, 100])
+def test_any_number_of_workers_gives_the_same_values(tmp_path, example, monkeypatch, max_rows):
+    monkeypatch.setattr(flow, "plan", partial(plan, unit_bytes=3000))
+    found = payments(600, 7)
+    one, two = (watched(tmp_path, example, found, options={"max_rows": max_rows}, workers=n) for n in (1, 2))
+    assert one.results[0] == two.results[0]
+    assert values(one) == values(two)
+
+
+def test_metadata_that_the_mapping_names_can_be_read(tmp_path):
+    data = [{**payment, "channel": ["web", "shop"][i % 2]} for i, payment in enumerate(payments(60, 1))]
+    dataset = write_csv(tmp_path / "baseline.csv", data)
+    body = "return float((table['channel'] == 'web').mean())"
+    module = module_of(tmp_path, declared("web", body, columns=("channel",)))
+    job = job_of(module, DatasetSource(dataset, DatasetKind.CSV), JobKind.BASELINE)
+    payload = replace(job.schema.payload, metadata=("channel",))
+    report = flow.run(replace(job, schema=replace(job.schema, payload=payload)))
+    assert report.results[0].files["statistics.json"]["custom_metrics"]["web"]["value"] == 0.5
 
 
 # --- limits and settings -------------------------------------------------------------------------------------------------
