@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import orjson
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet
 
@@ -284,8 +285,8 @@ def _add_batch(builder: _Builder, batch: pa.RecordBatch) -> bool:
     if not (pa.types.is_string(ids.type) or pa.types.is_integer(ids.type)) or places.min() < 0:
         return False
     words = labels.cast(pa.string()).dictionary_encode()
-    texts, texts_of_words = ids.cast(pa.string()).to_numpy(zero_copy_only=False).tolist(), words.dictionary.to_pylist()
-    if "" in texts or not all(word.strip() for word in texts_of_words):
+    texts, texts_of_words = ids.cast(pa.string()), words.dictionary.to_pylist()
+    if not pc.min(pc.binary_length(texts)).as_py() or not all(word.strip() for word in texts_of_words):
         return False
     builder.add_arrays(Labels(keys_of(hashes(texts), places), words.indices.to_numpy(), texts_of_words))
     return True

@@ -30,20 +30,23 @@ def keys_of(ids: np.ndarray, places: np.ndarray) -> np.ndarray:
     return np.asarray(keys ^ (keys >> np.uint64(32)))
 
 
-def hashes(ids: Sequence[str]) -> np.ndarray:
+def hashes(ids: Sequence[str] | pa.Array) -> np.ndarray:
     """A 64-bit hash of each text, uint64; ids of one length are hashed together, eight bytes at a time."""
-    try:
-        texts = pa.array(ids, pa.large_binary())
-    except UnicodeEncodeError:  # half a surrogate pair
-        texts = pa.array([text.encode("utf-8", "surrogatepass") for text in ids], pa.large_binary())
-    starts = np.frombuffer(texts.buffers()[1] or b"", np.int64)[: len(ids) + 1]
+    if isinstance(ids, pa.Array):
+        texts = ids.cast(pa.large_string())
+    else:
+        try:
+            texts = pa.array(ids, pa.large_binary())
+        except UnicodeEncodeError:  # half a surrogate pair
+            texts = pa.array([text.encode("utf-8", "surrogatepass") for text in ids], pa.large_binary())
+    starts = np.frombuffer(texts.buffers()[1] or b"", np.int64)[texts.offset : texts.offset + len(texts) + 1]
     content = np.frombuffer(texts.buffers()[2] or b"", np.uint8)
     lengths = np.diff(starts)
     found = np.empty(len(ids), np.uint64)
     for length in np.unique(lengths).tolist():
         chosen = np.flatnonzero(lengths == length)
         if length > LONGEST_MIXED:
-            found[chosen] = [xxhash.xxh3_64_intdigest(texts[place].as_py()) for place in chosen.tolist()]
+            found[chosen] = [xxhash.xxh3_64_intdigest(texts[place].as_buffer()) for place in chosen.tolist()]
         else:
             found[chosen] = _mixed(content, starts[chosen], length)
     return found

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -185,6 +186,8 @@ def test_a_text_has_one_hash_whatever_stands_beside_it(texts: list[str]) -> None
     together = hashes(texts)
     assert together.tolist() == [hashes([text])[0] for text in texts]
     assert len(set(together.tolist())) == len(set(texts))
+    table = pa.array(["before", *texts, "after"], pa.string())
+    assert hashes(table.slice(1, len(texts))).tolist() == together.tolist()
 
 
 def test_half_a_surrogate_pair_is_hashed_too() -> None:
