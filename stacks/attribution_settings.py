@@ -126,6 +126,8 @@ class ModelExplainability(Analysis):
     """Clusters where no rows are given, 1 to 12. Left out: as many as describe the data."""
     baseline_rounded: bool | None = None
     """Whether clusters of whole numbers are rounded to whole numbers. Left out: false."""
+    label_headers: tuple[str, ...] = ()
+    """Names of the outputs whose attributions responses hold. Default: the predictor's, else label0, label1 and so on."""
     budget: Budget = Budget()
     """What a run may ask of the model. Default: by where predictions come from."""
     ndcg_threshold: Share | None = None

@@ -78,6 +78,9 @@ class ModelBias(Labelled):
     """Whether label_values are values or a threshold; auto: SageMaker's rule. Default: auto."""
     label_name: fields.FeatureName | None = None
     """What reports call the label. Left out: payload.label."""
+    class_labels: tuple[str | int, ...] = ()
+    """Labels of a list of scores, in its order; the highest score predicts where a response holds no label.
+    Default: 0, 1, 2 and so on."""
     group_variable: fields.FeatureName | None = None
     """The feature on which CDDL and CDDPL condition. Left out: these two are not evaluated."""
     probability_threshold: Share | None = None

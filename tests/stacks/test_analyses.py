@@ -8,11 +8,19 @@ from typing import Any
 
 import pytest
 
-from model_monitor import contract, history, registry
+from model_monitor import blocks, contract, history, registry
+from model_monitor.configuration import parse_configuration
 from model_monitor.constraints import quality
 from model_monitor.metrics.quality import METRICS
 from model_monitor.predictors.settings import PREFIX_MAX
-from stacks import analysis_settings, monitor_settings
+from stacks import (
+    analysis_settings,
+    attribution_settings,
+    bias_settings,
+    endpoint_settings,
+    monitor_settings,
+    payload_settings,
+)
 from stacks.configuration import baseline_document, baseline_version, configuration_document
 from stacks.constructs import monitoring_schedule
 from tests.analyses import ALARMS, ALL_TYPES, BIAS, BUCKET, CUSTOM, EXPLAINED, MODEL_QUALITY, analysed, faults
@@ -364,3 +372,53 @@ def test_chosen_types_may_train_and_others_are_known_by_name(assembly):
     others = ("bias-drift", "attribution-drift", "custom-metrics", "custom-cost")
     assert found["other_alarm_names"] == [start + what for what in others]
     assert found["allow_rehearsal"] is False
+
+
+# --- everything that a run can be told ------------------------------------------------------------------------------------
+
+CLARIFY = {"analysis_config"}  # its own files say the same in other words
+ELSEWHERE = {
+    "": {"endpoint", "schedule", "monitors", "baseline", "ground_truth", "history", "metrics", "version", "payload"},
+    "monitors.model_explainability.predictor": {"endpoint_name_prefix", "accelerator_type"},  # ours; gone
+}
+SETTINGS = {
+    "": monitor_settings.Monitor,
+    "payload": payload_settings.Payload,
+    "payload.output": payload_settings.Output,
+    "metrics": endpoint_settings.Metrics,
+    "monitors.model_quality": analysis_settings.ModelQuality,
+    "monitors.model_quality.prediction_drift": analysis_settings.PredictionDrift,
+    "monitors.model_bias": bias_settings.ModelBias,
+    "monitors.model_bias.facets[0]": bias_settings.Facet,
+    "monitors.model_bias.flip_test": bias_settings.FlipTest,
+    "monitors.model_bias.bootstrap": bias_settings.Bootstrap,
+    "monitors.model_explainability": attribution_settings.ModelExplainability,
+    "monitors.model_explainability.predictor": attribution_settings.Predictor,
+    "monitors.model_explainability.budget": attribution_settings.Budget,
+    "monitors.custom_metrics": analysis_settings.CustomMetrics,
+    "scripts": analysis_settings.Scripts,
+}
+
+
+def test_everything_that_a_run_can_be_told_can_be_said_in_an_environment(monkeypatch):
+    read: dict[str, set[str]] = {}
+    end = blocks.Block.end
+
+    def noted(block: blocks.Block) -> None:
+        read.setdefault(block.path, set()).update(block.known)
+        end(block)
+
+    monkeypatch.setattr(blocks.Block, "end", noted)
+    document = configuration_document("fraud", analysed().endpoints["fraud"], "all")
+    document["monitors"]["model_quality"]["prediction_drift"] = {}
+    document["scripts"] = {}
+    for predictor in ({"artefact": "model.json"}, {}):
+        document["monitors"]["model_explainability"]["predictor"] = predictor
+        parse_configuration(json.dumps(document).encode(), "told.json")
+    assert set(SETTINGS) <= set(read)
+    unsaid = {
+        path: keys
+        for path, kind in SETTINGS.items()
+        if (keys := read[path] - set(kind.model_fields) - ELSEWHERE.get(path, set()) - CLARIFY - {"min_records"})
+    }
+    assert unsaid == {}
