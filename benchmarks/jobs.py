@@ -60,8 +60,16 @@ RATIOS = (
     Against("join_1m", "with model quality / data quality alone", "csv_1m", 1.8, 1.4),
     Against("join_records_1m", "with model quality / data quality alone", "csv_1m", None),
     Against("kernel_shap", "speed against shap", "shap", 40, 70, is_speedup=True),
+    Against("bias_200k", "speed against smclarify, no flip test", "smclarify", 100, is_speedup=True),
+    Against("flip_test_200k", "speed against smclarify, both exact", "smclarify", 1, is_speedup=True),
+    Against("flip_test_sample_200k", "speed of a sample of 20,000 against exact", "exact", None, is_speedup=True),
 )
-ANALYSES = {"kernel_shap": "kernel_shap.py"}  # scripts that time themselves: who (ours or the other) → {"seconds": …}
+ANALYSES = {
+    "kernel_shap": "kernel_shap.py",
+    "bias_200k": "bias_counts.py",
+    "flip_test_200k": "flip_test.py",
+    "flip_test_sample_200k": "flip_test.py",
+}  # scripts that time themselves: who (ours or the other) → {"seconds": …}
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +116,9 @@ def capture_files(job: str) -> list[str]:
 
 def analysis_command(job: str, who: str) -> list[str]:
     """Our side or the other one of an analysis, which prints the seconds it took without its imports."""
-    environment = "image" if who == "ours" else who
-    return [f"{ROOT}/build/venv/{environment}/bin/python", str(ROOT / "benchmarks" / "peers" / ANALYSES[job]), who]
+    environment = "image" if who in ("ours", "exact") else who
+    side = "sample" if job == "flip_test_sample_200k" and who == "ours" else who
+    return [f"{ROOT}/build/venv/{environment}/bin/python", str(ROOT / "benchmarks" / "peers" / ANALYSES[job]), side]
 
 
 def peer_command(name: str, job: str) -> list[str]:

@@ -34,14 +34,15 @@ def once(command: list[str], log: Path, *, memory: bool = False, environment: di
         return Run(time.perf_counter() - start, peak, status)
 
 
-def told(command: list[str], log: Path) -> float:
-    """Seconds that a command says it took: of work that is short beside the start of a process."""
+def told(command: list[str], log: Path) -> dict[str, float]:
+    """What a command says of itself, `seconds` among it: of work that is short beside the start of a process."""
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     with log.open("a") as sink:
         sink.write(done.stdout + done.stderr)
     if done.returncode:
         raise SystemExit(f"{' '.join(command[:6])} ended with status {done.returncode}; see {log}")
-    return float(json.loads(done.stdout.splitlines()[-1])["seconds"])
+    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return found
 
 
 def _sample(process: subprocess.Popen[bytes]) -> float:

@@ -38,8 +38,9 @@ class Coded:
         """keep: places of the rows that count; None: all `count` of them."""
         if column is None:
             return cls(np.zeros(count, np.int64), NONE, (), is_label)
-        codes, numbers = np.zeros(count, np.int64), NONE
-        if column.numbers is not None:
+        if column.numbers is None:
+            codes, numbers = np.zeros(count, np.int64), NONE
+        else:
             codes, numbers = _of_numbers(column.numbers if keep is None else column.numbers[keep])
         if column.texts is None:
             return cls(codes, numbers, (), is_label)

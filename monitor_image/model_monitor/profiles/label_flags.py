@@ -21,8 +21,10 @@ def predicted_labels(
     classes: the labels of a list of scores, in its order; their positions where none are given.
     """
     labels = Coded.of(rows.prediction, keep, count, is_label=True)
+    if rows.prediction is not None and not (labels.codes == 0).any():
+        return labels
     said = _of_scores(rows.class_scores, keep, classes) or _of_score(rows.score, keep, threshold)
-    if said is None or (rows.prediction is not None and labels.codes.all()):
+    if said is None:
         return labels
     if rows.prediction is None:
         return said
