@@ -144,7 +144,7 @@ def test_the_truth_is_never_taken_for_a_prediction_of_the_same_name(
 ) -> None:
     """Responses often call the prediction `label`, and tables the truth."""
     rows = [{"weight": 1, "region": "north", "label": record["truth"]} for record in animals(40, seed=8)]
-    settings = config(tmp_path, {"prediction": "label"}, {}, label="label")
+    settings = config(tmp_path, {"prediction": "label"}, {"thresholds": {}}, label="label")
     common = ["--config", str(settings), "--output", str(tmp_path / "out")]
     assert cli.main(["baseline", "--dataset", str(write_csv(tmp_path / "data.csv", rows)), *common]) == 1
     assert "holds no predictions" in capsys.readouterr().err
@@ -178,6 +178,10 @@ def test_two_monitors_share_a_run_whose_bytes_do_not_depend_on_the_workers(
         "model_quality": "ok",
     }
     assert report["verdict"] == "ok"
+    monkeypatch.undo()
+    whole = run("monitor", capture, settings, tmp_path / "whole", *truth, "--workers", "1")
+    for name in ("metrics", "confusion_matrix", "slices", "labels"):
+        assert quality_of(whole)["summary"][name] == quality_of(report)["summary"][name]
     labels = quality_of(report)["summary"]["labels"]
     assert (labels["labelled"], labels["unlabelled_by_age"]) == (700, {"unknown": 200})
     assert labels["by_variant"] == {"AllTraffic": {"labelled": 700, "unlabelled": 200}}

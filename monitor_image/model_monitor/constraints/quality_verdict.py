@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from model_monitor.constraints import quality
 from model_monitor.constraints.model import Check, Conclusion, DistributionConfig, Outcome
@@ -17,6 +17,7 @@ from model_monitor.metrics.quality_statistics import QualityStatistics
 from model_monitor.profiles.statistics import FeatureStatistics
 from model_monitor.words import counted
 
+NEVER_MET = "no predicted label ever was a true one: check that both are written alike, and class_labels"
 NO_BASELINE_REASON = "no baseline, and no thresholds are configured"
 
 
@@ -77,7 +78,9 @@ def judge(
     found = statistics.quality
     checks = [quality.check(each, found.values, found.deviations) for each in constraints.constraints]
     judged = conclude(checks)
-    return conclude([*checks, *drift]) if judged.verdict in (Verdict.OK, Verdict.VIOLATED) else judged
+    if judged.verdict in (Verdict.OK, Verdict.VIOLATED):
+        judged = conclude([*checks, *drift])
+    return replace(judged, notes=(NEVER_MET,)) if found.are_labels_disjoint else judged
 
 
 def drift_checks(

@@ -45,6 +45,12 @@ class Quality:
     area_error: float = 0.0
     fault: str = ""
 
+    @property
+    def are_labels_disjoint(self) -> bool:
+        """Whether no label occurs on both sides: two spellings rather than a bad model."""
+        is_both = (self.counts.sum(axis=0) > 0) & (self.counts.sum(axis=1) > 0)
+        return len(self.labels) > 2 and not is_both.any()
+
 
 def measure(agreement: Agreement, problem: Problem) -> Quality:
     """All metrics of a problem type, with the standard deviation of each from 200 records on."""

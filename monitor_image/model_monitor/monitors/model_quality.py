@@ -85,11 +85,14 @@ def statistics_of(profile: QualityProfile, job: Job) -> QualityStatistics:
 
 
 def suggest(statistics: QualityStatistics, job: Job) -> QualityConstraints:
-    """Every metric should stay as good as it is.
+    """Every metric should stay as good as it is; the thresholds alone where the dataset holds no predictions.
 
-    Raises: DatasetError when the dataset holds no predictions with their labels.
+    Raises: DatasetError when there are neither predictions with their labels nor thresholds.
     """
     measured, where = statistics.quality, job.dataset.path
+    given = constraints_used(None, job)
+    if not measured.count and given is not None:
+        return given
     if measured.fault:
         raise DatasetError(f"{where}: {measured.fault}")
     if not measured.count:

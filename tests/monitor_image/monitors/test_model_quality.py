@@ -316,6 +316,19 @@ def test_a_baseline_needs_predictions_and_labels() -> None:
             MODEL_QUALITY.suggest(measured(rows, job), job)
 
 
+def test_thresholds_are_a_baseline_where_the_dataset_holds_no_predictions() -> None:
+    job = quality_job({"thresholds": {"accuracy": 0.8}}, kind=JobKind.BASELINE)
+    found = MODEL_QUALITY.suggest(measured(labelled([1, 0]), job), job)
+    assert [(constraint.metric, constraint.threshold) for constraint in found.constraints] == [("accuracy", 0.8)]
+
+
+def test_labels_in_two_spellings_are_told() -> None:
+    job = quality_job({"problem_type": "multiclass", "thresholds": {"accuracy": 0.5}})
+    (note,) = conclusion_of(labelled(["cat", "dog"], prediction=[0, 1]), job).notes
+    assert "class_labels" in note
+    assert not conclusion_of(labelled(["cat", "dog"], prediction=["dog", "cat"]), job).notes
+
+
 def read_baseline(folder: Path, content: Any) -> Any:
     (folder / "constraints.json").write_bytes(orjson.dumps(content))
     return MODEL_QUALITY.load_baseline(BaselineFiles(folder / "constraints.json"))
