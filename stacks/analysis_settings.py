@@ -111,9 +111,6 @@ class ModelQuality(Labelled):
     class_labels: tuple[str | int, ...] = ()
     """Labels of a list of scores, in its order; the highest score predicts where a response holds no label.
     Default: 0, 1, 2 and so on."""
-    margin: Share | None = None
-    """How much worse than in the baseline's data a metric may get, 0 to 1; of mae, mse and rmse as a share of them.
-    Left out: 0, as SageMaker."""
     slices: tuple[fields.FeatureName, ...] = ()
     """Features, metadata or variant: each of their values has the same metrics of its own in the report. Default: none."""
     min_slice_records: Count | None = None
