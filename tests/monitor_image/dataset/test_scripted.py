@@ -325,6 +325,29 @@ def test_a_baseline_and_a_run_with_the_same_script_agree(tmp_path, script):
     assert [(f["name"], f["inferred_type"]) for f in suggested["features"]] == [("a", "Fractional"), ("b", "String")]
 
 
+def test_a_script_that_does_what_the_mapping_says_gives_the_same_statistics(tmp_path, script):
+    path = script("""
+import json
+
+def preprocess_handler(record):
+    lines = record.endpoint_input.data.split("\\n")
+    answers = json.loads(record.endpoint_output.data)
+    rows = [dict(zip(("a", "b", "c"), [value or None for value in line.split(",")])) for line in lines]
+    return [row | answer for row, answer in zip(rows, answers)]
+""")
+    found = []
+    for n in range(40):
+        rows = [[n + i, None if (n + i) % 7 == 0 else f"w{i}", f"{n * 0.5 + i:.2f}"] for i in range(3)]
+        answers = [{"said": i % 2, "sure": 0.25 * i} for i in range(3)]
+        found.append(capture_event(csv_payload(rows), json_payload(answers), event_id=f"e{n}"))
+    scripted = job_of(tmp_path, path, found, schema("a", "b", "c", prediction="said", score="sure"))
+    plain = flow.run(replace(scripted, scripts=Scripts()))
+    by_script = flow.run(scripted)
+    assert by_script.results[0].files["statistics.json"] == plain.results[0].files["statistics.json"]
+    assert by_script.reading.to_json() == plain.reading.to_json()
+    assert by_script.reading.records == 120
+
+
 def test_any_number_of_workers_gives_the_same_result_also_for_a_script_that_draws_lots(tmp_path, script):
     path = script("""
 import json
