@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from functools import partial
@@ -204,7 +205,9 @@ LAYOUTS = {
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_fields_beside_the_features_are_sliced_where_requests_name_them(layout: str, tmp_path: Path) -> None:
+def test_fields_beside_the_features_are_sliced_where_requests_name_them(
+    layout: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     records = animals(80, seed=6)
     parts = [records[start : start + 4] for start in range(0, 80, 4)]
     asked = [[{"weight": r["weight"], "region": r["region"], "shop": r["number"] % 2} for r in part] for part in parts]
@@ -220,6 +223,7 @@ def test_fields_beside_the_features_are_sliced_where_requests_name_them(layout: 
     counts = {value["value"]: value["item_count"] for value in found["values"]}
     has_names = layout not in ("csv", "lists without names")
     assert counts == ({"0": 40, "1": 40} if has_names else {"(missing)": 80})
+    assert re.search(r"by shop\n  \S+ +accuracy 0\.\d{4}  \d0 records", capsys.readouterr().out)
 
 
 def test_labels_that_cannot_be_read_are_located(tmp_path: Path) -> None:

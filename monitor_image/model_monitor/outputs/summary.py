@@ -13,6 +13,7 @@ from model_monitor.outputs.report import MonitorResult, Report, Run
 from model_monitor.words import counted
 
 NAME_WIDTH = 36
+SLICES_SHOWN = 5
 NO_VALUE = "-"
 RANKED_FEATURES = 5
 
@@ -99,6 +100,31 @@ def _quality(result: MonitorResult) -> list[str]:
         verdict = NO_VALUE if found is None else str(found.outcome).replace("_", " ")
         value, deviation = _number(metric["value"]), _number(metric["standard_deviation"])
         lines.append(f"{metric['name']:<{width}}  {value:>10}  {deviation:>8}  {limit:>10}  {verdict}")
+    return lines + [line for part in result.summary["slices"] for line in _slice(part)]
+
+
+def _slice(part: Mapping[str, Any]) -> list[str]:
+    """The groups that do worst by one metric."""
+    found = []
+    for value in part["values"]:
+        metrics = {metric["name"]: metric["value"] for metric in value["metrics"]}
+        name = "rmse" if "rmse" in metrics else "accuracy"
+        if metrics.get(name) is not None:
+            found.append((metrics[name] if name == "accuracy" else -metrics[name], name, value))
+    found.sort(key=lambda item: (item[0], item[2]["value"]))
+    small = part["suppressed"]
+    notes = [f"{len(part['values']) - SLICES_SHOWN} more in the report"] if len(part["values"]) > SLICES_SHOWN else []
+    notes += (
+        [f"{small['values']} too small to be told ({counted(small['records'], 'record')})"] if small["values"] else []
+    )
+    notes += ["too many different values"] if part["has_many_values"] else []
+    if not found and not notes:
+        return []
+    lines = ["", f"by {part['name']}" + (f" ({'; '.join(notes)})" if notes else "")]
+    width = min(max((len(value["value"]) for _, _, value in found[:SLICES_SHOWN]), default=0), NAME_WIDTH)
+    for score, name, value in found[:SLICES_SHOWN]:
+        text = value["value"] if len(value["value"]) <= width else value["value"][: width - 3] + "..."
+        lines.append(f"  {text:<{width}}  {name} {_number(abs(score))}  {counted(value['item_count'], 'record')}")
     return lines
 
 
