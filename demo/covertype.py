@@ -81,4 +81,5 @@ COVERTYPE = Dataset(
     write=json_columns,
     records_per_request=(2, 20),
     training=_covertype_training,
+    why=tuple(f"why_{kind + 1}" for kind in range(len(COVER_SHARES))),
 )

@@ -48,6 +48,13 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
+class Answers:
+    """What a model says of records, in their order: each an object as in a response."""
+
+    items: Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """One call of an application, with the truth that is known later."""
 
@@ -72,6 +79,7 @@ class Dataset:
     write: Callable[[Table, int], str]  # table, number of the request → body
     records_per_request: tuple[int, int]
     training: Callable[[], tuple[Table, Table, Table]]  # baseline, train, validation
+    why: tuple[str, ...] = ()  # keys of a response that say what each feature contributed, one for each class
 
     def traffic(self, hour: int, mode: Mode, records: int) -> list[Request]:
         """About `records` records of one hour in requests of several records each; none when it is quiet."""
@@ -96,9 +104,10 @@ class Dataset:
 # --- what the application and the team's training pipeline write --------------------------------------------------------
 
 
-def baseline_csv(table: Table, label: str) -> str:
-    """With a header, features in the order of the mapping, the label last."""
-    return _csv([(*table.columns, label), *((*row, truth) for row, truth in _labelled(table))])
+def baseline_lines(table: Table, label: str, answers: Answers) -> str:
+    """JSON Lines: the features and the label of each record, and what the model answers."""
+    records = (dict(zip(table.columns, row, strict=True)) | {label: truth} for row, truth in _labelled(table))
+    return "".join(json.dumps(one | dict(said)) + "\n" for one, said in zip(records, answers.items, strict=True))
 
 
 def training_csv(table: Table, names: Sequence[str]) -> str:
@@ -106,19 +115,6 @@ def training_csv(table: Table, names: Sequence[str]) -> str:
     missing = [""] * len(table)
     whole = Table({name: table.columns.get(name, missing) for name in names}, table.labels)
     return _csv([(truth, *row) for row, truth in _labelled(whole)])
-
-
-def ground_truth_lines(requests: Sequence[Request]) -> str:
-    """SageMaker's ground-truth records: one line a request, its labels as a JSON list in the order of the records."""
-    lines = (
-        {
-            "groundTruthData": {"data": json.dumps([int(label) for label in request.table.labels]), "encoding": "JSON"},
-            "eventMetadata": {"eventId": request.inference_id},
-            "eventVersion": "0",
-        }
-        for request in requests
-    )
-    return "".join(json.dumps(line) + "\n" for line in lines)
 
 
 def _labelled(table: Table) -> Iterator[tuple[tuple[Value, ...], int]]:

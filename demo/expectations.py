@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from demo.covertype import BROKEN_ABSENT, BROKEN_TYPE, DRIFTING
 from demo.observations import Observed, Story, Training
+from model_monitor import contract
 
 ABSENT_CHECKS = ("missing_column_check", "completeness_check")
+MONITORS = ("data_quality", "model_quality", "model_bias", "model_explainability")
+FACET = "Wilderness_Area Cache"
 WATCHED = "covertype"
 STEADY = "breast-cancer"
 
@@ -65,6 +69,8 @@ def _healthy(story: Story, phase: str) -> Iterator[Expectation]:
         yield Expectation(phase, "no violation", not hour.violations and hour.verdict == "ok", _violations(hour))
         yield _nobody_paged(hour)
         yield _read_whole(hour)
+        yield from _measured(hour)
+        yield _one_run(hour)
 
 
 def _quiet(story: Story) -> Iterator[Expectation]:
@@ -98,6 +104,10 @@ def _drifting(story: Story) -> Iterator[Expectation]:
         yield _verdict(hour, "violated", "CompletedWithViolations")
         yield _drift_alone(hour)
         yield _paged(hour, "drift")
+        yield from _measured(hour)
+        yield from _worse(hour)
+        yield from _unfair(hour)
+        yield _one_run(hour)
         yield Expectation(
             "drifting", "exactly one training job was started", len(hour.training_jobs) == 1, _names(hour.training_jobs)
         )
@@ -171,9 +181,49 @@ def _finding(hour: Observed, checks: tuple[str, ...], feature: str) -> Expectati
     return Expectation(hour.phase, f"{' or '.join(checks)} ({feature})", is_met, _violations(hour))
 
 
+def _measured(hour: Observed) -> Iterator[Expectation]:
+    """The monitor's accuracy is the one that the application knows, from labels that came after the answers."""
+    found = ", ".join(f"{name} {value:.4f}" for name, value in hour.values.items()) or "no value"
+    seen, truth = hour.values.get("accuracy"), hour.sent.accuracy
+    is_met = seen is not None and truth is not None and math.isclose(seen, truth, abs_tol=1e-9)
+    yield Expectation(hour.phase, "metric accuracy is what the application saw", is_met, f"{found}; seen {truth}")
+    coverage = hour.values.get("label_coverage") == 1.0
+    yield Expectation(hour.phase, "every prediction was joined with its label", coverage, found)
+
+
+def _worse(hour: Observed) -> Iterator[Expectation]:
+    """The model answers wrongly more often than it may, and people are told."""
+    violated = hour.features.get("LessThanThreshold", [])
+    is_met = hour.monitors.get("model_quality") == "violated" and "accuracy" in violated
+    yield Expectation(hour.phase, "model quality: accuracy below its threshold", is_met, _violations(hour))
+    yield _paged(hour, "model-quality")
+
+
+def _unfair(hour: Observed) -> Iterator[Expectation]:
+    """One area's forests are missed more often than others', and other features decide than those that should."""
+    seen = hour.features.get("bias_drift_check", [])
+    is_met = hour.monitors.get("model_bias") == "violated" and any(FACET in subject for subject in seen)
+    yield Expectation(hour.phase, f"bias drift against {FACET}", is_met, _violations(hour))
+    yield _paged(hour, "bias-drift")
+    moved = hour.features.get("feature_attribution_drift_check", [])
+    is_met = hour.monitors.get("model_explainability") == "violated" and bool(moved)
+    yield Expectation(hour.phase, "the features that decide have changed", is_met, _violations(hour))
+    yield _paged(hour, "attribution-drift")
+
+
+def _one_run(hour: Observed) -> Expectation:
+    """One container, one read of the capture, a verdict of every type."""
+    found = ", ".join(f"{key} {verdict}" for key, verdict in hour.monitors.items()) or "no monitor"
+    is_met = tuple(hour.monitors) == MONITORS and hour.containers_started == 1
+    return Expectation(hour.phase, f"one run judged {', '.join(MONITORS)}", is_met, found)
+
+
 def _drift_alone(hour: Observed) -> Expectation:
-    is_met = hour.features == {"baseline_drift_check": [DRIFTING]}
-    return Expectation(hour.phase, f"baseline_drift_check of {DRIFTING} and nothing else", is_met, _violations(hour))
+    of_data = {check: subjects for check, subjects in hour.features.items() if check in set(contract.CheckType)}
+    is_met = of_data == {"baseline_drift_check": [DRIFTING]}
+    return Expectation(
+        hour.phase, f"of the data, baseline_drift_check of {DRIFTING} and nothing else", is_met, _violations(hour)
+    )
 
 
 def _paged(hour: Observed, *kinds: str) -> Expectation:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from demo.data import Dataset, Request, baseline_csv, training_csv
+from demo.data import Answers, Dataset, Request, Table, baseline_lines, training_csv
 
 ROOT = Path(__file__).resolve().parent.parent
 CODE = ROOT / "stacks" / "model_code"
@@ -31,6 +31,18 @@ for body, content_type, labels in json.load(sys.stdin):
     correct += sum(one == other for one, other in zip(found, labels))
     records += len(labels)
 print(correct / records)
+"""
+
+ANSWER = """
+import json, sys
+import inference
+model, asked = inference.model_fn(sys.argv[1]), json.load(sys.stdin)
+found = inference.predict_fn(inference.input_fn(asked["body"], asked["content_type"]), model)
+body, _ = inference.output_fn(found, "application/json")
+items = json.loads(body)
+for item in items:
+    item.pop("payload_index", None)
+print(json.dumps(items))
 """
 
 
@@ -53,18 +65,21 @@ def train(dataset: Dataset, folder: Path, python: Path) -> Model:
     """Write the data sets, train on them, pack the artefact."""
     baseline, train_part, validation = dataset.training()
     files = {
-        "baseline/baseline.csv": _write(folder / "baseline" / "baseline.csv", baseline_csv(baseline, dataset.label)),
         "train/train.csv": _write(folder / "train" / "train.csv", training_csv(train_part, dataset.names)),
         "validation/validation.csv": _write(
             folder / "validation" / "validation.csv", training_csv(validation, dataset.names)
         ),
     }
-    code = _install(folder / "code", dataset.names)
+    code = _install(folder / "code", dataset)
     arguments = [part for name, value in HYPERPARAMETERS.items() for part in (f"--{name}", str(value))]
     for channel in ("train", "validation"):
         arguments += [f"--{channel}", str(folder / channel)]
     _run([str(python), str(code / "train.py"), *arguments, "--model-dir", str(folder / "model")])
     metadata = json.loads((folder / "model" / "metadata.json").read_text())
+    answers = _answers(dataset, baseline, folder / "model", code, python)
+    files["baseline/baseline.jsonl"] = _write(
+        folder / "baseline" / "baseline.jsonl", baseline_lines(baseline, dataset.label, answers)
+    )
     archive = folder / "model.tar.gz"
     with tarfile.open(archive, "w:gz") as tar:
         for name in ARTIFACT_FILES:
@@ -76,6 +91,13 @@ def train(dataset: Dataset, folder: Path, python: Path) -> Model:
         metadata["rows"]["train"],
         {"model.tar.gz": archive, **files},
     )
+
+
+def _answers(dataset: Dataset, table: Table, model: Path, code: Path, python: Path) -> Answers:
+    """What the model says of records whose labels are known: the other half of a baseline of its quality."""
+    asked = {"body": dataset.write(table, 0), "content_type": dataset.content_type}
+    found = json.loads(_run([str(python), "-c", ANSWER, str(model)], stdin=json.dumps(asked), code=code))
+    return Answers(found)
 
 
 def upload(model: Model, bucket: str, s3: Any) -> None:
@@ -100,11 +122,12 @@ def accuracy(model: Path, code: Path, requests: Sequence[Request], python: Path)
     return float(_run([str(python), "-c", SCORE, str(model)], stdin=json.dumps(asked), code=code))
 
 
-def _install(folder: Path, names: Sequence[str]) -> Path:
+def _install(folder: Path, dataset: Dataset) -> Path:
     """The scripts with a mapping beside them."""
+    mapping = {"features": [{"name": name} for name in dataset.names], "output": {"attributions": list(dataset.why)}}
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(CODE, folder, ignore=shutil.ignore_patterns("__pycache__"))
-    _write(folder / "payload.json", json.dumps({"features": [{"name": name} for name in names]}))
+    _write(folder / "payload.json", json.dumps(mapping))
     return folder
 
 

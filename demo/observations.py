@@ -54,6 +54,7 @@ class Observed:
     """Everything that the account tells about one endpoint and one hour.
 
     verdict: from report.json where a container ran, else from the 0/1 metric that the reconciler published.
+    monitors: verdict of each monitor of the run. values: what its metrics say once labels are there.
     alarms: names that went to ALARM. messages: subjects that the topic sent to people. decisions: what the retraining
     function said to each of them. training_jobs: started in this hour.
     """
@@ -68,6 +69,8 @@ class Observed:
     verdict: str = ""
     records: int = 0
     rejects: int = 0
+    monitors: dict[str, str] = field(default_factory=dict)
+    values: dict[str, float] = field(default_factory=dict)
     violations: dict[str, int] = field(default_factory=dict)
     features: dict[str, list[str]] = field(default_factory=dict)
     run_metrics: dict[str, float] = field(default_factory=dict)
@@ -92,6 +95,8 @@ class Observed:
             "verdict": self.verdict,
             "records": self.records,
             "rejects": self.rejects,
+            "monitors": self.monitors,
+            "values": self.values,
             "violations": self.violations,
             "features": self.features,
             "run_metrics": self.run_metrics,

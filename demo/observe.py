@@ -17,6 +17,7 @@ from model_monitor import contract
 HOUR = timedelta(hours=1)
 VIOLATED = "violated"
 VERDICTS = tuple(contract.Verdict)
+VALUES = ("accuracy", contract.METRIC_LABEL_COVERAGE)
 
 
 class Account(Protocol):
@@ -111,6 +112,7 @@ class Observer:
         seen.verdict = report["verdict"]
         seen.records = report["reading"]["records"]
         seen.rejects = report["reading"]["rejected"]
+        seen.monitors = {monitor["key"]: monitor["verdict"] for monitor in report["monitors"]}
         seen.violations, seen.features = read_violations(report)
 
     def _download(self, uri: str) -> Path:
@@ -127,25 +129,33 @@ class Observer:
     # --- metrics, alarms, messages, training ---------------------------------------------------------------------------
 
     def _metrics(self, seen: Observed, schedule: str) -> None:
-        """The 0/1 metrics of the window's verdict, as alarms see them."""
-        cloudwatch = self.account.client("cloudwatch")
-        wanted = contract.dimensions(seen.endpoint, schedule)
+        """The 0/1 metrics of the window's verdict and the model's own values, as alarms see them."""
         for verdict in VERDICTS:
-            name = f"run_{verdict}"
-            for metric in cloudwatch.list_metrics(MetricName=name)["Metrics"]:
-                if {entry["Name"]: entry["Value"] for entry in metric["Dimensions"]} != wanted:
-                    continue
-                points = cloudwatch.get_metric_statistics(
-                    **{key: metric[key] for key in ("Namespace", "MetricName", "Dimensions")},
-                    StartTime=seen.end,
-                    EndTime=seen.end + HOUR,
-                    Period=3600,
-                    Statistics=["Maximum"],
-                )["Datapoints"]
-                if points:
-                    seen.run_metrics[name] = max(point["Maximum"] for point in points)
+            if (value := self._maximum(f"run_{verdict}", seen, schedule)) is not None:
+                seen.run_metrics[f"run_{verdict}"] = value
+        for name in VALUES:
+            if (value := self._maximum(name, seen, schedule)) is not None:
+                seen.values[name] = value
         if not seen.verdict:
             seen.verdict = next((v for v in VERDICTS if seen.run_metrics.get(f"run_{v}")), "")
+
+    def _maximum(self, name: str, seen: Observed, schedule: str) -> float | None:
+        """Of one metric in the hour after a window, None where nothing was published."""
+        cloudwatch = self.account.client("cloudwatch")
+        wanted = contract.dimensions(seen.endpoint, schedule)
+        for metric in cloudwatch.list_metrics(MetricName=name)["Metrics"]:
+            if {entry["Name"]: entry["Value"] for entry in metric["Dimensions"]} != wanted:
+                continue
+            points = cloudwatch.get_metric_statistics(
+                **{key: metric[key] for key in ("Namespace", "MetricName", "Dimensions")},
+                StartTime=seen.end,
+                EndTime=seen.end + HOUR,
+                Period=3600,
+                Statistics=["Maximum"],
+            )["Datapoints"]
+            if points:
+                return max(float(point["Maximum"]) for point in points)
+        return None
 
     def _alarms_of(self, endpoint: str) -> set[str]:
         """Alarms that watch a metric of this endpoint."""

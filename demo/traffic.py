@@ -9,13 +9,15 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from demo.data import Dataset, Mode, Request, ground_truth_lines, training_csv
+from demo.data import Dataset, Mode, Request, training_csv
 from demo.observations import Sent
+from model_monitor.ground_truth_writer import file_contents, group
 
 SLICES = 3
 FIRST_MINUTE = 48  # after the hour before was closed and judged
 MINUTES_APART = 4
 RECORDS_AN_HOUR = 360
+LABELLED = timedelta(minutes=59)  # into the hour: the last requests are answered, and the truth is known
 
 
 def send(
@@ -62,8 +64,13 @@ def label(dataset: Dataset, requests: Sequence[Request], hour: datetime, mode: M
     """
     if not requests:
         return
-    key = f"{dataset.endpoint}/ground-truth/{hour:%Y/%m/%d/%H}/labels.jsonl"
-    s3.put_object(Bucket=bucket, Key=key, Body=ground_truth_lines(requests).encode())
+    known = group(
+        (request.inference_id, place, truth)
+        for request in requests
+        for place, truth in enumerate(map(int, request.table.labels))
+    )
+    for path, lines in file_contents(known, hour + LABELLED).items():
+        s3.put_object(Bucket=bucket, Key=f"{dataset.endpoint}/ground-truth/{path}", Body=lines)
     if mode is not Mode.BROKEN:
         rows = "".join(training_csv(request.table, dataset.names) for request in requests)
         s3.put_object(Bucket=bucket, Key=f"{dataset.endpoint}/training/{hour:%Y-%m-%dT%H}.csv", Body=rows.encode())

@@ -91,12 +91,15 @@ class Schedule:
 
 def records(schedule: Schedule, seed: int) -> list[Record]:
     """Whole numbers, and words in every third feature unless a model is asked, which takes numbers alone; metadata are words."""
-    values, is_asked = random.Random(seed), schedule.settings.model_explainability is not None
+    values, settings = random.Random(seed), schedule.settings
+    is_asked = settings.model_explainability is not None and settings.model_explainability.is_asked
+    facets = settings.model_bias.facets if settings.model_bias else ()
+    words = (*WORDS, *(value for facet in facets for value in facet.values if isinstance(value, str)))
     metadata = [field.name for field in schedule.block.payload.metadata] if schedule.block.payload else []
 
     def record() -> Record:
         features = {
-            name: values.choice(WORDS) if n % 3 == 2 and not is_asked else values.randrange(80)
+            name: values.choice(words) if n % 3 == 2 and not is_asked else values.randrange(80)
             for n, name in enumerate(schedule.features)
         }
         return features | {name: values.choice(WORDS) for name in metadata}
@@ -104,16 +107,23 @@ def records(schedule: Schedule, seed: int) -> list[Record]:
     return [record() for _ in range(RECORDS)]
 
 
-def said(number: int, record: Record) -> Record:
-    """What the model answers: a label and a score."""
+def said(schedule: Schedule, number: int, record: Record) -> Record:
+    """What the model answers: a label and a score, and what each feature contributed where the mapping says so."""
     first = next(iter(record.values()))
     score = first / 80 if isinstance(first, int) else 0.5
-    return {"payload_index": number % SIZE, "label": int(score > 0.5), "score": score}
+    why = {place: [n + score for n in range(len(schedule.features))] for place in _places(schedule)}
+    return {"payload_index": number % SIZE, "label": int(score > 0.5), "score": score, **why}
 
 
-def truth(number: int, record: Record) -> int:
+def _places(schedule: Schedule) -> list[str]:
+    """Keys of a response that hold attributions."""
+    places = schedule.block.payload.output.attributions if schedule.block.payload else None
+    return list(map(str, places if isinstance(places, tuple) else [places])) if places else []
+
+
+def truth(schedule: Schedule, number: int, record: Record) -> int:
     """What turned out to be true: every fifth answer is wrong."""
-    return int(said(number, record)["label"]) ^ int(number % 5 == 0)
+    return int(said(schedule, number, record)["label"]) ^ int(number % 5 == 0)
 
 
 def local(schedule: Schedule, variables: Mapping[str, Any], root: Path, **replaced: str) -> dict[str, str]:
@@ -173,8 +183,10 @@ def _roles(schedule: Schedule, number: int, record: Record) -> Record:
     payload = schedule.block.payload
     if payload is None or not schedule.settings.labelled:
         return {}
-    answer = said(number, record)
-    return {str(payload.label): truth(number, record), "label": answer["label"], "score": answer["score"]}
+    answer = said(schedule, number, record)
+    why = {f"{place}[{i}]": value for place in _places(schedule) for i, value in enumerate(answer[place])}
+    roles = {str(payload.label): truth(schedule, number, record), "label": answer["label"], "score": answer["score"]}
+    return roles | why
 
 
 def traffic(schedule: Schedule, requests: Sequence[Sequence[Record]], hour: datetime) -> list[dict[str, Any]]:
@@ -184,7 +196,7 @@ def traffic(schedule: Schedule, requests: Sequence[Sequence[Record]], hour: date
         event(
             number,
             side(part),
-            json_side([said(place, record) for place, record in enumerate(part)]),
+            json_side([said(schedule, place, record) for place, record in enumerate(part)]),
             hour + timedelta(seconds=number),
             f"{hour:%H}-{number}",
         )
@@ -192,10 +204,12 @@ def traffic(schedule: Schedule, requests: Sequence[Sequence[Record]], hour: date
     ]
 
 
-def labels(requests: Sequence[Sequence[Record]], hour: datetime = HOUR) -> list[tuple[str, int, int]]:
+def labels(
+    schedule: Schedule, requests: Sequence[Sequence[Record]], hour: datetime = HOUR
+) -> list[tuple[str, int, int]]:
     """(inference id, place, truth) of every record of an hour's requests."""
     return [
-        (f"{hour:%H}-{number}", place, truth(place, record))
+        (f"{hour:%H}-{number}", place, truth(schedule, place, record))
         for number, part in enumerate(requests)
         for place, record in enumerate(part)
     ]
@@ -215,7 +229,7 @@ def run_monitor(schedule: Schedule, folder: Path) -> Path:
     }
     deployed = schedule.definition["Environment"]
     if Variable.GROUND_TRUTH_URI in deployed:
-        write_labels(labels(requests), folder / "labels", HOUR + timedelta(days=2))
+        write_labels(labels(schedule, requests), folder / "labels", HOUR + timedelta(days=2))
         given[Variable.GROUND_TRUTH_URI] = str(folder / "labels")
         given[Variable.MONITOR_HISTORY] = str(folder / "history")
         given[Variable.NOW] = (HOUR + AGES).strftime(contract.TIME_FORMAT)

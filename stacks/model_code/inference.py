@@ -2,7 +2,8 @@
 
 A response item is `{"payload_index": i, "label": …, "score": …}` (JSON, JSON Lines) or the line `label,score` (CSV); names
 and positions follow `payload.output` of the mapping. `score` is the winning class's probability, for two classes the
-probability of the second one, for a regression the prediction itself.
+probability of the second one, for a regression the prediction itself. Where the mapping has `payload.output.attributions`
+each item also says what every feature contributed (exact Shapley values of the trees, in log odds), one list for each class.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -49,10 +50,11 @@ class Model:
 
 @dataclass(frozen=True)
 class Prediction:
-    """One label and one score for each record of the request, in its order."""
+    """One label and one score for each record of the request, in its order; attributions where they are asked for."""
 
     labels: list[Any]
     scores: list[float]
+    attributions: list[list[list[float]]] = field(default_factory=list)  # record × output × feature
 
 
 @lru_cache(maxsize=1)
@@ -105,15 +107,24 @@ def predict_fn(input_data: list[Row], model: Model) -> Prediction:
     """Labels and scores of the records; none for an empty request."""
     if not input_data:
         return Prediction([], [])
-    raw = model.booster.inplace_predict(model.encoder.matrix_of_rows(input_data))
+    matrix = model.encoder.matrix_of_rows(input_data)
+    raw = model.booster.inplace_predict(matrix)
+    why = _attributions(model, matrix) if mapping().output.get("attributions") else []
     if not model.classes or model.objective == "multi:softmax":
         values = [float(value) for value in raw]
         labels = [model.classes[int(value)] for value in values] if model.classes else values
-        return Prediction(labels, values)
+        return Prediction(labels, values, why)
     if raw.ndim == 1:  # two classes
-        return Prediction([model.classes[int(score > THRESHOLD)] for score in raw], _scores(raw))
+        return Prediction([model.classes[int(score > THRESHOLD)] for score in raw], _scores(raw), why)
     winners = np.argmax(raw[:, : len(model.classes)], axis=1)
-    return Prediction([model.classes[winner] for winner in winners], _scores(np.max(raw, axis=1)))
+    return Prediction([model.classes[winner] for winner in winners], _scores(np.max(raw, axis=1)), why)
+
+
+def _attributions(model: Model, matrix: np.ndarray) -> list[list[list[float]]]:
+    """What each feature contributed to each output; the last of XGBoost's columns is what all records share."""
+    found = model.booster.predict(xgb.DMatrix(matrix), pred_contribs=True)[..., :-1]
+    by_output = found if found.ndim == 3 else found[:, np.newaxis, :]
+    return [[[round(float(value), SCORE_DIGITS) for value in one] for one in record] for record in by_output]
 
 
 def _scores(raw: np.ndarray) -> list[float]:
@@ -156,6 +167,7 @@ def _items(prediction: Prediction, output: dict[str, Any]) -> list[dict[str, Any
         "payload_index": (output.get("payload_index"), list(range(len(prediction.labels)))),
         "label": (output.get("prediction"), prediction.labels),
         "score": (output.get("score"), prediction.scores),
+        **_attribution_columns(prediction, output.get("attributions")),
     }
     items: list[dict[str, Any]] = [{} for _ in prediction.labels]
     for default, (expression, values) in columns.items():
@@ -168,8 +180,23 @@ def _items(prediction: Prediction, output: dict[str, Any]) -> list[dict[str, Any
     return items
 
 
+def _attribution_columns(prediction: Prediction, places: Any) -> dict[str, tuple[Any, list[Any]]]:
+    """One list of values for each place that the mapping names, which are as many as the model has outputs."""
+    if not places or not prediction.attributions:
+        return {}
+    names = places if isinstance(places, list) else [places]
+    if len(names) != len(prediction.attributions[0]):
+        raise MappingError(
+            f"payload mapping: output.attributions names {len(names)} places, the model has "
+            f"{len(prediction.attributions[0])} outputs"
+        )
+    return {str(name): (name, [record[i] for record in prediction.attributions]) for i, name in enumerate(names)}
+
+
 def _csv(prediction: Prediction, output: dict[str, Any]) -> str:
     """`label,score` for each record, or the positions that the mapping gives."""
+    if prediction.attributions:
+        raise MappingError("payload mapping: a CSV response holds no attributions here; ask for JSON or JSON Lines")
     columns = {"prediction": prediction.labels, "score": prediction.scores}
     positions = {output[name]: name for name in columns if isinstance(output.get(name), int)} or dict(
         enumerate(columns)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import csv
 import io
 import json
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
 
 from demo.breast_cancer import BREAST_CANCER
 from demo.covertype import BROKEN_ABSENT, BROKEN_TYPE, COVERTYPE, DRIFTING, draw_covertype
-from demo.data import Dataset, Mode, baseline_csv, ground_truth_lines, training_csv
-from demo.traffic import RECORDS_AN_HOUR, predicted
+from demo.data import Answers, Dataset, Mode, baseline_lines, training_csv
+from demo.traffic import RECORDS_AN_HOUR, label, predicted
+from model_monitor.dataset.label_records import labels_of
 
 
 @pytest.fixture(params=["covertype", "breast-cancer"])
@@ -101,11 +103,12 @@ def test_breast_cancer_values_are_all_fractions_in_csv() -> None:
     assert all("." in value or "e-" in value for row in rows for value in row)
 
 
-def test_the_baseline_has_a_header_and_the_label_last_and_training_data_the_label_first(dataset: Dataset) -> None:
+def test_the_baseline_has_features_label_and_answers_and_training_data_the_label_first(dataset: Dataset) -> None:
     baseline, train, validation = dataset.training()
-    header, row, *_ = csv.reader(io.StringIO(baseline_csv(baseline, dataset.label)))
-    assert header == [*dataset.names, dataset.label]
-    assert row[-1] == str(baseline.labels[0])
+    said = Answers([{"label": 1, "score": 0.5}] * len(baseline))
+    record = json.loads(baseline_lines(baseline, dataset.label, said).splitlines()[0])
+    assert list(record) == [*dataset.names, dataset.label, "label", "score"]
+    assert (record[dataset.label], record["label"]) == (baseline.labels[0], 1)
     first = next(csv.reader(io.StringIO(training_csv(train, dataset.names))))
     assert first[0] == str(train.labels[0])
     assert len(first) == len(dataset.names) + 1
@@ -118,11 +121,28 @@ def test_a_feature_that_never_arrived_is_an_empty_field_of_a_labelled_row() -> N
     assert row[1 + COVERTYPE.names.index(BROKEN_ABSENT)] == ""
 
 
-def test_ground_truth_lists_the_labels_of_a_request_in_order() -> None:
+def test_an_application_hands_over_the_labels_of_its_requests() -> None:
+    """What lies in the bucket after an hour is ground truth of every record, in its request's order."""
+    written: dict[str, bytes] = {}
+
+    class Store:
+        def put_object(self, *, Bucket: str, Key: str, Body: bytes) -> None:  # noqa: N803 - boto3's own words
+            assert Bucket == "labels"
+            written[Key] = Body
+
     requests = COVERTYPE.traffic(1, Mode.HEALTHY, 60)
-    lines = [json.loads(line) for line in ground_truth_lines(requests).splitlines()]
-    assert [line["eventMetadata"]["eventId"] for line in lines] == [request.inference_id for request in requests]
-    assert json.loads(lines[1]["groundTruthData"]["data"]) == list(requests[1].table.labels)
+    label(COVERTYPE, requests, datetime(2026, 3, 2, 6, tzinfo=UTC), Mode.HEALTHY, "labels", Store())
+    (key,) = [key for key in written if "/ground-truth/" in key]
+    assert key.startswith("covertype/ground-truth/2026/03/02/06/")
+    truth = {}
+    for line in written[key].splitlines():
+        for event, place, known in labels_of(json.loads(line)):
+            truth[event, place] = known
+    assert truth == {
+        (request.inference_id, place): str(known)
+        for request in requests
+        for place, known in enumerate(request.table.labels)
+    }
 
 
 def test_predictions_are_paired_by_their_index() -> None:

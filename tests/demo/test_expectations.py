@@ -10,12 +10,13 @@ import pytest
 
 from demo.data import Mode
 from demo.deploy import output
-from demo.expectations import judge, unmet
+from demo.expectations import FACET, MONITORS, judge, unmet
 from demo.observations import Decision, Hour, Observed, Sent, Story, Training
 from demo.observe import read_violations
 from demo.scenario import HOURS
 
 START = datetime(2026, 3, 2, 6, tzinfo=UTC)
+DRIFT_ALARMS = ("drift", "model-quality", "bias-drift", "attribution-drift")
 
 
 def observed(endpoint: str, number: int, phase: Hour) -> Observed:
@@ -27,21 +28,25 @@ def observed(endpoint: str, number: int, phase: Hour) -> Observed:
     else:
         hour.sent, hour.records, hour.containers_started = Sent(30, 360, 300), 360, 1
         hour.verdict, hour.status = "ok", "Completed"
+        hour.monitors = dict.fromkeys(MONITORS, "ok")
+        hour.values = {"accuracy": 300 / 360, "label_coverage": 1.0}
     if not is_steady and phase.mode in (Mode.BROKEN, Mode.DRIFTING):
         hour.verdict, hour.status = "violated", "CompletedWithViolations"
-        kinds = ("data-type", "missing-column") if phase.mode is Mode.BROKEN else ("drift",)
-        hour.alarms = [f"dev-covertype-data-quality-{kind}" for kind in kinds]
+        kinds = ("data-type", "missing-column") if phase.mode is Mode.BROKEN else DRIFT_ALARMS
+        hour.monitors["data_quality"] = "violated"
+        hour.alarms = [f"dev-covertype-loop-{kind}" for kind in kinds]
         hour.messages = [f'ALARM: "{name}" in EU (Ireland)' for name in hour.alarms]
-        hour.features = {"baseline_drift_check": ["Temperature"]}
+        hour.features = {"baseline_drift_check": ["Temperature"], "LessThanThreshold": ["accuracy"]}
+        hour.features |= {"bias_drift_check": [f"AD of {FACET}"], "feature_attribution_drift_check": ["label2"]}
         if phase.mode is Mode.BROKEN:
             hour.features = {"data_type_check": ["Slope"], "missing_column_check": ["Hillshade_Noon"]}
+        else:
+            hour.monitors = dict.fromkeys(MONITORS, "violated")
         hour.violations = {check: len(names) for check, names in hour.features.items()}
     if not is_steady and phase.phase == "drifting":
         hour.training_jobs = ["job"]
     if not is_steady and phase.phase == "drifting again":
-        hour.decisions = [
-            Decision(start, endpoint, "dev-covertype-data-quality-drift", "refuse: cooldown until tomorrow")
-        ]
+        hour.decisions = [Decision(start, endpoint, "dev-covertype-loop-drift", "refuse: cooldown until tomorrow")]
     hour.run_metrics = {f"run_{verdict}": float(verdict == hour.verdict) for verdict in ("ok", "no_data", "violated")}
     return hour
 
@@ -96,14 +101,14 @@ def test_a_page_without_its_message_does_not_count(phase: str) -> None:
 def test_a_page_about_something_else_does_not_count(phase: str) -> None:
     told = story()
     seen = hour(told, phase)
-    seen.alarms = ["dev-covertype-data-quality-stale"]
-    seen.messages = ['ALARM: "dev-covertype-data-quality-stale" in EU (Ireland)']
+    seen.alarms = ["dev-covertype-loop-stale"]
+    seen.messages = ['ALARM: "dev-covertype-loop-stale" in EU (Ireland)']
     assert {expectation.phase for expectation in unmet(judge(told))} == {phase}
 
 
 def test_a_drift_alarm_on_broken_data_is_named() -> None:
     told = story()
-    hour(told, "broken").alarms.append("dev-covertype-data-quality-drift")
+    hour(told, "broken").alarms.append("dev-covertype-loop-drift")
     assert [expectation.text for expectation in unmet(judge(told))] == ["no alarm on drift"]
 
 
@@ -119,6 +124,28 @@ def test_drift_beside_another_violation_is_not_the_drift_that_was_staged() -> No
     seen = hour(told, "drifting")
     seen.features["data_type_check"] = ["Slope"]
     assert unmet(judge(told))
+
+
+@pytest.mark.parametrize(
+    ("monitor", "told"),
+    [
+        ("model_quality", "accuracy below"),
+        ("model_bias", "bias drift"),
+        ("model_explainability", "features that decide"),
+    ],
+)
+def test_a_drift_that_one_monitor_missed_is_named(monitor: str, told: str) -> None:
+    seen = story()
+    hour(seen, "drifting").monitors[monitor] = "ok"
+    (missing,) = unmet(judge(seen))
+    assert told in missing.text
+
+
+def test_an_accuracy_that_the_application_did_not_see_is_named() -> None:
+    seen = story()
+    hour(seen, "drifting").values["accuracy"] = 0.5
+    (missing,) = unmet(judge(seen))
+    assert missing.text == "metric accuracy is what the application saw"
 
 
 def test_a_phase_that_was_never_observed_fails() -> None:
@@ -148,7 +175,7 @@ def test_a_training_that_never_ran_has_no_accuracy() -> None:
 
 def test_the_summary_names_the_alarm_of_a_decision() -> None:
     assert hour(story(), "drifting again").to_json()["decisions"] == [
-        {"alarm": "dev-covertype-data-quality-drift", "decision": "refuse: cooldown until tomorrow"}
+        {"alarm": "dev-covertype-loop-drift", "decision": "refuse: cooldown until tomorrow"}
     ]
 
 

@@ -42,7 +42,7 @@ def brought() -> Assembly:
             "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
         )
         document["monitor_image"] = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/monitor:1"
-        for block in (endpoint["model"], endpoint["retraining"], endpoint["monitors"]["data-quality"]):
+        for block in (endpoint["model"], endpoint["retraining"], endpoint["monitors"]["loop"]):
             block["role_arn"] = ROLE
 
     return varied(change)
@@ -137,15 +137,15 @@ def test_monitors_with_one_baseline_share_its_computation():
     def change(document: dict[str, Any]) -> None:
         endpoint = document["endpoints"]["covertype"]
         endpoint["monitors"]["daily"] = {
-            **endpoint["monitors"]["data-quality"],
+            **endpoint["monitors"]["loop"],
             "schedule": "daily",
             "min_records": 500,
         }
-        endpoint["retraining"]["monitor"] = "data-quality"
+        endpoint["retraining"]["monitor"] = "loop"
 
     assembly = varied(change)
     names = [schedule["MonitoringScheduleName"] for schedule in assembly.properties(SCHEDULE)]
-    assert names == ["covertype-data-quality", "covertype-daily"]
+    assert names == ["covertype-loop", "covertype-daily"]
     assert len(assembly.properties("Custom::ModelBaseline")) == 1
     (policy,) = assembly.properties("AWS::SSM::Parameter", "-Retraining")
     assert "covertype-daily" not in json.dumps(policy["Value"])
@@ -156,10 +156,10 @@ def test_a_baseline_version_follows_what_it_is_computed_from_and_nothing_else():
     version = baseline_version(endpoint)
 
     def changed(**update: Any) -> str:
-        monitor = endpoint.monitors["data-quality"].model_copy(update=update)
-        return baseline_version(endpoint.model_copy(update={"monitors": {"data-quality": monitor}}))
+        monitor = endpoint.monitors["loop"].model_copy(update=update)
+        return baseline_version(endpoint.model_copy(update={"monitors": {"loop": monitor}}))
 
-    baseline = endpoint.monitors["data-quality"].baseline
+    baseline = endpoint.monitors["loop"].baseline
     assert changed(min_records=99, instance_type="ml.m5.xlarge") == version
     assert changed(baseline=baseline.model_copy(update={"revision": 2})).startswith("v2-")
     assert changed(baseline=baseline.model_copy(update={"dataset": "s3://other/data.csv"})) != version

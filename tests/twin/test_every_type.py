@@ -79,7 +79,7 @@ def pass_an_hour(twin: Twin, schedule: Schedule, hour: datetime) -> None:
     s3 = twin.client("s3")
     key = f"{contract.capture_key('capture', 'fraud', 'AllTraffic', hour)}/00-00-000-x.jsonl"
     s3.put_object(Bucket=bucket(twin, "CaptureBucket"), Key=key, Body=lines.encode())
-    for name, content in file_contents(group(labels(requests, hour)), hour + HOUR).items():
+    for name, content in file_contents(group(labels(schedule, requests, hour)), hour + HOUR).items():
         truth = bucket(twin, "GroundTruthBucket")
         s3.put_object(Bucket=truth, Key=f"fraud/ground-truth/{name}", Body=content)
     twin.advance_to(hour + HOUR)

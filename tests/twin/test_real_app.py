@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -25,11 +26,15 @@ def put_what_a_team_has_already(twin: Twin) -> list[str]:
     settings = yaml.safe_load((ROOT / "environments" / "dev.yaml").read_text())
     rng = np.random.default_rng(7)
     for name, endpoint in settings["endpoints"].items():
-        names = [*endpoint["payload"]["features"], endpoint["payload"]["label"]]
-        rows = [",".join(map(str, row)) for row in rng.integers(0, 50, (200, len(names)))]
-        s3.put_object(
-            Bucket=BUCKET, Key=f"{name}/baseline/baseline.csv", Body="\n".join([",".join(names), *rows]).encode()
-        )
+        features = endpoint["payload"]["features"]
+        why = endpoint["payload"].get("output", {}).get("attributions", [])
+        named = [*features, endpoint["payload"]["label"], "label", "score"]
+        lines = [
+            dict(zip(named, row, strict=True)) | {place: rng.random(len(features)).tolist() for place in why}
+            for row in rng.integers(0, 50, (200, len(named))).tolist()
+        ]
+        body = "\n".join(map(json.dumps, lines)).encode()
+        s3.put_object(Bucket=BUCKET, Key=f"{name}/baseline/baseline.jsonl", Body=body)
         s3.put_object(Bucket=BUCKET, Key=f"{name}/model.tar.gz", Body=b"an artefact that nobody asks for a prediction")
     return list(settings["endpoints"])
 

@@ -19,7 +19,16 @@ def named_side(schema: Schema) -> Side:
     """Fields of a dataset's record: the features in order, then the roles the mapping names."""
     fields = [Field(f.name, i, f.path, f.is_text) for i, f in enumerate(schema.features)]
     fields += [Field(name, len(schema.features) + i) for i, name in enumerate(_beside(schema))]
+    keys = attribution_keys(schema)
+    fields += [Field(key, len(fields) + i, key) for i, key in enumerate(keys)]
     return Side(tuple(fields), len(schema.features), schema.payload.records)
+
+
+def attribution_keys(schema: Schema) -> tuple[str, ...]:
+    """What each feature contributed, of the first label, then of the next: `why[0]` is a place in a list, or a column's name."""
+    places = [str(place) for place in schema.payload.output.attributions]
+    named = [place for place in places if not place.isdecimal()]
+    return tuple(f"{place}[{i}]" for place in named for i in range(len(schema.features)))
 
 
 def _beside(schema: Schema) -> tuple[str, ...]:
@@ -76,6 +85,7 @@ def named_rows(schema: Schema, count: int, columns: dict[str, Literals], extra: 
             if missing < count:
                 roles[role] = column
     metadata = {name: type_column(columns[name])[0] for name in schema.payload.metadata if name in columns}
+    contributed = [type_column(columns[key])[0] for key in attribution_keys(schema) if key in columns]
     return Rows(
         schema,
         count,
@@ -84,6 +94,7 @@ def named_rows(schema: Schema, count: int, columns: dict[str, Literals], extra: 
         score=roles.get("score"),
         label=roles.get("label"),
         class_scores=tuple(column for role, column in roles.items() if role not in ROLES),
+        attributions=tuple(contributed) if len(contributed) == len(attribution_keys(schema)) else (),
         metadata=metadata,
         absent=absent,
         extra=extra,

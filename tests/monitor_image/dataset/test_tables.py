@@ -3,6 +3,7 @@
 import gzip
 import json
 import time
+from dataclasses import replace
 from decimal import Decimal
 
 import numpy as np
@@ -14,7 +15,7 @@ from model_monitor.dataset import lines
 from model_monitor.dataset.records import MALFORMED_CSV, MALFORMED_JSON, WRONG_WIDTH
 from model_monitor.errors import DatasetError, NoDataset
 from model_monitor.job import DatasetKind
-from model_monitor.schema import Feature, FeatureType, Kind
+from model_monitor.schema import Feature, FeatureType, Kind, OutputMapping, PayloadMapping
 from tests.builders import baseline_job, columns_of, csv_payload, objects_of, read_all, schema
 
 NAMES = ("age", "rate", "city", "label")
@@ -231,3 +232,27 @@ def test_a_feature_read_as_text_keeps_its_zeros_in_every_format(tmp_path):
         assert rows.features[0].texts.to_pylist() == ["00501", "10001"]
         assert rows.features[0].numbers is None
         assert rows.features[0].kinds[Kind.INTEGRAL] == 2
+
+
+@pytest.mark.parametrize("kind", [DatasetKind.CSV, DatasetKind.JSON_LINES])
+def test_what_features_contributed_is_read_from_lists_or_from_a_column_each(tmp_path, kind):
+    """Feature by feature for the first class, then for the next; the lists are no features."""
+    described = schema("a", "b")
+    described = replace(described, payload=PayloadMapping(output=OutputMapping(attributions=("no", "yes"))))
+    path = tmp_path / f"data.{kind}"
+    if kind is DatasetKind.CSV:
+        path.write_text("a,b,no[0],no[1],yes[0],yes[1]\n1,2,0.5,-0.5,3,4\n")
+    else:
+        path.write_text('{"a": 1, "b": 2, "no": [0.5, -0.5], "yes": [3, 4]}\n')
+    (rows,) = read_all(baseline_job(path, kind, described))
+    assert [column.numbers.tolist() for column in rows.attributions] == [[0.5], [-0.5], [3], [4]]
+    assert len(rows.features) == 2
+
+
+def test_a_dataset_without_them_has_no_attributions(tmp_path):
+    path = tmp_path / "data.csv"
+    path.write_text("a,why[0]\n1,2\n")
+    described = schema("a", "b")
+    described = replace(described, payload=PayloadMapping(output=OutputMapping(attributions=("why",))))
+    (rows,) = read_all(baseline_job(path, DatasetKind.CSV, described))
+    assert rows.attributions == ()

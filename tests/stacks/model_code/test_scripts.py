@@ -191,6 +191,27 @@ def test_names_and_positions_of_the_response_follow_the_mapping(trained: tuple[P
     assert swapped[0] == f"{item['p']},1\n"
 
 
+def test_a_response_says_what_each_feature_contributed_to_each_class(trained: tuple[Path, str], tmp_path: Path) -> None:
+    """Shapley values add up: the sums over features differ between two records as the log odds of the classes do."""
+    named = install(tmp_path / "why", {"features": FEATURES, "output": {"attributions": ["first", "second", "third"]}})
+    (answer,) = ask(named, trained[0], ("10,red\n90,blue\n", "text/csv", "application/json"))
+    small, large = json.loads(answer[0])
+    assert all(len(item[key]) == len(FEATURES) for item in (small, large) for key in ("first", "second", "third"))
+    classes = {item["label"]: item for item in (small, large)}
+    for label, item in classes.items():
+        sums = [sum(item[key]) for key in ("first", "second", "third")]
+        assert (1, 2, 4)[sums.index(max(sums))] == label
+
+
+def test_attributions_are_as_many_as_the_model_has_outputs(trained: tuple[Path, str], tmp_path: Path) -> None:
+    named = install(tmp_path / "why", {"features": FEATURES, "output": {"attributions": "why"}})
+    asked, as_csv = ask(
+        named, trained[0], ("1,red\n", "text/csv", "application/json"), ("1,red\n", "text/csv", "text/csv")
+    )
+    assert "names 1 places, the model has 3 outputs" in asked[1]
+    assert "CSV response holds no attributions" in as_csv[1]
+
+
 def test_an_artefact_of_another_mapping_is_refused_when_it_is_loaded(trained: tuple[Path, str], tmp_path: Path) -> None:
     other = install(tmp_path / "code", {"features": list(reversed(FEATURES))})
     done = python(other, "-c", CLIENT, str(trained[0]), stdin="[]")
