@@ -27,7 +27,7 @@ demo: setup ## deploy into the embedded AWS and close the loop on real data (no 
 	$(BIN)/python -m demo
 
 .PHONY: test
-test: setup build/.sdk-venv build/.smclarify-venv build/.models-venv lint ## every test, as CI runs them
+test: setup build/.sdk-venv build/.smclarify-venv build/.shap-venv build/.models-venv lint ## every test, as CI runs them
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 .PHONY: check

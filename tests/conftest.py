@@ -16,6 +16,7 @@ ALLOWED_SKIPS = {
     "no container builder": "the image can only be built where docker or buildah is installed",
     "models environment not installed": "`make test` installs it in build/venv/models; `make check` leaves it out",
     "sagemaker SDK environment not installed": "`make test` installs it in build/venv/sdk; `make check` leaves it out",
+    "shap environment not installed": "`make test` installs it in build/venv/shap; `make check` leaves it out",
     "smclarify environment not installed": "`make test` installs it in build/venv/smclarify; `make check` leaves it out",
 }
 
