@@ -1,4 +1,4 @@
-"""Records as a user's preprocessor makes them: what it is given, what it may answer, and what its errors tell."""
+"""Records as a user's preprocessor makes them: what it is given, and what it may answer."""
 
 from __future__ import annotations
 
@@ -7,9 +7,6 @@ import json
 import logging
 from dataclasses import replace
 from datetime import timedelta
-from functools import partial
-from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -17,19 +14,15 @@ import pytest
 
 from model_monitor import flow
 from model_monitor.contract import JobKind, Verdict
-from model_monitor.dataset import preprocessor
 from model_monitor.dataset.capture import batches, located_rows
 from model_monitor.dataset.discover import discover
 from model_monitor.dataset.pair import Losses
-from model_monitor.dataset.resolve import resolve_schema
 from model_monitor.dataset.units import plan
-from model_monitor.errors import ScriptError
-from model_monitor.job import DatasetKind, Job, Scripts
+from model_monitor.job import DatasetKind, Scripts
 from model_monitor.outputs.exit_message import exit_message
 from model_monitor.outputs.report import Run, to_json
 from model_monitor.profiles.reading import Reading
-from model_monitor.runners import local
-from model_monitor.schema import FeatureType, Rows, Schema, Window
+from model_monitor.schema import FeatureType, Schema, Window
 from tests.builders import (
     START,
     baseline_job,
@@ -37,63 +30,12 @@ from tests.builders import (
     capture_job,
     csv_payload,
     json_payload,
-    read_all,
     schema,
     write_capture,
 )
+from tests.monitor_image.dataset.scripting import OBJECTS, POSITIONS, cells, events, in_processes, job_of, read, script
 
-POSITIONS = """
-def preprocess_handler(inference_record):
-    values = inference_record.endpoint_output.data + "," + inference_record.endpoint_input.data
-    return {str(place).zfill(20): value for place, value in enumerate(values.split(","))}
-"""
-OBJECTS = """
-import json
-
-def preprocess_handler(inference_record):
-    return json.loads(inference_record.endpoint_input.data)
-"""
-
-
-@pytest.fixture
-def script(tmp_path: Path):
-    """Writes a script and gives its path, each time another one."""
-
-    def write(text: str, name: str = "prepare.py") -> Path:
-        path = tmp_path / name
-        path.write_text(text)
-        preprocessor.load_preprocessor.cache_clear()
-        return path
-
-    return write
-
-
-def events(*values: Any, **changes: Any) -> list[dict[str, Any]]:
-    return [
-        capture_event(json_payload(value), json_payload(0.5), event_id=f"e{i}", **changes)
-        for i, value in enumerate(values)
-    ]
-
-
-def job_of(tmp_path: Path, path: Path, found: list[Any], declared: Schema | None = None, **changes: Any) -> Job:
-    write_capture(tmp_path / "capture", found)
-    job = capture_job(tmp_path / "capture", declared or Schema(is_positional=True))
-    return replace(job, scripts=Scripts(path), workers=1, **changes)
-
-
-def read(job: Job, baseline: dict[str, FeatureType] | None = None) -> list[Rows]:
-    return read_all(replace(job, schema=resolve_schema(job, discover(job.dataset, job.window), baseline)))
-
-
-def cells(rows: list[Rows], name: str) -> list[Any]:
-    found: list[Any] = []
-    for chunk in rows:
-        column = chunk.features[chunk.schema.names.index(name)]
-        numbers = [None] * chunk.count if column.numbers is None else column.numbers.tolist()
-        texts = [None] * chunk.count if column.texts is None else column.texts.to_pylist()
-        found += [text if text is not None else number for number, text in zip(numbers, texts, strict=True)]
-    return found
-
+__all__ = ["script"]  # a fixture
 
 # --- what a script is given ----------------------------------------------------------------------------------------------
 
@@ -369,84 +311,6 @@ def preprocess_handler(record):
     assert one.reading.dropped > 0
     assert one.reading.to_json() == two.reading.to_json()
     assert [part.to_json() for part in one.parts] == [part.to_json() for part in two.parts]
-
-
-def in_processes(job: Job, workers: int) -> flow.Profile:
-    """A unit for each file, so that two workers really share them."""
-    files = discover(job.dataset)
-    units = plan(files, unit_bytes=max(file.size_bytes for file in files))
-    assert len(units) > local.UNITS_IN_PROCESS
-    return local.run(partial(flow.profile_unit, job=job), units, flow.Profile.empty(job), workers)
-
-
-# --- errors --------------------------------------------------------------------------------------------------------------
-
-SECRET = "4111-1111-1111-1111"
-
-
-def test_an_error_of_the_script_tells_type_and_places_and_never_a_value(tmp_path, script):
-    path = script("""
-import json
-
-def helper(value):
-    return float(value)
-
-def preprocess_handler(record):
-    return {"a": helper(json.loads(record.endpoint_input.data))}
-""")
-    with pytest.raises(ScriptError) as caught:
-        read(job_of(tmp_path, path, events(1, SECRET), schema("a")))
-    told = str(caught.value)
-    assert "ValueError at prepare.py:5 in helper" in told
-    assert ".jsonl:2" in told
-    assert SECRET not in told
-    assert caught.value.__cause__ is None
-    assert caught.value.__suppress_context__
-
-
-@pytest.mark.parametrize(
-    ("answer", "told"),
-    [
-        ("'text'", "returned a str for the record at"),
-        ("7", "returned a int for the record at"),
-        ("[{'a': 1}, 2]", "returned a list for the record at"),
-        ("{'a': object()}", "gave key 'a' a object for the record at"),
-        ("{'a': [1, 2]}", "gave key 'a' a list for the record at"),
-        ("exit(3)", "SystemExit"),
-    ],
-)
-def test_an_answer_that_is_no_record_fails_the_run(tmp_path, script, answer, told):
-    path = script(f"def preprocess_handler(record):\n    return {answer}\n")
-    with pytest.raises(ScriptError) as caught:
-        read(job_of(tmp_path, path, events(1)))
-    assert told in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("text", "told"),
-    [
-        (
-            "import not_installed_here\n",
-            "ModuleNotFoundError at prepare.py:1 in <module>: No module named 'not_installed_here'",
-        ),
-        ("def handler(record):\n    return {}\n", "has no function preprocess_handler"),
-        ("def (:\n", "SyntaxError"),
-    ],
-)
-def test_a_script_that_cannot_be_used_is_told_in_full(tmp_path, script, text, told):
-    with pytest.raises(ScriptError) as caught:
-        read(job_of(tmp_path, script(text), events(1)))
-    assert told in str(caught.value)
-
-
-def test_an_error_reaches_the_front_door_from_another_process(tmp_path, script):
-    path = script(
-        "import json\n\ndef preprocess_handler(record):\n    return {'a': 1 / json.loads(record.endpoint_input.data)}\n"
-    )
-    for hour in range(8):
-        write_capture(tmp_path / "capture", events(hour - 6), hour=START + timedelta(hours=hour))
-    with pytest.raises(ScriptError, match=r"ZeroDivisionError at prepare\.py:4 in preprocess_handler"):
-        in_processes(replace(capture_job(tmp_path / "capture", schema("a")), scripts=Scripts(path)), 2)
 
 
 def test_text_in_base64_can_be_decoded_by_the_script(tmp_path, script):
