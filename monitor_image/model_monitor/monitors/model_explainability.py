@@ -138,21 +138,30 @@ def _conclusion(statistics: AttributionStatistics, baseline: AttributionBaseline
     if statistics.fault:
         return Conclusion(Verdict.ERROR, reason=statistics.fault)
     if statistics.used < minimum:
-        why = f": {statistics.stopped}" if statistics.stopped else ""
-        reason = f"{counted(statistics.used, 'record')} explained, fewer than min_records = {minimum}{why}"
-        return Conclusion(Verdict.INSUFFICIENT_DATA, reason=reason)
+        why = _why_not_all(statistics)
+        reason = f"{counted(statistics.used, 'record')} explained, fewer than min_records = {minimum}"
+        return Conclusion(Verdict.INSUFFICIENT_DATA, reason=f"{reason}: {why}" if why else reason)
     if baseline is None:
         return Conclusion(Verdict.INSUFFICIENT_DATA, reason=attribution.NO_BASELINE)
     threshold = _options(job).ndcg_threshold
     return conclude(attribution.checks(statistics.by_label, baseline, threshold, statistics.facts))
 
 
+def _why_not_all(statistics: AttributionStatistics) -> str:
+    """Why some records of the window are not explained; "" when all are."""
+    if statistics.stopped or statistics.used == statistics.records:
+        return statistics.stopped
+    if statistics.method is Method.CAPTURED:
+        return "the responses of the others hold no attributions"
+    return "a sample, as budget.rows allows no more"
+
+
 def _notes(statistics: AttributionStatistics) -> tuple[str, ...]:
-    notes = list(statistics.notes)
-    if statistics.stopped and statistics.used:
-        shown = f"{statistics.used} of {counted(statistics.records, 'record')} were explained: {statistics.stopped}"
-        notes.insert(0, shown)
-    return tuple(notes)
+    why = _why_not_all(statistics)
+    if not why or not statistics.used:
+        return statistics.notes
+    told = f"{statistics.used} of {counted(statistics.records, 'record')} were explained: {why}"
+    return (told, *statistics.notes)
 
 
 # --- what leaves the run -------------------------------------------------------------------------------------------------

@@ -168,10 +168,17 @@ def test_time_is_part_of_the_budget(monkeypatch):
 
 
 def test_more_records_than_the_budget_are_sampled_the_same_however_they_are_cut():
-    rows, options = rows_of(200), asked(limits=Limits(rows=50), saves_local=True)
-    statistics, _, _ = run(rows, options)
+    chance = np.random.default_rng(5)
+    cells = {name: chance.normal(size=200).tolist() for name in "abc"}
+    options = asked(limits=Limits(rows=50), saves_local=True)
+    statistics, conclusion, job = run(table(cells), options)
     assert (statistics.records, statistics.used, statistics.stopped) == (200, 50, "")
-    assert len(statistics.local.values) == 50
+    assert conclusion.notes == ("50 of 200 records were explained: a sample, as budget.rows allows no more",)
+    parts = [table({name: column[part] for name, column in cells.items()}) for part in (slice(130), slice(130, 200))]
+    merged = MONITOR.profile(parts[0], job).merge(MONITOR.profile(parts[1], job))
+    assert np.array_equal(MONITOR.statistics(merged, job).local.values, statistics.local.values)
+    few = run(table(cells), options, min_records=60)[1]
+    assert few.reason.endswith("fewer than min_records = 60: a sample, as budget.rows allows no more")
 
 
 def test_records_that_are_alike_are_asked_about_once():
@@ -282,6 +289,7 @@ def test_attributions_of_the_endpoint_itself_are_only_added_up():
     statistics, conclusion, job = run(rows, options, baseline=baseline)
     assert statistics.by_label["label0"] == pytest.approx({"a": 1.1 / 3, "b": 0.2, "c": 0.5 / 3})
     assert (statistics.records, statistics.used) == (4, 3)
+    assert conclusion.notes[0].endswith("the responses of the others hold no attributions")
     assert conclusion.verdict is Verdict.OK
     assert MONITOR.statistics_file(statistics)["explanations"]["kernel_shap"]["label0"]["expected_value"] is None
     halves = [
