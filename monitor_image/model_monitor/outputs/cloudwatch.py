@@ -26,6 +26,7 @@ from model_monitor.outputs.report import Report
 from model_monitor.outputs.score import State
 
 COUNT = "Count"
+DIMENSION_VALUE_MAX = 1024
 OLDEST_POINT = timedelta(days=14)  # PutMetricData's limit
 
 
@@ -95,7 +96,7 @@ def data_points(metrics: Iterable[Metric], job: Job, timestamp: datetime | None)
         if timestamp is not None:
             point["Timestamp"] = timestamp.strftime(TIME_FORMAT)
         point["Dimensions"] = [
-            {"Name": name, "Value": value} for name, value in (own | metric.extra_dimensions).items()
+            {"Name": name, "Value": dimension_value(value)} for name, value in (own | metric.extra_dimensions).items()
         ]
         if isinstance(metric.value, StatisticValues):
             point["StatisticValues"] = {
@@ -109,6 +110,13 @@ def data_points(metrics: Iterable[Metric], job: Job, timestamp: datetime | None)
         point["Unit"] = metric.unit
         points.append(point)
     return points
+
+
+def dimension_value(text: str) -> str:
+    """A value of the data as CloudWatch takes it: printable ASCII, not empty, no colon first; ordinary text as it is."""
+    told = text.encode("ascii", "backslashreplace").decode()
+    told = "".join(sign if sign.isprintable() else "?" for sign in told).strip()
+    return (f"_{told}" if told.startswith(":") else told)[:DIMENSION_VALUE_MAX] or "(empty)"
 
 
 def acceptable(points: Iterable[dict[str, Any]], now: datetime | None) -> list[dict[str, Any]]:

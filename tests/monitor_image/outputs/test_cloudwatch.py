@@ -110,3 +110,20 @@ def test_without_a_window_the_last_record_gives_the_time_and_without_times_nobod
 def test_a_publishers_line_names_the_namespace():
     points = cloudwatch.data_points([Metric("a", 1.0)], JOB, END)
     assert cloudwatch.publisher_lines(points, "Mine") == [{"Namespace": "Mine", **points[0]}]
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ("north", "north"),
+        ("São Paulo", "S\\xe3o Paulo"),
+        ("", "(empty)"),
+        (" \t", "?"),
+        ("  ", "(empty)"),
+        (":x", "_:x"),
+        ("x" * 2000, "x" * 1024),
+    ],
+)
+def test_values_of_the_data_become_dimensions_that_cloudwatch_takes(value, told):
+    (point,) = cloudwatch.data_points([Metric("accuracy", 0.5, extra_dimensions={"SliceValue": value})], JOB, END)
+    assert point["Dimensions"][-1] == {"Name": "SliceValue", "Value": told}
