@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import boto3
@@ -9,10 +10,13 @@ import pytest
 from moto import mock_aws
 
 from model_monitor import s3
+from model_monitor.configuration import parse_configuration
+from model_monitor.container_job import ProcessingJob, build_job
 from model_monitor.dataset.ground_truth import label_files
 from model_monitor.errors import SettingsError
-from model_monitor.fetching import Labels, fetch_capture
+from model_monitor.fetching import Labels, fetch_capture, fetch_table
 from model_monitor.schema import Window
+from model_monitor.variables import read_variables
 
 pytestmark = pytest.mark.xdist_group("moto")
 START = datetime(2026, 3, 2, 4, tzinfo=UTC)
@@ -137,3 +141,44 @@ def test_days_of_a_longer_window_are_listed_as_days(bucket, tmp_path, monkeypatc
     folder = fetch_capture("s3://bucket/capture/c", window, tmp_path / "capture")
     assert len(fetched(folder)) == 1 + 5 * 24 + 2
     assert len(calls) == 1 + 1 + 5 + 2
+
+
+def test_a_table_of_facets_is_fetched_as_a_whole_and_nothing_beside_it(bucket, tmp_path):
+    put(bucket, "people/a.csv", "people/2026/03/b.parquet", "people/_SUCCESS", "people/notes.txt", "people2/c.csv")
+    assert fetched(fetch_table("s3://bucket/people", tmp_path / "facets")) == ["2026/03/b.parquet", "a.csv"]
+    assert fetched(fetch_table("s3://bucket/people/a.csv", tmp_path / "one")) == ["a.csv"]
+    assert fetch_table(str(tmp_path / "local.csv"), tmp_path / "none") == tmp_path / "local.csv"
+
+
+def test_the_container_fetches_facets_for_monitoring_jobs_alone(bucket, tmp_path):
+    put(bucket, "people/a.csv")
+    document = {"facets": [{"name": "origin", "values": ["x"]}]}
+    config = tmp_path / "monitor.json"
+    config.write_text(
+        json.dumps(
+            {
+                "version": 1,
+                "payload": {"features": ["age"]},
+                "monitors": {"model_bias": {**document, "facet_source": "s3://bucket/people"}},
+            }
+        )
+    )
+    variables = {"monitor_config": str(config), "MODEL_MONITOR_ROOT": str(tmp_path), "dataset_source": str(tmp_path)}
+    given = {"start_time": "2026-03-02T04:00:00Z", "end_time": "2026-03-02T05:00:00Z"}
+    job, _ = build_job(read_variables(variables | given), ProcessingJob())
+    assert job.facet_source is not None
+    assert fetched(job.facet_source) == ["a.csv"]
+    baseline = {"monitor_job": "baseline", "dataset_format": '{"csv":{"header":true}}'}
+    assert build_job(read_variables(variables | baseline), ProcessingJob())[0].facet_source is None
+
+
+def test_an_analysis_configuration_is_read_from_s3(bucket):
+    document = {"headers": ["sex", "y"], "label": "y", "facet": [{"name_or_index": 0, "value_or_threshold": [1]}]}
+    bucket.put_object(Bucket="bucket", Key="analysis_config.json", Body=json.dumps(document).encode())
+    options = {"analysis_config": "s3://bucket/analysis_config.json"}
+    content = {"version": 1, "monitors": {"model_bias": options}}
+    found = parse_configuration(json.dumps(content).encode(), "test")
+    assert (found.schema.names, found.schema.payload.label) == (("sex",), "y")
+    options["analysis_config"] = "s3://bucket/nowhere.json"
+    with pytest.raises(SettingsError, match=r"analysis_config: s3://bucket/nowhere\.json is not there"):
+        parse_configuration(json.dumps(content).encode(), "test")

@@ -10,7 +10,7 @@ from typing import Any
 from model_monitor.blocks import Block
 from model_monitor.constraints import bias, bias_options
 from model_monitor.constraints.baseline import read_document
-from model_monitor.constraints.bias import BiasConstraints
+from model_monitor.constraints.bias import BiasCheck, BiasConstraints
 from model_monitor.constraints.labelled import why_unlabelled
 from model_monitor.constraints.model import Conclusion
 from model_monitor.constraints.verdict import conclude
@@ -125,7 +125,8 @@ def metrics(statistics: BiasStatistics, conclusion: Conclusion, _: Job) -> Itera
     if conclusion.verdict not in (Verdict.OK, Verdict.VIOLATED):
         return
     yield Metric(violations_metric(CHECK_BIAS_DRIFT), float(len(conclusion.violations)), "Count")
-    for entry in statistics.entries:
+    was_judged = any(isinstance(check, BiasCheck) for check in conclusion.checks)  # not so by a rehearsal alone
+    for entry in statistics.entries if was_judged else ():
         for stage, values in ((BiasStage.PRE, entry.pre), (BiasStage.POST, entry.post)):
             for name, found in values.items():
                 if entry.is_configured and found.value is not None and not math.isnan(found.value):

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from model_monitor.constraints.bias import BiasCheck, written
-from model_monitor.constraints.model import Conclusion
+from model_monitor.constraints.model import Check, Conclusion
 from model_monitor.contract import BiasStage
 from model_monitor.metrics.bias import DESCRIPTIONS
 from model_monitor.metrics.bias_statistics import BiasStatistics, Value
@@ -35,18 +35,15 @@ def analysis_file(statistics: BiasStatistics) -> dict[str, Any]:
 
 def violations_file(conclusion: Conclusion) -> dict[str, Any] | None:
     """The content of the file; None when nothing is violated."""
-    violations = [
-        {
-            "constraint_check_type": check.check_type,
-            "description": check.description,
-            "facet": check.facet,
-            "facet_value": check.facet_value,
-            "metric_name": check.metric_name,
-        }
-        for check in conclusion.violations
-        if isinstance(check, BiasCheck)
-    ]
+    violations = [_violation(check) for check in conclusion.violations]
     return {"version": VERSION, "violations": violations} if violations else None
+
+
+def _violation(check: Check) -> dict[str, str]:
+    parts = {"facet": check.subject, "facet_value": "", "metric_name": check.subject}  # a rehearsal's is of no group
+    if isinstance(check, BiasCheck):
+        parts = {"facet": check.facet, "facet_value": check.facet_value, "metric_name": check.metric_name}
+    return {"constraint_check_type": str(check.check_type), "description": check.description, **parts}
 
 
 def number(value: float | None) -> float | str | None:

@@ -16,7 +16,8 @@ from model_monitor import flow
 from model_monitor.configuration import parse_configuration
 from model_monitor.constraints.bias import BiasConstraints, read
 from model_monitor.constraints.model import Conclusion, Outcome
-from model_monitor.contract import ANALYSIS_FILE, VIOLATIONS_FILE, JobKind, MonitoringType, Verdict
+from model_monitor.constraints.rehearsal import rehearsed
+from model_monitor.contract import ANALYSIS_FILE, REHEARSAL, VIOLATIONS_FILE, JobKind, MonitoringType, Verdict
 from model_monitor.errors import BaselineError, DatasetError
 from model_monitor.job import BaselineFiles, DatasetKind, DatasetSource, Job, Maturity, MonitorSettings
 from model_monitor.metrics.bias_statistics import BiasStatistics
@@ -262,6 +263,17 @@ def test_the_summary_is_json_and_says_what_was_counted() -> None:
     assert (facet["advantaged"], facet["disadvantaged"], facet["read_as"]) == (15, 10, "values")
     assert facet["pre"]["CI"]["standard_deviation"] > 0
     assert facet["pre"]["CDDL"]["error"] == "Group variable is empty or not provided"
+
+
+def test_a_rehearsal_is_written_as_a_violation_of_no_group_and_publishes_no_value() -> None:
+    found, job = statistics(FAIR)
+    conclusion = rehearsed(MONITOR.check(found, None, job), MonitoringType.MODEL_BIAS)
+    file = MONITOR.violations_file(conclusion)
+    assert file is not None
+    (violation,) = file["violations"]
+    assert (violation["facet"], violation["facet_value"]) == (REHEARSAL, "")
+    names = [metric.name for metric in MONITOR.metrics(found, conclusion, job)]
+    assert names == ["label_coverage", "violations_bias_drift_check"]
 
 
 @pytest.mark.parametrize(
