@@ -31,7 +31,7 @@ from tests.captures import (
     write_csv,
     write_lines,
 )
-from tests.monitor_image.conftest import land
+from tests.monitor_image.conftest import healthy_events, land
 
 OUTPUT = OutputMapping(prediction="label", payload_index="payload_index")
 SCHEMA = Schema((Feature("a"),), PayloadMapping(output=OUTPUT))
@@ -250,3 +250,24 @@ def test_a_run_writes_merged_records_only_where_asked(tmp_path: Path, capsys: An
     assert cli.main(run) in (0, 2)
     (again,) = (out / "merge" / "covertype" / "AllTraffic" / f"{HOUR:%Y/%m/%d/%H}").iterdir()
     assert again.read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize("is_asked", [True, False])
+def test_a_job_puts_merged_records_below_its_output_and_repeats_none_of_their_values(
+    opt_ml: Any, healthy_baseline: Path, is_asked: bool
+) -> None:
+    secret = "Zanzibar-4711"
+    events = healthy_events()
+    events[3]["eventMetadata"]["customAttributes"] = [secret]
+    tree = opt_ml().configure(merged=is_asked).for_window(events).with_baseline(healthy_baseline)
+    labels = [(one["eventMetadata"]["eventId"], 0, secret) for one in events[:5]]
+    write_labels(labels, tree.root / "processing/groundtruth", HOUR)
+    assert tree.run() == 0, tree.message
+    merged = sorted((tree.output / "merge").rglob("*.jsonl"))
+    assert len(merged) == is_asked
+    for path in merged:
+        assert path.parent == tree.output / "merge/covertype/AllTraffic" / f"{HOUR:%Y/%m/%d/%H}"
+        assert [labels_in(json.loads(line)) for line in path.read_text().splitlines()] == [{0: secret}] * 5
+    others = [path for path in tree.root.rglob("output/**/*") if path.is_file() and path not in merged]
+    assert len(others) > 4
+    assert not [path for path in others if secret in path.read_text()]
