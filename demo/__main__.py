@@ -85,6 +85,7 @@ def _run(is_kept: bool, paths: Paths, timeline: Timeline) -> int:
             [
                 ("reports", _relative(paths.reports)),
                 ("captured files", _relative(paths.capture)),
+                ("labels", _relative(paths.labels)),
                 ("new model", _relative(paths.training)),
                 ("the twin", f"{_relative(paths.root / 'twin')} (CLI output, calls of functions, jobs)"),
                 ("summary", _relative(paths.summary)),

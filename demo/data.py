@@ -104,6 +104,11 @@ class Dataset:
 # --- what the application and the team's training pipeline write --------------------------------------------------------
 
 
+def baseline_csv(table: Table, label: str) -> str:
+    """With a header, features in the order of the mapping, the label last."""
+    return _csv([(*table.columns, label), *((*row, truth) for row, truth in _labelled(table))])
+
+
 def baseline_lines(table: Table, label: str, answers: Answers) -> str:
     """JSON Lines: the features and the label of each record, and what the model answers."""
     records = (dict(zip(table.columns, row, strict=True)) | {label: truth} for row, truth in _labelled(table))

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from demo.data import Answers, Dataset, Request, Table, baseline_lines, training_csv
+from demo.data import Answers, Dataset, Request, Table, baseline_csv, baseline_lines, training_csv
 
 ROOT = Path(__file__).resolve().parent.parent
 CODE = ROOT / "stacks" / "model_code"
@@ -76,6 +76,7 @@ def train(dataset: Dataset, folder: Path, python: Path) -> Model:
         arguments += [f"--{channel}", str(folder / channel)]
     _run([str(python), str(code / "train.py"), *arguments, "--model-dir", str(folder / "model")])
     metadata = json.loads((folder / "model" / "metadata.json").read_text())
+    _write(folder / "baseline" / "baseline.csv", baseline_csv(baseline, dataset.label))  # for trying things out locally
     answers = _answers(dataset, baseline, folder / "model", code, python)
     files["baseline/baseline.jsonl"] = _write(
         folder / "baseline" / "baseline.jsonl", baseline_lines(baseline, dataset.label, answers)

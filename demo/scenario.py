@@ -57,6 +57,10 @@ class Paths:
         return self.root / "capture"
 
     @property
+    def labels(self) -> Path:
+        return self.root / "ground-truth"
+
+    @property
     def training(self) -> Path:
         return self.root / "training"
 
@@ -66,7 +70,7 @@ class Paths:
 
     def clear(self) -> None:
         """Remove what an earlier demo left."""
-        for folder in (self.models, self.reports, self.capture, self.training):
+        for folder in (self.models, self.reports, self.capture, self.labels, self.training):
             shutil.rmtree(folder, ignore_errors=True)
         self.summary.unlink(missing_ok=True)
         (self.root / "failure.log").unlink(missing_ok=True)
@@ -195,11 +199,15 @@ class Scenario:
         self.story.identity_findings, self.story.identity_calls = self.account.check_identity()
 
     def _collect(self, outputs: deploy.Outputs) -> None:
-        """Copy the captured files out of the account, which ends with this process."""
-        bucket = deploy.output(outputs, "CaptureBucket")
+        """Copy the captured files and their labels out of the account, which ends with this process."""
+        capture, truth = deploy.output(outputs, "CaptureBucket"), deploy.output(outputs, "GroundTruthBucket")
         s3 = self.account.client("s3")
+        wanted = [(capture, key, self.paths.root / key) for key in list_keys(s3, capture, "capture/")]
+        for endpoint in self.models:
+            prefix = f"{endpoint}/ground-truth/"
+            folder = self.paths.labels / endpoint
+            wanted += [(truth, key, folder / key.removeprefix(prefix)) for key in list_keys(s3, truth, prefix)]
         with ThreadPoolExecutor() as pool:
-            for key in list_keys(s3, bucket, "capture/"):
-                path = self.paths.root / key
+            for bucket, key, path in wanted:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 pool.submit(s3.download_file, bucket, key, str(path))

@@ -12,7 +12,7 @@ import pytest
 
 from demo.breast_cancer import BREAST_CANCER
 from demo.covertype import BROKEN_ABSENT, BROKEN_TYPE, COVERTYPE, DRIFTING, draw_covertype
-from demo.data import Answers, Dataset, Mode, baseline_lines, training_csv
+from demo.data import Answers, Dataset, Mode, baseline_csv, baseline_lines, training_csv
 from demo.traffic import RECORDS_AN_HOUR, label, predicted
 from model_monitor.dataset.label_records import labels_of
 
@@ -109,6 +109,9 @@ def test_the_baseline_has_features_label_and_answers_and_training_data_the_label
     record = json.loads(baseline_lines(baseline, dataset.label, said).splitlines()[0])
     assert list(record) == [*dataset.names, dataset.label, "label", "score"]
     assert (record[dataset.label], record["label"]) == (baseline.labels[0], 1)
+    header, row, *_ = csv.reader(io.StringIO(baseline_csv(baseline, dataset.label)))
+    assert header == [*dataset.names, dataset.label]
+    assert row[-1] == str(baseline.labels[0])
     first = next(csv.reader(io.StringIO(training_csv(train, dataset.names))))
     assert first[0] == str(train.labels[0])
     assert len(first) == len(dataset.names) + 1
