@@ -23,6 +23,7 @@ NOT_A_NUMBER: Final = "NaN"  # as AWS's files have it
 CURVE_POINTS: Final = 1000
 PREDICTIONS: Final = "predictions"
 HISTOGRAM_BUCKETS: Final = 20
+MATRIX_LABELS: Final = 100  # in the report; statistics.json has the matrix of any number of labels
 OWN_BLOCK: Final = "model_monitor"  # what AWS's files have no place for
 
 
@@ -105,7 +106,8 @@ def summary(statistics: QualityStatistics) -> dict[str, Any]:
         "predictions": [_prediction(feature) for feature in statistics.predictions],
         "slices": [_slice(part) for part in statistics.slices],
         "auc_error": found.area_error,
-        "confusion_matrix": matrix(found) if found.labels else None,
+        "label_count": len(found.labels),
+        "confusion_matrix": matrix(found) if 0 < len(found.labels) <= MATRIX_LABELS else None,
         "curves": None if found.curves is None else curves_json(found.curves) | {"points": points_of(found.curves)},
     }
 

@@ -373,6 +373,17 @@ def test_curves_are_bounded_and_say_so() -> None:
     assert content["model_monitor"]["curve_points"] == {"kept": 1000, "of": 5002}
 
 
+def test_a_matrix_of_many_labels_stays_out_of_the_report() -> None:
+    job = quality_job({"problem_type": "multiclass"})
+    for count, is_told in ((100, True), (101, False)):
+        words = [f"class {i:03}" for i in range(count)]
+        found = measured(labelled(words, prediction=words), job)
+        told = MODEL_QUALITY.summary(found, MODEL_QUALITY.check(found, None, job))
+        assert (told["label_count"], told["confusion_matrix"] is not None) == (count, is_told)
+        matrix = MODEL_QUALITY.statistics_file(found)["multiclass_classification_metrics"]["confusion_matrix"]
+        assert len(matrix) == count
+
+
 def test_only_defined_metrics_are_published() -> None:
     rows = labelled([0, 0], score=[0.1, 0.2])
     job = quality_job({"thresholds": {"accuracy": 0.5}})
