@@ -24,6 +24,7 @@ BUCKET = "team-123456789012"
 START = datetime(2026, 3, 2, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 DELAY = {"label_delay": "PT2H", "label_horizon": "P1D"}
+ASKED_BY_THE_SERVICE = "s3:GetBucketLocation"  # as AWS's own policies for SageMaker have it
 LABELLED = ("model_quality", "model_bias", "custom_metrics")
 
 
@@ -113,3 +114,10 @@ def test_every_type_is_judged_and_late_labels_are_scored_once_within_the_roles_r
     assert states["quality-accuracy"] == "ALARM"
     assert states["error"] == "OK"
     assert twin.identity.violations() == []
+    assert {action for action in unused(twin, "ExecutorRole") if action.startswith("s3:")} == {ASKED_BY_THE_SERVICE}
+
+
+def unused(twin: Twin, part: str) -> list[str]:
+    """Actions that one role may do and never did."""
+    (arn,) = [role["Arn"] for role in twin.client("iam").list_roles()["Roles"] if part in role["RoleName"]]
+    return twin.identity.unused(arn)
