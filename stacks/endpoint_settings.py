@@ -251,6 +251,13 @@ class Endpoint(Block):
         explained = (monitor.model_explainability for monitor in self.monitors.values())
         return any(each is not None and each.is_shadowed for each in explained)
 
+    @property
+    def loads_models(self) -> bool:
+        """Whether runs load model files, for which the image needs the libraries of their formats."""
+        explained = (monitor.model_explainability for monitor in self.monitors.values())
+        predictors = [each.predictor for each in explained if each is not None]
+        return any(each is not None and each.artefact and each.format != "linear" for each in predictors)
+
     @check
     def _baseline_faults(self) -> Iterator[str]:
         if len({monitor.baseline for monitor in self.computed.values()}) > 1:

@@ -45,7 +45,7 @@ class MonitoringStack(Stack):
     def __init__(self, scope: Construct, construct_id: str, props: MonitoringProps, *, env: Environment) -> None:
         super().__init__(scope, construct_id, env=env, description=f"Model monitoring: monitors of {props.name}")
         self._props = props
-        self._image = MonitorImage(self, "Image", props.image_uri)
+        self._image = MonitorImage(self, "Image", props.image_uri, loads_models=props.endpoint.loads_models)
         self._baseline: BaselineStep | None = None
         self.monitors = {name: self._monitor(name) for name in props.endpoint.monitors}
         Reconciler(

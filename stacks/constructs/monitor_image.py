@@ -21,7 +21,9 @@ class MonitorImage(Construct):
     uri: what jobs name. fingerprint: what identifies the content, for provenance.
     """
 
-    def __init__(self, scope: Construct, construct_id: str, image_uri: str | None = None) -> None:
+    def __init__(
+        self, scope: Construct, construct_id: str, image_uri: str | None = None, *, loads_models: bool = False
+    ) -> None:
         super().__init__(scope, construct_id)
         self._repository_arn: str | None = None
         if image_uri is not None:
@@ -34,6 +36,7 @@ class MonitorImage(Construct):
             directory=str(SOURCE),
             platform=ecr_assets.Platform.LINUX_AMD64,  # what SageMaker runs, whatever machine builds
             exclude=UNUSED,
+            build_args={"MODELS": "1"} if loads_models else None,  # libraries of models, about 500 MB
             ignore_mode=IgnoreMode.DOCKER,
         )
         self.uri = asset.image_uri
