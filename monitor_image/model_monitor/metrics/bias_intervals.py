@@ -21,8 +21,11 @@ def deviations(counts: np.ndarray, settings: Bootstrap) -> dict[str, float]:
 
     Args:
         counts: int64 (groups, 2, 2, 3), by facet, observed label, and predicted label after a place for none.
-    Returns: by metric of either stage, but the flip test; NaN where some resample leaves it undefined or infinite.
+    Returns: by metric of either stage, but the flip test; NaN where some resample leaves it undefined or infinite. Of no
+        records nothing is known.
     """
+    if not counts.any():
+        return {}
     found: dict[str, list[np.ndarray]] = {}
     for drawn in _resamples(counts, settings):
         values = pre_training(drawn.sum(axis=-1)) | post_training(drawn[..., 1:])

@@ -127,6 +127,11 @@ def test_without_a_baseline_labels_or_records_nothing_is_concluded() -> None:
         MONITOR.suggest(MONITOR.statistics(MONITOR.profile(unlabelled, job), job), job)
 
 
+def test_a_quiet_window_with_intervals_is_no_data_and_no_crash() -> None:
+    nothing, some = people(0.5, 0), people(0.5)
+    assert concluded(nothing, baseline_of(some), bootstrap={}).verdict is Verdict.NO_DATA
+
+
 def test_labels_that_are_due_later_or_too_few_are_waited_for() -> None:
     rows = labelled({"sex": [0, 1] * 10, "x": list(range(20))}, [1, 0] * 4 + [None] * 12, [1, 0] * 10)
     found, job = statistics(rows)
