@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
@@ -15,8 +14,9 @@ from model_monitor.profiles.scores import Scores
 RECORDS = st.lists(st.tuples(st.floats(allow_nan=False, width=32), st.booleans()), max_size=60)
 
 
-def count(records: list[tuple[float, bool]]) -> Scores:
-    return Scores.of(np.array([score for score, _ in records], float), np.array([truth for _, truth in records], bool))
+def count(records: list[tuple[float, bool]], limit: int = scores.SCORES_KEPT) -> Scores:
+    values, truth = (np.array([record[side] for record in records], kind) for side, kind in ((0, float), (1, bool)))
+    return Scores.of(values, truth, limit)
 
 
 @given(records=RECORDS)
@@ -33,12 +33,22 @@ def test_scores_stay_in_their_order_and_exact(records: list[tuple[float, bool]])
 def test_a_whole_is_the_merge_of_its_parts_even_when_scores_are_joined(
     records: list[tuple[float, bool]], cut: int, kept: int
 ) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(scores, "SCORES_KEPT", max(kept, 2))  # the sign is never joined
-        whole = count(records)
-        assert count(records[:cut]).merge(count(records[cut:])) == whole
+    limit = max(kept, 2)  # the sign is never joined
+    whole = count(records, limit)
+    assert whole.keys.size <= limit
+    assert whole.negatives.sum() + whole.positives.sum() == len(records)
+    assert count(records[:cut], limit).merge(count(records[cut:], limit)) == whole
     assert Scores.from_json(whole.to_json()) == whole
-    assert whole.merge(Scores()) == Scores().merge(whole) == whole
+    if records:
+        assert whole.merge(Scores()) == Scores().merge(whole) == whole
+
+
+@given(records=RECORDS, limit=st.sampled_from([2, 3, 8]))
+def test_no_more_bits_are_dropped_than_needed(records: list[tuple[float, bool]], limit: int) -> None:
+    found, exact = count(records, limit), count(records)
+    assert (found.shift == 0) == (exact.keys.size <= limit)
+    if found.shift:
+        assert np.unique(exact.keys >> (found.shift - 1)).size > limit
 
 
 def test_of_many_scores_the_area_is_within_its_stated_error() -> None:
