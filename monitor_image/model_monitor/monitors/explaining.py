@@ -102,7 +102,11 @@ def _given_rows(
         return _matrix(tuple(known.rows), known.features, features)
     content = options.baseline_rows
     rows = rows_of(read_rows(content)) if isinstance(content, str) else content
-    faults = row_faults(rows, features) if rows else ["baseline_rows: the file holds no rows"]
+    faults = (
+        row_faults(rows, features)
+        if rows
+        else ["baseline_rows: the file holds no rows, or other things than numbers and texts in them"]
+    )
     if faults:
         raise SettingsError.of_faults("model_explainability", faults)
     order = options.headers if set(options.headers) == set(features) else features

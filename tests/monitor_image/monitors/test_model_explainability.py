@@ -14,7 +14,7 @@ from model_monitor import registry
 from model_monitor.constraints.attribution import AttributionBaseline
 from model_monitor.constraints.attribution_options import SETTINGS, AttributionOptions, Limits
 from model_monitor.contract import LOCAL_SHAP_FILE, SHAP_BASELINE_FILE, JobKind, MonitoringType, PerFeature, Verdict
-from model_monitor.errors import DatasetError, PredictorError
+from model_monitor.errors import DatasetError, PredictorError, SettingsError
 from model_monitor.job import BaselineFiles, MetricsSettings, MonitorSettings
 from model_monitor.metrics.attribution import Aggregation, Method
 from model_monitor.predictors.base import Budget, Matrix, OpenPredictor
@@ -312,3 +312,14 @@ def test_the_report_says_how_the_values_were_found():
 def test_where_predictions_cost_requests_exact_values_may_cost_no_more_than_the_estimate(samples, method):
     far = asked(Stub(linear, is_local=False), samples=samples)
     assert MONITOR.summary(*run(rows_of(), far)[:2])["method"] == method
+
+
+def test_baseline_rows_of_a_file_are_checked_when_they_are_read(tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text("b,a,c\n0,0,0\n")
+    statistics, _, _ = run(rows_of(), asked(baseline_rows=str(path)))
+    assert statistics.baselines == 1
+    for text, problem in (("1,2\n", "has 2 values, the features are 3"), ("a,b\n1,2\n", "lacks 'c'"), ("", "no rows")):
+        path.write_text(text)
+        with pytest.raises(SettingsError, match=problem):
+            run(rows_of(), asked(baseline_rows=str(path)))
