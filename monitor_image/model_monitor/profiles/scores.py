@@ -92,7 +92,7 @@ class Scores:
 
 def _bits_to_drop(cells: np.ndarray, limit: int) -> int:
     """The fewest last bits without which no more than `limit` of the ascending cells differ."""
-    low, high = 0, 64
+    low, high = 0, 64 if cells.size > limit else 0
     while low < high:
         middle = (low + high) // 2
         shifted = cells >> min(middle, 63)
