@@ -302,6 +302,16 @@ class Endpoint(Block):
         monitor = self.monitors.get(self.watched)
         if self.retraining and monitor and not set(self.retraining.types) & set(monitor.types):
             yield f"retraining.types: names no type that {self.watched} runs; it runs {', '.join(monitor.types)}"
+        if (
+            self.retraining
+            and monitor
+            and "data_quality" not in monitor.types
+            and not self.retraining.retrain_on_broken_data
+        ):
+            yield (
+                f"retraining.retrain_on_broken_data: is false, but {self.watched} does not run data_quality, so nothing would tell "
+                "broken data; add the type, or allow it"
+            )
 
     @check
     def _choice_faults(self) -> Iterator[str]:

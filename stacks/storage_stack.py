@@ -57,7 +57,7 @@ class StorageStack(Stack):
             reports=self._place(self.reports, "reports/"),
             baseline=self._place(self.baseline, f"baselines/{name}/"),
             pending=self._place(self.baseline, f"pending/{contract.baseline_job_stem(name)}"),
-            ground_truth=Place.at(truth) if truth else self._place(self.ground_truth, f"{name}/ground-truth/"),
+            ground_truth=Place.folder(truth) if truth else self._place(self.ground_truth, f"{name}/ground-truth/"),
             fresh=Place.at(fresh) if fresh else self._place(self.ground_truth, f"{name}/training/"),
             models=self._place(self.models, f"models/{name}/"),
             history=self._place(self.reports, f"history/{name}/"),

@@ -27,6 +27,12 @@ class Place:
         bucket, _, prefix = uri.removeprefix("s3://").partition("/")
         return cls(bucket, f"arn:{Aws.PARTITION}:s3:::{bucket}", prefix)
 
+    @classmethod
+    def folder(cls, uri: str) -> Place:
+        """From an S3 URI that means a folder, however it ends: `labels` grants nothing of `labels-old/`."""
+        place = cls.at(uri)
+        return place if not place.prefix or place.prefix.endswith("/") else place.below()
+
     def below(self, *parts: str) -> Place:
         """A folder of this folder."""
         return Place(self.bucket_name, self.bucket_arn, "/".join((self.prefix.rstrip("/"), *parts)).lstrip("/") + "/")

@@ -70,6 +70,7 @@ class RetrainingTrigger(Construct):
             "Policy",
             parameter_name=props.policy_parameter,
             string_value=Stack.of(self).to_json_string(self._policy()),
+            tier=ssm.ParameterTier.INTELLIGENT_TIERING,
             description=f"When alarms of {props.monitor.endpoint_name} may start a training job",
         )
         trigger = PythonFunction(
@@ -87,7 +88,7 @@ class RetrainingTrigger(Construct):
         props.topic.add_subscription(subscriptions.LambdaSubscription(trigger.function))
 
     def _policy(self) -> dict[str, Any]:
-        """What lambda/retraining/policy.py reads. An SSM parameter holds 4 KB."""
+        """What lambda/retraining/policy.py reads. An SSM parameter holds 4 KB, and 8 where the tier may follow the length."""
         props, settings = self._props, self._props.settings
         return {
             "endpoint": props.monitor.endpoint_name,

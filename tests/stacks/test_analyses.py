@@ -87,6 +87,10 @@ def test_an_endpoint_with_every_type_has_no_faults():
             {**QUALITY_ALONE, "retraining__types": ["model_bias"]},
             "endpoints.fraud.retraining.types: names no type that all runs; it runs model_quality",
         ),
+        (
+            QUALITY_ALONE,
+            "endpoints.fraud.retraining.retrain_on_broken_data: is false, but all does not run data_quality",
+        ),
         ({f"{MONITOR}custom_metrics": {"module": "a b"}}, f"{AT}custom_metrics.module: should be the dotted name"),
         (
             {f"{MONITOR}model_quality": {**MODEL_QUALITY, "slices": ["town"]}},
@@ -262,7 +266,8 @@ def test_one_baseline_job_computes_every_type_of_every_schedule(assembly):
         "schedule": "daily",
         "baseline": {"dataset": f"{BUCKET}/baseline.csv"},
     }
-    endpoint = analysed(monitors__daily=daily, retraining__monitor="all", **QUALITY_ALONE).endpoints["fraud"]
+    changes = {**QUALITY_ALONE, "retraining": None}
+    endpoint = analysed(monitors__daily=daily, **changes).endpoints["fraud"]
     assert list(baseline_document("fraud", endpoint)["monitors"]) == ["model_quality", "data_quality"]
     (step,) = assembly.properties("Custom::ModelBaseline")
     files = step["Files"].split()
@@ -289,6 +294,13 @@ def test_a_run_is_told_where_labels_and_the_history_lie(assembly):
     variables = definition(assembly)["Environment"]
     assert json.dumps(variables[contract.Variable.GROUND_TRUTH_URI]).endswith('"/fraud/ground-truth"]]}')
     assert json.dumps(variables[contract.Variable.MONITOR_HISTORY]).endswith('"/history/fraud/fraud-all"]]}')
+
+
+def test_labels_of_a_place_grant_nothing_of_its_neighbours():
+    elsewhere = synthesize(analysed(ground_truth={"location": "s3://labels/fraud"}))
+    read = json.dumps(list(granted(elsewhere, "s3:GetObject")))
+    assert "labels/fraud/*" in read
+    assert "labels/fraud*" not in read
 
 
 def test_a_run_without_labels_is_told_of_none():
