@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from statistics import NormalDist
 from typing import Any, Final
 
@@ -52,7 +53,8 @@ def complete_options(options: dict[str, Any], schema: Schema, path: str, faults:
 def _settings(block: Block) -> BiasSettings:
     default = BiasSettings()
     facets = _facets(block)
-    label = Wanted(_values(block, "label_values") or default.label.values, _read_as(block, "label_read_as"))
+    values = _values(block, "label_values") or default.label.values
+    label = replace(default.label, values=values, read_as=_read_as(block, "label_read_as"))
     threshold, smallest = (
         block.share("probability_threshold", default.probability_threshold),
         block.count("min_group_records", default.min_group_records, minimum=1),

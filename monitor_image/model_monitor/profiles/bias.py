@@ -72,7 +72,9 @@ class BiasProfile:
             return replace(empty, records=rows.count, labelled=count)
         codes = rows.truth.codes if keep is None else rows.truth.codes[keep]
         label = Coded.of_words(codes, rows.truth.words)
-        said = predicted_labels(rows, keep, count, settings.probability_threshold, settings.class_labels)
+        said = predicted_labels(
+            rows, keep, count, settings.probability_threshold, settings.label, settings.class_labels
+        )
         group = Coded.of(None if settings.group is None else column_of(rows, settings.group), keep, count)
         facets, marks = [], []
         for facet in settings.facets:

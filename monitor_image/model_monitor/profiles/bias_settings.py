@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
-from model_monitor.profiles.facets import Wanted
+from model_monitor.profiles.facets import FEW_LABELS, Wanted
 
 GROUPS_KEPT: Final = 1000  # different values of the group variable
 FACETS_KEPT: Final = 100  # different values of a facet that names none
@@ -57,7 +57,7 @@ class BiasSettings:
     """
 
     facets: tuple[Facet, ...] = ()
-    label: Wanted = field(default_factory=lambda: Wanted((1,)))
+    label: Wanted = field(default_factory=lambda: Wanted((1,), few=FEW_LABELS))
     label_name: str = "label"
     group: str | None = None
     probability_threshold: float = 0.5

@@ -20,9 +20,15 @@ from model_monitor.profiles.distinct import Distinct
 Value = str | int | float | bool
 CONTINUOUS_SHARE: Final = 0.05  # distinct values per record from which whole numbers are read as continuous
 TWO: Final = 2
+FEW_LABELS: Final = 20
 EQUAL, ABOVE = 1, 2  # bits of a flag
 FLAGS: Final = 4
-BOOLEANS: Final = {"true": ("1", "True"), "false": ("0", "False")}
+BOOLEANS: Final = {
+    "true": ("1", "True"),
+    "True": ("1", "true"),
+    "false": ("0", "False"),
+    "False": ("0", "false"),
+}
 
 
 class ReadAs(StrEnum):
@@ -35,10 +41,14 @@ class ReadAs(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is looked for in a column: these values, or what lies above the smallest of them. No values: each in turn."""
+    """What is looked for in a column: these values, or what lies above the smallest of them. No values: each in turn.
+
+    few: so many different whole numbers are never a scale, however few records there are.
+    """
 
     values: tuple[Value, ...] = ()
     read_as: ReadAs = ReadAs.AUTO
+    few: int = TWO
 
     @property
     def words(self) -> frozenset[str]:
@@ -105,10 +115,11 @@ class Traits:
         )
 
     def is_continuous(self, wanted: Wanted) -> bool:
-        """Whether values are thresholds. Two values or fewer never are: 0 and 1 are no scale, however few records there are."""
+        """Whether values are thresholds, by Clarify's rule but for a few different values."""
         if wanted.read_as is not ReadAs.AUTO:
             return wanted.read_as is ReadAs.THRESHOLD
-        if len(wanted.values) != 1 or self.distinct.estimate <= TWO:
+        is_whole = not self.fractions or self.distinct.estimate <= TWO
+        if len(wanted.values) != 1 or (is_whole and self.distinct.estimate <= wanted.few):
             return False
         count = self.numbers + self.texts
         has_many = bool(count) and self.distinct.estimate / count >= CONTINUOUS_SHARE

@@ -7,23 +7,27 @@ from typing import Final
 
 import numpy as np
 
+from model_monitor.labels import normalise
 from model_monitor.profiles.coded import Coded
+from model_monitor.profiles.facets import Wanted, text_of
 from model_monitor.schema import Column, Rows
 
 SAID: Final = ("0", "1")  # what a score says below and above its threshold
+OTHER: Final = "\x00other"  # what it says below where labels are texts: whichever is not the positive one
 
 
 def predicted_labels(
-    rows: Rows, keep: np.ndarray | None, count: int, threshold: float, classes: tuple[str, ...] = ()
+    rows: Rows, keep: np.ndarray | None, count: int, threshold: float, wanted: Wanted, classes: tuple[str, ...] = ()
 ) -> Coded:
     """The predicted label of each of `count` rows; of several scores the highest speaks.
 
+    wanted: which labels are positive; a score above the threshold says 1, or the first of them where they are texts.
     classes: the labels of a list of scores, in its order; their positions where none are given.
     """
     labels = Coded.of(rows.prediction, keep, count, is_label=True)
     if rows.prediction is not None and not (labels.codes == 0).any():
         return labels
-    said = _of_scores(rows.class_scores, keep, classes) or _of_score(rows.score, keep, threshold)
+    said = _of_scores(rows.class_scores, keep, classes) or _of_score(rows.score, keep, threshold, wanted)
     if said is None:
         return labels
     if rows.prediction is None:
@@ -32,11 +36,12 @@ def predicted_labels(
     return replace(labels, codes=codes, words=(*labels.words, *said.words))
 
 
-def _of_score(score: Column | None, keep: np.ndarray | None, threshold: float) -> Coded | None:
+def _of_score(score: Column | None, keep: np.ndarray | None, threshold: float, wanted: Wanted) -> Coded | None:
     if score is None or score.numbers is None:
         return None
     scores = score.numbers if keep is None else score.numbers[keep]
-    return Coded.of_words(np.where(np.isfinite(scores), scores > threshold, -1), SAID)
+    words = SAID if wanted.numbers else (OTHER, normalise(text_of(wanted.values[0])))
+    return Coded.of_words(np.where(np.isfinite(scores), scores > threshold, -1), words)
 
 
 def _of_scores(scores: tuple[Column, ...], keep: np.ndarray | None, classes: tuple[str, ...]) -> Coded | None:

@@ -13,8 +13,9 @@ from model_monitor.configuration import Configuration, parse_configuration
 from model_monitor.errors import SettingsError
 from model_monitor.metrics.bias import POST_TRAINING, PRE_TRAINING
 from model_monitor.profiles.bias_settings import BiasSettings, Bootstrap, Facet, FlipSettings
-from model_monitor.profiles.facets import ReadAs, Wanted
+from model_monitor.profiles.facets import FEW_LABELS, ReadAs, Wanted
 
+LABEL = Wanted((1,), few=FEW_LABELS)
 PAYLOAD = {"features": ["sex", "age", "town"], "label": "truth"}
 
 
@@ -49,7 +50,7 @@ def test_every_key_is_kept() -> None:
             Facet("sex", Wanted((0,))),
             Facet("1", Wanted((40,), ReadAs.THRESHOLD)),
         ),
-        label=Wanted(("yes",), ReadAs.VALUES),
+        label=Wanted(("yes",), ReadAs.VALUES, FEW_LABELS),
         label_name="Target",
         group="town",
         probability_threshold=0.7,
@@ -63,7 +64,7 @@ def test_every_key_is_kept() -> None:
 
 def test_what_is_left_out_is_clarifys_default() -> None:
     found = settings({"facets": ["sex"]})
-    assert (found.label, found.probability_threshold, found.group) == (Wanted((1,)), 0.5, None)
+    assert (found.label, found.probability_threshold, found.group) == (LABEL, 0.5, None)
     assert (found.pre, found.post) == (PRE_TRAINING, POST_TRAINING)
     assert (found.flip, found.bootstrap) == (FlipSettings(), None)
     assert settings({"facets": ["sex"], "flip_test": False, "bootstrap": False}).flip is None
@@ -109,7 +110,7 @@ def test_the_notebooks_bias_configuration_is_accepted_as_it_is(shared: Path) -> 
     assert (found.schema.payload.label, found.schema.is_positional) == ("Target", False)
     options: BiasSettings = found.monitors[0].options["bias"]
     assert options.facets == (Facet("Sex", Wanted((0,))),)
-    assert (options.label, options.label_name) == (Wanted((1,)), "Target")
+    assert (options.label, options.label_name) == (LABEL, "Target")
     assert (options.group, options.probability_threshold) == ("Age", 0.8)
     assert (options.pre, options.post) == (PRE_TRAINING, POST_TRAINING)
 
@@ -118,7 +119,7 @@ def test_a_configuration_of_one_stage_asks_for_the_metrics_of_that_stage(shared:
     document = json.loads((shared / "samples" / "configs" / "fraud_analysis_config.json").read_text())
     options = settings({"analysis_config": document}, payload=None)
     assert options.facets == (Facet("customer_gender_female", Wanted((1,))),)
-    assert (options.label, options.label_name) == (Wanted((0,)), "fraud")
+    assert (options.label.values, options.label_name) == ((0,), "fraud")
     assert (options.pre, options.post) == (PRE_TRAINING, ())
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from model_monitor.profiles import bias_table
 from model_monitor.profiles.bias import BiasProfile
 from model_monitor.schema import Rows
 from tests.bias_tables import labelled, measure, settings, values
+from tests.tables import column
 
 SETTINGS = settings(
     facets=[{"name": "sex", "values": [1]}, {"name": "amount", "values": [0.5]}, "code"],
@@ -152,6 +154,46 @@ def test_a_score_speaks_where_there_is_no_prediction_and_is_positive_only_above_
     both = labelled({"sex": [0, 0, 1, 1]}, [1, 0, 1, 0], [0, None, 1, None], score=[0.9, 0.9, 0.1, 0.1])
     (entry,) = measure(both, found).entries
     assert entry.post["DI"].value == 1.0
+
+
+def test_a_score_speaks_of_labels_that_are_texts_too() -> None:
+    found = settings(facets=[{"name": "sex", "values": [1]}], label_values=["yes"], flip_test=False)
+    rows = labelled({"sex": [0, 0, 1, 1]}, ["yes", "no", "yes", "no"], score=[0.9, 0.8, 0.9, 0.1])
+    (entry,) = measure(rows, found).entries
+    assert entry.post["DI"].value == 0.5
+    assert entry.pre["DPL"].value == 0
+
+
+def test_the_highest_of_several_scores_speaks() -> None:
+    rows = labelled({"sex": [0, 0, 1, 1]}, [2, 0, 2, 1])
+    scores = ([0.1, 0.5, 0.2, None], [0.2, 0.3, 0.2, 0.4], [0.7, 0.2, 0.6, 0.4])
+    rows = replace(rows, class_scores=tuple(map(column, scores)))
+    found = settings(facets=[{"name": "sex", "values": [1]}], label_values=[2], flip_test=False)
+    statistics = measure(rows, found)
+    assert statistics.predicted == 3
+    assert statistics.entries[0].post["DI"].value == 2.0  # one of two, one of one
+    named = settings(
+        facets=[{"name": "sex", "values": [1]}], label_values=["c"], class_labels=["a", "b", "c"], flip_test=False
+    )
+    named_rows = labelled({"sex": [0, 0, 1, 1]}, ["c", "a", "c", "b"])
+    named_rows = replace(named_rows, class_scores=rows.class_scores)
+    assert measure(named_rows, named).entries[0].post["DI"].value == 2.0
+
+
+@given(records=RECORDS)
+def test_few_codes_are_counted_at_once_and_many_one_axis_after_the_other_alike(records: list[Any]) -> None:
+    rows = rows_of(records)
+    at_once = written(BiasProfile.of(rows, SETTINGS))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bias_profiles, "CELLS_COUNTED", 0)
+        assert written(BiasProfile.of(rows, SETTINGS)) == at_once
+
+
+@pytest.mark.parametrize("wanted", [1, True, "true", "True"])
+def test_true_is_found_however_it_is_written(wanted: Any) -> None:
+    found = settings(facets=[{"name": "flag", "values": [wanted]}], flip_test=False)
+    for cells in ([True, False, True], ["True", "False", "True"]):
+        assert measure(labelled({"flag": cells}, [1, 0, 1]), found).entries[0].disadvantaged == 2
 
 
 @pytest.mark.parametrize(
