@@ -39,10 +39,10 @@ def read_options(block: Block) -> dict[str, Any]:
 def complete_options(options: dict[str, Any], schema: Schema, path: str, faults: Faults) -> dict[str, Any]:
     """With the columns that are no features of the payload; they must come from somewhere."""
     settings: BiasSettings = options[SETTINGS]
-    if schema.is_positional:
-        return options
     count = len(schema.names)
     named = [facet.name for facet in settings.facets] + ([] if settings.group is None else [settings.group])
+    if schema.is_positional:  # which of them are features is known when the data is
+        return options | ({METADATA: tuple(dict.fromkeys(named))} if FACET_SOURCE in options else {})
     others = [n for n in named if n not in schema.names and not (n.isdecimal() and int(n) < count)]
     if others and FACET_SOURCE not in options:
         for name in others:

@@ -99,6 +99,12 @@ def test_columns_of_a_facet_source_are_asked_of_the_data_beside_the_features() -
     assert found.facet_source == "people.csv"
 
 
+def test_without_a_declared_payload_every_name_may_come_from_the_facet_source() -> None:
+    found = parse({"facets": ["origin", "_c1"], "facet_source": "people.csv"}, payload=None)
+    assert found.schema.payload.metadata == ("origin", "_c1")
+    assert parse({"facets": ["_c1"]}, payload=None).schema.payload.metadata == ()
+
+
 # --- Clarify's files -------------------------------------------------------------------------------------------------
 
 
