@@ -157,8 +157,8 @@ class CustomMetrics(Labelled):
     apart_from_baselines: ClassVar[frozenset[str]] = Labelled.apart_from_baselines | {"thresholds", "max_rows"}
 
     module: fields.Module | None = None
-    """What declares them: the dotted name of a module in the image, or the S3 URI of a .py file. Left out: the entry points of
-    packages that the image holds."""
+    """What declares them: a .py file of this repository, which is uploaded; the S3 URI of one; or the dotted name of a module in
+    the image. Left out: the entry points of packages that the image holds."""
     max_rows: Count | None = None
     """Records that are kept for them, at least 1; a window with more is sampled, and says so. Left out: 5,000,000."""
     thresholds: dict[fields.MetricName, float] = Field(default_factory=dict)
@@ -168,7 +168,8 @@ class CustomMetrics(Labelled):
 class Scripts(Block):
     """Scripts of SageMaker's own kind, fetched by every run."""
 
-    preprocessor: fields.S3Object | None = None
-    """S3 URI of a script with preprocess_handler, called for every captured record. Left out: records as they are."""
-    postprocessor: fields.S3Object | None = None
-    """S3 URI of a script with postprocess_handler, called after a run. Left out: none."""
+    preprocessor: fields.CodeFile | None = None
+    """Script with preprocess_handler, called for every captured record: its path in this repository, or its S3 URI.
+    Left out: records as they are."""
+    postprocessor: fields.CodeFile | None = None
+    """Script with postprocess_handler, called after a run: its path in this repository, or its S3 URI. Left out: none."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from model_monitor import contract
@@ -29,26 +30,36 @@ def payload_document(payload: Payload) -> dict[str, Any]:
     return document
 
 
-def configuration_document(endpoint_name: str, endpoint: Endpoint, monitor_name: str) -> dict[str, Any]:
+def configuration_document(
+    endpoint_name: str, endpoint: Endpoint, monitor_name: str, code: Mapping[str, str] | None = None
+) -> dict[str, Any]:
     """What the runs of one schedule read and check. Where baselines, labels and the history lie are variables: buckets are
-    named at deployment."""
+    named at deployment.
+
+    code: path of a Python file in this repository → S3 URI that it is uploaded to.
+    """
     monitor = endpoint.monitors[monitor_name]
     blocks: dict[str, Any] = {type_: _type_document(endpoint_name, monitor, type_) for type_ in monitor.types}
-    return _document(endpoint_name, endpoint, monitor_name, blocks)
+    return _document(endpoint_name, endpoint, monitor_name, blocks, code or {})
 
 
-def baseline_document(endpoint_name: str, endpoint: Endpoint) -> dict[str, Any]:
+def baseline_document(endpoint_name: str, endpoint: Endpoint, code: Mapping[str, str] | None = None) -> dict[str, Any]:
     """What the baseline job reads: every type of every schedule that has a computed baseline, each as it is set first."""
     blocks: dict[str, Any] = {}
     for monitor in endpoint.computed.values():
         for type_ in monitor.types:
             blocks.setdefault(type_, _type_document(endpoint_name, monitor, type_))
-    return _document(endpoint_name, endpoint, next(iter(endpoint.computed)), blocks)
+    return _document(endpoint_name, endpoint, next(iter(endpoint.computed)), blocks, code or {})
 
 
-def _document(endpoint_name: str, endpoint: Endpoint, monitor_name: str, blocks: dict[str, Any]) -> dict[str, Any]:
+def _document(
+    endpoint_name: str, endpoint: Endpoint, monitor_name: str, blocks: dict[str, Any], code: Mapping[str, str]
+) -> dict[str, Any]:
     monitor = endpoint.monitors[monitor_name]
-    scripts = monitor.scripts.model_dump(mode="json", exclude_none=True)
+    given = monitor.scripts.model_dump(mode="json", exclude_none=True)
+    scripts = {key: code.get(place, place) for key, place in given.items()}
+    if (module := blocks.get("custom_metrics", {}).get("module")) is not None:
+        blocks["custom_metrics"]["module"] = code.get(module, module)
     return {
         "version": contract.CONFIG_VERSION,
         "endpoint": endpoint_name,
@@ -96,11 +107,17 @@ def baseline_version(endpoint: Endpoint) -> str:
         if monitor.scripts.preprocessor:
             types.setdefault("preprocessor", {"script": monitor.scripts.preprocessor})
     measured = {type_: how for type_, how in types.items() if how}
+    code = {
+        written: hashlib.sha256(path.read_bytes()).hexdigest()
+        for monitor in endpoint.computed.values()
+        for written, path in monitor.code_files.items()
+    }
     made_of = {
         "baseline": baseline.model_dump(mode="json"),
         "payload": None if endpoint.payload is None else payload_document(endpoint.payload),
         "types": [type_ for type_ in types if type_ != "preprocessor"],
         **({"measured": measured} if measured else {}),
+        **({"code": code} if code else {}),
     }
     digest = hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()
     return f"v{baseline.revision}-{digest[:10]}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -244,6 +245,11 @@ class Endpoint(Block):
     def computed(self) -> dict[str, Monitor]:
         """Monitors whose baseline is computed: all share one version, so one job computes what any of them needs."""
         return {name: monitor for name, monitor in self.monitors.items() if monitor.baseline.dataset}
+
+    @property
+    def code_files(self) -> dict[str, Path]:
+        """Path as it is written → Python file of this repository, of all monitors."""
+        return {written: path for monitor in self.monitors.values() for written, path in monitor.code_files.items()}
 
     @property
     def has_shadows(self) -> bool:

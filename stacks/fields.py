@@ -83,9 +83,11 @@ FeatureName = _text(r"[^\x00-\x1f]{1,200}", "1 to 200 characters without control
 BucketName = _text(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", "the name of an S3 bucket")
 S3Object = _text(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/.*[^/]", "the S3 URI of an object: s3://bucket/key")
 S3Prefix = _text(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?", "an S3 URI: s3://bucket/prefix")
+_CODE = r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/.+\.py|(?!/)(?!.*\.\./)[\w./-]+\.py"
+CodeFile = _text(_CODE, "a .py file: its path in this repository, or its S3 URI")
 Module = _text(
-    r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*|s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/.+\.py",
-    "the dotted name of a module, or the S3 URI of a .py file",
+    rf"{_CODE}|[A-Za-z_]\w*(\.[A-Za-z_]\w*)*",
+    "a .py file, by its path in this repository or its S3 URI, or the dotted name of a module",
 )
 InstanceType = _text(r"ml\.[a-z0-9]+(-[a-z0-9]+)?\.[a-z0-9]+", "an instance type such as ml.m5.large")
 ImageUri = _text(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
@@ -14,6 +15,7 @@ from stacks.bias_settings import ModelBias
 from stacks.block import Block, check
 from stacks.fields import Count, Share
 
+ROOT = Path(__file__).resolve().parents[1]
 HOURLY_MAX_SECONDS = 3600
 BASELINE_MAX_SECONDS = 3300  # so that a baseline job's end is known before CloudFormation gives up after an hour
 Type = Literal["data_quality", "model_quality", "model_bias", "model_explainability", "custom_metrics"]
@@ -187,11 +189,30 @@ class Monitor(Block):
         return {type_: block for type_, block in self.own_blocks.items() if isinstance(block, Labelled)}
 
     @property
+    def _code(self) -> dict[str, str]:
+        """Where a Python file is named → how it is written there."""
+        given = {
+            "scripts.preprocessor": self.scripts.preprocessor,
+            "scripts.postprocessor": self.scripts.postprocessor,
+            "custom_metrics.module": self.custom_metrics.module if self.custom_metrics else None,
+        }
+        return {path: code for path, code in given.items() if code is not None and code.endswith(".py")}
+
+    @property
     def code_objects(self) -> list[str]:
         """S3 URIs of Python files that runs fetch."""
-        module = self.custom_metrics.module if self.custom_metrics else None
-        uris = (self.scripts.preprocessor, self.scripts.postprocessor, module)
-        return [uri for uri in uris if uri is not None and uri.startswith("s3://")]
+        return [code for code in self._code.values() if code.startswith("s3://")]
+
+    @property
+    def code_files(self) -> dict[str, Path]:
+        """Path as it is written → Python file of this repository."""
+        return {code: ROOT / code for code in self._code.values() if not code.startswith("s3://")}
+
+    @check
+    def _code_faults(self) -> Iterator[str]:
+        for path, code in self._code.items():
+            if code in self.code_files and not self.code_files[code].is_file():
+                yield f"{path}: there is no file {code} in this repository"
 
     @check
     def _type_faults(self) -> Iterator[str]:

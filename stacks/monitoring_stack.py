@@ -47,6 +47,10 @@ class MonitoringStack(Stack):
         self._props = props
         self._image = MonitorImage(self, "Image", props.image_uri, loads_models=props.endpoint.loads_models)
         self._baseline: BaselineStep | None = None
+        self._code = {
+            written: UploadedFile(self, f"Code-{path.stem}-{number}", name=path.name, content=path.read_bytes())
+            for number, (written, path) in enumerate(sorted(props.endpoint.code_files.items()))
+        }
         self.monitors = {name: self._monitor(name) for name in props.endpoint.monitors}
         Reconciler(
             self,
@@ -64,10 +68,14 @@ class MonitoringStack(Stack):
             description="Reports of every run, by schedule and hour",
         )
 
+    @property
+    def _code_uris(self) -> dict[str, str]:
+        return {written: file.uri for written, file in self._code.items()}
+
     def _monitor(self, name: str) -> ScheduledMonitor:
         props, settings = self._props, self._props.endpoint.monitors[name]
         scope = Construct(self, name.title().replace("-", ""))
-        document = configuration_document(props.name, props.endpoint, name)
+        document = configuration_document(props.name, props.endpoint, name, self._code_uris)
         monitor_props = MonitorProps(
             monitor=ScheduledMonitor(
                 endpoint_name=props.name,
@@ -82,6 +90,7 @@ class MonitoringStack(Stack):
             key=props.key,
             network=props.network,
             security=props.security,
+            code=self._code,
             has_labels=props.endpoint.ground_truth is not None and bool(settings.labelled),
         )
         executor = EXECUTORS[settings.scheduler](scope, "Executor", monitor_props)
@@ -93,7 +102,7 @@ class MonitoringStack(Stack):
         """One step for all monitors of the endpoint: one version holds the baseline of every type that any of them runs."""
         if self._baseline is None:
             props = self._props
-            of_all = baseline_document(props.name, props.endpoint)
+            of_all = baseline_document(props.name, props.endpoint, self._code_uris)
             monitor_props = replace(monitor_props, sharing=tuple(props.endpoint.computed.values()))
             if of_all != document:
                 file = UploadedFile(scope, "BaselineConfiguration", name="config.json", content=json_bytes(of_all))

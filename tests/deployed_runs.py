@@ -33,11 +33,6 @@ CODE = """
 from model_monitor.custom import metric
 
 
-@metric(name="cost_weighted_error", worse="greater", threshold=0.9)
-def cost_weighted_error(table):
-    return 0.1
-
-
 @metric(name="cost", worse="greater", threshold=0.9)
 def cost(table):
     return 0.2
@@ -130,7 +125,7 @@ def local(schedule: Schedule, variables: Mapping[str, Any], root: Path, **replac
     """Deployed variables as they are here: the configuration is the synthesized file, what it fetches from S3 lies beside it."""
     content = (schedule.assembly.folder / f"asset.{variables[Variable.MONITOR_CONFIG].rpartition('/')[2]}").read_bytes()
     assert hashlib.sha256(content).hexdigest() == variables[Variable.MONITOR_CONFIG_SHA256]
-    document = _fetched(json.loads(content), root / "fetched")
+    document = _fetched(json.loads(content), root / "fetched", schedule.assembly.folder)
     config = root / "config.json"
     config.parent.mkdir(parents=True, exist_ok=True)
     config.write_text(json.dumps(document))
@@ -145,15 +140,18 @@ def local(schedule: Schedule, variables: Mapping[str, Any], root: Path, **replac
     return {str(k): str(v) for k, v in here.items()}
 
 
-def _fetched(content: Any, folder: Path) -> Any:
-    """A document whose S3 objects are files of a folder."""
+def _fetched(content: Any, folder: Path, assets: Path) -> Any:
+    """A document whose S3 objects are files of a folder: assets of the synthesis, and what a team has already."""
     if isinstance(content, dict):
-        return {key: _fetched(value, folder) for key, value in content.items()}
+        return {key: _fetched(value, folder, assets) for key, value in content.items()}
     if isinstance(content, list):
-        return [_fetched(value, folder) for value in content]
+        return [_fetched(value, folder, assets) for value in content]
     if not isinstance(content, str) or not content.startswith("s3://"):
         return content
-    path = folder / content.rpartition("/")[2]
+    name = content.rpartition("/")[2]
+    if (assets / f"asset.{name}").exists():
+        return str(assets / f"asset.{name}")
+    path = folder / name
     folder.mkdir(parents=True, exist_ok=True)
     path.write_text(CODE if path.suffix == ".py" else json.dumps({"weights": [0.02, 0.01, 0.005], "link": "logit"}))
     return str(path)

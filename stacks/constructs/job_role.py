@@ -19,6 +19,8 @@ def job_role(scope: Construct, construct_id: str, props: MonitorProps, descripti
     props.image.allow_pull(role)
     props.configuration.allow_reading(role)
     for settings in props.sharing or (props.settings,):
+        for written in settings.code_files:
+            props.code[written].allow_reading(role)
         for uri in settings.code_objects:
             place = Place.at(uri)
             permissions.allow_object(role, place.bucket_name, place.prefix)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -53,6 +53,7 @@ class MonitorProps:
     """What any scheduler needs to run one monitor.
 
     configuration: the uploaded configuration asset. has_labels: its runs compare with labels, some of them late.
+    code: Python files of this repository that were uploaded, by their path.
     sharing: settings of all monitors that a job computes for; () for its own alone.
     """
 
@@ -64,6 +65,7 @@ class MonitorProps:
     key: kms.IKey
     network: Network
     security: Security
+    code: Mapping[str, UploadedFile] = field(default_factory=dict)
     has_labels: bool = False
     sharing: tuple[Monitor, ...] = ()
 

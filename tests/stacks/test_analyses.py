@@ -24,7 +24,7 @@ from stacks import (
 from stacks.configuration import baseline_document, baseline_version, configuration_document
 from stacks.constructs import monitoring_schedule
 from tests.analyses import ALARMS, ALL_TYPES, BIAS, BUCKET, CUSTOM, EXPLAINED, MODEL_QUALITY, analysed, faults
-from tests.synthesis import Assembly, synthesize
+from tests.synthesis import ROOT, Assembly, synthesize
 
 pytestmark = pytest.mark.xdist_group("synth")
 
@@ -91,7 +91,15 @@ def test_an_endpoint_with_every_type_has_no_faults():
             QUALITY_ALONE,
             "endpoints.fraud.retraining.retrain_on_broken_data: is false, but all does not run data_quality",
         ),
-        ({f"{MONITOR}custom_metrics": {"module": "a b"}}, f"{AT}custom_metrics.module: should be the dotted name"),
+        (
+            {f"{MONITOR}custom_metrics": {"module": "a b"}},
+            f"{AT}custom_metrics.module: should be a .py file, by its path",
+        ),
+        (
+            {f"{MONITOR}custom_metrics": {"module": "environments/code/absent.py"}},
+            f"{AT}custom_metrics.module: there is no file environments/code/absent.py in this repository",
+        ),
+        ({f"{MONITOR}scripts": {"preprocessor": "../elsewhere.py"}}, f"{AT}scripts.preprocessor: should be a .py file"),
         (
             {f"{MONITOR}model_quality": {**MODEL_QUALITY, "slices": ["town"]}},
             f"{AT}model_quality.slices: 'town' is neither a feature nor metadata of the payload",
@@ -294,6 +302,28 @@ def test_a_run_is_told_where_labels_and_the_history_lie(assembly):
     variables = definition(assembly)["Environment"]
     assert json.dumps(variables[contract.Variable.GROUND_TRUTH_URI]).endswith('"/fraud/ground-truth"]]}')
     assert json.dumps(variables[contract.Variable.MONITOR_HISTORY]).endswith('"/history/fraud/fraud-all"]]}')
+
+
+def test_code_of_this_repository_is_uploaded_and_read_by_the_jobs_that_run_it(prod):
+    written = "environments/code/fraud_metrics.py"
+    (asset,) = prod.folder.glob("asset.*.py")
+    assert asset.read_bytes() == (ROOT / written).read_bytes()
+    template = json.dumps(prod.templates["prod-fraud-Monitoring"])
+    assert template.count(f"/{asset.name.removeprefix('asset.')}") == 2, (
+        "the role of runs, and that of the baseline job"
+    )
+    configurations = [json.loads(path.read_text()) for path in prod.folder.glob("asset.*.json")]
+    told = [found["monitors"]["custom_metrics"] for found in configurations if "custom_metrics" in found["monitors"]]
+    assert [found["module"].rpartition("/")[2] for found in told] == [asset.name.removeprefix("asset.")]
+
+
+def test_other_code_is_another_baseline(tmp_path, monkeypatch):
+    monkeypatch.setattr(monitor_settings, "ROOT", tmp_path)
+    (tmp_path / "metrics.py").write_text("one = 1")
+    endpoint = analysed(**{f"{MONITOR}custom_metrics": {"module": "metrics.py"}}).endpoints["fraud"]
+    before = baseline_version(endpoint)
+    (tmp_path / "metrics.py").write_text("one = 2")
+    assert baseline_version(endpoint) != before
 
 
 def test_labels_of_a_place_grant_nothing_of_its_neighbours():
