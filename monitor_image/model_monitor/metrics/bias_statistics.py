@@ -144,7 +144,8 @@ class _Group:
         bit = ABOVE if profile.observed.is_continuous(settings.label) else EQUAL
         counts = _counts(found.table.counts, self.places, bit)
         advantaged, disadvantaged = counts.sum(axis=(0, 2, 3)).tolist()
-        reason = self._too_few(min(advantaged, disadvantaged), settings)
+        is_empty = not advantaged and not disadvantaged
+        reason = NO_VALUES if is_empty else self._too_few(min(advantaged, disadvantaged), settings)
         pre: dict[str, Value] = {}
         post: dict[str, Value] = {}
         flip: FlipTest | None = None

@@ -165,6 +165,7 @@ def summary(statistics: BiasStatistics, _: Conclusion) -> dict[str, Any]:
 def _of_entry(entry: Entry) -> dict[str, Any]:
     content: dict[str, Any] = {
         "facet": entry.facet,
+        "group": entry.stable_text,  # as messages and metrics have it: without a value of the data
         "value_or_threshold": entry.text,
         "read_as": "threshold" if entry.is_threshold else "values",
         "reason": entry.reason,

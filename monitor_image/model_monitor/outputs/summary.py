@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from model_monitor.constraints.bias import BiasCheck
 from model_monitor.constraints.model import Check, Outcome
 from model_monitor.contract import REHEARSAL, JobKind, MonitoringType
 from model_monitor.outputs.report import MonitorResult, Report, Run
@@ -27,6 +28,7 @@ def summary(report: Report, run: Run, written: Sequence[Path]) -> str:
             "",
             *_features(result, report.job.kind),
             *_quality(result),
+            *_bias(result),
             *_custom(result),
             *_attributions(result),
             *_violations(result),
@@ -141,6 +143,30 @@ def _custom(result: MonitorResult) -> list[str]:
         status = metric["status"] + (f": {metric['reason']}" if metric["reason"] else "")
         lines.append(f"{metric['name']:<{width}}  {value:>10}  {limit:>10}  {status}")
     return lines + [f"failed: {each['name']}: {each['reason']}" for each in result.summary.get("failures", ())]
+
+
+def _bias(result: MonitorResult) -> list[str]:
+    """Each group against the rest: how many records, and every metric with its limit; what has no value is told below."""
+    if result.type is not MonitoringType.MODEL_BIAS or not result.summary:
+        return []
+    checks = {(c.facet, c.facet_value, c.metric_name): c for c in result.conclusion.checks if isinstance(c, BiasCheck)}
+    lines = [f"labels: {result.summary['labelled']:,} of {counted(result.summary['records'], 'prediction')}"]
+    for part in result.summary["facets"]:
+        group = f"{part['facet']} {part['group']}".strip()
+        if part["reason"]:
+            lines += ["", f"{group}: {part['reason']}"]
+            continue
+        lines += ["", f"{group}: {part['disadvantaged']:,} records against {part['advantaged']:,}"]
+        lines += [f"{'metric':<8}  {'value':>10}  {'limit':>10}  verdict"]
+        for name, found in (*part["pre"].items(), *part["post"].items()):
+            if found["value"] is None:
+                continue
+            check = checks.get((part["facet"], part["value_or_threshold"], name))
+            value = found["value"] if isinstance(found["value"], str) else _number(found["value"])
+            limit = _number(check.allowed if check else None)
+            verdict = NO_VALUE if check is None else str(check.outcome).replace("_", " ")
+            lines.append(f"{name:<8}  {value:>10}  {limit:>10}  {verdict}")
+    return lines
 
 
 def _attributions(result: MonitorResult) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,7 +23,8 @@ from model_monitor.errors import BaselineError, DatasetError
 from model_monitor.job import BaselineFiles, DatasetKind, DatasetSource, Job, Maturity, MonitorSettings
 from model_monitor.metrics.bias_statistics import BiasStatistics
 from model_monitor.monitors.model_bias import MONITOR
-from model_monitor.outputs.report import MonitorResult
+from model_monitor.outputs.report import MonitorResult, Report, Run
+from model_monitor.outputs.summary import summary
 from model_monitor.schema import Feature, Privacy, Rows, Schema, Window
 from tests.bias_tables import labelled, settings
 from tests.builders import capture_event, csv_payload, write_capture
@@ -300,6 +302,22 @@ def test_a_rehearsal_is_written_as_a_violation_of_no_group_and_publishes_no_valu
 def test_a_file_that_is_no_analysis_is_refused(document: Any, said: str) -> None:
     with pytest.raises(BaselineError, match=said):
         read(document, "analysis.json")
+
+
+def test_the_terminal_shows_each_group_with_its_limits_and_no_value_of_the_data() -> None:
+    facets = ["town", {"name": "age", "values": [40]}, {"name": "nowhere", "values": [1]}]
+    rows = people(0.4, town=["Kranj", "Ljubljana"] * 200, age=[i % 60 + 0.5 for i in range(400)])
+    found, job = statistics(rows, facets=facets)
+    conclusion = MONITOR.check(found, baseline_of(rows, facets=facets), job)
+    result = MonitorResult(MonitoringType.MODEL_BIAS, conclusion, MONITOR.summary(found, conclusion))
+    moment = datetime(2026, 3, 2, tzinfo=UTC)
+    text = summary(Report(job, results=(result,)), Run(moment, moment), ())
+    assert "labels: 400 of 400 predictions" in text
+    assert "town #1: 200 records against 200" in text
+    assert "age (40.0, Infinity]: 120 records against 280" in text
+    assert "nowhere 1: no labelled record has a value of the facet" in text
+    assert re.search(r"^DPL +0\.\d{4} +0\.\d{4}  held$", text, re.MULTILINE)
+    assert not re.search(r"Kranj|Ljubljana|59\.5", text)
 
 
 # --- facets that are not in the payload ------------------------------------------------------------------------------
