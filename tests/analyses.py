@@ -35,6 +35,11 @@ ALARMS: dict[str, Any] = {
     "custom": {"cost": {"above": 3}},
 }
 ALL_TYPES = ["data_quality", "model_quality", "model_bias", "model_explainability", "custom_metrics"]
+QUALITY_ALONE: dict[str, Any] = {
+    "monitors__all__types": ["model_quality"],
+    "monitors__all__alarms": {},
+    **{f"monitors__all__{type_}": None for type_ in ("model_bias", "model_explainability", "custom_metrics")},
+}
 DOCUMENT: dict[str, Any] = {
     "version": 1,
     "account": "123456789012",

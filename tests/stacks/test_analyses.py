@@ -1,4 +1,4 @@
-"""A schedule with several types: what is refused, what a run is told, what it may do, and who is told of what."""
+"""A schedule with several types: what a run is told, what it may do, and who is told of what."""
 
 from __future__ import annotations
 
@@ -23,166 +23,17 @@ from stacks import (
 )
 from stacks.configuration import baseline_document, baseline_version, configuration_document
 from stacks.constructs import monitoring_schedule
-from tests.analyses import ALARMS, ALL_TYPES, BIAS, BUCKET, CUSTOM, EXPLAINED, MODEL_QUALITY, analysed, faults
+from tests.analyses import ALARMS, ALL_TYPES, BIAS, BUCKET, CUSTOM, EXPLAINED, MODEL_QUALITY, QUALITY_ALONE, analysed
 from tests.synthesis import ROOT, Assembly, synthesize
 
 pytestmark = pytest.mark.xdist_group("synth")
 
 MONITOR = "monitors__all__"
-AT = "endpoints.fraud.monitors.all."
-QUALITY_ALONE: dict[str, Any] = {
-    f"{MONITOR}types": ["model_quality"],
-    f"{MONITOR}alarms": {},
-    **{f"{MONITOR}{type_}": None for type_ in ("model_bias", "model_explainability", "custom_metrics")},
-}
 
 
 @pytest.fixture(scope="module")
 def assembly() -> Assembly:
     return synthesize(analysed())
-
-
-# --- what is refused ------------------------------------------------------------------------------------------------------
-
-
-def test_an_endpoint_with_every_type_has_no_faults():
-    assert faults() == []
-
-
-@pytest.mark.parametrize(
-    ("changes", "expected"),
-    [
-        ({f"{MONITOR}types": ["data_quality", "drift"]}, f"{AT}types[1]: should be one of "),
-        ({f"{MONITOR}types": [*ALL_TYPES, "data_quality"]}, f"{AT}types: data_quality is given twice"),
-        ({f"{MONITOR}model_quality": None}, f"{AT}model_quality: is missing; model_quality is one of the types"),
-        ({f"{MONITOR}types": ["data_quality"]}, f"{AT}model_quality: is set, but model_quality is none of the types"),
-        ({"ground_truth": None}, "endpoints.fraud.ground_truth: is missing; model_quality of monitor all compares"),
-        ({"payload__label": None}, "endpoints.fraud.payload.label: is missing; the baseline of model_quality"),
-        (
-            {f"{MONITOR}model_quality": {**MODEL_QUALITY, "label_horizon": "P5D"}},
-            f"{AT}model_quality.label_horizon: P5D is shorter than the label_delay P7D",
-        ),
-        (
-            {f"{MONITOR}model_quality": {**MODEL_QUALITY, "label_delay": "7 days"}},
-            f"{AT}model_quality.label_delay: should be a duration",
-        ),
-        (
-            {f"{MONITOR}model_quality": {**MODEL_QUALITY, "thresholds": {"mae": 1}}},
-            f"{AT}model_quality.thresholds: 'mae' is no metric of binary; there are recall,",
-        ),
-        ({f"{MONITOR}alarms": {"quality": {"acuracy": 0.8}}}, f"{AT}alarms.quality: 'acuracy' is no metric of binary"),
-        (
-            {f"{MONITOR}alarms": {"custom": {"cost": {"above": 1, "below": 0}}}},
-            f"{AT}alarms.custom.cost.above: give either above or below",
-        ),
-        (
-            {**QUALITY_ALONE, f"{MONITOR}alarms": ALARMS},
-            f"{AT}alarms.custom: watches custom_metrics, which is none of the types",
-        ),
-        (
-            {f"{MONITOR}baseline": {"constraints": "s3://bucket/constraints.json"}},
-            f"{AT}baseline.dataset: is missing; files that exist belong to one type, and there are 5",
-        ),
-        (
-            {**QUALITY_ALONE, "retraining__types": ["model_bias"]},
-            "endpoints.fraud.retraining.types: names no type that all runs; it runs model_quality",
-        ),
-        (
-            QUALITY_ALONE,
-            "endpoints.fraud.retraining.retrain_on_broken_data: is false, but all does not run data_quality",
-        ),
-        (
-            {f"{MONITOR}custom_metrics": {"module": "a b"}},
-            f"{AT}custom_metrics.module: should be a .py file, by its path",
-        ),
-        (
-            {f"{MONITOR}custom_metrics": {"module": "environments/code/absent.py"}},
-            f"{AT}custom_metrics.module: there is no file environments/code/absent.py in this repository",
-        ),
-        ({f"{MONITOR}scripts": {"preprocessor": "../elsewhere.py"}}, f"{AT}scripts.preprocessor: should be a .py file"),
-        (
-            {f"{MONITOR}model_quality": {**MODEL_QUALITY, "slices": ["town"]}},
-            f"{AT}model_quality.slices: 'town' is neither a feature nor metadata of the payload",
-        ),
-        ({"payload__metadata": ["age"]}, "endpoints.fraud.payload.metadata: 'age' is a feature too"),
-        ({f"{MONITOR}model_bias": None}, f"{AT}model_bias: is missing; model_bias is one of the types"),
-        ({f"{MONITOR}model_bias": {"facets": []}}, f"{AT}model_bias.facets: "),
-        ({f"{MONITOR}model_bias": {"facets": ["sex"]}}, f"{AT}model_bias.facets: 'sex' is no feature of the payload"),
-        (
-            {f"{MONITOR}model_bias": {"facets": ["age"], "group_variable": "town"}},
-            f"{AT}model_bias.group_variable: 'town' is no feature of the payload",
-        ),
-        (
-            {f"{MONITOR}model_explainability": {}},
-            f"{AT}model_explainability.predictor: is missing; a run must know which model to ask",
-        ),
-        (
-            {f"{MONITOR}model_explainability": {"predictor": {"model_name": "fraud-3"}}},
-            f"{AT}model_explainability.predictor.instance_type: is missing",
-        ),
-        (
-            {f"{MONITOR}model_explainability": {"predictor": {"model_name": "a", "endpoint_name": "b"}}},
-            f"{AT}model_explainability.predictor.endpoint_name: excludes model_name",
-        ),
-        (
-            {f"{MONITOR}model_explainability": {"method": "captured", "predictor": {}}},
-            f"{AT}model_explainability.predictor: is not asked when the method is captured",
-        ),
-        (
-            {f"{MONITOR}model_explainability": {"method": "captured"}},
-            "endpoints.fraud.payload.output.attributions: is missing; model_explainability of monitor all",
-        ),
-        (
-            {f"{MONITOR}model_explainability": {"predictor": {"model_name": "a", "instance_type": "ml.m5.large"}}},
-            f"{AT}max_runtime_seconds: a run is stopped after 3000, and model_explainability may ask for 3600",
-        ),
-        (
-            {
-                f"{MONITOR}schedule": "daily",
-                f"{MONITOR}max_runtime_seconds": 9000,
-                f"{MONITOR}model_explainability": {"predictor": {}, "budget": {"seconds": 5000}},
-            },
-            f"{AT}model_explainability.budget.seconds: the baseline job is stopped after 3300",
-        ),
-        ({f"{MONITOR}max_runtime_seconds": 7200}, f"{AT}max_runtime_seconds: an hourly schedule allows at most 3600"),
-    ],
-)
-def test_a_fault_is_told_with_its_path(changes, expected):
-    assert [fault for fault in faults(**changes) if fault.startswith(expected)], faults(**changes)
-
-
-def test_captures_are_kept_as_long_as_their_windows_wait_for_labels():
-    (fault,) = faults(storage__capture_days=20)
-    assert fault == (
-        f"{AT}model_quality.label_horizon: a window waits 21 days for its labels, and storage.capture_days deletes what it "
-        "needs after 20 days; raise capture_days to at least 22, or shorten label_horizon"
-    )
-    assert faults(storage__capture_days=22) == []
-
-
-def test_months_of_waiting_need_their_history_too():
-    waiting = {**MODEL_QUALITY, "label_delay": "P90D", "label_horizon": "P120D"}
-    told = faults(**{f"{MONITOR}model_quality": waiting}, storage__capture_days=365, storage__report_days=100)
-    assert len(told) == 1
-    assert "storage.report_days deletes what it needs after 100 days; raise report_days to at least 121" in told[0]
-
-
-def test_captures_that_others_keep_are_not_judged():
-    changes: dict[str, Any] = {"model": None, "retraining": None, "capture__destination": "s3://elsewhere/live"}
-    assert faults(storage__capture_days=1, **changes) == []
-
-
-def test_monitors_that_share_a_baseline_measure_alike():
-    other = {
-        "types": ["model_quality"],
-        "schedule": "daily",
-        "baseline": {"dataset": f"{BUCKET}/baseline.csv"},
-        "model_quality": {**MODEL_QUALITY, "problem_type": "multiclass", "thresholds": {}},
-    }
-    (fault,) = faults(monitors__daily=other, retraining__monitor="all")
-    assert fault.startswith("endpoints.fraud.monitors.daily.model_quality: is set otherwise than in all")
-    other["model_quality"] = {**MODEL_QUALITY, "label_delay": "P1D", "thresholds": {"recall": 0.5}}
-    assert faults(monitors__daily=other, retraining__monitor="all") == []
 
 
 # --- words that settings and core share -------------------------------------------------------------------------------------
