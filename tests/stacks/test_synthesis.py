@@ -63,7 +63,12 @@ def test_nothing_is_looked_up(assembly):
 
 
 def test_the_app_does_not_know_the_twin():
-    sources = [ROOT / "app.py", ROOT / "cdk.json", *(ROOT / "stacks").rglob("*.py"), *(ROOT / "environments").glob("*.yaml")]
+    sources = [
+        ROOT / "app.py",
+        ROOT / "cdk.json",
+        *(ROOT / "stacks").rglob("*.py"),
+        *(ROOT / "environments").glob("*.yaml"),
+    ]
     assert [str(path) for path in sources if re.search(r"\b(twin|moto|localhost)\b", path.read_text())] == []
 
 
