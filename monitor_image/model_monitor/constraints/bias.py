@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from model_monitor.constraints.model import Check, Outcome
@@ -16,10 +16,11 @@ from model_monitor.contract import CHECK_BIAS_DRIFT, BiasStage
 from model_monitor.errors import BaselineError
 from model_monitor.metrics.bias import FLIP_TEST
 from model_monitor.metrics.bias_statistics import BiasStatistics, Entry, Value
-from model_monitor.profiles.bias_settings import Bootstrap
+from model_monitor.profiles.bias_settings import BiasSettings, Bootstrap
 
 INTERVAL: Final = re.compile(r"\((.+), (.+)\]")
 INFINITIES: Final = {"Infinity": math.inf, "-Infinity": -math.inf}
+NO_PREDICTION: Final = "no labelled record has a prediction"
 DESCRIPTION: Final = "Metric value {} doesn't meet the baseline constraint requirement {}"
 
 Group = tuple[str, str, str]  # stage, facet, value or threshold as text
@@ -84,19 +85,29 @@ def _value(metric: Mapping[str, Any], where: str) -> float | None:
 # --- checks --------------------------------------------------------------------------------------------------------------
 
 
-def checks(
-    statistics: BiasStatistics, constraints: BiasConstraints, bootstrap: Bootstrap | None
-) -> Iterator[BiasCheck]:
-    """One for each metric of each group, in the order of facets, groups and names."""
+def checks(statistics: BiasStatistics, constraints: BiasConstraints, settings: BiasSettings) -> Iterator[BiasCheck]:
+    """One for each metric of each group, in the order of facets, groups and names.
+
+    A stage of which the baseline has values and the window has none is required: that the other one held is no answer.
+    """
     for entry in statistics.entries:
         found: list[BiasCheck] = []
         is_known = False
-        for stage, values in ((BiasStage.PRE, entry.pre), (BiasStage.POST, entry.post)):
+        stages = ((BiasStage.PRE, entry.pre, settings.pre), (BiasStage.POST, entry.post, settings.post))
+        for stage, values, asked in stages:
             baseline = _matching(constraints, stage, entry)
             is_known = is_known or baseline is not None
-            for name, value in values.items():
-                if baseline is None or name in baseline:
-                    found.append(_check(entry, name, value, None if baseline is None else baseline[name], bootstrap))
+            known = {} if baseline is None else baseline
+            told = [
+                _check(entry, name, value, known.get(name), settings.bootstrap)
+                for name, value in values.items()
+                if baseline is None or name in baseline
+            ]
+            is_missed = all(check.outcome is Outcome.NOT_EVALUATED for check in told)
+            if is_missed and any(known.get(name) is not None for name in asked):
+                told = [replace(check, is_required=True) for check in told]
+                told = told or [_made(entry, "", Outcome.NOT_EVALUATED, NO_PREDICTION, is_required=True)]
+            found += told
         reason = entry.reason or ("" if is_known else _unknown(constraints, entry))
         if reason:
             yield _made(entry, "", Outcome.NOT_EVALUATED, reason, is_required=True)

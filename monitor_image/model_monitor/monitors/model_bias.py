@@ -91,8 +91,7 @@ def check(statistics: BiasStatistics, baseline: BiasConstraints | None, job: Job
     reason = why_unlabelled(statistics.labelled, statistics.records, _monitor_settings(job), job)
     if reason or baseline is None:
         return Conclusion(Verdict.INSUFFICIENT_DATA, reason=reason or NO_BASELINE_REASON)
-    settings = settings_of(job)
-    conclusion = conclude(list(bias.checks(statistics, baseline, settings.bootstrap)))
+    conclusion = conclude(list(bias.checks(statistics, baseline, settings_of(job))))
     return replace(conclusion, notes=tuple(_notes(statistics)))
 
 

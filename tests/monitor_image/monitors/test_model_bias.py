@@ -165,6 +165,27 @@ def test_a_group_that_is_too_small_or_that_the_baseline_does_not_know_is_never_a
     assert nobody.verdict is Verdict.INSUFFICIENT_DATA
 
 
+def test_a_stage_without_any_value_is_never_a_pass_because_the_other_one_held() -> None:
+    baseline = baseline_of(FAIR)
+    unasked = concluded(replace(FAIR, prediction=None), baseline)
+    assert unasked.verdict is Verdict.INSUFFICIENT_DATA
+    assert "no labelled record has a prediction" in unasked.reason
+    assert concluded(replace(FAIR, prediction=None), baseline, methods=["DPL", "CI"]).verdict is Verdict.OK
+    label = [int(FAIR.truth.words[code]) for code in FAIR.truth.codes.tolist()]
+    cells = {feature.name: FAIR.features[i].numbers.tolist() for i, feature in enumerate(FAIR.schema.features)}
+    nobody = concluded(labelled(cells, label, [0] * len(label)), baseline)
+    assert nobody.verdict is Verdict.INSUFFICIENT_DATA
+    assert "No positive labels in set" in nobody.reason
+
+
+def test_a_group_that_is_gone_is_never_a_pass_because_another_facet_held() -> None:
+    facets = [*SEX, {"name": "town", "values": ["Kranj"]}]
+    baseline = baseline_of(people(0.9, town=["Kranj", "Bled", "Bled", "Kranj"] * 100), facets=facets)
+    gone = concluded(people(0.9, town=["Bled"] * 400), baseline, facets=facets)
+    assert gone.verdict is Verdict.INSUFFICIENT_DATA
+    assert "Facet set is empty" in gone.reason
+
+
 def test_an_interval_is_known_by_its_start_whatever_the_largest_value_is() -> None:
     facets = [{"name": "age", "values": [40]}]
     young = people(0.9, age=[i % 60 + 0.5 for i in range(400)])
