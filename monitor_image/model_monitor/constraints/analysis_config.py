@@ -87,13 +87,13 @@ def _column(document: Mapping[str, Any], headers: Sequence[str]) -> str | None:
     return label if label is None or label in headers else str(label).rpartition(f"{EVERY}.")[2]
 
 
-def _methods(content: Any) -> list[str] | str | None:
-    """Names of the metrics; a stage that is not mentioned beside another one is not wanted."""
+def _methods(content: Any) -> list[Any] | str | None:
+    """Names of the metrics, unchecked; a stage that is not mentioned beside another one is not wanted."""
     if not isinstance(content, Mapping) or not any(stage in content for stage in STAGES):
         return None
-    names: list[str] = []
+    names: list[Any] = []
     for stage, known in zip(STAGES, (PRE_TRAINING, POST_TRAINING), strict=True):
         said = content.get(stage)
         wanted = said.get("methods", "all") if isinstance(said, Mapping) else []
-        names += known if wanted == "all" else [str(name) for name in wanted]
+        names += known if wanted == "all" else wanted if isinstance(wanted, list) else [wanted]
     return names

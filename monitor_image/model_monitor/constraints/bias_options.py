@@ -55,6 +55,7 @@ def _settings(block: Block) -> BiasSettings:
     facets = _facets(block)
     values = _values(block, "label_values") or default.label.values
     label = replace(default.label, values=values, read_as=_read_as(block, "label_read_as"))
+    _check_threshold(block, "label_values", label)
     threshold, smallest = (
         block.share("probability_threshold", default.probability_threshold),
         block.count("min_group_records", default.min_group_records, minimum=1),
@@ -87,7 +88,9 @@ def _facets(block: Block) -> tuple[Facet, ...]:
         name = _name(each, "name")
         if name is None:
             block.faults.add(each.at("name"), "is missing")
-        facets.append(Facet(name or "", Wanted(_values(each, "values"), _read_as(each, "read_as"))))
+        wanted = Wanted(_values(each, "values"), _read_as(each, "read_as"))
+        _check_threshold(each, "values", wanted)
+        facets.append(Facet(name or "", wanted))
         each.end()
     names = [facet.name for facet in facets]
     for name in sorted({name for name in names if names.count(name) > 1}):
@@ -111,6 +114,11 @@ def _read_as(block: Block, key: str) -> ReadAs:
     return found
 
 
+def _check_threshold(block: Block, key: str, wanted: Wanted) -> None:
+    if wanted.read_as is ReadAs.THRESHOLD and (not wanted.values or len(wanted.numbers) < len(wanted.words)):
+        block.faults.add(block.at(key), "should be numbers, since they are read as a threshold")
+
+
 def _name(block: Block, key: str) -> str | None:
     """A feature by its name, or by its position in the payload, which `settings_of` looks up."""
     value = block.selector(key)
@@ -122,7 +130,7 @@ def _methods(block: Block) -> tuple[tuple[str, ...], tuple[str, ...]]:
     if content is None or content == ALL:
         return PRE_TRAINING, POST_TRAINING
     names = content if isinstance(content, list) else []
-    unknown = [str(name) for name in names if name not in DESCRIPTIONS]
+    unknown = [name for name in names if not isinstance(name, str) or name not in DESCRIPTIONS]
     if not names or unknown:
         block.faults.add(block.at("methods"), f'should be "all" or a list of {", ".join(sorted(DESCRIPTIONS))}')
     return tuple(n for n in PRE_TRAINING if n in names), tuple(n for n in POST_TRAINING if n in names)

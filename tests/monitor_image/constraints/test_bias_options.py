@@ -79,6 +79,22 @@ def test_what_is_left_out_is_clarifys_default() -> None:
         ({"facets": [{"name": "sex", "value": 1}]}, "monitors.model_bias.facets[0].value: is unknown"),
         ({"facets": [{"name": "sex", "values": [[1]]}]}, "monitors.model_bias.facets[0].values: should be a list"),
         ({"facets": ["sex"], "methods": ["XX"]}, 'monitors.model_bias.methods: should be "all" or a list of AD, CDDL'),
+        (
+            {"facets": ["sex"], "methods": [["DI"]]},
+            'monitors.model_bias.methods: should be "all" or a list of AD, CDDL',
+        ),
+        (
+            {"facets": ["sex"], "analysis_config": {"methods": {"pre_training_bias": {"methods": 5}}}},
+            'monitors.model_bias.methods: should be "all" or a list of AD, CDDL',
+        ),
+        (
+            {"facets": [{"name": "age", "values": ["old"], "read_as": "threshold"}]},
+            "monitors.model_bias.facets[0].values: should be numbers, since they are read as a threshold",
+        ),
+        (
+            {"facets": ["sex"], "label_values": ["yes"], "label_read_as": "threshold"},
+            "monitors.model_bias.label_values: should be numbers, since they are read as a threshold",
+        ),
         ({"facets": ["sex"], "bootstrap": {"confidence": 1}}, "monitors.model_bias.bootstrap.confidence: should be"),
         ({"facets": ["sex"], "flip_test": 3}, "monitors.model_bias.flip_test: should be an object, found a number"),
         ({"facets": ["origin"]}, "monitors.model_bias: 'origin' is no feature of the payload; name a facet_source"),
