@@ -15,6 +15,7 @@ from model_monitor.metrics import shapley
 from model_monitor.metrics.shapley import Score
 
 PREDICTIONS_AT_ONCE: Final = 1 << 17  # after which what was found is kept, so that a budget that ends loses little
+REQUESTED_AT_ONCE: Final = 1 << 12  # the same where predictions are requests, of which a budget holds far fewer
 
 
 class Method(StrEnum):
@@ -79,7 +80,7 @@ def explain(score: Score, cells: np.ndarray, keys: np.ndarray, baselines: np.nda
     affordable = len(cells) if choices.most is None else int((spent <= choices.most - len(baselines)).sum())
     stopped = "" if affordable == len(cells) else str(BudgetExceeded("predictions", choices.most or 0))
     found: list[np.ndarray] = []
-    for few in _parts(spent[:affordable]):
+    for few in _parts(spent[:affordable], PREDICTIONS_AT_ONCE if choices.is_cheap else REQUESTED_AT_ONCE):
         try:
             if samples is None:
                 found.append(shapley.exact(linked, cells[few], baselines, expected))
@@ -95,9 +96,9 @@ def explain(score: Score, cells: np.ndarray, keys: np.ndarray, baselines: np.nda
     return Explained(method, samples, values, expected, stopped)
 
 
-def _parts(spent: np.ndarray) -> Iterator[slice]:
-    """Records in runs of about `PREDICTIONS_AT_ONCE` predictions. spent: cumulated costs."""
-    parts = (spent // PREDICTIONS_AT_ONCE).astype(np.int64)
+def _parts(spent: np.ndarray, at_once: int) -> Iterator[slice]:
+    """Records in runs of about `at_once` predictions. spent: cumulated costs."""
+    parts = (spent // at_once).astype(np.int64)
     edges = [0, *(np.flatnonzero(np.diff(parts)) + 1).tolist(), len(spent)]
     return (slice(start, stop) for start, stop in pairwise(edges) if start < stop)
 

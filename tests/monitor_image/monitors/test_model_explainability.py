@@ -158,6 +158,18 @@ def test_a_budget_that_ends_early_is_told_and_may_leave_too_few_records(limits, 
     assert f"{statistics.used} records explained, fewer than min_records = 30" in few.reason
 
 
+def test_calls_that_end_early_leave_the_records_that_they_paid_for():
+    names = [f"f{number}" for number in range(14)]
+    chance = np.random.default_rng(2)
+    rows = table({name: chance.normal(size=30).tolist() for name in names})
+    stub = Stub(linear, is_local=False, rows_a_call=1)  # as `$record` has it
+    limits = Limits(calls=10_000)
+    options = asked(stub, limits=limits, method=Method.KERNEL, samples=1000, baseline_rows=((0.0,) * 14,))
+    statistics, _, _ = run(rows, options)
+    assert "budget.calls" in statistics.stopped
+    assert statistics.used >= 5  # of the nine that 10,000 predictions could pay for
+
+
 def test_time_is_part_of_the_budget(monkeypatch):
     ticks = iter(range(1000))
     monkeypatch.setattr("model_monitor.metrics.attribution.PREDICTIONS_AT_ONCE", 8)
