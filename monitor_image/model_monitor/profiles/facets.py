@@ -53,7 +53,8 @@ class Wanted:
     @property
     def words(self) -> frozenset[str]:
         """The values in their one spelling; true and false are also 1 and 0, as datasets have them."""
-        return frozenset(normalise(text_of(value)) for value in self.values)
+        words = {normalise(text_of(value)) for value in self.values}
+        return frozenset(words.union(*(BOOLEANS.get(word, ()) for word in words)))
 
     @property
     def numbers(self) -> tuple[float, ...]:

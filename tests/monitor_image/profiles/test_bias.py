@@ -192,7 +192,7 @@ def test_few_codes_are_counted_at_once_and_many_one_axis_after_the_other_alike(r
 @pytest.mark.parametrize("wanted", [1, True, "true", "True"])
 def test_true_is_found_however_it_is_written(wanted: Any) -> None:
     found = settings(facets=[{"name": "flag", "values": [wanted]}], flip_test=False)
-    for cells in ([True, False, True], ["True", "False", "True"]):
+    for cells in ([True, False, True], ["True", "False", "True"], [1, 0, 1], [1.0, 0.0, 1.0], ["1", "0", "1"]):
         assert measure(labelled({"flag": cells}, [1, 0, 1]), found).entries[0].disadvantaged == 2
 
 
