@@ -250,7 +250,9 @@ def _with_native(content: bytes, variables: Variables) -> bytes:
     if not isinstance(quality, dict) or native == NativeQuality():
         return content
     quality |= {name: value for name, value in options.items() if value is not None}
-    if payload is None and (native.prediction or native.score):  # features by position, as the prebuilt analyzer has them
+    if payload is None and (
+        native.prediction or native.score
+    ):  # features by position, as the prebuilt analyzer has them
         payload = document["payload"] = {}
     if isinstance(payload, dict):
         payload["output"] = (payload.get("output") or {}) | {name: value for name, value in output.items() if value}
