@@ -6,6 +6,7 @@ a time (`label_lines.py`), all others one by one (`label_records.py`).
 
 from __future__ import annotations
 
+import csv
 import gzip
 import re
 import zlib
@@ -48,6 +49,7 @@ TABLE_COLUMNS = (ID_COLUMNS, INDEX_COLUMNS, LABEL_COLUMNS)
 NOT_JSON = "line is no JSON"
 WRONG_WIDTH = "unexpected number of values"
 UNREADABLE = "file cannot be read"
+TWO_COLUMNS = "two columns that may hold the same"
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +173,7 @@ def read_ground_truth(files: Iterable[tuple[str, Path]]) -> GroundTruth:
     for relative, path in files:
         try:
             _read_file(builder, relative, path)
-        except (OSError, EOFError, zlib.error, pa.ArrowInvalid, UnicodeDecodeError):
+        except (OSError, EOFError, zlib.error, pa.ArrowException, UnicodeDecodeError, csv.Error):
             builder.reject(relative, 0, UNREADABLE)
     return builder.build()
 
@@ -249,8 +251,8 @@ def _csv_table(builder: _Builder, relative: str, content: bytes) -> pa.Table:
         builder.reject(relative, row.number or 0, WRONG_WIDTH)
         return "skip"
 
-    header = content.split(b"\n", 1)[0].decode().strip().split(",")
-    types = {name.strip().strip('"'): pa.string() for name in header}
+    header = content.lstrip().split(b"\n", 1)[0].decode().rstrip("\r")
+    types = {name: pa.string() for name in next(csv.reader([header]))}  # with their blanks, as pyarrow has them
     convert = pyarrow.csv.ConvertOptions(column_types=types, strings_can_be_null=True)
     return pyarrow.csv.read_csv(
         pa.BufferReader(content),
@@ -262,6 +264,9 @@ def _csv_table(builder: _Builder, relative: str, content: bytes) -> pa.Table:
 
 def _read_table(builder: _Builder, relative: str, table: pa.Table, first_line: int) -> None:
     table = table.rename_columns([plain(name) for name in table.column_names])
+    if any(table.column_names.count(name) > 1 for names in TABLE_COLUMNS for name in names):
+        builder.reject(relative, 0, TWO_COLUMNS)
+        return
     line = first_line
     for batch in table.to_batches(max_chunksize=BATCH):
         if not _add_batch(builder, batch):
@@ -283,6 +288,8 @@ def _add_batch(builder: _Builder, batch: pa.RecordBatch) -> bool:
     except pa.ArrowInvalid:
         return False
     if not (pa.types.is_string(ids.type) or pa.types.is_integer(ids.type)) or places.min() < 0:
+        return False
+    if pa.types.is_nested(labels.type):
         return False
     words = labels.cast(pa.string()).dictionary_encode()
     texts, texts_of_words = ids.cast(pa.string()), words.dictionary.to_pylist()

@@ -113,6 +113,29 @@ def test_ids_keep_their_zeros(tmp_path: Path) -> None:
     assert found(truth, "007", 0) + found(truth, "7", 0) == ["cat", "dog"]
 
 
+@pytest.mark.parametrize(
+    "header",
+    [
+        "payload_index, InferenceId, groundTruthLabel",
+        '"payload_index"," InferenceId","groundTruthLabel"',
+        "\npayload_index,InferenceId,groundTruthLabel",
+    ],
+)
+def test_blanks_in_a_header_leave_ids_as_they_are(header: str, tmp_path: Path) -> None:
+    truth = read(tmp_path, f"{header}\n0,007,0042\n0,7,dog\n")
+    assert found(truth, "007", 0) + found(truth, "7", 0) == ["0042", "dog"]
+
+
+def test_a_table_that_cannot_be_understood_does_not_hide_the_others(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("InferenceId,inference_id,groundTruthLabel\na,a,1\n")
+    lists = pa.table({"InferenceId": ["b", "c"], "payload_index": [0, 0], "groundTruthLabel": [[1], [2, 3]]})
+    pyarrow.parquet.write_table(lists, tmp_path / "b.parquet")
+    (tmp_path / "c.jsonl").write_text(aws("d", "1"))
+    truth = read_ground_truth([(name, tmp_path / name) for name in ("a.csv", "b.parquet", "c.jsonl")])
+    assert len(truth) == 1
+    assert truth.rejects.by_reason == {"two columns that may hold the same": 1, "label is missing": 2}
+
+
 def test_the_last_label_wins_and_the_others_are_counted(tmp_path: Path) -> None:
     truth = read(tmp_path, "\n".join([aws("a", "1"), aws("b", "5"), aws("a", "2"), aws("a", "3")]))
     assert found(truth, "a", 0) == ["3"]
