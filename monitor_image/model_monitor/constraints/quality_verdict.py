@@ -123,6 +123,11 @@ def why_not(statistics: QualityStatistics, settings: MonitorSettings, job: Job) 
         return f"{labelled}{needed}{when.format('were')}"
     if statistics.quality.fault:
         return statistics.quality.fault
+    compared = statistics.quality.count / statistics.records if statistics.records else 0.0
+    if compared < maturity.min_coverage:
+        told = f"{statistics.quality.count:,} of {counted(statistics.records, 'prediction')} can be compared with their label"
+        odd = f"; of no use: {counted(statistics.odd, 'label')}" if statistics.odd else ""
+        return f"{told} ({compared:.1%}), min_coverage is {maturity.min_coverage:.1%}{odd}"
     if statistics.quality.count < settings.min_records:
         count = counted(statistics.quality.count, "record")
         return f"{count} with prediction and label, fewer than min_records = {settings.min_records}"

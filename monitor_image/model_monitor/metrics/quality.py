@@ -78,6 +78,10 @@ def negative_label(labels: tuple[str, ...], problem: Problem) -> str | None:
 def _binary(agreement: Agreement, problem: Problem) -> Quality:
     confusion, scores = agreement.confusion, agreement.scores
     negative = negative_label(confusion.labels, problem)
+    is_default_absent = problem.positive == Problem().positive and problem.positive not in confusion.labels
+    if is_default_absent and not _is_number(negative or "0"):
+        fault = "the labels are no numbers, so none of them is positive (1); check positive_label"
+        return Quality(agreement.count, fault=fault)
     if negative is None:
         kinds = counted(len(set(confusion.labels) - {NEGATIVE, problem.positive}), "different label")
         fault = f"beside the positive label there are {kinds}, and a binary problem has one; check positive_label and problem_type"
@@ -94,6 +98,13 @@ def _binary(agreement: Agreement, problem: Problem) -> Quality:
     return Quality(
         agreement.count, values, spreads, (negative, problem.positive), counts, curves, agreement.scores.area_error
     )
+
+
+def _is_number(label: str) -> bool:
+    try:
+        return math.isfinite(float(label))
+    except ValueError:
+        return False
 
 
 def _two_classes(counts: np.ndarray) -> dict[str, float]:

@@ -271,6 +271,7 @@ def test_a_window_is_judged_once_enough_labels_have_come(job: Job, verdict: Verd
         (labelled([1, 0]), "no record has a prediction"),
         (labelled([1, 0], prediction=[None, None]), "no record has a prediction"),
         (labelled([1, 0, 2], prediction=[1, 0, 1]), "2 different labels"),
+        (labelled(["true", "true"], prediction=["true", "true"]), "none of them is positive (1); check positive_label"),
     ],
 )
 def test_nothing_is_said_where_nothing_is_known(rows: Rows, told: str) -> None:
@@ -279,6 +280,28 @@ def test_nothing_is_said_where_nothing_is_known(rows: Rows, told: str) -> None:
     assert found.verdict is Verdict.INSUFFICIENT_DATA
     assert told in found.reason
     assert not found.checks
+
+
+@pytest.mark.parametrize(
+    ("rows", "problem_type"),
+    [
+        (labelled([1.0, "pending", "pending"], prediction=[1.0, 1.0, 1.0]), "regression"),
+        (labelled([1, 1, 1], prediction=[1, None, None]), "binary"),
+        (labelled([1, 1, 1], score=[0.9, "oops", None]), "binary"),
+    ],
+)
+def test_labels_that_nothing_can_be_compared_with_cover_nothing(rows: Rows, problem_type: str) -> None:
+    metric = {"mae": 1.0} if problem_type == "regression" else {"accuracy": 0.5}
+    options = {"problem_type": problem_type, "thresholds": metric}
+    found = conclusion_of(rows, quality_job(options, maturity=Maturity(min_coverage=0.9)))
+    assert found.verdict is Verdict.INSUFFICIENT_DATA
+    assert "1 of 3 predictions can be compared with their label (33.3%), min_coverage is 90.0%" in found.reason
+    assert conclusion_of(rows, quality_job(options, maturity=Maturity(min_coverage=0.3))).verdict is Verdict.OK
+
+
+def test_a_negative_label_may_be_a_text_beside_the_default_positive_one() -> None:
+    rows = labelled(["1", "other"], prediction=["1", "1"])
+    assert measured(rows, BINARY).quality.labels == ("other", "1")
 
 
 def test_an_empty_window_has_no_data() -> None:
