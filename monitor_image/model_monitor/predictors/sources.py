@@ -35,7 +35,8 @@ def source_of(configured: Configured | PredictorSource, job: Job) -> PredictorSo
     if not isinstance(configured, PredictorSettings):
         return configured
     content_type = content_type_of(configured, job)
-    problems = templates.faults(content_type, configured.content_template, configured.record_template)
+    names = job.schema.names[job.schema.outputs :]
+    problems = templates.faults(content_type, configured.content_template, configured.record_template, names)
     if problems:
         raise SettingsError.of_faults("predictor", problems)
     run = run_of(job)

@@ -57,21 +57,19 @@ class Template:
         return around + content_bytes + max(0, records - 1) * len(self.separator)
 
 
-def faults(content_type: str, content: str | None, record: str | None) -> list[str]:
-    """What is wrong with templates of a content type, each as `key: what`; what needs the features' names is not judged."""
+def faults(content_type: str, content: str | None, record: str | None, names: Sequence[str] = ()) -> list[str]:
+    """What is wrong with templates of a content type, each as `key: what`. names: of the features, () where unknown."""
     if content_type == JSON_LINES:
         return _line_faults(content, record)
     if content_type == JSON:
-        return _document_faults(content, record)
+        return _document_faults(content, record) or (_name_faults(record or "", names) if names else [])
     given = {"content_template": content, "record_template": record}
     return [f"{key}: is for JSON only, found with {content_type}" for key, value in given.items() if value is not None]
 
 
 def compile_template(content_type: str, content: str | None, record: str | None, names: Sequence[str]) -> Template:
     """A template for rows of these features. Raises: PredictorError."""
-    found = faults(content_type, content, record)
-    if not found and content_type == JSON:
-        found = _name_faults(record or "", names)
+    found = faults(content_type, content, record, names)
     if found:
         raise PredictorError("predictor: " + "; ".join(found) + ".")
     if content_type == CSV:

@@ -13,7 +13,7 @@ from model_monitor.predictors.endpoint import EndpointSource
 from model_monitor.predictors.settings import PredictorSettings
 from model_monitor.predictors.shadow import ShadowSource
 from model_monitor.predictors.sources import content_type_of, source_of
-from model_monitor.schema import Window
+from model_monitor.schema import Feature, Schema, Window
 
 START = datetime(2026, 3, 2, 7, tzinfo=UTC)
 JOB = Job(
@@ -42,6 +42,15 @@ def test_a_model_gets_an_endpoint_that_carries_the_jobs_name_and_lifetime():
     source = source_of(SHADOW, replace(JOB, processing_job="job-1", max_seconds=3600, volume_key="arn:key"))
     assert isinstance(source, ShadowSource)
     assert (source.job, source.lifetime_seconds, source.volume_key) == ("job-1", 3600, "arn:key")
+
+
+def test_a_template_that_lacks_a_feature_is_refused_before_an_endpoint_is_made():
+    schema = Schema((Feature("age"), Feature("income")))
+    settings = replace(
+        SHADOW, content_type="application/json", content_template="$record", record_template='{"age":"${age}"}'
+    )
+    with pytest.raises(SettingsError, match="has no placeholder for income"):
+        source_of(settings, replace(JOB, schema=schema))
 
 
 def test_runs_have_names_of_their_own_and_a_repeated_run_its_old_one():
