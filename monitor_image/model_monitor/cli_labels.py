@@ -95,7 +95,10 @@ def read_labels(path: Path, named: Mapping[str, str | None]) -> Iterator[tuple[A
     try:
         names, rows = _open(path)
         columns = _columns(path, names, named)
-        for row in rows:
+        for number, row in enumerate(rows):
+            if None in row:  # as `csv` has it
+                fault = f"label {number} is in a row of more values than the header has names"
+                raise SettingsError(str(path), f"{fault}.", "Quote values that hold a comma.")
             place = row.get(columns["index"], 0) if "index" in columns else 0
             yield row.get(columns["id"]), _whole(place), row.get(columns["label"])
     except (OSError, ValueError, RecursionError, csv.Error) as error:
@@ -125,7 +128,9 @@ def _columns(path: Path, names: list[str], named: Mapping[str, str | None]) -> C
     found: Columns = {}
     for role, known in KNOWN.items():
         wanted = named.get(role)
-        matching = [name for name in names if (name == wanted if wanted else _plain(name) in known)]
+        # an InferenceId is what labels are found by, so it counts before an event id, wherever the columns are
+        ranked = [name for spelling in known for name in names if _plain(name) == spelling]
+        matching = [name for name in names if name == wanted] if wanted else ranked
         if matching:
             found[role] = matching[0]
         elif wanted or role != "index":

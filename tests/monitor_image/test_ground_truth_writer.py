@@ -246,6 +246,12 @@ def test_without_a_column_of_places_each_event_has_one_label(tmp_path: Path) -> 
     assert read_as_aws_does(tmp_path / "out") == {("a", 0): "1", ("b", 0): "0"}
 
 
+def test_of_two_ids_the_one_that_the_request_carried_counts(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("eventId,InferenceId,groundTruthLabel\nx,a,1\n")
+    assert command(tmp_path / "t.csv", "--output", tmp_path / "out") == 0
+    assert read_as_aws_does(tmp_path / "out") == {("a", 0): "1"}
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -253,6 +259,7 @@ def test_without_a_column_of_places_each_event_has_one_label(tmp_path: Path) -> 
         ("InferenceId,groundTruthLabel\na,1\na,1\n", "label 1 is a second label of one record"),
         ("InferenceId,payload_index,groundTruthLabel\na,,1\n", "label 0 has no whole number"),
         ("InferenceId,groundTruthLabel\na\n", "label 0 is empty"),
+        ("InferenceId,groundTruthLabel\na,1\nb,New York, NY\n", "label 1 is in a row of more values"),
         ("InferenceId,groundTruthLabel\n", "no label found"),
         ('InferenceId,groundTruthLabel\na,"1\n', "cannot be read as a table"),
     ],
