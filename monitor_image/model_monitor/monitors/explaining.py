@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Final
 
 import numpy as np
 
@@ -17,6 +18,11 @@ from model_monitor.predictors.base import Budget, Matrix, PredictorSource
 from model_monitor.predictors.baseline_rows import read_rows
 from model_monitor.predictors.sources import connect
 from model_monitor.profiles.sample import RecordSample
+
+OWN_CLUSTERS: Final = (
+    "The baseline rows are clusters of this window, since the baseline brings none for these features: the two sides are "
+    "explained against different rows. Give baseline_rows, or run the baseline job again."
+)
 
 
 def explain_sample(
@@ -43,7 +49,7 @@ def explain_sample(
         found,
         clusters=baselines if given is None else None,
         baselines=len(baselines),
-        notes=(*found.notes, *source.notes),
+        notes=(*found.notes, *([OWN_CLUSTERS] if given is None and known is not None else []), *source.notes),
     )
     try:
         with connect(source, budget) as predictor:

@@ -136,6 +136,21 @@ def test_what_the_baseline_job_wrote_is_what_the_next_run_reads(tmp_path):
     assert SHAP_BASELINE_FILE not in MONITOR.extra_files(later, later_job)
 
 
+def test_a_baseline_that_brings_no_rows_is_compared_with_a_note(tmp_path):
+    statistics, _, job = run(rows_of(seed=1), asked(), JobKind.BASELINE)
+    path = tmp_path / "analysis.json"
+    path.write_text(json.dumps(MONITOR.constraints_file(MONITOR.suggest(statistics, job))))
+    files = BaselineFiles(path)
+    _, conclusion, _ = run(
+        rows_of(seed=2),
+        asked(baseline_rows=None),
+        baseline=MONITOR.load_baseline(files),
+        baselines={MonitoringType.MODEL_EXPLAINABILITY: files},
+    )
+    (note,) = conclusion.notes
+    assert note.startswith("The baseline rows are clusters of this window")
+
+
 @pytest.mark.parametrize(
     ("limits", "rows_a_call", "why"),
     [
