@@ -148,6 +148,10 @@ def _check(options: AttributionOptions, block: Block, *, has_predictor: bool) ->
             block.at("predictor"),
             "is missing: the model to ask. {} is the endpoint itself, which adds to its load; or the method captured",
         )
+    predictors = getattr(options.predictor, "label_headers", ())
+    for key, names in (("label_headers", options.label_headers), ("predictor.label_headers", predictors)):
+        if len(set(names)) < len(names):
+            add(block.at(key), "names a label twice")
     if options.clusters is not None and options.clusters > MOST_CLUSTERS:
         add(block.at("num_clusters"), f"should be at most {MOST_CLUSTERS}")
     if options.clusters is not None and options.baseline_rows is not None:

@@ -183,6 +183,8 @@ def test_a_configuration_for_bias_alone_lacks_nothing_but_the_model(shared: Path
         ),
         ({"predictor": {"artefact": "m.onnx"}, "baseline_rows": [{"a": 1}]}, "baseline_rows[0]: lacks 'b'"),
         ({"predictor": {"artefact": "m.onnx"}, "baseline_rows": [[1, [2]]]}, "baseline_rows: should be a list of rows"),
+        ({"predictor": {"label_headers": ["a", "a"]}}, "predictor.label_headers: names a label twice"),
+        ({"method": "captured", "label_headers": ["a", "a"]}, "label_headers: names a label twice"),
         ({"predictor": {"artefact": "m.onnx"}, "num_clusters": 13}, "num_clusters: should be at most 12"),
         ({"predictor": {"artefact": "m.onnx"}, "num_samples": 1}, "num_samples: should be at least 2"),
         ({"predictor": {"artefact": "m.onnx"}, "agg_method": "max"}, "agg_method: should be one of mean_abs"),
