@@ -110,6 +110,7 @@ def _configuration(document: object, faults: Faults) -> Configuration:
     )
     block.end()
     _refuse_unknown_features(configuration, faults)
+    _refuse_slices_by_facets(configuration, faults)
     return configuration
 
 
@@ -132,6 +133,17 @@ def _refuse_unknown_features(configuration: Configuration, faults: Faults) -> No
         for feature in features:
             if feature not in names:
                 faults.add(path, f"'{feature}' is no feature of the payload")
+
+
+def _refuse_slices_by_facets(configuration: Configuration, faults: Faults) -> None:
+    """What is joined from a facet source is restricted, and a slice tells values."""
+    sources = [monitor for monitor in configuration.monitors if "facet_source" in monitor.options]
+    joined = {name for monitor in sources for name in monitor.options.get("metadata", ())}
+    for monitor in configuration.monitors:
+        for name in monitor.options.get("slices", ()):
+            if name in joined:
+                path = f"monitors.{MONITOR_KEYS[monitor.type]}.slices"
+                faults.add(path, f"'{name}' comes from a facet_source, so it is restricted: its values may not be told")
 
 
 def _schema(content: object, faults: Faults) -> Schema:

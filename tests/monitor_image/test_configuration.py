@@ -159,6 +159,16 @@ def test_null_means_the_default_everywhere():
             "monitors.data_quality.features: 'b' is no feature of the payload",
         ),
         ({"monitors": {"model_bias": {}}}, "monitors.model_bias.facets: should be a list of at least one facet"),
+        (
+            {
+                "payload": {"prediction": "said"},
+                "monitors": {
+                    "model_bias": {"facets": ["origin"], "facet_source": "people.csv"},
+                    "model_quality": {"problem_type": "binary", "slices": ["origin"]},
+                },
+            },
+            "monitors.model_quality.slices: 'origin' comes from a facet_source, so it is restricted",
+        ),
         ([], "the file: should be an object, found a list"),
     ],
 )
