@@ -31,7 +31,7 @@ class Labels:
 
     def __init__(self, location: str, endpoint: str, folder: Path) -> None:
         self._location, self._endpoint, self._folder = location, endpoint, folder
-        self._listed: set[str] = set()
+        self._listed: dict[str, datetime] = {}  # folder of a day → the last hour that was wanted of it
         self._roots: list[tuple[str, list[int]]] | None = None
 
     def between(self, first: datetime, last: datetime) -> Path:
@@ -85,16 +85,24 @@ class Labels:
             for day in self._numbered(f"{root}{year:04}/{month}/"):
                 path = f"{root}{year:04}/{month}/{day}/"
                 date = _date(year, month, day)
-                if date is not None and first.date() <= date.date() <= last.date() and path not in self._listed:
+                if date is not None and first.date() <= date.date() <= last.date():
                     yield from self._day(path, date, last)
 
     def _day(self, path: str, date: datetime, last: datetime) -> Iterator[tuple[str, str]]:
-        """A whole day, but for hours that are still to come: the hours before the window cost less than a second listing."""
-        self._listed.add(path)
+        """A whole day, but for hours that are still to come: the hours before the window cost less than a second listing.
+
+        A day is listed again where a later window wants more of its hours than the last one that asked.
+        """
+        before = self._listed.get(path)
+        if before is not None and before >= min(last, date + 23 * HOUR):
+            return
+        self._listed[path] = last
         for stored in s3.list_objects(self._uri(path)):
             hour = stored.relative.partition("/")[0]
-            is_later = bool(ONE_OR_TWO_DIGITS.fullmatch(hour)) and date + int(hour) * HOUR > last
-            if _is_label(stored.relative) and not is_later:
+            moment = date + int(hour) * HOUR if ONE_OR_TWO_DIGITS.fullmatch(hour) else None
+            is_wanted = moment is None or moment <= last
+            is_new = before is None or (moment is not None and moment > before)
+            if _is_label(stored.relative) and is_wanted and is_new:
                 yield stored.uri, path + stored.relative
 
     def _numbered(self, path: str) -> list[str]:

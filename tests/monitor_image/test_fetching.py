@@ -99,6 +99,19 @@ def test_a_label_file_is_fetched_once_for_several_windows(bucket, tmp_path, monk
     assert len(got) == len(set(got)) == 3
 
 
+def test_a_day_of_which_an_earlier_window_wanted_a_part_is_fetched_to_the_end(bucket, tmp_path):
+    put(bucket, *(f"truth/2026/03/02/{hour}/a.jsonl" for hour in ("04", "5", "06")), "truth/2026/03/02/day.jsonl")
+    labels = Labels("s3://bucket/truth", "covertype", tmp_path / "labels")
+    labels.between(START + WEEK, START + WEEK)  # the run's own window
+    assert fetched(labels.between(START - WEEK, START)) == ["2026/03/02/04/a.jsonl", "2026/03/02/day.jsonl"]
+    (tmp_path / "labels/2026/03/02/04/a.jsonl").write_text("fetched once")
+    folder = labels.between(START - WEEK, START + timedelta(hours=1))
+    assert (folder / "2026/03/02/5/a.jsonl").is_file()
+    assert not (folder / "2026/03/02/06").exists()
+    assert (folder / "2026/03/02/04/a.jsonl").read_text() == "fetched once"
+    assert (labels.between(START, START + WEEK) / "2026/03/02/06/a.jsonl").is_file()
+
+
 def test_three_months_are_listed_by_the_day(bucket, tmp_path, monkeypatch):
     days = [START + timedelta(days=n) for n in range(0, 90)]
     put(bucket, *(f"truth/{day:%Y/%m/%d}/{hour:02}/a.jsonl" for day in days for hour in (0, 12)))
