@@ -55,7 +55,11 @@ def evaluate(metric: CustomMetric, table: Table) -> Measured:
         return Measured(metric.name, Status.NOT_EVALUATED, unit=metric.unit, reason=NO_VALUE)
     if not isinstance(number, Real):
         return _failed(metric, f"returned {type(value).__name__}, expected a number or None")
-    if not math.isfinite(number):
+    try:
+        is_finite = math.isfinite(number)
+    except OverflowError:  # a whole number or a fraction beyond all doubles
+        is_finite = False
+    if not is_finite:
         return Measured(metric.name, Status.NOT_EVALUATED, unit=metric.unit, reason="the value is not finite")
     return Measured(metric.name, Status.OK, float(number), metric.unit)
 

@@ -278,6 +278,7 @@ def test_a_job_that_is_stopped_inside_a_metric_stops(tmp_path):
         ("return None", "the function gave no value for these records"),
         ("return float('nan')", "the value is not finite"),
         ("return np.float64('inf')", "the value is not finite"),
+        ("return 10**400", "the value is not finite"),
         ("return 'much'", "error: returned str, expected a number or None"),
         ("return [1.0]", "error: returned list, expected a number or None"),
         ("return table['salary'].mean()", "column 'salary' is not declared; declared here: prediction, score, label"),
