@@ -167,6 +167,8 @@ class Life:
             return
         try:
             self._remove()
+        except EndpointRefused:  # its patience is over, and a stopped job has no more of it
+            raise
         except BaseException:
             self._remove()
             raise

@@ -175,6 +175,16 @@ def test_one_that_still_starts_is_removed_when_it_may_be():
     assert 0 < clock.seconds <= PATIENCE_SECONDS
 
 
+def test_a_stopped_job_gives_up_on_a_removal_before_it_is_killed():
+    account, clock = Account(), Clock()
+    predictor = started(account, clock=clock)
+    account.failures["remove"] = [refusal("ValidationException")] * 1000
+    began = clock.seconds
+    with pytest.raises(EndpointRefused, match="Remove it by hand"):
+        predictor.close()
+    assert clock.seconds - began < 90  # of 120 that SIGTERM leaves
+
+
 def test_an_endpoint_that_fails_is_told_with_the_services_reason_and_removed():
     account = Account(starting=["Creating", "Failed"])
     with pytest.raises(PredictorError, match="is Failed: no ping"):
