@@ -17,6 +17,7 @@ from model_monitor.errors import BaselineError
 from model_monitor.metrics.bias import FLIP_TEST
 from model_monitor.metrics.bias_statistics import BiasStatistics, Entry, Value
 from model_monitor.profiles.bias_settings import BiasSettings, Bootstrap
+from model_monitor.words import counted
 
 INTERVAL: Final = re.compile(r"\((.+), (.+)\]")
 INFINITIES: Final = {"Infinity": math.inf, "-Infinity": -math.inf}
@@ -113,6 +114,22 @@ def checks(statistics: BiasStatistics, constraints: BiasConstraints, settings: B
             yield _made(entry, "", Outcome.NOT_EVALUATED, reason, is_required=True)
         else:
             yield from sorted(found, key=lambda check: check.metric_name)
+    yield from _gone(statistics, constraints)
+
+
+def _gone(statistics: BiasStatistics, constraints: BiasConstraints) -> Iterator[BiasCheck]:
+    """Groups of the baseline that have no record in the window, of facets that name none; rare ones come and go."""
+    here: dict[str, set[str]] = {}
+    for entry in statistics.entries:
+        if not entry.is_configured and not entry.reason:
+            here.setdefault(entry.facet, set()).add(entry.text)
+    for facet, texts in here.items():
+        gone = {text for _, known, text in constraints.groups if known == facet} - texts
+        if gone:
+            nobody = Entry(facet, "", "", is_configured=False, is_threshold=False)
+            yield _made(
+                nobody, "", Outcome.NOT_EVALUATED, f"{counted(len(gone), 'group')} of the baseline: no record here"
+            )
 
 
 def _matching(constraints: BiasConstraints, stage: BiasStage, entry: Entry) -> Mapping[str, float | None] | None:

@@ -186,6 +186,15 @@ def test_a_group_that_is_gone_is_never_a_pass_because_another_facet_held() -> No
     assert "Facet set is empty" in gone.reason
 
 
+def test_a_group_that_nobody_named_and_that_is_gone_is_told_without_its_value() -> None:
+    towns = ["Kranj", "Kranj", "Bled", "Bled"] * 100
+    baseline = baseline_of(people(0.9, town=[*towns[:-4], *["Celje"] * 4]), facets=["town"])
+    found = concluded(people(0.9, town=towns), baseline, facets=["town"])
+    (gone,) = [check for check in found.checks if "no record here" in check.description]
+    assert (gone.subject, gone.outcome, gone.is_required) == ("town", Outcome.NOT_EVALUATED, False)
+    assert gone.description == "1 group of the baseline: no record here"
+
+
 def test_an_interval_is_known_by_its_start_whatever_the_largest_value_is() -> None:
     facets = [{"name": "age", "values": [40]}]
     young = people(0.9, age=[i % 60 + 0.5 for i in range(400)])
