@@ -21,6 +21,7 @@ from model_monitor.words import counted
 
 INTERVAL: Final = re.compile(r"\((.+), (.+)\]")
 INFINITIES: Final = {"Infinity": math.inf, "-Infinity": -math.inf}
+UNBOUNDED: Final = "too few records for an interval: some resamples leave it undefined or infinite"
 NO_PREDICTION: Final = "no labelled record has a prediction"
 DESCRIPTION: Final = "Metric value {} doesn't meet the baseline constraint requirement {}"
 
@@ -170,6 +171,8 @@ def _check(entry: Entry, name: str, found: Value, allowed: float | None, bootstr
         return _made(entry, name, Outcome.NOT_EVALUATED, "the baseline has no value of it", found.value)
     if not abs(found.value) > abs(allowed) or _may_be_chance(entry, name, found, abs(allowed), bootstrap):
         return _made(entry, name, Outcome.HELD, "", found.value, allowed)
+    if bootstrap and not math.isfinite(found.deviation):
+        return _made(entry, name, Outcome.NOT_EVALUATED, UNBOUNDED, found.value, allowed)
     text = DESCRIPTION.format(written(found.value), written(allowed))
     return _made(entry, name, Outcome.VIOLATED, text, found.value, allowed)
 

@@ -21,8 +21,8 @@ def deviations(counts: np.ndarray, settings: Bootstrap) -> dict[str, float]:
 
     Args:
         counts: int64 (groups, 2, 2, 3), by facet, observed label, and predicted label after a place for none.
-    Returns: by metric of either stage, but the flip test; NaN where some resample leaves it undefined or infinite. Of no
-        records nothing is known.
+    Returns: by metric of either stage, but the flip test; NaN where some resample, but not each alike, leaves it undefined
+        or infinite. Of no records nothing is known.
     """
     if not counts.any():
         return {}
@@ -34,7 +34,9 @@ def deviations(counts: np.ndarray, settings: Bootstrap) -> dict[str, float]:
     spread = {}
     for name, parts in found.items():
         values_of = np.concatenate(parts)
-        spread[name] = float(np.std(values_of, ddof=1)) if np.isfinite(values_of).all() else float("nan")
+        is_fixed = bool(np.isinf(values_of[0])) and bool((values_of == values_of[0]).all())
+        is_known = bool(np.isfinite(values_of).all())
+        spread[name] = 0.0 if is_fixed else float(np.std(values_of, ddof=1)) if is_known else float("nan")
     return spread
 
 

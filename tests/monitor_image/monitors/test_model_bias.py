@@ -217,6 +217,23 @@ def test_intervals_suppress_what_may_be_chance() -> None:
     assert [check.metric_name for check in clearly.violations] == ["DPL"]
 
 
+def test_a_metric_without_an_interval_is_not_evaluated_and_one_that_is_always_infinite_violates() -> None:
+    def errors(false_positives: int) -> Rows:
+        """Group 1 has 20 false negatives and so many false positives, group 0 has ten of each."""
+        sex = [0] * 100 + [1] * 100
+        label = [1] * 10 + [0] * 10 + [1, 0] * 40 + [1] * 20 + [0] * false_positives + [1] * (80 - false_positives)
+        said = [0] * 10 + [1] * 10 + [1, 0] * 40 + [0] * 20 + [1] * 80
+        return labelled({"sex": sex, "x": list(range(200))}, label, said)
+
+    baseline = baseline_of(errors(20), methods=["TE", "AD"])
+    options = {"methods": ["TE", "AD"], "bootstrap": {"draws": 200}}
+    rarely = by_metric(concluded(errors(2), baseline, **options))["TE"]
+    assert (rarely.observed, rarely.outcome) == (9.0, Outcome.NOT_EVALUATED)
+    assert "too few records for an interval" in rarely.description
+    never = by_metric(concluded(errors(0), baseline, **options))["TE"]
+    assert (never.observed, never.outcome) == (float("inf"), Outcome.VIOLATED)
+
+
 def test_a_sampled_flip_test_is_told_and_violates_only_beyond_its_interval() -> None:
     baseline = baseline_of(FAIR)
     sampled = {"rows": 100, "sample": 60}
