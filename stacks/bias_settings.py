@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field
 
+from model_monitor.contract import BIAS_METRICS
 from stacks import fields
 from stacks.analysis_settings import Labelled
 from stacks.block import Block, check
@@ -110,3 +111,12 @@ class ModelBias(Labelled):
         names = [facet.name for facet in self.facets]
         for name in sorted({name for name in names if names.count(name) > 1}):
             yield f"facets: '{name}' is named {names.count(name)} times"
+
+    @check
+    def _method_faults(self) -> Iterator[str]:
+        known = sorted(name for names in BIAS_METRICS.values() for name in names)
+        if not self.methods:
+            yield f"methods: is empty; all, or some of {', '.join(known)}"
+        for name in self.methods if self.methods != "all" else ():
+            if name not in known:
+                yield f"methods: '{name}' is no bias metric; there are {', '.join(known)}"

@@ -206,6 +206,12 @@ class BiasStage(StrEnum):
         return "pre_training_bias_metrics" if self is BiasStage.PRE else "post_training_bias_metrics"
 
 
+BIAS_METRICS: Final = {  # Clarify's short names
+    BiasStage.PRE: ("CDDL", "CI", "DPL", "JS", "KL", "KS", "LP", "TVD"),
+    BiasStage.POST: ("AD", "CDDPL", "DAR", "DCA", "DCR", "DI", "DPPL", "DRR", "FT", "GE", "RD", "SD", "TE"),
+}
+
+
 # --- exit messages -----------------------------------------------------------------------------------------------------
 
 MESSAGE_OK: Final = "Completed: Job completed successfully with no violations."

@@ -80,6 +80,11 @@ def test_an_endpoint_with_every_type_has_no_faults():
             f"{AT}model_bias.group_variable: 'town' is no feature of the payload",
         ),
         (
+            {f"{MONITOR}model_bias": {"facets": ["age"], "methods": ["DI", "DPX"]}},
+            f"{AT}model_bias.methods: 'DPX' is no bias metric; there are AD, CDDL,",
+        ),
+        ({f"{MONITOR}model_bias": {"facets": ["age"], "methods": []}}, f"{AT}model_bias.methods: is empty; all, or"),
+        (
             {f"{MONITOR}model_explainability": {}},
             f"{AT}model_explainability.predictor: is missing; a run must know which model to ask",
         ),

@@ -13,6 +13,8 @@ from typing import Final
 
 import numpy as np
 
+from model_monitor.contract import BIAS_METRICS, BiasStage
+
 DESCRIPTIONS: Final = {  # as Clarify spells them in its reports
     "AD": "Accuracy Difference (AD)",
     "CDDL": "Conditional Demographic Disparity in Labels (CDDL)",
@@ -36,8 +38,8 @@ DESCRIPTIONS: Final = {  # as Clarify spells them in its reports
     "TE": "Treatment Equality (TE)",
     "TVD": "Total Variation Distance (TVD)",
 }
-PRE_TRAINING: Final = ("CDDL", "CI", "DPL", "JS", "KL", "KS", "LP", "TVD")
-POST_TRAINING: Final = ("AD", "CDDPL", "DAR", "DCA", "DCR", "DI", "DPPL", "DRR", "FT", "GE", "RD", "SD", "TE")
+PRE_TRAINING: Final = BIAS_METRICS[BiasStage.PRE]
+POST_TRAINING: Final = BIAS_METRICS[BiasStage.POST]
 FLIP_TEST: Final = "FT"
 
 A, D = 0, 1  # the facet's axis
