@@ -215,11 +215,17 @@ class Endpoint(Block):
             block = monitor.model_explainability
             if block is None or block.is_asked:
                 continue
-            if self.payload is None or self.payload.output.attributions is None:
+            found = self.payload.output.attributions if self.payload else None
+            if found is None:
                 yield (
                     f"payload.output.attributions: is missing; model_explainability of monitor {monitor_name} takes attributions "
                     "from responses (method captured)"
                 )
+                continue
+            outputs, names = len(found) if isinstance(found, tuple) else 1, len(block.label_headers)
+            if names not in (0, outputs):
+                path = f"monitors.{monitor_name}.model_explainability.label_headers"
+                yield f"{path}: names {names} outputs, payload.output.attributions {outputs}; name each of them, or none"
 
     @check
     def _alarm_faults(self) -> Iterator[str]:

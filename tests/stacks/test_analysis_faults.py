@@ -105,6 +105,20 @@ def test_an_endpoint_with_every_type_has_no_faults():
             "endpoints.fraud.payload.output.attributions: is missing; model_explainability of monitor all",
         ),
         (
+            {
+                f"{MONITOR}model_explainability": {"method": "captured", "label_headers": ["no", "yes"]},
+                "payload__output": {"attributions": ["a", "b", "c"]},
+            },
+            f"{AT}model_explainability.label_headers: names 2 outputs, payload.output.attributions 3",
+        ),
+        (
+            {
+                f"{MONITOR}model_explainability": {"method": "captured", "label_headers": ["no", "yes"]},
+                "payload__output": {"attributions": "a"},
+            },
+            f"{AT}model_explainability.label_headers: names 2 outputs, payload.output.attributions 1",
+        ),
+        (
             {f"{MONITOR}model_explainability": {"predictor": {"model_name": "a", "instance_type": "ml.m5.large"}}},
             f"{AT}max_runtime_seconds: a run is stopped after 3000, and model_explainability may ask for 3600",
         ),
