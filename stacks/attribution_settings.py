@@ -149,7 +149,19 @@ class ModelExplainability(Analysis):
         if self.predictor is None:
             return 0
         asking = self.budget.seconds or (LOCAL_SECONDS if self.predictor.artefact else REMOTE_SECONDS)
-        return asking + (self.predictor.startup_seconds or STARTUP_SECONDS if self.is_shadowed else 0)
+        return asking + self._startup
+
+    @property
+    def _startup(self) -> int:
+        given = self.predictor.startup_seconds if self.predictor is not None else None
+        return (given or STARTUP_SECONDS) if self.is_shadowed else 0
+
+    def lowered(self, most: int) -> str:
+        """What to lower, and how far, so that a run asks for no longer than so many seconds."""
+        startup, asking = self._startup, self.seconds - self._startup
+        keys = {"budget.seconds": most - startup, "predictor.startup_seconds": most - asking if startup else 0}
+        fitting = [f"model_explainability.{key} to at most {value}" for key, value in keys.items() if value > 0]
+        return f"lower {' or '.join(fitting) or f'budget.seconds and predictor.startup_seconds to at most {most} together'}"
 
     @property
     def document(self) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from stacks.fields import Count, Share
 
 ROOT = Path(__file__).resolve().parents[1]
 HOURLY_MAX_SECONDS = 3600
+MAX_SECONDS = 86400
 BASELINE_MAX_SECONDS = 3300  # so that a baseline job's end is known before CloudFormation gives up after an hour
 Type = Literal["data_quality", "model_quality", "model_bias", "model_explainability", "custom_metrics"]
 ALARMS_OF: Final = {  # setting of alarms → the type whose metrics it watches
@@ -158,7 +159,7 @@ class Monitor(Block):
     """Instance type of a run. Default: ml.m5.large."""
     volume_size_gb: Annotated[int, Field(ge=1, le=16384)] = 20
     """Disk of a run in GB, 1 to 16384; it holds the window's capture files. Default: 20."""
-    max_runtime_seconds: Annotated[int, Field(ge=60, le=86400)] = 3000
+    max_runtime_seconds: Annotated[int, Field(ge=60, le=MAX_SECONDS)] = 3000
     """Seconds after which a run is stopped, 60 to 86400, at most 3600 when hourly. Default: 3000."""
     role_arn: fields.arn("iam", "role/.+") | None = None  # type: ignore[valid-type]
     """ARN of the role of runs and the baseline job. Left out: one is created."""
@@ -248,20 +249,37 @@ class Monitor(Block):
 
     @check
     def _asking_faults(self) -> Iterator[str]:
-        seconds = self.model_explainability.seconds if self.model_explainability is not None else 0
+        block = self.model_explainability
+        seconds = block.seconds if block is not None else 0
+        if block is None or not seconds:
+            return
         asking = (
             f"model_explainability may ask for {seconds} (budget.seconds, and startup_seconds of a shadow endpoint)"
         )
-        if seconds and seconds >= self.max_runtime_seconds:
+        is_too_long = bool(self.baseline.dataset) and seconds >= BASELINE_MAX_SECONDS  # however long runs may take
+        longest = (
+            min(self.max_runtime_seconds, BASELINE_MAX_SECONDS) if self.baseline.dataset else self.max_runtime_seconds
+        )
+        lower = block.lowered(longest - 1)
+        if seconds >= self.max_runtime_seconds:
             yield (
-                f"max_runtime_seconds: a run is stopped after {self.max_runtime_seconds}, and {asking}; raise it, run less often, "
-                "or lower the budget"
+                f"max_runtime_seconds: a run is stopped after {self.max_runtime_seconds}, and {asking}; "
+                f"{lower if is_too_long else self._longer(seconds + 1, lower)}"
             )
-        if seconds and self.baseline.dataset and seconds >= BASELINE_MAX_SECONDS:
+        if is_too_long:
             yield (
                 f"model_explainability.budget.seconds: the baseline job is stopped after {BASELINE_MAX_SECONDS}, since a "
-                f"deployment waits for it, and {asking}; lower it"
+                f"deployment waits for it, and {asking}; {lower}"
             )
+
+    def _longer(self, needed: int, otherwise: str) -> str:
+        """How to give a run so many seconds, as far as the schedule allows them."""
+        if self.hours == 1 and needed > HOURLY_MAX_SECONDS:
+            return (
+                f"an hourly schedule allows at most {HOURLY_MAX_SECONDS}, so {otherwise}, or run less often and raise it to "
+                f"at least {needed}"
+            )
+        return f"raise it to at least {needed}, or {otherwise}" if needed <= MAX_SECONDS else otherwise
 
     @check
     def _period_faults(self) -> Iterator[str]:

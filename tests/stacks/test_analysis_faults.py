@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.analyses import ALARMS, ALL_TYPES, BUCKET, MODEL_QUALITY, QUALITY_ALONE, faults
+from tests.synthesis import ROOT
 
 MONITOR = "monitors__all__"
 AT = "endpoints.fraud.monitors.all."
@@ -135,6 +138,57 @@ def test_an_endpoint_with_every_type_has_no_faults():
 )
 def test_a_fault_is_told_with_its_path(changes, expected):
     assert [fault for fault in faults(**changes) if fault.startswith(expected)], faults(**changes)
+
+
+SHADOW = {"model_name": "fraud-3", "instance_type": "ml.m5.large"}
+EXISTING = {"constraints": f"{BUCKET}/analysis.json"}
+EXPLAINED_ALONE: dict[str, Any] = {
+    "monitors__all": {
+        "types": ["model_explainability"],
+        "max_runtime_seconds": 3600,
+        "baseline": {"dataset": f"{BUCKET}/baseline.csv"},
+        "model_explainability": {"predictor": SHADOW},
+    },
+    "retraining": None,
+}
+
+
+def test_a_shadow_endpoint_that_cannot_fit_an_hour_is_told_what_does():
+    told = faults(**EXPLAINED_ALONE)
+    assert [fault.split("; ")[1] for fault in told] == [
+        "lower model_explainability.budget.seconds to at most 1499 or model_explainability.predictor.startup_seconds to "
+        "at most 1499"
+    ] * 2
+    assert faults(**EXPLAINED_ALONE, monitors__all__model_explainability__budget={"seconds": 1499}) == []
+    assert faults(**EXPLAINED_ALONE, monitors__all__model_explainability__predictor__startup_seconds=1499) == []
+
+
+def test_running_less_often_is_advised_where_it_helps():
+    hourly = {**EXPLAINED_ALONE, "monitors__all__baseline": EXISTING}
+    (fault,) = faults(**hourly)
+    assert (
+        "an hourly schedule allows at most 3600, so lower model_explainability.budget.seconds to at most 1799 " in fault
+    )
+    assert fault.endswith("or run less often and raise it to at least 3601")
+    assert faults(**hourly, monitors__all__schedule="daily", monitors__all__max_runtime_seconds=3601) == []
+
+
+def test_a_run_that_may_be_longer_is_told_how_long():
+    short = {"monitors__all__max_runtime_seconds": 1000, "monitors__all__model_explainability": {"predictor": {}}}
+    (fault,) = faults(**EXPLAINED_ALONE, **short)
+    assert fault.endswith("raise it to at least 1801, or lower model_explainability.budget.seconds to at most 999")
+
+
+def test_a_start_that_leaves_nothing_is_to_be_lowered_too():
+    slow = {"predictor": {**SHADOW, "startup_seconds": 5000}, "budget": {"seconds": 4000}}
+    told = faults(**EXPLAINED_ALONE, monitors__all__model_explainability=slow)
+    assert "lower budget.seconds and predictor.startup_seconds to at most 3299 together" in told[0]
+
+
+def test_the_hourly_shadow_of_the_documentation_is_valid():
+    text = (ROOT / "docs/predictions.md").read_text()
+    (example,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    assert faults(monitors=yaml.safe_load(example), retraining=None) == []
 
 
 def test_captures_are_kept_as_long_as_their_windows_wait_for_labels():
