@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from model_monitor.schema import Column
 
 NUMBER: Final = re.compile(r"[+-]?(0|[1-9]\d*)(\.\d*)?([eE][+-]?\d+)?")
+LEADING_ZEROS: Final = re.compile(r"([+-]?)0+(?=[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]+)?$)")
 NARROW: Final = 1 << 16  # a range of whole numbers that is counted faster than sorted
 FRACTION: Final = r"^-?(0|[1-9][0-9]{0,14})\.[0-9]*[1-9]$"  # no sign, exponent or digit that is not needed
 SMALLEST_PLAIN: Final = 1e-4  # Python spells smaller ones with an exponent
@@ -34,6 +35,11 @@ def normalise(text: str) -> str:
     if number.is_integer():
         return str(int(number)) if abs(number) < LARGEST_WHOLE else text
     return repr(number)
+
+
+def without_zeros(text: str) -> str:
+    """A label as the number that a CSV payload gives for it: `01` is read as 1 there, so it has to equal its label."""
+    return normalise(LEADING_ZEROS.sub(r"\1", text)) if LEADING_ZEROS.match(text) else text
 
 
 def normalise_all(words: Sequence[str]) -> list[str]:

@@ -11,7 +11,7 @@ from model_monitor.blocks import Block, Faults, kind_of
 from model_monitor.constraints.model import DistributionConfig
 from model_monitor.constraints.quality import QualityConstraint, constraint_of
 from model_monitor.contract import CHECK_GREATER, CHECK_LESS, DISABLED, ENABLED, ProblemType
-from model_monitor.labels import normalise
+from model_monitor.labels import normalise, without_zeros
 from model_monitor.metrics.quality import METRICS
 from model_monitor.profiles.answers import Problem
 from model_monitor.profiles.slices import VARIANT
@@ -55,8 +55,8 @@ def read_options(block: Block) -> dict[str, Any]:
         options["threshold"] = block.share("probability_threshold", 0.5)
     positive = block.label("positive_label")
     if positive is not None:
-        options["positive"] = normalise(positive)
-    options["classes"] = tuple(map(normalise, block.labels("class_labels")))
+        options["positive"] = without_zeros(normalise(positive))
+    options["classes"] = tuple(without_zeros(normalise(label)) for label in block.labels("class_labels"))
     options["slices"] = tuple(dict.fromkeys(block.texts("slices")))
     options["min_slice_records"] = block.count("min_slice_records", 30, minimum=1)
     options["slice_metrics"] = block.texts("slice_metrics")

@@ -8,6 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from model_monitor.contract import ProblemType
+from model_monitor.labels import without_zeros
 from model_monitor.profiles.answers import NEGATIVE, Answers, Problem
 from model_monitor.profiles.confusion import Confusion
 from model_monitor.profiles.residuals import Residuals
@@ -58,10 +59,12 @@ class Agreement:
             return cls._of_numbers(answers, truth, chosen, subsamples)
         actual, words = _compact(truth.codes[chosen], truth.words)
         predicted, said = _compact(answers.codes[chosen], answers.words)
+        words, said = tuple(map(without_zeros, words)), tuple(map(without_zeros, said))
         labels = tuple(dict.fromkeys((*words, *said)))
         if len(set(labels) - {NEGATIVE}) > LABELS_KEPT:
             return cls(int(chosen.size), has_many_labels=True)
         place = {word: i for i, word in enumerate(labels)}
+        actual = np.array([place[word] for word in words], np.int64)[actual]
         predicted = np.array([place[word] for word in said], np.int64)[predicted]
         return cls(
             int(chosen.size),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import warnings
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -202,6 +203,21 @@ def test_a_prediction_counts_before_a_score() -> None:
 @pytest.mark.parametrize("forms", [["1", "0"], [1.0, 0.0], ["1.0", "0e0"], [1, 0]])
 def test_labels_are_equal_in_all_their_forms(forms: list[Any]) -> None:
     assert values_of(labelled(forms, prediction=[1, 0]), BINARY)["accuracy"] == 1.0
+
+
+def test_codes_of_a_csv_payload_equal_their_labels() -> None:
+    rows = labelled([1, 2, 10], prediction=[1, 2, 10])  # 01, 02, 10 in the payload
+    assert rows.truth is not None
+    rows = replace(rows, truth=replace(rows.truth, codes=np.arange(3, dtype=np.int32), words=("01", "02", "10")))
+    found = measured(rows, quality_job({"problem_type": "multiclass"})).quality
+    assert found.labels == ("1", "2", "10")
+    assert found.values["accuracy"] == 1.0
+
+
+def test_codes_may_be_the_positive_label_and_class_labels() -> None:
+    options = {"positive_label": "02", "class_labels": ["01", "02"]}
+    found = values_of(labelled([1, 2], score=["[0.9, 0.1]", "[0.2, 0.8]"]), quality_job(options))
+    assert (found["recall"], found["auc"]) == (1.0, 1.0)
 
 
 # --- when nothing can be said ----------------------------------------------------------------------------------------------
