@@ -13,7 +13,7 @@ import numpy as np
 from model_monitor.custom.declaration import CustomMetric
 from model_monitor.custom.table import Table, UndeclaredColumn
 from model_monitor.errors import MonitorError
-from model_monitor.labels import normalise
+from model_monitor.labels import normalise, without_zeros
 from model_monitor.profiles.kept import FACTS, ROLES, KeptRows, Values
 from model_monitor.schema import FeatureType
 from model_monitor.user_code import described
@@ -124,7 +124,9 @@ def _numbers(values: Values, rows: int) -> np.ndarray:
 
 def _labels(values: Values, rows: int) -> np.ndarray:
     """Texts in the one spelling of labels."""
-    return _texts(Values(values.numbers, values.codes, tuple(map(normalise, values.words))), rows)
+    return _texts(
+        Values(values.numbers, values.codes, tuple(without_zeros(normalise(word)) for word in values.words)), rows
+    )
 
 
 def _texts(values: Values, rows: int) -> np.ndarray:

@@ -19,6 +19,7 @@ from model_monitor import flow
 from model_monitor.configuration import parse_configuration
 from model_monitor.contract import JobKind, MonitoringType, Verdict
 from model_monitor.custom import loading
+from model_monitor.custom.evaluation import columns_of
 from model_monitor.dataset.units import plan
 from model_monitor.errors import BaselineError, MonitorError, SettingsError
 from model_monitor.job import BaselineFiles, DatasetKind, DatasetSource, Job, MonitorSettings
@@ -26,6 +27,7 @@ from model_monitor.outputs.cloudwatch import metrics_of
 from model_monitor.outputs.exit_message import exit_message
 from model_monitor.outputs.folder import write_folder
 from model_monitor.outputs.report import Report, Run, schema, to_json
+from model_monitor.profiles.kept import KeptRows, Part, Values
 from tests.captures import HOUR, event, json_side, write_capture, write_csv, write_lines
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -345,6 +347,21 @@ def test_the_table_holds_what_is_declared_in_the_order_of_the_records(tmp_path):
     assert table["payload_index"].tolist() == [i % 3 for i in range(50)]
     assert set(table["variant"]) == {"AllTraffic"}
     assert set(table["time"]) == {HOUR.timestamp()}
+
+
+def test_codes_of_a_csv_payload_equal_their_labels():
+    label = Values(codes=np.array([0, 1, 2], np.int32), words=("01", "02", "a"))
+    prediction = Values(np.array([1.0, 2.0, np.nan]), np.array([-1, -1, 0], np.int32), ("a",))
+    columns = columns_of(
+        KeptRows(
+            ("prediction", "label"),
+            9,
+            3,
+            (Part(np.arange(3, dtype=np.uint64), {"prediction": prediction, "label": label}),),
+        ),
+        {},
+    )
+    assert columns["label"].tolist() == columns["prediction"].tolist() == ["1", "2", "a"]
 
 
 def test_predictions_and_labels_are_texts_when_one_of_them_is(tmp_path):
