@@ -97,8 +97,10 @@ class ModelBias(Labelled):
 
     @property
     def document(self) -> dict[str, Any]:
-        """Defaults of the core are left to it."""
+        """Defaults of the core are left to it; labels of scores are text in the configuration file."""
         said = super().document
+        if "class_labels" in said:
+            said["class_labels"] = list(map(str, self.class_labels))
         for key, default in (("methods", "all"), ("label_read_as", "auto"), ("flip_test", True), ("bootstrap", False)):
             if said.get(key) is default or said.get(key) == default:
                 del said[key]

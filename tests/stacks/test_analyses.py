@@ -86,6 +86,13 @@ def test_a_metric_that_is_not_judged_is_said_to_the_run():
     }
 
 
+def test_labels_of_scores_may_be_numbers():
+    endpoint = analysed(**{f"{MONITOR}model_bias": {**BIAS, "class_labels": [0, 1]}}).endpoints["fraud"]
+    document = configuration_document("fraud", endpoint, "all")
+    assert document["monitors"]["model_bias"]["class_labels"] == ["0", "1"]
+    parse_configuration(json.dumps(document).encode(), "monitoring.json")
+
+
 def test_a_rehearsal_is_a_flag_of_the_environment():
     rehearsing = analysed(**{f"{MONITOR}create_violation_tests": True}).endpoints["fraud"]
     assert configuration_document("fraud", rehearsing, "all")["create_violation_tests"] is True
