@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from model_monitor.contract import CheckType
 from tests.conftest import ROOT
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("twin")]
@@ -74,9 +75,22 @@ def test_one_training_job_in_all_and_none_for_broken_data(summary: dict[str, Any
     assert training["accuracy_after"] > training["accuracy_before"]
 
 
+def test_one_run_of_the_drifting_hour_finds_worse_answers_bias_and_other_reasons(summary: dict[str, Any]) -> None:
+    hour = phases(summary, "covertype")["drifting"]
+    assert set(hour["monitors"].values()) == {"violated"}
+    assert len(hour["monitors"]) == 4
+    assert hour["containers_started"] == 1
+    assert hour["values"]["accuracy"] == pytest.approx(hour["accuracy"], abs=1e-9)
+    assert hour["values"]["accuracy"] < 0.6
+    assert "accuracy" in hour["features"]["LessThanThreshold"]
+    assert hour["features"].keys() >= {"bias_drift_check", "feature_attribution_drift_check"}
+
+
 def test_the_drift_is_the_temperature_and_the_broken_hour_is_no_drift(summary: dict[str, Any]) -> None:
     hours = phases(summary, "covertype")
-    assert hours["drifting"]["features"] == {"baseline_drift_check": ["Temperature"]}
+    found = hours["drifting"]["features"]
+    assert found["baseline_drift_check"] == ["Temperature"]
+    assert not found.keys() & (set(CheckType) - {"baseline_drift_check"})
     assert "baseline_drift_check" not in hours["broken"]["violations"]
     assert hours["broken"]["features"] == {"data_type_check": ["Slope"], "missing_column_check": ["Hillshade_Noon"]}
 
