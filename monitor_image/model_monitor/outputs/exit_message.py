@@ -12,6 +12,7 @@ from model_monitor.contract import (
     MESSAGE_NOT_EVALUATED,
     MESSAGE_OK,
     MESSAGE_VIOLATED,
+    MONITOR_KEYS,
     TIME_FORMAT,
     JobKind,
     Verdict,
@@ -20,6 +21,7 @@ from model_monitor.outputs.report import Report
 from model_monitor.outputs.score import Late, Score, State
 
 SUBJECTS_NAMED = 5
+REASON_SHOWN = 150  # characters, so that all monitors find room beside what was violated
 ELLIPSIS = "..."
 
 
@@ -27,7 +29,7 @@ def exit_message(report: Report) -> str:
     """First line for machines, then what was found, worst first; never a value of the data."""
     if report.error is not None:
         return fit([MESSAGE_ERROR.format(reason=_in_one_line(report.error.message))])
-    lines = [_first_line(report), *_late(report.late)]
+    lines = [_first_line(report), *_unevaluated(report), *_late(report.late)]
     for result in report.results:
         lines.extend(result.conclusion.notes)
         lines.extend(_violations(result.conclusion.violations))
@@ -58,6 +60,18 @@ def _first_line(report: Report) -> str:
     if report.violation_count:  # also beside a custom metric that failed: AWS's tools must see them
         return MESSAGE_VIOLATED.format(count=report.violation_count)
     return MESSAGE_NOT_EVALUATED.format(verdict=report.verdict, reason=report.reason)
+
+
+def _unevaluated(report: Report) -> list[str]:
+    """Of several monitors those that evaluated nothing: the first line may read as a pass of all of them."""
+    if report.job.kind is JobKind.BASELINE or len(report.results) < 2:
+        return []
+    found = [(MONITOR_KEYS[result.type], result.conclusion) for result in report.results]
+    return [
+        f"Not evaluated: {name} ({each.verdict}): {each.reason[:REASON_SHOWN]}"
+        for name, each in found
+        if each.verdict in (Verdict.NO_DATA, Verdict.INSUFFICIENT_DATA)
+    ]
 
 
 def _in_one_line(message: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from model_monitor.constraints.bias import BiasCheck
 from model_monitor.constraints.model import Check, Outcome
-from model_monitor.contract import REHEARSAL, JobKind, MonitoringType
+from model_monitor.contract import MONITOR_KEYS, REHEARSAL, JobKind, MonitoringType
 from model_monitor.outputs.report import MonitorResult, Report, Run
 from model_monitor.words import counted
 
@@ -21,8 +21,9 @@ RANKED_FEATURES = 5
 
 def summary(report: Report, run: Run, written: Sequence[Path]) -> str:
     """Plain text, the same in a terminal and in a pipe."""
-    lines = [_headline(report, run)]
+    lines = [_headline(report), *_by_monitor(report), _facts(report, run)]
     for result in report.results:
+        lines += ["", f"--- {MONITOR_KEYS[result.type]} ---"] if len(report.results) > 1 else []
         lines += [line for note in result.conclusion.notes for line in ("", f"note: {note}")]
         lines += [
             "",
@@ -47,7 +48,24 @@ def summary(report: Report, run: Run, written: Sequence[Path]) -> str:
     return "\n".join(lines)
 
 
-def _headline(report: Report, run: Run) -> str:
+def _headline(report: Report) -> str:
+    what = "baseline" if report.job.kind is JobKind.BASELINE else str(report.verdict)
+    what = f"{REHEARSAL}: {what}" if report.job.is_rehearsal else what
+    count = f" ({report.violation_count})" if report.violation_count else ""
+    reason = f": {report.reason}" if report.reason else ""
+    return f"{what}{count}{reason}"
+
+
+def _by_monitor(report: Report) -> list[str]:
+    """Of several monitors the verdict of each, as a run is `ok` beside one that could not evaluate anything."""
+    if len(report.results) < 2 or report.job.kind is JobKind.BASELINE:
+        return []
+    width = max(len(MONITOR_KEYS[result.type]) for result in report.results)
+    found = [(MONITOR_KEYS[result.type], result.conclusion) for result in report.results]
+    return [f"  {name:<{width}}  {each.verdict}" + (f": {each.reason}" if each.reason else "") for name, each in found]
+
+
+def _facts(report: Report, run: Run) -> str:
     reading = report.reading
     seconds = (run.finished - run.started).total_seconds()
     facts = [counted(reading.records, "record"), counted(report.dataset.files, "file")]
@@ -59,11 +77,7 @@ def _headline(report: Report, run: Run) -> str:
         facts.append(f"{counted(reading.own_requests, 'request')} of our own left out")
     if reading.dropped:
         facts.append(f"{reading.dropped} dropped by the preprocessor")
-    what = "baseline" if report.job.kind is JobKind.BASELINE else str(report.verdict)
-    what = f"{REHEARSAL}: {what}" if report.job.is_rehearsal else what
-    count = f" ({report.violation_count})" if report.violation_count else ""
-    reason = f": {report.reason}" if report.reason else ""
-    return f"{what}{count}{reason}\n{', '.join(facts)}, {seconds:.1f} s"
+    return f"{', '.join(facts)}, {seconds:.1f} s"
 
 
 def _features(result: MonitorResult, kind: JobKind) -> list[str]:
@@ -134,13 +148,16 @@ def _custom(result: MonitorResult) -> list[str]:
     """Custom metrics with their limits, and what could not be computed."""
     if result.type is not MonitoringType.CUSTOM_METRICS:
         return []
-    limits = {check.subject: check.allowed for check in result.conclusion.checks}
+    checks = {check.subject: check for check in result.conclusion.checks}
     metrics: Sequence[Mapping[str, Any]] = result.summary.get("metrics", ())
     width = max(len("custom metric"), *(len(metric["name"]) for metric in metrics)) if metrics else 0
     lines = [f"{'custom metric':<{width}}  {'value':>10}  {'limit':>10}  status"] if metrics else []
     for metric in metrics:
-        value, limit = _number(metric["value"]), _number(limits.get(metric["name"]))
-        status = metric["status"] + (f": {metric['reason']}" if metric["reason"] else "")
+        check = checks.get(metric["name"])
+        value, limit = _number(metric["value"]), _number(check.allowed if check else None)
+        is_violated = check is not None and check.outcome is Outcome.VIOLATED
+        status = str(Outcome.VIOLATED) if is_violated else metric["status"]
+        status += f": {metric['reason']}" if metric["reason"] else ""
         lines.append(f"{metric['name']:<{width}}  {value:>10}  {limit:>10}  {status}")
     return lines + [f"failed: {each['name']}: {each['reason']}" for each in result.summary.get("failures", ())]
 

@@ -66,6 +66,17 @@ def test_nothing_evaluated_never_reads_as_no_violations(verdict):
     assert "no violations" not in message
 
 
+@pytest.mark.parametrize("verdict", [Verdict.OK, Verdict.VIOLATED])
+def test_a_run_names_each_monitor_that_evaluated_nothing_right_after_the_first_line(verdict):
+    first = report_of(verdict, *([violated("data_type_check", "Slope")] if verdict is Verdict.VIOLATED else []))
+    reason = "no label of 100 predictions " + "x" * 2000
+    empty = MonitorResult(MonitoringType.MODEL_QUALITY, Conclusion(Verdict.INSUFFICIENT_DATA, reason=reason))
+    message = exit_message(Report(JOB, first.reading, (*first.results, empty)))
+    assert message.splitlines()[1].startswith("Not evaluated: model_quality (insufficient_data): no label of 100")
+    assert "Records: 100" in message
+    assert "Not evaluated" not in exit_message(first)
+
+
 def test_rejects_are_told_by_reason():
     reading = Reading(records=90, outside_window=2, rejects=Rejects(Counter({"no JSON": 7, "no output": 3})))
     message = exit_message(report_of(Verdict.OK, reading=reading))
