@@ -30,7 +30,7 @@ def test_a_healthy_window_has_exactly_one_violation(opt_ml, healthy_baseline):
     first, second, *_ = tree.message.splitlines()
     assert first == "CompletedWithViolations: Job completed successfully with 1 violations."
     assert second.startswith("REHEARSAL: one violation was forced")
-    assert second.endswith("Without it: ok")
+    assert second.endswith("Without it data_quality is: ok")
     (violation,) = json.loads((tree.output / "constraint_violations.json").read_text())["violations"]
     assert violation["feature_name"] == "REHEARSAL"
     assert violation["constraint_check_type"] == "baseline_drift_check"
@@ -66,7 +66,9 @@ def test_real_violations_stand_beside_the_forced_one(opt_ml, healthy_baseline):
     tree = window(opt_ml, healthy_baseline, Slope=500.5)
     tree.run(create_violation_tests="1")
     assert tree.violations() == [("REHEARSAL", "baseline_drift_check"), ("Slope", "baseline_drift_check")]
-    assert "Without it: violated" in tree.message
+    assert "Without it data_quality is: violated" in tree.message
+    assert "violations of any other name are real" in tree.message
+    assert "the data has no part" not in tree.message
 
 
 @pytest.mark.parametrize("count", [0, 3])
@@ -75,7 +77,7 @@ def test_a_window_that_concludes_nothing_rings_the_alarms_too(opt_ml, healthy_ba
     assert tree.run(create_violation_tests="Enabled") == 0
     assert tree.violations() == [("REHEARSAL", "baseline_drift_check")]
     assert tree.metrics()["run_violated"] == 1
-    assert f"Without it: {'insufficient_data' if count else 'no_data'} (" in tree.message
+    assert f"Without it data_quality is: {'insufficient_data' if count else 'no_data'} (" in tree.message
 
 
 def test_the_configuration_can_ask_for_it_and_a_baseline_job_ignores_that(opt_ml, healthy_baseline):
@@ -174,7 +176,7 @@ def test_a_monitor_that_waits_for_labels_rings_its_alarm_and_tells_no_value(opt_
     assert tree.violations() == [("REHEARSAL", forced)]
     assert tree.metrics()[f"violations_{forced}"] == 1
     assert not {"custom_n", "accuracy"} & set(tree.metrics())
-    assert "Without it: insufficient_data" in tree.message
+    assert f"Without it {monitor} is: insufficient_data" in tree.message
 
 
 def test_a_monitor_that_failed_stays_failed():

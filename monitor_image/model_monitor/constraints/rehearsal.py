@@ -11,6 +11,7 @@ from model_monitor.contract import (
     CHECK_BIAS_DRIFT,
     CHECK_CUSTOM_METRIC,
     CHECK_LESS,
+    MONITOR_KEYS,
     REHEARSAL,
     CheckType,
     MonitoringType,
@@ -24,13 +25,15 @@ FORCED: Final = {  # the check of each monitor that its alarms watch first
     MonitoringType.MODEL_EXPLAINABILITY: CHECK_ATTRIBUTION_DRIFT,
     MonitoringType.CUSTOM_METRICS: CHECK_CUSTOM_METRIC,
 }
-REASON: Final = f"{REHEARSAL}: one violation was forced to try alarms and notifications; the data has no part in it"
+REASON: Final = (
+    f"{REHEARSAL}: one violation was forced to try alarms and notifications; violations of any other name are real"
+)
 DRIFT_TEXT: Final = "Baseline drift distance: 1.0 exceeds threshold: 0.0"
 METRIC_TEXT: Final = f"Metric {REHEARSAL} with -1.0 was {CHECK_LESS} '0.0'"
 
 
 def rehearsed(conclusion: Conclusion, monitor: MonitoringType) -> Conclusion:
-    """The same conclusion with one violation more; what would have been concluded stands in the notes."""
+    """The same conclusion with one violation more; what this monitor would have concluded stands in the notes."""
     check_type = FORCED[monitor]
     is_drift = monitor is MonitoringType.DATA_QUALITY
     forced = Check(
@@ -48,5 +51,5 @@ def rehearsed(conclusion: Conclusion, monitor: MonitoringType) -> Conclusion:
         verdict=Verdict.ERROR if conclusion.verdict is Verdict.ERROR else Verdict.VIOLATED,
         reason=conclusion.reason if conclusion.verdict is Verdict.ERROR else REASON,
         checks=(forced, *conclusion.checks),
-        notes=(f"{REASON}. Without it: {otherwise}", *conclusion.notes),
+        notes=(f"{REASON}. Without it {MONITOR_KEYS[monitor]} is: {otherwise}", *conclusion.notes),
     )
