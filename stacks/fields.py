@@ -9,7 +9,7 @@ import re
 from datetime import timedelta
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from model_monitor.contract import has_local_storage as has_local_storage
 
@@ -70,6 +70,17 @@ def _text(pattern: str, expected: str) -> Any:
     return Annotated[str, AfterValidator(check), Field(json_schema_extra={"pattern": f"^({pattern})$"})]
 
 
+def _unquoted(pattern: str, expected: str) -> Any:
+    """Text for which a number is no mere lack of quotes."""
+
+    def check(value: object) -> object:
+        if not isinstance(value, str):
+            raise ValueError(f"should be {expected}")
+        return value
+
+    return Annotated[_text(pattern, expected), BeforeValidator(check)]
+
+
 _NAME = r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}"
 EndpointName = _text(_NAME, "a SageMaker name: 1 to 63 letters, digits and hyphens, no hyphen first or last")
 VariantName = EndpointName
@@ -94,7 +105,7 @@ ImageUri = _text(
     r"\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/[^\s@:]+(:[\w.-]+)?(@sha256:[0-9a-f]{64})?",
     "the URI of an image in ECR, with a tag or better a digest",
 )
-Duration = _text(_DURATION, "a duration of weeks, days, hours and minutes, such as P7D or PT6H")
+Duration = _unquoted(_DURATION, "a duration of weeks, days, hours and minutes, such as P7D or PT6H")
 MetricName = _text(r"[A-Za-z][A-Za-z0-9_]{0,199}", "a metric's name: 1 to 200 letters, digits and underscores")
 MimeType = _text(r"[\w.+-]+/[\w.+-]+", "a MIME type without parameters")
 Email = _text(r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address")

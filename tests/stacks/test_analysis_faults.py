@@ -37,6 +37,14 @@ def test_an_endpoint_with_every_type_has_no_faults():
             f"{AT}model_quality.label_delay: should be a duration",
         ),
         (
+            {f"{MONITOR}model_quality": {**MODEL_QUALITY, "label_delay": 7}},
+            f"{AT}model_quality.label_delay: should be a duration of weeks, days, hours and minutes, such as P7D or PT6H",
+        ),
+        (
+            {f"{MONITOR}model_quality": {**MODEL_QUALITY, "label_horizon": 21}},
+            f"{AT}model_quality.label_horizon: should be a duration of weeks",
+        ),
+        (
             {f"{MONITOR}model_quality": {**MODEL_QUALITY, "thresholds": {"mae": 1}}},
             f"{AT}model_quality.thresholds: 'mae' is no metric of binary; there are recall,",
         ),
