@@ -89,7 +89,9 @@ EnvironmentName = _text(
     r"[a-z](-?[a-z0-9]){0,15}", "1 to 16 lower-case letters, digits and single hyphens, a letter first"
 )
 AccountId = _text(r"\d{12}", "an account id of 12 digits in quotes")
-Region = _text(r"[a-z]{2}(-[a-z]+)+-\d", "a region such as eu-west-1")
+_PARTS = "(us|eu|ap|sa|ca|me|af|il|mx|cn)(-gov|-iso[a-z]?)?|eusc-de"
+_DIRECTIONS = "(north|south)(east|west)?|east|west|central"
+Region = _text(rf"({_PARTS})-({_DIRECTIONS})-\d", "a region such as eu-west-1")
 FeatureName = _text(r"[^\x00-\x1f]{1,200}", "1 to 200 characters without control characters")
 BucketName = _text(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", "the name of an S3 bucket")
 S3Object = _text(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/.*[^/]", "the S3 URI of an object: s3://bucket/key")

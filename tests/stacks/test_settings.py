@@ -9,6 +9,7 @@ import sys
 import textwrap
 from typing import Any
 
+import botocore.session
 import jsonschema
 import pytest
 import yaml
@@ -191,10 +192,18 @@ def test_no_fault_is_made_up_where_a_faulty_field_would_be_asked():
         ({"environment": "dev"}, "environment: is unknown; an environment is named by its file"),
         ({"endpoints": {}}, "endpoints: dictionary should have at least 1 item"),
         ({"version": 2}, "version: should be one of 1"),
+        ({"region": "eu-centrl-1"}, "region: should be a region such as eu-west-1"),
     ],
 )
 def test_a_fault_is_told_with_its_path(changes, expected):
     assert [fault for fault in faults_of(**changes) if expected in fault], faults_of(**changes)
+
+
+def test_every_region_of_aws_is_taken():
+    partitions = botocore.session.get_session().get_component("data_loader").load_data("endpoints")["partitions"]
+    regions = [region for partition in partitions for region in partition["regions"]]
+    assert len(regions) > 30
+    assert [region for region in regions if faults_of(region=region)] == []
 
 
 def test_a_small_file_has_no_faults():
