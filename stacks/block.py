@@ -6,7 +6,9 @@ A check that reads a faulty field is not asked; every other check is, so that on
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final, Self, TypeVar, cast, get_args, get_origin
+from difflib import get_close_matches
+from types import UnionType
+from typing import Annotated, Any, Final, Self, TypeVar, Union, cast, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, model_validator
 from pydantic.fields import FieldInfo
@@ -41,6 +43,41 @@ class Block(BaseModel):
 def check_what_is_valid(kind: type[Block], content: Mapping[Any, Any]) -> list[str]:
     """What the checks of a block, and of the blocks in it, find although some of its fields are faulty."""
     return _partial(kind, content)[1]
+
+
+def nearest_key(kind: type[Block], location: tuple[int | str, ...]) -> str | None:
+    """The key that an unknown one may have been meant as: of the block it stands in, the one written most alike."""
+    *parents, key = location
+    kinds: list[Any] = [kind]
+    for part in parents:
+        kinds = [
+            inner for each in kinds for inner in _inside(each, part)
+        ] or kinds  # else it tells an alternative apart
+    known = [name for each in kinds if _is_block(each) for name in each.model_fields]
+    return next(iter(get_close_matches(str(key), known, n=1)), None)
+
+
+def _inside(kind: Any, part: int | str) -> list[Any]:
+    """What may stand below a key or position of a value of this type."""
+    if _is_block(kind):
+        field = kind.model_fields.get(part)
+        return _alternatives(field.annotation) if field else []
+    if get_origin(kind) is dict:
+        return _alternatives(get_args(kind)[1])
+    return _alternatives(get_args(kind)[0]) if get_origin(kind) is tuple and isinstance(part, int) else []
+
+
+def _alternatives(kind: Any) -> list[Any]:
+    """The types that a type allows."""
+    if get_origin(kind) is Annotated:
+        return _alternatives(get_args(kind)[0])
+    if get_origin(kind) in (Union, UnionType):
+        return [inner for each in get_args(kind) for inner in _alternatives(each)]
+    return [kind]
+
+
+def _is_block(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Block)
 
 
 def _checks(kind: type[Block]) -> Iterator[Check[Any]]:

@@ -21,7 +21,7 @@ from pydantic_core import ErrorDetails
 
 from model_monitor import contract
 from stacks import fields
-from stacks.block import Block, FaultyBlock, check, check_what_is_valid
+from stacks.block import Block, FaultyBlock, check, check_what_is_valid, nearest_key
 from stacks.endpoint_settings import Endpoint
 from stacks.fields import Count, told
 
@@ -276,6 +276,8 @@ def _fault(detail: ErrorDetails) -> str:
         message = str(cause)
     elif detail["type"] in _MESSAGES:
         message = _MESSAGES[detail["type"]].format(**detail.get("ctx", {}))
+        meant = nearest_key(Settings, detail["loc"]) if detail["type"] == "extra_forbidden" else None
+        message += f"; did you mean {meant}?" if meant else ""
     else:
         message = detail["msg"][0].lower() + detail["msg"][1:]
     return f"{_path(detail['loc'])}: {message}"
@@ -284,7 +286,7 @@ def _fault(detail: ErrorDetails) -> str:
 def _path(location: tuple[int | str, ...]) -> str:
     text = ""
     for part in location:
-        if part == "[key]":
+        if part == "[key]" or str(part).startswith("function-after[_ask_checks()"):  # pydantic's, not the file's
             continue
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
     return text

@@ -199,6 +199,55 @@ def test_a_fault_is_told_with_its_path(changes, expected):
     assert [fault for fault in faults_of(**changes) if expected in fault], faults_of(**changes)
 
 
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"regoin": "eu-west-1"}, ["regoin: is unknown; did you mean region?"]),
+        ({"colour": "blue"}, ["colour: is unknown"]),
+        (
+            {f"{MONITOR}thresholds": {"comparison_treshold": 0.2}},
+            [
+                f"{AT}monitors.data-quality.thresholds.comparison_treshold: is unknown; did you mean comparison_threshold?"
+            ],
+        ),
+        (
+            {f"{SHOP}payload": {"features": ["age", {"name": "income", "privcy": "open"}]}},
+            [f"{AT}payload.features[1].privcy: is unknown; did you mean privacy?"],
+        ),
+        (
+            {f"{MONITOR}alarms": {"custom": {"above": {"abov": 3, "above": 2}}}},
+            [
+                f"{AT}monitors.data-quality.alarms.custom.above.abov: is unknown; did you mean above?",
+                f"{AT}monitors.data-quality.alarms.custom: watches custom_metrics, which is none of the types",
+            ],
+        ),
+        (
+            {
+                f"{MONITOR}types": ["data_quality", "model_bias"],
+                f"{MONITOR}model_bias": {"facets": [], "facet_sorce": 1},
+            },
+            [f"{AT}monitors.data-quality.model_bias.facet_sorce: is unknown; did you mean facet_source?"],
+        ),
+        (
+            {
+                f"{MONITOR}types": ["data_quality", "model_bias"],
+                f"{MONITOR}model_bias": {"facets": ["age"], "flip_test": {"sampel": 5}},
+            },
+            [f"{AT}monitors.data-quality.model_bias.flip_test.sampel: is unknown; did you mean sample?"],
+        ),
+    ],
+)
+def test_what_may_have_been_meant_is_told(changes, expected):
+    assert set(expected) <= set(faults_of(**changes)), faults_of(**changes)
+
+
+def test_an_endpoint_named_like_a_key_has_its_own_keys():
+    document = yaml.safe_load(SMALL)
+    document["endpoints"] = {"model": {**document["endpoints"]["shop"], "caputre": {}}}
+    with pytest.raises(SettingsFaults, match=r"endpoints.model.caputre: is unknown; did you mean capture\?"):
+        settings.parse(document, "test", "test.yaml")
+
+
 def test_every_region_of_aws_is_taken():
     partitions = botocore.session.get_session().get_component("data_loader").load_data("endpoints")["partitions"]
     regions = [region for partition in partitions for region in partition["regions"]]
