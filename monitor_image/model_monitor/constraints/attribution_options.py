@@ -176,6 +176,10 @@ def complete(options: dict[str, Any], schema: Schema, path: str, faults: Faults)
         faults.add(
             "payload.output.attributions", "is missing: where a response holds the attributions (method captured)"
         )
+    outputs, names = len(schema.payload.output.attributions), len(found.label_headers)
+    if not is_asked and outputs and names not in (0, outputs):
+        expected = f"{outputs}, as payload.output.attributions has, or none"
+        faults.add(f"{path}.label_headers", f"should name every label of the attributions: {expected}; found {names}")
     if schema.names and not schema.is_positional and found.headers and set(found.headers) != set(schema.names):
         faults.add(f"{path}.headers", "should name the features of the payload")
     if schema.names and not schema.is_positional and isinstance(found.baseline_rows, tuple):

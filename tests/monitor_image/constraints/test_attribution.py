@@ -202,6 +202,18 @@ def test_a_fault_is_told_by_its_path(block, fault):
     assert f"monitors.model_explainability.{fault}" in faults(block) or fault in faults(block)
 
 
+@pytest.mark.parametrize(("names", "is_refused"), [(["no"], True), (["no", "yes"], False), (["a", "b", "c"], True)])
+def test_captured_attributions_have_as_many_names_as_labels(names, is_refused):
+    payload = {"features": ["a", "b"], "output": {"score": "score", "attributions": ["no", "yes"]}}
+    block = {"method": "captured", "label_headers": names}
+    if not is_refused:
+        assert options(block, payload).label_headers == tuple(names)
+        return
+    told = "monitors.model_explainability.label_headers: should name every label of the attributions: 2"
+    assert told in faults(block, payload)
+    assert f"found {len(names)}" in faults(block, payload)
+
+
 def test_restricted_features_allow_no_file_that_tells_their_values():
     payload = {"features": ["a", {"name": "b", "privacy": "restricted"}]}
     found = faults({"predictor": {"artefact": "m.onnx"}, "save_local_shap_values": True}, payload)
