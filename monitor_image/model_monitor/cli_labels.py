@@ -6,12 +6,14 @@ import argparse
 import csv
 import io
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 from model_monitor.errors import LabelsRefused, NoDataset, SettingsError
+from model_monitor.words import counted
 
 DESCRIPTION = """\
 Write ground truth that Model Monitor joins to captured predictions: a line for each event with the labels of
@@ -30,7 +32,8 @@ examples:
   model-monitor labels outcomes.jsonl --output ground-truth/ --hour 2026-01-31T04 \\
       --id-column request --label-column defaulted
 
-The same table, hour and output give the same files: repeating the command changes nothing.
+With --hour, the same table and output give the same files: repeating the command changes nothing. Without it labels
+count as collected now, so a repeated command writes them once more, as later ones of the same records.
 exit status: 0 written, 1 error (nothing is written when any row is wrong)
 """
 CSV_SUFFIXES: Final = (".csv", ".txt")
@@ -61,7 +64,6 @@ def write(options: argparse.Namespace) -> str:
     """
     from model_monitor import ground_truth_writer
     from model_monitor.s3 import join
-    from model_monitor.words import counted
 
     collected = options.hour or datetime.now(UTC)
     named = {"id": options.id_column, "index": options.index_column, "label": options.label_column}
@@ -95,6 +97,9 @@ def read_labels(path: Path, named: Mapping[str, str | None]) -> Iterator[tuple[A
     try:
         names, rows = _open(path)
         columns = _columns(path, names, named)
+        if "index" not in columns:
+            rows = list(rows)
+            _refuse_repeats(path, rows, columns["id"])
         for number, row in enumerate(rows):
             if None in row:  # as `csv` has it
                 fault = f"label {number} is in a row of more values than the header has names"
@@ -141,6 +146,18 @@ def _columns(path: Path, names: list[str], named: Mapping[str, str | None]) -> C
                 f"Found: {', '.join(names) or 'none'}. Name it with --{role}-column.",
             )
     return found
+
+
+def _refuse_repeats(path: Path, rows: Iterable[Row], column: str) -> None:
+    """Without places each request has one label: said once, rather than of every label after an id's first."""
+    counts = Counter(str(row[column]) for row in rows if row.get(column) not in (None, ""))
+    repeated = sum(count > 1 for count in counts.values())
+    if repeated:
+        raise SettingsError(
+            str(path),
+            f"has no column 'payload_index', and {repeated} of {counted(len(counts), 'id')} have several labels.",
+            "Add the place of each record in its request, counted from 0, or name its column with --index-column.",
+        )
 
 
 def _whole(place: Any) -> Any:

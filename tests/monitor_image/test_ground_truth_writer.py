@@ -256,7 +256,11 @@ def test_of_two_ids_the_one_that_the_request_carried_counts(tmp_path: Path) -> N
     ("content", "message"),
     [
         ("InferenceId,payload_index\na,0\n", "has no column 'groundTruthLabel'. Found: InferenceId, payload_index."),
-        ("InferenceId,groundTruthLabel\na,1\na,1\n", "label 1 is a second label of one record"),
+        ("InferenceId,payload_index,groundTruthLabel\na,0,1\na,0,1\n", "label 1 is a second label of one record"),
+        (
+            "InferenceId,groundTruthLabel\na,1\na,1\na,0\nb,1\n",
+            "has no column 'payload_index', and 1 of 2 ids have several labels.",
+        ),
         ("InferenceId,payload_index,groundTruthLabel\na,,1\n", "label 0 has no whole number"),
         ("InferenceId,groundTruthLabel\na\n", "label 0 is empty"),
         ("InferenceId,groundTruthLabel\na,1\nb,New York, NY\n", "label 1 is in a row of more values"),
@@ -288,3 +292,19 @@ def test_what_is_no_table_is_named(tmp_path: Path, capsys: Any, name: str, conte
 def test_an_hour_that_is_none_is_a_usage_error(tmp_path: Path, capsys: Any) -> None:
     assert command(table_file(tmp_path, "csv"), "--output", tmp_path, "--hour", "yesterday") == 1
     assert "such as 2026-01-31T04" in capsys.readouterr().err
+
+
+def test_a_missing_place_is_told_once_however_many_labels_need_it(tmp_path, capsys):
+    table = tmp_path / "outcomes.csv"
+    table.write_text("InferenceId,groundTruthLabel\n" + "secret-id,1\nother,0\n" * 200)
+    assert command(table, "--output", tmp_path / "truth") == 1
+    told = capsys.readouterr().err
+    assert "payload_index" in told
+    assert "--index-column" in told
+    assert len(told.splitlines()) == 1
+    assert "secret-id" not in told
+
+
+def test_help_says_that_a_repeat_needs_the_hour_to_change_nothing(capsys):
+    assert command("--help") == 0
+    assert "With --hour, the same table and output give the same files" in capsys.readouterr().out
