@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from model_monitor import __version__, cli_labels, threads
-from model_monitor.contract import EXIT_ERROR, EXIT_STATUS, REHEARSAL_ARGUMENT, JobKind
+from model_monitor.contract import EXIT_ERROR, EXIT_STATUS, MONITOR_KEYS, REHEARSAL_ARGUMENT, JobKind
 
 if TYPE_CHECKING:  # numpy and pyarrow are imported when a job starts, not for --help
     from model_monitor.job import Job
@@ -74,6 +74,7 @@ def main(arguments: list[str] | None = None) -> int:
     job: Job | None = None
     try:
         job = cli_job.build_job(options)
+        _tell_delays(job)
         report = _analyse(job, is_watched=not options.json and sys.stderr.isatty())
         run = _run_facts(job, started)
         written = _write(report, run)
@@ -169,6 +170,14 @@ def _labels(options: argparse.Namespace) -> int:
         print(f"model-monitor: {error}", file=sys.stderr)
         return EXIT_ERROR
     return 0
+
+
+def _tell_delays(job: Job) -> None:
+    """A window waits for its labels on a schedule alone."""
+    waiting = [MONITOR_KEYS[monitor.type] for monitor in job.monitors if monitor.maturity.delay]
+    if job.kind is JobKind.MONITOR and waiting:
+        told = f"label_delay of {', '.join(waiting)} is not waited for on a laptop; labels are taken as they are there"
+        print(f"model-monitor: {told}", file=sys.stderr)
 
 
 def _analyse(job: Job, is_watched: bool) -> Report:

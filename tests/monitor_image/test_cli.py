@@ -372,3 +372,32 @@ def test_a_disagreement_of_mapping_and_baseline_is_in_the_summary(tmp_path, base
     wrong.write_text(json.dumps({"version": 1, "payload": payload}))
     assert monitor(tmp_path, wrong, baseline, events_of(land(60))) == 2
     assert "\nnote: The payload mapping and the baseline disagree: " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("delay", "is_told"), [({"label_delay": "P7D"}, True), ({}, False)])
+def test_a_delay_of_labels_is_said_not_to_be_waited_for(tmp_path, capsys, delay, is_told):
+    write_capture(tmp_path / "capture", events_of(land(40)))
+    config = tmp_path / "delayed.json"
+    block = {"problem_type": "multiclass", "label_horizon": "P30D", **delay}
+    payload = {"features": list(FEATURES), "output": OUTPUT}
+    config.write_text(json.dumps({"version": 1, "payload": payload, "monitors": {"model_quality": block}}))
+    run("monitor", "--dataset", tmp_path / "capture", "--output", tmp_path / "report", "--config", config)
+    lines = [line for line in capsys.readouterr().err.splitlines() if "label_delay" in line]
+    told = (
+        "model-monitor: label_delay of model_quality is not waited for on a laptop; labels are taken as they are there"
+    )
+    assert lines == ([told] if is_told else [])
+
+
+@pytest.mark.parametrize(("command", "status"), [("baseline", 0), ("monitor", 1)])
+def test_a_custom_metric_that_fails_ends_a_monitor_with_1_and_a_baseline_with_0(tmp_path, capsys, command, status):
+    own = tmp_path / "own.py"
+    own.write_text(
+        "from model_monitor.custom import metric\n\n@metric(name='broken')\ndef broken(table):\n    return 1 / 0\n"
+    )
+    config = tmp_path / "custom.json"
+    monitors = {"custom_metrics": {"module": str(own)}}
+    config.write_text(json.dumps({"version": 1, "payload": {"features": list(FEATURES)}, "monitors": monitors}))
+    dataset = write_csv(tmp_path / "training.csv", land(60))
+    assert run(command, "--dataset", dataset, "--output", tmp_path / "out", "--config", config) == status
+    assert "ZeroDivisionError at own.py:5 in broken" in capsys.readouterr().out
