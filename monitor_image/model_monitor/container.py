@@ -23,7 +23,7 @@ from model_monitor.contract import (
     MetricsRoute,
     Variable,
 )
-from model_monitor.errors import Stopped
+from model_monitor.errors import MonitorError, Stopped
 from model_monitor.job import Job
 from model_monitor.logs import log, to_stdout
 from model_monitor.outputs import cloudwatch, files
@@ -132,9 +132,25 @@ def _analyse(job: Job, places: Places, processing: ProcessingJob) -> tuple[Repor
             told = time.monotonic()
             log("progress", units_done=done, units=total)
 
-    job, memory = late.prepare(job, places, processing.details.get("processing_job_name", ""))
-    report = flow.run(job, progress)
+    try:
+        prepared, memory = late.prepare(job, places, processing.details.get("processing_job_name", ""))
+        report = flow.run(prepared, progress)
+    except Exception:
+        _wait_after_failure(job, places)
+        raise
+    if report.error is not None:
+        _wait_after_failure(job, places)
     return (report, _nothing) if memory is None else late.with_late(report, memory)
+
+
+def _wait_after_failure(job: Job, places: Places) -> None:
+    """A failure to remember is told beside the one that counts."""
+    from model_monitor import late
+
+    try:
+        late.wait_after_failure(job, places)
+    except MonitorError as error:
+        log("not remembered", level=logging.ERROR, reason=str(error))
 
 
 def _nothing() -> None:

@@ -77,6 +77,16 @@ def prepare(job: Job, places: Places, name: str = "") -> tuple[Job, Memory | Non
     return job, memory
 
 
+def wait_after_failure(job: Job, places: Places) -> None:
+    """Have the window of a run that failed wait, so that a later run judges it; what waits or was scored already stays."""
+    if places.history is None or job.kind is not JobKind.MONITOR or job.window is None or job.is_rehearsal:
+        return
+    known, history = registry.monitors(), History(places.history)
+    for each in job.monitors:
+        if each.type in known and known[each.type].needs_labels and history.score(each.type, job.window) is None:
+            history.wait(Waiting(each.type, job.window, places.capture).at_attempt(places.now))
+
+
 def with_late(report: Report, memory: Memory) -> tuple[Report, Settled]:
     """The report of a run's own window, with what became of windows before it; and what to do once it is delivered."""
     known = registry.monitors()

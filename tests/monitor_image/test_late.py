@@ -11,8 +11,10 @@ import pytest
 from moto import mock_aws
 
 from model_monitor import container, late
+from model_monitor.contract import EXIT_ERROR
 from model_monitor.history import History
 from model_monitor.outputs.report import schema
+from tests.monitor_image.conftest import ENDPOINT
 from tests.monitor_image.late_world import DAY, ONE_HOUR, RECORDS, World, hour, points
 
 pytestmark = pytest.mark.xdist_group("moto")
@@ -325,6 +327,31 @@ def test_the_files_of_an_earlier_job_in_the_same_folder_do_not_stay(world):
     tree.run(MODEL_MONITOR_NOW=f"{hour(WEEK + 1) + timedelta(minutes=20):%Y-%m-%dT%H:%M:%SZ}")
     assert not (tree.output / "late").exists()
     assert not (tree.output / "constraint_violations.json").exists()
+
+
+def test_the_window_of_a_run_that_failed_waits_and_is_scored_by_a_later_run(world):
+    """Once per window, however the first run failed: its labels could not be reached, or its capture could not be read."""
+    world.serve(0)
+    world.serve(1)
+    world.serve(200)
+    world.changes = {"ground_truth": str(world.root / "nothing" / "labels.csv")}
+    world.run(0)
+    assert world.status == EXIT_ERROR
+    broken = world.capture / ENDPOINT / "AllTraffic" / f"{hour(1):%Y/%m/%d/%H}"
+    whole = {path: path.read_bytes() for path in broken.glob("*.jsonl")}
+    for path in whole:
+        path.write_bytes(b"no json\n")
+    world.changes = {}
+    world.run(1)
+    assert world.status == EXIT_ERROR
+    assert len(world.kept("pending")) == 2
+    for path, content in whole.items():
+        path.write_bytes(content)
+    world.label(0, hour(20), range(40))
+    world.label(1, hour(20), range(40))
+    world.run(200)
+    assert world.score(0)["verdict"] == world.score(1)["verdict"] == "ok"
+    assert f"{hour(0):%Y%m%d%H%M}.json" not in world.kept("pending")
 
 
 def test_ninety_days_of_delay_work_like_an_hour(world):
