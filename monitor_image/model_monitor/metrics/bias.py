@@ -74,7 +74,7 @@ def pre_training(counts: np.ndarray) -> dict[str, np.ndarray]:
         "JS": (divergence(ours, mean) + divergence(theirs, mean)) / 2,
         "KL": divergence(ours, theirs),
         "KS": np.abs(gap).max(axis=-1),
-        "LP": np.sqrt((gap**2).sum(axis=-1)),
+        "LP": np.sqrt((gap * gap).sum(axis=-1)),
         "TVD": np.abs(gap).sum(axis=-1) / 2,
     }
 
@@ -168,7 +168,8 @@ def generalized_entropy(size: np.ndarray, false_positives: np.ndarray, false_neg
     right = size - false_positives - false_negatives
     total, squares = right + 2 * false_positives, right + 4 * false_positives
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.asarray((squares * (size / total) ** 2 - size) / (2 * size), np.float64)
+        inverse = size / total  # multiplied below: a power of one number and of many round differently
+        return np.asarray((squares * inverse * inverse - size) / (2 * size), np.float64)
 
 
 def ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
