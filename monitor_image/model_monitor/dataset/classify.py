@@ -43,12 +43,15 @@ class Cells:
     """A classified column: the kind of each cell, numbers where it is one, its text where it is one.
 
     numbers: int64 when every cell is an integer that fits, else float64 with NaN; None when no cell is a number.
-    texts: arrow strings, null where the cell has no text of its own; None when no cell has.
+    texts: strings or a dictionary of them, null where the cell has no text of its own; None when no cell has. Of a column
+        read as text every present cell has one, and none a number.
+    counts: int64 (5,), how many cells are of each kind, where that is known already.
     """
 
     kinds: np.ndarray
     numbers: np.ndarray | None
-    texts: pa.StringArray | None
+    texts: pa.StringArray | pa.DictionaryArray | None
+    counts: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.kinds)
@@ -61,8 +64,10 @@ class Cells:
         if numbers is not None and numbers.dtype.kind == "f" and (kinds == Kind.INTEGRAL).all():
             is_exact = np.abs(numbers).max() < EXACT
             numbers = numbers.astype(np.int64) if is_exact else numbers
-        texts = self.texts.filter(pa.array(mask)) if self.texts is not None and (kinds >= Kind.BOOLEAN).any() else None
-        return Cells(kinds, numbers, texts)
+        texts = self.texts.filter(pa.array(mask)) if self.texts is not None else None
+        if texts is not None and pa.types.is_dictionary(texts.type):
+            texts = texts.cast(texts.type.value_type)  # without the words that no cell has any more
+        return Cells(kinds, numbers, texts if texts is not None and texts.null_count < len(texts) else None)
 
 
 def to_column(literals: Literals, *, is_text: bool = False) -> Column:
@@ -75,7 +80,7 @@ def type_column(literals: Literals, *, is_text: bool = False) -> tuple[Column, i
     if isinstance(literals, pa.Array):
         return _column_of_array(literals, is_text), 0
     if isinstance(literals, Cells):
-        return _column(literals, None, is_text), 0
+        return _column(literals, None, is_text=False), 0  # which was read as text where it should be
     types = set(map(type, literals))
     absent = sum(value is msgspec.UNSET for value in literals) if msgspec.UnsetType in types else 0
     cells = _classify_values(literals, types)
@@ -102,9 +107,10 @@ def _column(cells: Cells, raw: pa.StringArray | None, is_text: bool) -> Column:
     if is_text:
         texts = None if raw is None or raw.null_count == len(raw) else raw.dictionary_encode()
         return Column(_count(cells.kinds), None, texts)
-    return Column(
-        _count(cells.kinds), cells.numbers, cells.texts.dictionary_encode() if cells.texts is not None else None
-    )
+    texts = cells.texts
+    if texts is not None and not pa.types.is_dictionary(texts.type):
+        texts = texts.dictionary_encode()
+    return Column(_count(cells.kinds) if cells.counts is None else cells.counts, cells.numbers, texts)
 
 
 def _integers(literals: pa.Int64Array) -> Column:

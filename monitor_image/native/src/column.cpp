@@ -1,0 +1,24 @@
+#include "column.hpp"
+
+namespace monitor {
+
+PyObject *Column::release(size_t rows) {
+    long long counts[kKinds] = {};
+    if (is_plain_) {
+        counts[kIntegral] = static_cast<long long>(rows);
+        has_numbers_ = rows > 0;
+    } else {
+        for (size_t row = 0; row < rows; row++) counts[kinds_[row]]++;
+    }
+    const char *type = is_plain_ ? "q" : "d";
+    PyObject *numbers = has_numbers_ ? store_.release(rows * sizeof(double)) : Py_NewRef(Py_None);
+    PyObject *kinds = kind_store_.release(rows);
+    PyObject *codes = code_store_.release(rows * sizeof(int32_t));
+    const auto &offsets = words_.offsets();
+    return Py_BuildValue(
+        "((LLLLL)NsNNy#y#)", counts[0], counts[1], counts[2], counts[3], counts[4], kinds, type, numbers, codes,
+        words_.text().data(), static_cast<Py_ssize_t>(words_.text().size()), reinterpret_cast<const char *>(offsets.data()),
+        static_cast<Py_ssize_t>(offsets.size() * sizeof(int32_t)));
+}
+
+}  // namespace monitor

@@ -1,0 +1,215 @@
+// Payloads of CSV to typed columns. Rows, quotes, blank lines and faults as model_monitor/dataset/formats/csv.py says.
+#include "csv.hpp"
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "block.hpp"
+#include "column.hpp"
+#include "input.hpp"
+
+namespace monitor {
+namespace {
+
+struct Field {
+    const char *from, *to;
+    bool is_quoted;
+};
+
+// Places of commas and line breaks in the text, from 0. `places` holds at least as many as the text has bytes.
+struct Separators {
+    size_t count, line_breaks;
+};
+Separators find_separators(std::string_view text, uint32_t *places) {
+    uint32_t *next = places;
+    size_t at = 0, line_breaks = 0;
+    for (; at + 64 <= text.size(); at += 64) {
+        const Block block(text.data() + at);
+        const uint64_t breaks = block.equal('\n');
+        line_breaks += static_cast<size_t>(__builtin_popcountll(breaks));
+        for (uint64_t bits = breaks | block.equal(','); bits; bits &= bits - 1) {
+            *next++ = static_cast<uint32_t>(at) + static_cast<uint32_t>(__builtin_ctzll(bits));
+        }
+    }
+    for (; at < text.size(); at++) {
+        line_breaks += text[at] == '\n';
+        if (text[at] == ',' || text[at] == '\n') *next++ = static_cast<uint32_t>(at);
+    }
+    return {static_cast<size_t>(next - places), line_breaks};
+}
+
+class Reader {
+  public:
+    Reader(const std::vector<Asked> &asked, Py_ssize_t width, size_t needed, size_t most_rows)
+        : width_(width), needed_(needed) {
+        columns_.reserve(asked.size());
+        for (const Asked &one : asked) {
+            columns_.emplace_back(most_rows, one.is_text);
+            positions_.push_back(one.position);
+            plain_.push_back(columns_.back().plain());
+        }
+    }
+    // One payload; returns its number of records, readable or not.
+    int64_t read(size_t payload, std::string_view text) {
+        while (!text.empty() && (text.front() == '\r' || text.front() == '\n')) text.remove_prefix(1);
+        while (!text.empty() && (text.back() == '\r' || text.back() == '\n')) text.remove_suffix(1);
+        if (text.empty()) return fault(payload, kEmptyPayload);
+        bool is_plain = text.size() < UINT32_MAX && text.find('"') == text.npos && text.find('\r') == text.npos;
+        if (is_plain) {
+            if (places_.size() < text.size() + 2) places_.resize(2 * text.size() + 64);
+            places_[0] = UINT32_MAX;  // what ends before the first field, so that each begins one behind another
+            const Separators found = find_separators(text, places_.data() + 1);
+            places_[found.count + 1] = static_cast<uint32_t>(text.size());
+            if (int64_t rows = add_even_rows(text, found)) return rows;
+        }
+        fields_.clear();
+        ends_.clear();
+        if (!split(text)) return fault(payload, kMalformed);
+        return add_rows();
+    }
+    PyObject *release(Buffer counts, size_t payloads);
+
+  private:
+    int64_t fault(size_t payload, int reason) {
+        faults_.push_back({static_cast<Py_ssize_t>(payload), reason});
+        return 0;
+    }
+    // Rows that all have the expected width, by the places of what ends their fields; 0 where they are not so.
+    int64_t add_even_rows(std::string_view text, Separators found) {
+        const size_t fields = found.count + 1;
+        if (width_ < 2 || fields % static_cast<size_t>(width_)) return 0;
+        const auto width = static_cast<size_t>(width_), rows = fields / width;
+        size_t breaks = 0;
+        for (size_t i = 1; i < rows; i++) breaks += text[places_[i * width]] == '\n';
+        if (breaks != rows - 1 || found.line_breaks != breaks) return 0;
+        const uint32_t *edges = places_.data();
+        for (size_t row = 0; row < rows; row++, edges += width, rows_++) {
+            for (size_t i = 0; i < columns_.size(); i++) {
+                const uint32_t begin = edges[positions_[i]] + 1, end = edges[positions_[i] + 1];
+                const char *from = text.data() + begin;
+                if (end - begin == 1 && is_digit(*from) && plain_[i]) {
+                    plain_[i][rows_] = *from - '0';
+                } else {
+                    put(i, from, end - begin, false);
+                }
+            }
+        }
+        seen_ += static_cast<int64_t>(rows);
+        return static_cast<int64_t>(rows);
+    }
+    // False where a quote is never closed.
+    bool split(std::string_view text) {
+        unquoted_.clear();
+        unquoted_.reserve(text.size());  // fields point into it
+        const char *at = text.data(), *end = at + text.size();
+        while (true) {
+            const char *from = at;
+            if (at < end && *at == '"') {
+                const char *begin = unquoted_.data() + unquoted_.size();
+                for (at++;; at++) {
+                    if (at == end) return false;
+                    if (*at == '"' && !(at + 1 < end && at[1] == '"')) break;
+                    if (*at == '"') at++;
+                    unquoted_.push_back(*at);
+                }
+                for (at++; at < end && *at != ',' && *at != '\r' && *at != '\n'; at++) unquoted_.push_back(*at);
+                fields_.push_back({begin, unquoted_.data() + unquoted_.size(), true});
+            } else {
+                while (at < end && *at != ',' && *at != '\r' && *at != '\n') at++;
+                fields_.push_back({from, at, false});
+            }
+            if (at < end && *at == ',') {
+                at++;
+                continue;
+            }
+            ends_.push_back(fields_.size());
+            if (at == end) return true;
+            at += *at == '\r' && at + 1 < end && at[1] == '\n' ? 2 : 1;
+            if (at == end) return true;
+        }
+    }
+    int64_t add_rows() {
+        bool is_single = width_ == 1 || (width_ < 0 && ends_.size() == fields_.size());
+        size_t first = 0;
+        int64_t found = 0;
+        for (size_t end : ends_) {
+            const Field *row = fields_.data() + first;
+            size_t size = end - first;
+            first = end;
+            if (!is_single && size == 1 && row->from == row->to && !row->is_quoted) continue;  // a blank line
+            if (width_ < 0 ? size >= needed_ : size == static_cast<size_t>(width_)) {
+                put(row);
+            } else {
+                widths_.push_back({seen_ + found, static_cast<Py_ssize_t>(size)});
+            }
+            found++;
+        }
+        seen_ += found;
+        return found;
+    }
+    void put(const Field *row) {
+        for (size_t i = 0; i < columns_.size(); i++) {
+            const Field &field = row[positions_[i]];
+            put(i, field.from, static_cast<size_t>(field.to - field.from), field.is_quoted);
+        }
+        rows_++;
+    }
+    void put(size_t column, const char *from, size_t size, bool is_quoted) {
+        if (!size && !is_quoted) {
+            columns_[column].put_null(rows_);
+        } else {
+            columns_[column].put_literal(rows_, std::string_view(from, size));
+        }
+        plain_[column] = columns_[column].plain();
+    }
+
+    Py_ssize_t width_;
+    size_t needed_, rows_ = 0;
+    int64_t seen_ = 0;
+    std::vector<Column> columns_;
+    std::vector<size_t> positions_;
+    std::vector<int64_t *> plain_;  // by column: where its whole numbers go while it holds nothing else, else null
+    std::vector<uint32_t> places_;
+    std::vector<Field> fields_;
+    std::vector<size_t> ends_;  // of each row, in `fields_`
+    std::string unquoted_;
+    std::vector<std::pair<Py_ssize_t, Py_ssize_t>> faults_, widths_;
+};
+
+PyObject *Reader::release(Buffer counts, size_t payloads) {
+    PyObject *columns = PyTuple_New(static_cast<Py_ssize_t>(columns_.size()));
+    if (!columns) return nullptr;
+    for (size_t i = 0; i < columns_.size(); i++) {
+        PyObject *column = columns_[i].release(rows_);
+        if (!column) {
+            Py_DECREF(columns);
+            return nullptr;
+        }
+        PyTuple_SetItem(columns, static_cast<Py_ssize_t>(i), column);
+    }
+    return Py_BuildValue("NNNN", counts.release(payloads * sizeof(int64_t)), columns, dict_of(faults_), dict_of(widths_));
+}
+
+}  // namespace
+
+PyObject *read_csv(PyObject *, PyObject *arguments) {
+    Texts texts;
+    PyObject *asked_list;
+    Py_ssize_t width, needed;
+    if (!PyArg_ParseTuple(arguments, "O&O!nn", Texts::convert, &texts, &PyList_Type, &asked_list, &width, &needed)) return nullptr;
+    return guarded([&]() -> PyObject * {
+        std::vector<Asked> asked;
+        if (!read_asked(asked_list, asked)) return nullptr;
+        size_t rows = texts.size();
+        const std::string_view all(texts.begin(), static_cast<size_t>(texts.end() - texts.begin()));
+        rows += count_byte(all, '\n') + count_byte(all, '\r');
+        Reader reader(asked, width, static_cast<size_t>(needed), rows);
+        Buffer counts(texts.size() * sizeof(int64_t));
+        auto *count = counts.as<int64_t>();
+        for (size_t i = 0; i < texts.size(); i++) count[i] = reader.read(i, texts[i]);
+        return reader.release(std::move(counts), texts.size());
+    });
+}
+
+}  // namespace monitor
