@@ -1,0 +1,42 @@
+"""How the extension is compiled: every source of src/, once for all versions of Python from 3.11 on (abi3)."""
+
+from __future__ import annotations
+
+import atexit
+import shutil
+import tempfile
+from pathlib import Path
+
+from setuptools import Extension, setup
+
+NATIVE = Path(__file__).resolve().parent
+
+# setuptools builds inside the source tree, where the image's hash and git would see it: elsewhere instead
+scratch = tempfile.mkdtemp(prefix="model-monitor-native-")
+atexit.register(shutil.rmtree, scratch, ignore_errors=True)
+
+
+def files(pattern: str) -> list[str]:
+    """Files of src/, relative as setuptools wants them, in one order on every machine."""
+    return sorted(path.relative_to(NATIVE).as_posix() for path in NATIVE.glob(f"src/{pattern}"))
+
+
+setup(
+    ext_modules=[
+        Extension(
+            "model_monitor_native",
+            files("*.cpp"),
+            depends=files("*.hpp"),
+            language="c++",
+            py_limited_api=True,
+            define_macros=[("Py_LIMITED_API", "0x030B0000")],
+            # floating point as written, never contracted: the same digits as Python's on every processor
+            extra_compile_args=["-std=c++17", "-O3", "-g0", "-fvisibility=hidden", "-ffp-contract=off"],
+        )
+    ],
+    options={
+        "bdist_wheel": {"py_limited_api": "cp311"},
+        "build": {"build_base": scratch},
+        "egg_info": {"egg_base": scratch},
+    },
+)
