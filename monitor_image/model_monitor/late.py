@@ -26,7 +26,7 @@ from typing import Final
 
 from model_monitor import flow, registry
 from model_monitor.container_job import Places
-from model_monitor.contract import METRIC_LABEL_COVERAGE, JobKind, MonitoringType, Verdict
+from model_monitor.contract import JobKind, MonitoringType, Verdict
 from model_monitor.errors import Stopped
 from model_monitor.fetching import Labels, fetch_capture
 from model_monitor.history import History
@@ -141,18 +141,17 @@ class _Run:
         return window
 
     def _waits(self, result: MonitorResult, report: Report) -> bool:
-        """Whether it is labels that are missing; more of them do not help a window of too few records."""
+        """Whether labels may still settle it: more of them, or the right ones in the place of those that are no class.
+
+        They do not help a window of too few records, nor one whose records have too few predictions, nor one without a
+        baseline; such a window is concluded for good. The monitor says which it is, as it knows why nothing was evaluated.
+        """
         if result.conclusion.verdict is not Verdict.INSUFFICIENT_DATA:
             return False
-        settings, records = self._settings[result.type], report.reading.records
-        if records < settings.min_records:
+        settings = self._settings[result.type]
+        if report.reading.records < settings.min_records:
             return False
-        if not settings.maturity.is_due(self._own_window.end, self._now):
-            return True
-        shares = [metric.value for metric in result.metrics if metric.name == METRIC_LABEL_COVERAGE]
-        if not shares or not isinstance(shares[0], (int, float)):
-            return False
-        return shares[0] < settings.maturity.min_coverage or shares[0] * records < settings.min_records
+        return result.conclusion.awaits_labels or not settings.maturity.is_due(self._own_window.end, self._now)
 
     # --- windows before it -------------------------------------------------------------------------------------------
 

@@ -137,29 +137,10 @@ def test_labels_collected_after_the_horizon_do_not_save_a_window(world):
     assert [entry["state"] for entry in tree.report["late"]] == ["expired"]
 
 
-def test_a_window_of_too_few_records_does_not_wait(world):
-    world.serve(1, records=20)
-    tree = world.run(1)
-    assert tree.report["verdict"] == "insufficient_data"
-    assert world.kept("pending") == []
-
-
 def test_an_empty_window_does_not_wait(world):
     (world.capture / "covertype/AllTraffic/2026/03/02/06").mkdir(parents=True)
     tree = world.run(2)
     assert tree.report["verdict"] == "no_data"
-    assert world.kept("pending") == []
-
-
-def test_without_a_delay_a_window_is_scored_by_its_own_run_and_published_once(world):
-    world.quality |= {"label_delay": "PT0H", "label_horizon": "P1D"}
-    world.label(0, hour(0), right=range(32), wrong=range(32, RECORDS))
-    tree = world.run(0)
-    assert points(tree, "accuracy") == [("2026-03-02T05:00:00Z", 0.8)]
-    assert (world.kept("pending"), world.kept("scored")) == ([], [NAME])
-    again = world.run(0, late_minutes=50)
-    assert points(again, "accuracy") == []
-    assert late.SCORED_BEFORE in again.report["monitors"][0]["notes"]
     assert world.kept("pending") == []
 
 
@@ -233,15 +214,6 @@ def test_a_metric_that_fails_on_an_earlier_window_is_told_and_the_window_tried_a
     assert "ZeroDivisionError" in entry["reason"]
     assert world.status == 0
     assert (world.history / "custom_metrics/pending" / NAME).exists()
-
-
-def test_a_verdict_that_lacks_a_baseline_and_no_labels_is_final(world):
-    world.quality |= {"label_delay": "PT0H", "thresholds": {}}
-    world.label(0, hour(0), right=range(RECORDS))
-    tree = world.run(0)
-    assert tree.report["verdict"] == "insufficient_data"
-    assert points(tree, "accuracy") == [("2026-03-02T05:00:00Z", 1.0)]
-    assert world.kept("pending") == world.kept("scored") == []
 
 
 def test_a_failing_postprocessor_leaves_the_score_to_a_later_run(world, monkeypatch):

@@ -97,6 +97,7 @@ class Conclusion:
     silenced: features whose metrics are switched off (`emit_metrics`).
     notes: what a reader of the checks should know first.
     drift_max: of model quality, how far what the model says has moved, whether that counts as a check yet or not.
+    awaits_labels: labels that are still to come, or to be corrected, may settle what could not be evaluated.
     """
 
     verdict: Verdict
@@ -105,6 +106,7 @@ class Conclusion:
     silenced: frozenset[str] = frozenset()
     notes: tuple[str, ...] = ()
     drift_max: float | None = None
+    awaits_labels: bool = False
 
     @property
     def violations(self) -> tuple[Check, ...]:

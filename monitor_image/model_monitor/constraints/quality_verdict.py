@@ -69,12 +69,14 @@ def judge(
     """
     if not statistics.records:
         return Conclusion(Verdict.NO_DATA, reason="the window holds no records")
-    reason = why_not(statistics, settings, job) or ("" if constraints else NO_BASELINE_REASON)
+    unjudged = why_not(statistics, settings, job)
+    reason = unjudged or ("" if constraints else NO_BASELINE_REASON)
     if constraints is None or reason:
         is_drifted = any(check.outcome is Outcome.VIOLATED for check in drift)
         if is_drifted and job.ground_truth is None:
             return Conclusion(Verdict.VIOLATED, tuple(drift), notes=(f"quality was not evaluated: {reason}",))
-        return Conclusion(Verdict.INSUFFICIENT_DATA, reason=reason)
+        awaits = bool(unjudged) and _can_labels_help(statistics, settings)
+        return Conclusion(Verdict.INSUFFICIENT_DATA, reason=reason, awaits_labels=awaits)
     found = statistics.quality
     checks = [quality.check(each, found.values, found.deviations) for each in constraints.constraints]
     judged = conclude(checks)
@@ -104,6 +106,15 @@ def drift_checks(
         outcome = Outcome.HELD if is_held else Outcome.VIOLATED
         found.append(Check(CHECK_PREDICTION_DRIFT, feature.name, outcome, distance, threshold, text, distance=distance))
     return tuple(found)
+
+
+def _can_labels_help(statistics: QualityStatistics, settings: MonitorSettings) -> bool:
+    """Whether the window could be judged if every label came, and was one of a class: of a record's labels the last counts.
+
+    Not so where the model itself said too little: no label makes a record comparable that has no prediction.
+    """
+    answered = statistics.answered
+    return answered >= max(settings.min_records, 1) and answered / statistics.records >= settings.maturity.min_coverage
 
 
 def why_not(statistics: QualityStatistics, settings: MonitorSettings, job: Job) -> str:

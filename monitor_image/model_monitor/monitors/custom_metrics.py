@@ -154,7 +154,7 @@ def check(statistics: Statistics, baseline: Baseline | None, job: Job) -> Conclu
         return Conclusion(Verdict.INSUFFICIENT_DATA, reason=reason)
     waits = _why_unlabelled(statistics, job)
     if waits:
-        return Conclusion(Verdict.INSUFFICIENT_DATA, reason=waits)
+        return Conclusion(Verdict.INSUFFICIENT_DATA, reason=waits, awaits_labels=True)
     limits = {each.metric: each for each in constraints_used(baseline, job) or ()}
     checks = [rules.failed(fault.name, fault.reason) for fault in statistics.faults]
     checks += [_check(measured, limits.get(measured.name)) for _, measured in statistics.metrics]

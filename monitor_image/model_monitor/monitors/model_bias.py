@@ -90,7 +90,7 @@ def check(statistics: BiasStatistics, baseline: BiasConstraints | None, job: Job
         return Conclusion(Verdict.NO_DATA, reason="the window holds no records")
     reason = why_unlabelled(statistics.labelled, statistics.records, _monitor_settings(job), job)
     if reason or baseline is None:
-        return Conclusion(Verdict.INSUFFICIENT_DATA, reason=reason or NO_BASELINE_REASON)
+        return Conclusion(Verdict.INSUFFICIENT_DATA, reason=reason or NO_BASELINE_REASON, awaits_labels=bool(reason))
     conclusion = conclude(list(bias.checks(statistics, baseline, settings_of(job))))
     return replace(conclusion, notes=tuple(_notes(statistics)))
 
