@@ -54,6 +54,24 @@ class Block {
 #endif
         return bits;
     }
+    // Bit i: byte i does not stand for itself in a string of JSON, or is no ASCII.
+    uint64_t special() const {
+        uint64_t bits = 0;
+#ifdef __SSE2__
+        const __m128i quote = _mm_set1_epi8('"'), backslash = _mm_set1_epi8('\\'), most = _mm_set1_epi8(0x1F);
+        for (int i = 0; i < 4; i++) {
+            const __m128i marks = _mm_or_si128(_mm_cmpeq_epi8(parts_[i], quote), _mm_cmpeq_epi8(parts_[i], backslash));
+            const __m128i control = _mm_cmpeq_epi8(_mm_max_epu8(parts_[i], most), most);
+            bits |= mask(_mm_or_si128(_mm_or_si128(marks, control), parts_[i])) << 16 * i;
+        }
+#else
+        for (size_t i = 0; i < kSize; i++) {
+            const auto byte = static_cast<unsigned char>(at_[i]);
+            bits |= static_cast<uint64_t>(byte < 0x20 || byte == '"' || byte == '\\' || byte >= 0x80) << i;
+        }
+#endif
+        return bits;
+    }
 
   private:
 #ifdef __SSE2__
