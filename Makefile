@@ -20,14 +20,14 @@ help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 .PHONY: setup
-setup: build/.main-venv build/.image-venv build/.xgboost-venv node_modules/.package-lock.json ## install everything the targets below need
+setup: build/.main-venv build/.image-venv build/.xgboost-venv build/.main-native build/.image-native node_modules/.package-lock.json ## install everything the targets below need
 
 .PHONY: demo
 demo: setup ## deploy into the embedded AWS and close the loop on real data (no account, no Docker)
 	$(BIN)/python -m demo
 
 .PHONY: test
-test: setup build/.sdk-venv build/.smclarify-venv build/.shap-venv build/.models-venv lint ## every test, as CI runs them
+test: setup build/.sdk-venv build/.smclarify-venv build/.shap-venv build/.models-venv build/.models-native lint ## every test, as CI runs them
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 .PHONY: check
@@ -101,6 +101,43 @@ build/.models-venv: $(UV) monitor_image/requirements.txt monitor_image/requireme
 	$(call venv,build/venv/models,monitor_image/requirements.txt -r monitor_image/requirements-models.txt)
 	@touch $@
 
+# the compiled reader: one wheel for every environment in which the core runs; where it cannot be compiled, they do without
+NATIVE := monitor_image/native
+COMPILER = $(firstword $(foreach name,$(CXX) c++ clang++,$(shell command -v $(name))))
+HEADER = $(shell $(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("include"))')/Python.h
+
+build/.native-wheel: $(UV) $(NATIVE)/pyproject.toml $(NATIVE)/setup.py $(NATIVE)/requirements.txt $(NATIVE)/src $(wildcard $(NATIVE)/src/*)
+	@rm -rf build/native $@ && mkdir -p build/native
+	$(if $(COMPILER),$(if $(wildcard $(HEADER)),$(build_native),$(call no_native,$(HEADER) (Python's headers) was,python3.11-dev)),$(call no_native,a C++ compiler ($(CXX), c++ or clang++) was,g++))
+
+define build_native
+$(call venv,build/venv/native,$(NATIVE)/requirements.txt)
+	CC=$(COMPILER) CXX=$(COMPILER) $(UV) build --quiet --wheel --no-build-isolation --python build/venv/native/bin/python --out-dir build/native $(NATIVE)
+	@touch $@
+endef
+
+# no stamp: whoever installs a compiler and calls make again has the reader
+define no_native
+@echo "The compiled reader is left out: $(1) not found. Captured payloads are read in Python: the same results, more slowly. To have it, install $(2) (Debian, Ubuntu) and run make setup again."
+endef
+
+build/.main-native: build/.main-venv build/.native-wheel
+	$(call install_native,.venv)
+
+build/.image-native: build/.image-venv build/.native-wheel
+	$(call install_native,build/venv/image)
+
+build/.models-native: build/.models-venv build/.native-wheel
+	$(call install_native,build/venv/models)
+
+define install_native
+	@if [ -e build/.native-wheel ]; then \
+		$(UV) pip install --quiet --python $(1)/bin/python --no-deps --reinstall build/native/*.whl && touch $@; \
+	else \
+		$(UV) pip uninstall --quiet --python $(1)/bin/python model-monitor-native; \
+	fi
+endef
+
 build/.%-venv: $(UV) benchmarks/peers/%.txt
 	$(call venv,build/venv/$*,benchmarks/peers/$*.txt)
 	@touch $@
@@ -127,6 +164,7 @@ lock: $(UV) ## resolve the dependency groups again into hashed lock files
 	$(call compile,--group bench_spark,benchmarks/peers/spark.txt,)
 	$(call compile,--group bench_smclarify,benchmarks/peers/smclarify.txt,)
 	$(call compile,--group bench_shap,benchmarks/peers/shap.txt,)
+	$(call compile,--group native,monitor_image/native/requirements.txt,)
 	$(call compile,--group models,monitor_image/requirements-models.txt,-c monitor_image/requirements.txt)
 	$(call compile,--group sdk,tests/sdk/requirements.txt,)
 	cd monitor_image && ../$(UV) pip compile pyproject.toml $(COMPILE) -c ../tests/requirements.txt -o requirements.txt
