@@ -13,6 +13,8 @@ from typing import Final
 
 import numpy as np
 
+from model_monitor.profiles.hashes import GOLDEN, finalised
+
 MINIMUM_RECORDS: Final = 200
 SHARE: Final = 0.8
 DRAWS: Final = 5
@@ -80,8 +82,5 @@ def _mix(keys: np.ndarray, seed: int) -> np.ndarray:
 
 
 def _finalise(keys: np.ndarray) -> np.ndarray:
-    """Source: Steele, Lea & Flood (2014), splitmix64."""
-    mixed = (keys + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
-    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return np.asarray(mixed ^ (mixed >> np.uint64(31)))
+    """The number that SplitMix64 draws at each place of its sequence."""
+    return finalised((keys + np.uint64(1)) * GOLDEN)

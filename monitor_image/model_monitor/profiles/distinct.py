@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import xxhash
 
+from model_monitor.profiles.hashes import mixed
+
 HASHES_KEPT = 4096  # relative standard error 1/sqrt(4094): 1.6 %
 _HASH_RANGE = 2.0**64
 
@@ -28,7 +30,7 @@ class Distinct:
     @classmethod
     def of_numbers(cls, values: np.ndarray) -> Distinct:
         """From different float64 values, with no negative zero among them."""
-        return cls(_smallest(_mixed(values.view(np.uint64))))
+        return cls(_smallest(mixed(values.view(np.uint64))))
 
     @classmethod
     def of_texts(cls, texts: Collection[str]) -> Distinct:
@@ -64,12 +66,3 @@ def _smallest(hashes: np.ndarray) -> np.ndarray:
     if hashes.size > HASHES_KEPT:
         hashes = np.partition(hashes, HASHES_KEPT)[:HASHES_KEPT]
     return np.unique(hashes)
-
-
-def _mixed(keys: np.ndarray) -> np.ndarray:
-    """Spread the bits of doubles over all 64. Source: Steele, Lea & Flood (2014), SplitMix64."""
-    keys = keys + np.uint64(0x9E3779B97F4A7C15)
-    keys = (keys ^ (keys >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    keys = (keys ^ (keys >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    mixed: np.ndarray = keys ^ (keys >> np.uint64(31))
-    return mixed

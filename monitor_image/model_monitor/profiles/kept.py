@@ -14,11 +14,11 @@ import numpy as np
 import xxhash
 
 from model_monitor.labels import LARGEST_WHOLE, NUMBER
+from model_monitor.profiles.hashes import mixed, record_keys
 from model_monitor.schema import Column, Rows
 
 ROLES = ("prediction", "score", "label")  # always kept where the data has them
 FACTS = ("event_id", "payload_index", "variant", "time")  # of the record itself, kept when they are asked for
-GOLDEN_RATIO = np.uint64(0x9E3779B97F4A7C15)
 SEED = np.uint64(0x5DEECE66D)
 
 
@@ -248,8 +248,7 @@ def _keys(rows: Rows, columns: Iterable[Values]) -> np.ndarray:
         content = _content(rows.count, columns)
         if not events.ids:
             return content
-    ids = np.fromiter(map(xxhash.xxh3_64_intdigest, events.ids), np.uint64, len(events.ids))
-    keys = _mixed(np.repeat(ids, events.records) + rows.payload_index.astype(np.uint64) * GOLDEN_RATIO + SEED)
+    keys = mixed(record_keys(events, rows.payload_index) + SEED)
     if "" in events.ids:
         keys = np.where(np.repeat(np.array(events.ids) == "", events.records), content, keys)
     return keys
@@ -265,14 +264,5 @@ def _content(count: int, columns: Iterable[Values]) -> np.ndarray:
         if column.codes is not None:
             digests = [xxhash.xxh3_64_intdigest(word.encode("utf-8", "surrogatepass")) for word in column.words]
             texts = np.array([*digests, 0], np.uint64)[column.codes]
-        keys = _mixed(_mixed(keys + numbers) + texts)
+        keys = mixed(mixed(keys + numbers) + texts)
     return keys
-
-
-def _mixed(keys: np.ndarray) -> np.ndarray:
-    """Spread over all 64 bits. Source: Steele, Lea & Flood (2014), SplitMix64's finalizer."""
-    keys = keys + GOLDEN_RATIO
-    keys = (keys ^ (keys >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    keys = (keys ^ (keys >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    mixed: np.ndarray = keys ^ (keys >> np.uint64(31))
-    return mixed

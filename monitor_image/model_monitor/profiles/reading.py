@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import xxhash
 
+from model_monitor.profiles.hashes import finalised, record_keys
 from model_monitor.schema import Reject, Rejects, Rows
 
 KEYS_KEPT = 4096  # exact up to here; above, repeats are estimated within about 1.6 % of the records
@@ -41,14 +41,13 @@ class RepeatedKeys:
         events = rows.events
         if not events.ids or not rows.count:
             return cls()
-        ids = np.fromiter(map(xxhash.xxh3_64_intdigest, events.ids), np.uint64, len(events.ids))
-        keys = np.repeat(ids, events.records) + rows.payload_index.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+        keys = record_keys(events, rows.payload_index)
         if "" in events.ids:
             keys = keys[np.repeat(np.array(events.ids) != "", events.records)]
-        mixed = _mixed(keys)
-        hashes, counts = np.unique(_smallest(mixed), return_counts=True)
+        found = finalised(keys)
+        hashes, counts = np.unique(_smallest(found), return_counts=True)
         if hashes.size < KEYS_KEPT:  # many repeats among the smallest
-            hashes, counts = np.unique(mixed, return_counts=True)
+            hashes, counts = np.unique(found, return_counts=True)
         return cls(hashes[:KEYS_KEPT], counts[:KEYS_KEPT].astype(np.int64))
 
     def merge(self, other: RepeatedKeys) -> RepeatedKeys:
@@ -64,14 +63,6 @@ class RepeatedKeys:
         """Records whose key was seen before; exact while there are at most `KEYS_KEPT` keys."""
         seen = int(self.counts.sum())
         return round(records * (seen - self.hashes.size) / seen) if seen else 0
-
-
-def _mixed(keys: np.ndarray) -> np.ndarray:
-    """Spread sums over all 64 bits. Source: Steele, Lea & Flood (2014), SplitMix64's finalizer."""
-    keys = (keys ^ (keys >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    keys = (keys ^ (keys >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    mixed: np.ndarray = keys ^ (keys >> np.uint64(31))
-    return mixed
 
 
 def _smallest(hashes: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import xxhash
 
-from model_monitor.profiles.hashes import GOLDEN, mixed
+from model_monitor.profiles.hashes import mixed, record_keys
 from model_monitor.schema import Column, Events, Rows
 
 
@@ -217,11 +217,7 @@ def _record_keys(events: Events, payload_index: np.ndarray, seed: int) -> np.nda
     """Of the event's id and the record's place in it; None where events have none."""
     if not events.ids or "" in events.ids:
         return None
-    ids = np.fromiter(map(xxhash.xxh3_64_intdigest, events.ids), np.uint64, len(events.ids))
-    keys = np.repeat(ids, events.records)
-    if len(payload_index) == len(keys):
-        keys = keys + payload_index.astype(np.uint64) * GOLDEN
-    return mixed(keys ^ mixed(np.array([seed], np.uint64)))
+    return mixed(record_keys(events, payload_index) ^ mixed(np.array([seed], np.uint64)))
 
 
 def _contents(columns: tuple[Column, ...], rows: int, places: np.ndarray | None = None) -> np.ndarray:

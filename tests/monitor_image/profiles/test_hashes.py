@@ -1,0 +1,30 @@
+"""Hashes: the published numbers of SplitMix64, and keys that tell records apart."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from model_monitor.metrics.subsamples import content_keys
+from model_monitor.profiles.hashes import GOLDEN, finalised, mixed, record_keys
+from model_monitor.schema import Events
+
+FROM_ZERO = [0xE220A8397B1DCDAF, 0x6E789E6AA1B965F4, 0x06C45D188009454F]  # what SplitMix64 draws first from the seed 0
+
+
+def test_keys_are_mixed_as_splitmix64_draws_them() -> None:
+    with np.errstate(over="ignore"):
+        states = np.arange(3, dtype=np.uint64) * GOLDEN
+    assert mixed(states).tolist() == FROM_ZERO
+    assert finalised(states + GOLDEN).tolist() == FROM_ZERO
+
+
+def test_keys_of_content_start_where_splitmix64_does() -> None:
+    assert content_keys([np.zeros(1)]).tolist() == FROM_ZERO[:1]
+
+
+def test_keys_of_records_differ_by_event_and_by_place_in_it() -> None:
+    events = Events(("one", "two"), np.zeros(2, np.int64), np.array([2, 3]), "")
+    places = np.array([0, 1, 0, 1, 2])
+    assert len(np.unique(record_keys(events, places))) == 5
+    again = Events(("two",), np.zeros(1, np.int64), np.array([3]), "")
+    assert record_keys(again, places[2:]).tolist() == record_keys(events, places)[2:].tolist()
