@@ -4,6 +4,16 @@ from typing import Any
 
 import numpy as np
 
+_Side = tuple[bytearray, bytes, bytes, list[tuple[str | None, str | None] | None]]
+
 def read_csv(
-    texts: tuple[bytes | bytearray, np.ndarray], places: list[tuple[int, bool]], width: int, needed: int, /
+    texts: tuple[bytes | bytearray, np.ndarray],
+    places: list[tuple[int, bool]],
+    width: int,
+    needed: int,
+    is_exact: bool,
+    /,
 ) -> tuple[bytearray, tuple[tuple[Any, ...], ...], dict[int, int], dict[int, int]]: ...
+def read_envelopes(
+    blocks: list[bytes], /
+) -> tuple[_Side, _Side, list[str], bytes, list[str], bytes, bytes, list[tuple[int, int, int, int]]]: ...

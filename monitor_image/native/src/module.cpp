@@ -3,11 +3,13 @@
 #include <Python.h>
 
 #include "csv.hpp"
+#include "envelope.hpp"
 
 namespace {
 
 PyMethodDef methods[] = {
     {"read_csv", monitor::read_csv, METH_VARARGS, "Typed columns of CSV payloads."},
+    {"read_envelopes", monitor::read_envelopes, METH_O, "Events of data-capture files as columns."},
     {nullptr, nullptr, 0, nullptr},
 };
 
