@@ -133,3 +133,7 @@ class Job:
     scripts: Scripts = field(default_factory=Scripts)
     is_rehearsal: bool = False  # one violation is forced, and nothing is remembered
     provenance: dict[str, str] = field(default_factory=dict)  # digests of image and configuration, baseline version
+
+    def settings_of(self, type_: MonitoringType) -> MonitorSettings:
+        """One monitor's settings; the defaults where the job does not have it."""
+        return next((settings for settings in self.monitors if settings.type is type_), MonitorSettings(type_))

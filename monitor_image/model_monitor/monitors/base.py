@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, Self, TypeVar
+from typing import Any, Generic, Protocol, Self, TypeVar, cast
 
 from model_monitor.blocks import Block, Faults
 from model_monitor.constraints.model import Conclusion
@@ -46,13 +46,14 @@ class Monitor(Generic[P, S, C, B]):
     read_options: the monitor's part of a configuration file, beyond what every monitor has; faults go to the block.
     suggest: baseline job; raises SchemaMismatch when the data contradicts a declared type.
     load_baseline: reads local files in any of AWS's spellings; None when neither file is given. Raises BaselineError.
-    baseline_features: names and types of the baseline's features, in order: what a schema takes from it.
-    constraints_used: what `check` compares with: the baseline's constraints with the job's overrides; None without.
     check: monitoring job; with no baseline nothing is evaluated and the conclusion says so.
     statistics_file, constraints_file, violations_file: contents of AWS's three files; None: no violations, no file.
     metrics: the monitor's own values; what every run has (records, rejects, verdict) is the flow's.
     summary: the monitor's block in report.json: the statistics that a reader wants, never a record's own values.
     complete_options: (options, schema, path, faults) → options with what only the payload settles; faults are added.
+    baseline_features: names and types of the baseline's features, in order: what a schema takes from it; most know none.
+    constraints_used: what `check` compares with, None without: the baseline's constraints with the job's overrides, or as
+        they are.
     needs_labels: rows come with `Rows.truth`.
     statistics_name, constraints_name: names of the files; Clarify's monitors write one, analysis.json.
     extra_files: name → content (JSON, or bytes as they are) of what else a run of either kind leaves.
@@ -65,8 +66,6 @@ class Monitor(Generic[P, S, C, B]):
     statistics: Callable[[P, Job], S]
     suggest: Callable[[S, Job], C]
     load_baseline: Callable[[BaselineFiles], B | None]
-    baseline_features: Callable[[B], tuple[tuple[str, FeatureType], ...]]
-    constraints_used: Callable[[B | None, Job], C | None]
     check: Callable[[S, B | None, Job], Conclusion]
     statistics_file: Callable[[S], dict[str, Any]]
     constraints_file: Callable[[C], dict[str, Any]]
@@ -75,6 +74,8 @@ class Monitor(Generic[P, S, C, B]):
     summary: Callable[[S, Conclusion], dict[str, Any]]
     read_options: Callable[[Block], dict[str, Any]]
     complete_options: Callable[[dict[str, Any], Schema, str, Faults], dict[str, Any]] = lambda options, *_: options
+    baseline_features: Callable[[B], tuple[tuple[str, FeatureType], ...]] = lambda _: ()
+    constraints_used: Callable[[B | None, Job], C | None] = lambda baseline, _job: cast("C | None", baseline)
     needs_labels: bool = False
     statistics_name: str = STATISTICS_FILE
     constraints_name: str = CONSTRAINTS_FILE

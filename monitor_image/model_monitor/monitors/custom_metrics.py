@@ -30,12 +30,12 @@ from model_monitor.contract import (
 from model_monitor.custom.declaration import CustomMetric
 from model_monitor.custom.evaluation import Measured, Status, columns_of, evaluate, fault_of_columns, table_for
 from model_monitor.custom.loading import Fault, Found, load
-from model_monitor.job import BaselineFiles, Job, MonitorSettings
+from model_monitor.job import BaselineFiles, Job
 from model_monitor.monitors.base import Monitor
 from model_monitor.outputs.metric import Metric
 from model_monitor.outputs.violations import violations_file
 from model_monitor.profiles.kept import ROLES, KeptRows
-from model_monitor.schema import FeatureType, Rows
+from model_monitor.schema import Rows
 from model_monitor.words import counted
 
 MAX_ROWS: Final = 5_000_000
@@ -72,7 +72,7 @@ class Statistics:
 
 def empty(job: Job) -> KeptRows:
     """No rows of the columns that the job's metrics read."""
-    settings = _settings(job)
+    settings = job.settings_of(MonitoringType.CUSTOM_METRICS)
     columns = _found(job).columns
     return KeptRows(tuple(dict.fromkeys((*columns, *ROLES))), settings.options.get("max_rows", MAX_ROWS))
 
@@ -103,7 +103,7 @@ def statistics_of(profile: KeptRows, job: Job) -> Statistics:
 def _unknown_thresholds(job: Job, found: Found) -> tuple[Fault, ...]:
     """A limit on a metric that nobody declares would silently watch nothing."""
     names = {metric.name for metric in found.metrics} | {fault.name for fault in found.faults}
-    wanted = _settings(job).options.get("thresholds", {})
+    wanted = _limits(job)
     return tuple(
         Fault(name, "the configuration limits it, and no metric has this name") for name in wanted if name not in names
     )
@@ -114,7 +114,7 @@ def _unknown_thresholds(job: Job, found: Found) -> tuple[Fault, ...]:
 
 def suggest(statistics: Statistics, job: Job) -> tuple[QualityConstraint, ...]:
     """The configuration's limit, else the declared one, else the baseline's own value."""
-    limits = _settings(job).options.get("thresholds", {})
+    limits = _limits(job)
     found = []
     for metric, measured in statistics.metrics:
         limit = limits.get(metric.name, metric.threshold)
@@ -133,7 +133,7 @@ def load_baseline(files: BaselineFiles) -> Baseline | None:
 
 def constraints_used(baseline: Baseline | None, job: Job) -> tuple[QualityConstraint, ...] | None:
     """The configuration's limit, else the baseline's, else the declared one; None when no metric has any."""
-    limits = _settings(job).options.get("thresholds", {})
+    limits = _limits(job)
     known = baseline or {}
     used = []
     for metric in _found(job).metrics:
@@ -146,7 +146,7 @@ def constraints_used(baseline: Baseline | None, job: Job) -> tuple[QualityConstr
 
 def check(statistics: Statistics, baseline: Baseline | None, job: Job) -> Conclusion:
     """Each metric against its limit. What could not be computed makes the monitor's verdict `error`, and nothing else's."""
-    minimum = _settings(job).min_records
+    minimum = job.settings_of(MonitoringType.CUSTOM_METRICS).min_records
     if not statistics.item_count:
         return Conclusion(Verdict.NO_DATA, reason="the window holds no records")
     if statistics.item_count < minimum:
@@ -178,7 +178,7 @@ def _check(measured: Measured, limit: QualityConstraint | None) -> Check:
 
 def _why_unlabelled(statistics: Statistics, job: Job) -> str:
     """Metrics may do without labels: they are waited for only where the configuration says when they are due."""
-    settings = _settings(job)
+    settings = job.settings_of(MonitoringType.CUSTOM_METRICS)
     is_asked = settings.maturity.delay or settings.maturity.min_coverage
     if not is_asked or statistics.faults:  # what is wrong with a declaration no label mends
         return ""
@@ -233,7 +233,7 @@ def _told(statistics: Statistics) -> list[dict[str, Any]]:
 
 def metrics(statistics: Statistics, conclusion: Conclusion, job: Job) -> Iterator[Metric]:
     """Violations, how many metrics failed, and the value of each that has one; while labels are missing, their share alone."""
-    maturity = _settings(job).maturity
+    maturity = job.settings_of(MonitoringType.CUSTOM_METRICS).maturity
     if statistics.rows_used and (maturity.delay or maturity.min_coverage):
         own = {DIMENSION_MONITOR: str(MonitoringType.CUSTOM_METRICS)}
         yield Metric(METRIC_LABEL_COVERAGE, statistics.labelled / statistics.rows_used, extra_dimensions=own)
@@ -266,20 +266,16 @@ def read_options(block: Block) -> dict[str, Any]:
     return options | {"thresholds": dict(limits)}
 
 
-def baseline_features(_: Baseline) -> tuple[tuple[str, FeatureType], ...]:
-    """A baseline of metrics knows no features."""
-    return ()
+def _limits(job: Job) -> dict[str, float]:
+    """The configuration's own, by metric."""
+    limits: dict[str, float] = job.settings_of(MonitoringType.CUSTOM_METRICS).options.get("thresholds", {})
+    return limits
 
 
 def _found(job: Job) -> Found:
     """The declared metrics; none for a job that does not have this monitor."""
     is_asked = any(settings.type is MonitoringType.CUSTOM_METRICS for settings in job.monitors)
-    return load(_settings(job).options.get("module")) if is_asked else Found()
-
-
-def _settings(job: Job) -> MonitorSettings:
-    found = (settings for settings in job.monitors if settings.type is MonitoringType.CUSTOM_METRICS)
-    return next(found, MonitorSettings(MonitoringType.CUSTOM_METRICS))
+    return load(job.settings_of(MonitoringType.CUSTOM_METRICS).options.get("module")) if is_asked else Found()
 
 
 MONITOR = Monitor(
@@ -290,7 +286,6 @@ MONITOR = Monitor(
     statistics=statistics_of,
     suggest=suggest,
     load_baseline=load_baseline,
-    baseline_features=baseline_features,
     constraints_used=constraints_used,
     check=check,
     statistics_file=statistics_file,

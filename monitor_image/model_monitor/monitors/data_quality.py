@@ -29,7 +29,7 @@ from model_monitor.contract import (
     violations_metric,
 )
 from model_monitor.errors import FeaturesMissing, SchemaMismatch
-from model_monitor.job import BaselineFiles, Job, MonitorSettings
+from model_monitor.job import BaselineFiles, Job
 from model_monitor.monitors.base import Monitor
 from model_monitor.outputs.constraints import constraints_file
 from model_monitor.outputs.metric import Metric, StatisticValues
@@ -71,7 +71,7 @@ def suggest_constraints(statistics: DatasetStatistics, job: Job) -> Constraints:
     for declared, found in zip(job.schema.features, statistics.features, strict=True):
         if declared.type is not None and not accepts(declared.type, found.inferred_type):
             raise SchemaMismatch(job.dataset.path, declared.name, declared.type, found.inferred_type)
-    options = _settings(job).options
+    options = job.settings_of(MonitoringType.DATA_QUALITY).options
     suggested = suggest(statistics, registry.suggest_rules())
     return with_options(suggested, options, options.get("categorical_drift_method"))
 
@@ -90,7 +90,7 @@ def constraints_used(baseline: Baseline | None, job: Job) -> Constraints | None:
     """The baseline's constraints with the job's overrides."""
     if baseline is None:
         return None
-    options = _settings(job).options
+    options = job.settings_of(MonitoringType.DATA_QUALITY).options
     return with_options(baseline.constraints, options, options.get("categorical_drift_method"))
 
 
@@ -103,7 +103,7 @@ def check(statistics: DatasetStatistics, baseline: Baseline | None, job: Job) ->
 def _conclusion(
     statistics: DatasetStatistics, baseline: Baseline | None, constraints: Constraints | None, job: Job
 ) -> Conclusion:
-    minimum = _settings(job).min_records
+    minimum = job.settings_of(MonitoringType.DATA_QUALITY).min_records
     records = statistics.item_count or sum(statistics.widths.values())
     if not records:
         return Conclusion(Verdict.NO_DATA, reason="the window holds no records")
@@ -136,7 +136,7 @@ def _silenced(constraints: Constraints | None, job: Job) -> frozenset[str]:
     """Features whose metrics `emit_metrics` switches off, in the baseline or in the job's configuration."""
     if constraints is None:
         unknown = tuple(FeatureConstraints(name, FeatureType.UNKNOWN) for name in job.schema.names)
-        constraints = with_options(Constraints(unknown), _settings(job).options)
+        constraints = with_options(Constraints(unknown), job.settings_of(MonitoringType.DATA_QUALITY).options)
     off = {feature.name for feature in constraints.features if not feature.config.emit_metrics}
     known = {feature.name for feature in constraints.features}
     return frozenset(off if constraints.config.emit_metrics else off | (set(job.schema.names) - known))
@@ -229,11 +229,6 @@ def _is_told(feature: FeatureStatistics, job: Job) -> bool:
     if job.metrics.per_feature is PerFeature.NONE:
         return False
     return job.metrics.per_feature is PerFeature.ALL or feature.name in job.metrics.critical
-
-
-def _settings(job: Job) -> MonitorSettings:
-    found = (settings for settings in job.monitors if settings.type is MonitoringType.DATA_QUALITY)
-    return next(found, MonitorSettings(MonitoringType.DATA_QUALITY))
 
 
 MONITOR = Monitor(

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from model_monitor.blocks import Block
 from model_monitor.constraints import bias, bias_options
 from model_monitor.constraints.baseline import read_document
 from model_monitor.constraints.bias import BiasCheck, BiasConstraints
@@ -32,14 +31,14 @@ from model_monitor.contract import (
     violations_metric,
 )
 from model_monitor.errors import DatasetError
-from model_monitor.job import BaselineFiles, Job, MonitorSettings
+from model_monitor.job import BaselineFiles, Job
 from model_monitor.metrics.bias_statistics import BiasStatistics, Entry, Value, read_statistics
 from model_monitor.monitors.base import Monitor
 from model_monitor.outputs.bias import analysis_file, number, violations_file
 from model_monitor.outputs.metric import Metric
 from model_monitor.profiles.bias import BiasProfile
 from model_monitor.profiles.bias_settings import BiasSettings
-from model_monitor.schema import FeatureType, Rows
+from model_monitor.schema import Rows
 
 NO_BASELINE_REASON = "no baseline"
 
@@ -74,21 +73,11 @@ def load_baseline(files: BaselineFiles) -> BiasConstraints | None:
     return bias.read(read_document(files.constraints), str(files.constraints))
 
 
-def baseline_features(_: BiasConstraints) -> tuple[tuple[str, FeatureType], ...]:
-    """None: analysis.json names facets alone."""
-    return ()
-
-
-def constraints_used(baseline: BiasConstraints | None, _: Job) -> BiasConstraints | None:
-    """The baseline's."""
-    return baseline
-
-
 def check(statistics: BiasStatistics, baseline: BiasConstraints | None, job: Job) -> Conclusion:
     """Every metric of a window against the baseline's, once enough labels are there."""
     if not statistics.records:
         return Conclusion(Verdict.NO_DATA, reason="the window holds no records")
-    reason = why_unlabelled(statistics.labelled, statistics.records, _monitor_settings(job), job)
+    reason = why_unlabelled(statistics.labelled, statistics.records, job.settings_of(MonitoringType.MODEL_BIAS), job)
     if reason or baseline is None:
         return Conclusion(Verdict.INSUFFICIENT_DATA, reason=reason or NO_BASELINE_REASON, awaits_labels=bool(reason))
     conclusion = conclude(list(bias.checks(statistics, baseline, settings_of(job))))
@@ -201,7 +190,9 @@ def _of_values(values: Mapping[str, Value]) -> dict[str, Any]:
 
 def settings_of(job: Job) -> BiasSettings:
     """The job's, with names in the place of positions, and the payload's label where no name is given."""
-    settings: BiasSettings = _monitor_settings(job).options.get(bias_options.SETTINGS, BiasSettings())
+    settings: BiasSettings = job.settings_of(MonitoringType.MODEL_BIAS).options.get(
+        bias_options.SETTINGS, BiasSettings()
+    )
     facets = tuple(replace(facet, name=_feature(facet.name, job)) for facet in settings.facets)
     return replace(
         settings,
@@ -216,16 +207,6 @@ def _feature(name: str, job: Job) -> str:
     return names[int(name)] if name not in names and name.isdecimal() and int(name) < len(names) else name
 
 
-def _monitor_settings(job: Job) -> MonitorSettings:
-    found = (settings for settings in job.monitors if settings.type is MonitoringType.MODEL_BIAS)
-    return next(found, MonitorSettings(MonitoringType.MODEL_BIAS))
-
-
-def read_options(block: Block) -> dict[str, Any]:
-    """The monitor's part of a configuration."""
-    return bias_options.read_options(block)
-
-
 MONITOR = Monitor(
     type=MonitoringType.MODEL_BIAS,
     empty=empty,
@@ -234,15 +215,13 @@ MONITOR = Monitor(
     statistics=statistics_of,
     suggest=suggest_constraints,
     load_baseline=load_baseline,
-    baseline_features=baseline_features,
-    constraints_used=constraints_used,
     check=check,
     statistics_file=analysis_file,
     constraints_file=constraints_file,
     violations_file=violations_file,
     metrics=metrics,
     summary=summary,
-    read_options=read_options,
+    read_options=bias_options.read_options,
     complete_options=bias_options.complete_options,
     needs_labels=True,
     statistics_name=ANALYSIS_FILE,

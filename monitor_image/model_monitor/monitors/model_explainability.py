@@ -36,7 +36,7 @@ from model_monitor.contract import (
     violations_metric,
 )
 from model_monitor.errors import DatasetError, PredictorError
-from model_monitor.job import BaselineFiles, Job, MonitorSettings
+from model_monitor.job import BaselineFiles, Job
 from model_monitor.metrics.attribution import Method
 from model_monitor.metrics.attribution_statistics import AttributionStatistics, labels_of, of_captured
 from model_monitor.monitors.base import Monitor
@@ -46,7 +46,7 @@ from model_monitor.outputs.metric import Metric
 from model_monitor.predictors import sources
 from model_monitor.profiles.attribution import AttributionProfile
 from model_monitor.profiles.sample import RecordSample
-from model_monitor.schema import FeatureType, Rows
+from model_monitor.schema import Rows
 from model_monitor.words import counted
 
 NO_MODEL = "no model is named that could be asked"
@@ -116,23 +116,13 @@ def load_baseline(given: BaselineFiles) -> AttributionBaseline | None:
     return attribution.read(read_document(given.constraints), str(given.constraints))
 
 
-def baseline_features(_: AttributionBaseline) -> tuple[tuple[str, FeatureType], ...]:
-    """None: attributions know no types."""
-    return ()
-
-
-def constraints_used(baseline: AttributionBaseline | None, _: Job) -> AttributionBaseline | None:
-    """The baseline as it is."""
-    return baseline
-
-
 def check(statistics: AttributionStatistics, baseline: AttributionBaseline | None, job: Job) -> Conclusion:
     """The ranking of the features, label by label."""
     return replace(_conclusion(statistics, baseline, job), notes=_notes(statistics))
 
 
 def _conclusion(statistics: AttributionStatistics, baseline: AttributionBaseline | None, job: Job) -> Conclusion:
-    minimum = _settings(job).min_records
+    minimum = job.settings_of(MonitoringType.MODEL_EXPLAINABILITY).min_records
     if not statistics.records:
         return Conclusion(Verdict.NO_DATA, reason="the window holds no records")
     if statistics.fault:
@@ -230,13 +220,8 @@ def _limits_rows(options: AttributionOptions) -> int:
     return options.limits.for_source(is_local).rows or 0
 
 
-def _settings(job: Job) -> MonitorSettings:
-    found = (settings for settings in job.monitors if settings.type is MonitoringType.MODEL_EXPLAINABILITY)
-    return next(found, MonitorSettings(MonitoringType.MODEL_EXPLAINABILITY))
-
-
 def _options(job: Job) -> AttributionOptions:
-    return options_of(_settings(job).options)
+    return options_of(job.settings_of(MonitoringType.MODEL_EXPLAINABILITY).options)
 
 
 MONITOR = Monitor(
@@ -247,8 +232,6 @@ MONITOR = Monitor(
     statistics=statistics_of,
     suggest=suggest,
     load_baseline=load_baseline,
-    baseline_features=baseline_features,
-    constraints_used=constraints_used,
     check=check,
     statistics_file=files.analysis_file,
     constraints_file=files.constraints_file,

@@ -39,7 +39,7 @@ from model_monitor.contract import (
     violations_metric,
 )
 from model_monitor.errors import DatasetError
-from model_monitor.job import BaselineFiles, Job, MonitorSettings
+from model_monitor.job import BaselineFiles, Job
 from model_monitor.metrics.quality_statistics import QualityStatistics, read_statistics
 from model_monitor.metrics.subsamples import DRAWS, content_keys, is_kept
 from model_monitor.monitors.base import Monitor
@@ -48,7 +48,7 @@ from model_monitor.outputs.metric import Metric
 from model_monitor.profiles.answers import numbers_of
 from model_monitor.profiles.model_quality import QualityProfile
 from model_monitor.profiles.statistics import FeatureStatistics
-from model_monitor.schema import FeatureType, Rows
+from model_monitor.schema import Rows
 
 CHECK_TYPES = (CHECK_LESS, CHECK_GREATER, CHECK_PREDICTION_DRIFT)
 FEATURES_HASHED = 8  # of datasets without ids: enough to tell records apart whose label and prediction are equal
@@ -126,11 +126,6 @@ def _read_constraints(path: Path) -> QualityConstraints:
     return QualityConstraints(found, types[0] if types else None, str(path))
 
 
-def baseline_features(_: QualityBaseline) -> tuple[tuple[str, FeatureType], ...]:
-    """None: constraints on quality know nothing of features."""
-    return ()
-
-
 def constraints_used(baseline: QualityBaseline | None, job: Job) -> QualityConstraints | None:
     """The baseline's constraints with the job's thresholds."""
     options = _options(job)
@@ -139,7 +134,7 @@ def constraints_used(baseline: QualityBaseline | None, job: Job) -> QualityConst
 
 def check(statistics: QualityStatistics, baseline: QualityBaseline | None, job: Job) -> Conclusion:
     """A window's quality against its baseline, once its labels have come."""
-    settings, then = _settings(job), baseline.predictions if baseline else ()
+    settings, then = job.settings_of(MonitoringType.MODEL_QUALITY), baseline.predictions if baseline else ()
     drift = drift_checks(statistics.predictions, then, _options(job).drift, settings.min_records)
     conclusion = judge(statistics, constraints_used(baseline, job), drift, settings, job)
     return replace(conclusion, drift_max=max((found.distance or 0.0 for found in drift), default=None))
@@ -162,7 +157,7 @@ def metrics(statistics: QualityStatistics, conclusion: Conclusion, job: Job) -> 
         yield Metric(METRIC_LABELS_WITHOUT_PREDICTION, float(statistics.unused), "Count")
     if conclusion.drift_max is not None:
         yield Metric(METRIC_PREDICTION_DRIFT, conclusion.drift_max)
-    if statistics.records and not why_not(statistics, _settings(job), job):
+    if statistics.records and not why_not(statistics, job.settings_of(MonitoringType.MODEL_QUALITY), job):
         for name, value in statistics.quality.values.items():
             if math.isfinite(value):
                 yield Metric(name, value)
@@ -188,13 +183,8 @@ def summary(statistics: QualityStatistics, conclusion: Conclusion) -> dict[str, 
     return files.summary(statistics) | {"prediction_drift_max": conclusion.drift_max}
 
 
-def _settings(job: Job) -> MonitorSettings:
-    found = (settings for settings in job.monitors if settings.type is MonitoringType.MODEL_QUALITY)
-    return next(found, MonitorSettings(MonitoringType.MODEL_QUALITY))
-
-
 def _options(job: Job) -> QualityOptions:
-    return options_of(_settings(job).options)
+    return options_of(job.settings_of(MonitoringType.MODEL_QUALITY).options)
 
 
 MONITOR = Monitor(
@@ -205,7 +195,6 @@ MONITOR = Monitor(
     statistics=statistics_of,
     suggest=suggest,
     load_baseline=load_baseline,
-    baseline_features=baseline_features,
     constraints_used=constraints_used,
     check=check,
     statistics_file=files.statistics_file,
