@@ -11,17 +11,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from model_monitor.dataset import reader
 from model_monitor.dataset.classify import Cells
 from model_monitor.dataset.fields import Side
 from model_monitor.dataset.records import EMPTY_PAYLOAD, MALFORMED_CSV, Records
 from model_monitor.dataset.texts import Texts
 from model_monitor.schema import Kind
 
-_native: ModuleType | None
-try:
-    import model_monitor_native as _native
-except ImportError:  # not compiled for this machine
-    _native = None
+_native: ModuleType | None = reader.load()
 
 CSV_FAULTS = (EMPTY_PAYLOAD, MALFORMED_CSV)
 
@@ -31,15 +28,15 @@ def is_available() -> bool:
     return _native is not None
 
 
-def read_csv(texts: Texts, side: Side) -> Records | None:
-    """Records of CSV payloads, one a line."""
+def read_csv(texts: Texts, side: Side, *, is_exact: bool = False) -> Records | None:
+    """Records of CSV payloads, one a line. is_exact: line breaks before and after them are not taken off."""
     if _native is None:
         return None
     places = list(dict.fromkeys((field.position, field.is_text) for field in side.fields))
     width = -1 if side.width is None else side.width
     if 0 <= width < side.needed:
         return None
-    counts, found, faults, widths = _native.read_csv((texts.data, texts.bounds), places, width, side.needed)
+    counts, found, faults, widths = _native.read_csv((texts.data, texts.bounds), places, width, side.needed, is_exact)
     columns = dict(zip(places, map(cells_of, found), strict=True))
     return Records(
         np.frombuffer(counts, np.int64),
@@ -47,6 +44,28 @@ def read_csv(texts: Texts, side: Side) -> Records | None:
         {payload: CSV_FAULTS[fault] for payload, fault in faults.items()},
         widths,
     )
+
+
+def read_envelopes(blocks: list[bytes]) -> tuple[Any, ...]:
+    """Events of capture files, as `formats/capture_json.py` takes them. Only where the compiled reader is installed."""
+    assert _native is not None
+    found: tuple[Any, ...] = _native.read_envelopes(blocks)
+    return found
+
+
+def open_texts(texts: Texts, is_binary: np.ndarray) -> tuple[Texts, np.ndarray, list[int]] | None:
+    """Payloads out of base 64 where they are in it.
+
+    Args:
+        is_binary: uint8 (texts,).
+
+    Returns:
+        The texts; whether each looks like JSON; those that have to be decoded in Python, which are empty here.
+    """
+    if _native is None:
+        return None
+    data, bounds, looks_like_json, odd = _native.open_texts((texts.data, texts.bounds), is_binary)
+    return Texts(data, np.frombuffer(bounds, np.int64)), np.frombuffer(looks_like_json, np.bool_), odd
 
 
 def cells_of(column: tuple[Any, ...]) -> Cells:

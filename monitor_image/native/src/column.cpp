@@ -1,5 +1,7 @@
 #include "column.hpp"
 
+#include "block.hpp"
+
 namespace monitor {
 
 PyObject *Column::release(size_t rows) {
@@ -8,7 +10,12 @@ PyObject *Column::release(size_t rows) {
         counts[kIntegral] = static_cast<long long>(rows);
         has_numbers_ = rows > 0;
     } else {
-        for (size_t row = 0; row < rows; row++) counts[kinds_[row]]++;
+        const std::string_view kinds(reinterpret_cast<const char *>(kinds_), rows);
+        counts[kNull] = static_cast<long long>(rows);
+        for (char kind : {kFractional, kIntegral, kBoolean, kString}) {
+            counts[static_cast<size_t>(kind)] = static_cast<long long>(count_byte(kinds, kind));
+            counts[kNull] -= counts[static_cast<size_t>(kind)];
+        }
     }
     const char *type = is_plain_ ? "q" : "d";
     PyObject *numbers = has_numbers_ ? store_.release(rows * sizeof(double)) : Py_NewRef(Py_None);

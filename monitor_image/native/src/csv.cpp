@@ -1,7 +1,7 @@
 // Payloads of CSV to typed columns. Rows, quotes, blank lines and faults as model_monitor/dataset/formats/csv.py says.
 #include "csv.hpp"
 
-#include <algorithm>
+#include <cstring>
 #include <string>
 #include <vector>
 
@@ -17,32 +17,62 @@ struct Field {
     bool is_quoted;
 };
 
-// Places of commas and line breaks in the text, from 0. `places` holds at least as many as the text has bytes.
+// What ends the fields of a text. is_clean: quotes, if there are any, enclose whole fields and are doubled inside.
 struct Separators {
     size_t count, line_breaks;
+    bool is_clean;
 };
-Separators find_separators(std::string_view text, uint32_t *places) {
+
+// Bit i: an odd number of the bits up to i are set.
+uint64_t parity_up_to(uint64_t bits) {
+    for (int step = 1; step < 64; step *= 2) bits ^= bits << step;
+    return bits;
+}
+
+// Places of commas and line breaks outside quotes, from 0. `places` holds at least as many as the text has bytes.
+Separators find_separators(std::string_view text, bool has_quotes, uint32_t *places) {
     uint32_t *next = places;
-    size_t at = 0, line_breaks = 0;
-    for (; at + 64 <= text.size(); at += 64) {
-        const Block block(text.data() + at);
-        const uint64_t breaks = block.equal('\n');
+    size_t line_breaks = 0;
+    uint64_t inside = 0;          // all bits when the block begins inside quotes
+    uint64_t may_open = 1;        // lowest bit: the byte before the block lets a quote open
+    uint64_t has_closed = 0;      // lowest bit: the byte before the block closes a quote
+    bool is_clean = true;
+    for (size_t at = 0; at < text.size(); at += Block::kSize) {
+        const size_t left = text.size() - at;
+        char last[Block::kSize];
+        const char *from = text.data() + at;
+        if (left < Block::kSize) {
+            std::memset(last, 0, sizeof last);
+            std::memcpy(last, from, left);
+            from = last;
+        }
+        const Block block(from);
+        uint64_t breaks = block.equal('\n'), ends = breaks | block.equal(',');
+        if (has_quotes) {
+            const uint64_t quotes = block.equal('"'), quoted = parity_up_to(quotes) ^ inside;
+            const uint64_t opening = quotes & quoted, closing = quotes & ~quoted;
+            breaks &= ~quoted;
+            ends &= ~quoted;
+            const uint64_t known = left < Block::kSize ? (uint64_t{1} << left) - 1 : ~uint64_t{0};
+            const uint64_t odd = (opening & ~((ends | closing) << 1 | may_open)) |
+                                 ((closing << 1 | has_closed) & known & ~(ends | opening));
+            is_clean = is_clean && !odd;
+            inside = static_cast<uint64_t>(static_cast<int64_t>(quoted) >> 63);
+            may_open = (ends | closing) >> 63;
+            has_closed = closing >> 63;
+        }
         line_breaks += static_cast<size_t>(__builtin_popcountll(breaks));
-        for (uint64_t bits = breaks | block.equal(','); bits; bits &= bits - 1) {
-            *next++ = static_cast<uint32_t>(at) + static_cast<uint32_t>(__builtin_ctzll(bits));
+        for (; ends; ends &= ends - 1) {
+            *next++ = static_cast<uint32_t>(at) + static_cast<uint32_t>(__builtin_ctzll(ends));
         }
     }
-    for (; at < text.size(); at++) {
-        line_breaks += text[at] == '\n';
-        if (text[at] == ',' || text[at] == '\n') *next++ = static_cast<uint32_t>(at);
-    }
-    return {static_cast<size_t>(next - places), line_breaks};
+    return {static_cast<size_t>(next - places), line_breaks, is_clean && !inside};
 }
 
 class Reader {
   public:
-    Reader(const std::vector<Asked> &asked, Py_ssize_t width, size_t needed, size_t most_rows)
-        : width_(width), needed_(needed) {
+    Reader(const std::vector<Asked> &asked, Py_ssize_t width, size_t needed, bool is_exact, size_t most_rows)
+        : width_(width), needed_(needed), is_exact_(is_exact) {
         columns_.reserve(asked.size());
         for (const Asked &one : asked) {
             columns_.emplace_back(most_rows, one.is_text);
@@ -52,14 +82,16 @@ class Reader {
     }
     // One payload; returns its number of records, readable or not.
     int64_t read(size_t payload, std::string_view text) {
-        while (!text.empty() && (text.front() == '\r' || text.front() == '\n')) text.remove_prefix(1);
-        while (!text.empty() && (text.back() == '\r' || text.back() == '\n')) text.remove_suffix(1);
+        if (!is_exact_) {
+            while (!text.empty() && (text.front() == '\r' || text.front() == '\n')) text.remove_prefix(1);
+            while (!text.empty() && (text.back() == '\r' || text.back() == '\n')) text.remove_suffix(1);
+        }
         if (text.empty()) return fault(payload, kEmptyPayload);
-        bool is_plain = text.size() < UINT32_MAX && text.find('"') == text.npos && text.find('\r') == text.npos;
-        if (is_plain) {
+        const bool has_quotes = text.find('"') != text.npos;
+        if (text.size() < UINT32_MAX && text.find('\r') == text.npos) {
             if (places_.size() < text.size() + 2) places_.resize(2 * text.size() + 64);
             places_[0] = UINT32_MAX;  // what ends before the first field, so that each begins one behind another
-            const Separators found = find_separators(text, places_.data() + 1);
+            const Separators found = find_separators(text, has_quotes, places_.data() + 1);
             places_[found.count + 1] = static_cast<uint32_t>(text.size());
             if (int64_t rows = add_even_rows(text, found)) return rows;
         }
@@ -78,7 +110,7 @@ class Reader {
     // Rows that all have the expected width, by the places of what ends their fields; 0 where they are not so.
     int64_t add_even_rows(std::string_view text, Separators found) {
         const size_t fields = found.count + 1;
-        if (width_ < 2 || fields % static_cast<size_t>(width_)) return 0;
+        if (!found.is_clean || width_ < 2 || fields % static_cast<size_t>(width_)) return 0;
         const auto width = static_cast<size_t>(width_), rows = fields / width;
         size_t breaks = 0;
         for (size_t i = 1; i < rows; i++) breaks += text[places_[i * width]] == '\n';
@@ -88,10 +120,16 @@ class Reader {
             for (size_t i = 0; i < columns_.size(); i++) {
                 const uint32_t begin = edges[positions_[i]] + 1, end = edges[positions_[i] + 1];
                 const char *from = text.data() + begin;
-                if (end - begin == 1 && is_digit(*from) && plain_[i]) {
-                    plain_[i][rows_] = *from - '0';
+                if (end - begin == 1 && is_digit(*from) && !columns_[i].is_text()) {
+                    if (plain_[i]) {
+                        plain_[i][rows_] = *from - '0';
+                    } else {
+                        columns_[i].put_whole(rows_, *from - '0');
+                    }
+                } else if (begin < end && *from == '"') {
+                    put(i, unquote({from + 1, end - begin - size_t{2}}), true);
                 } else {
-                    put(i, from, end - begin, false);
+                    put(i, {from, end - begin}, false);
                 }
             }
         }
@@ -126,7 +164,6 @@ class Reader {
             ends_.push_back(fields_.size());
             if (at == end) return true;
             at += *at == '\r' && at + 1 < end && at[1] == '\n' ? 2 : 1;
-            if (at == end) return true;
         }
     }
     int64_t add_rows() {
@@ -151,21 +188,34 @@ class Reader {
     void put(const Field *row) {
         for (size_t i = 0; i < columns_.size(); i++) {
             const Field &field = row[positions_[i]];
-            put(i, field.from, static_cast<size_t>(field.to - field.from), field.is_quoted);
+            put(i, {field.from, static_cast<size_t>(field.to - field.from)}, field.is_quoted);
         }
         rows_++;
     }
-    void put(size_t column, const char *from, size_t size, bool is_quoted) {
-        if (!size && !is_quoted) {
+    void put(size_t column, std::string_view value, bool is_quoted) {
+        if (value.empty() && !is_quoted) {
             columns_[column].put_null(rows_);
         } else {
-            columns_[column].put_literal(rows_, std::string_view(from, size));
+            columns_[column].put_literal(rows_, value);
         }
         plain_[column] = columns_[column].plain();
+    }
+    // What stands between two quotes, with each doubled quote as one.
+    std::string_view unquote(std::string_view text) {
+        size_t quote = text.find('"');
+        if (quote == text.npos) return text;
+        unquoted_.clear();
+        for (; quote != text.npos; quote = text.find('"')) {
+            unquoted_.append(text.substr(0, quote + 1));
+            text.remove_prefix(quote + 2);
+        }
+        unquoted_.append(text);
+        return unquoted_;
     }
 
     Py_ssize_t width_;
     size_t needed_, rows_ = 0;
+    bool is_exact_;
     int64_t seen_ = 0;
     std::vector<Column> columns_;
     std::vector<size_t> positions_;
@@ -197,14 +247,23 @@ PyObject *read_csv(PyObject *, PyObject *arguments) {
     Texts texts;
     PyObject *asked_list;
     Py_ssize_t width, needed;
-    if (!PyArg_ParseTuple(arguments, "O&O!nn", Texts::convert, &texts, &PyList_Type, &asked_list, &width, &needed)) return nullptr;
+    int is_exact;
+    if (!PyArg_ParseTuple(arguments, "O&O!nnp", Texts::convert, &texts, &PyList_Type, &asked_list, &width, &needed, &is_exact)) {
+        return nullptr;
+    }
     return guarded([&]() -> PyObject * {
         std::vector<Asked> asked;
         if (!read_asked(asked_list, asked)) return nullptr;
+        for (const Asked &one : asked) {
+            if (one.position >= static_cast<size_t>(needed) || (width >= 0 && needed > width)) {
+                PyErr_SetString(PyExc_ValueError, "a position lies behind the values that each row has");
+                return nullptr;
+            }
+        }
         size_t rows = texts.size();
         const std::string_view all(texts.begin(), static_cast<size_t>(texts.end() - texts.begin()));
         rows += count_byte(all, '\n') + count_byte(all, '\r');
-        Reader reader(asked, width, static_cast<size_t>(needed), rows);
+        Reader reader(asked, width, static_cast<size_t>(needed), is_exact != 0, rows);
         Buffer counts(texts.size() * sizeof(int64_t));
         auto *count = counts.as<int64_t>();
         for (size_t i = 0; i < texts.size(); i++) count[i] = reader.read(i, texts[i]);

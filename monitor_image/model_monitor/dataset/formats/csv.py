@@ -9,10 +9,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pacsv
 
+from model_monitor.dataset import native
 from model_monitor.dataset.classify import Literals, without_surrogates
 from model_monitor.dataset.fields import Side
 from model_monitor.dataset.formats.csv_fast import read_columns
 from model_monitor.dataset.records import EMPTY_PAYLOAD, MALFORMED_CSV, Records
+from model_monitor.dataset.texts import Texts
 
 Row = list[str | None]  # None: an empty field without quotes, that is, a missing value
 
@@ -31,12 +33,28 @@ def read_csv(payloads: Sequence[str], side: Side, expected: np.ndarray | None = 
 
     expected: records of the other side, for responses that put all values of a request on one line.
     """
+    if native.is_available() and (found := _read_compiled(payloads, side, expected)) is not None:
+        return found
     texts = [payload.strip("\r\n") for payload in payloads]
     if side.split != "lines" and expected is not None:
         texts = [_split_values(text, side.split, int(n)) for text, n in zip(texts, expected, strict=True)]
     faults = {i: EMPTY_PAYLOAD for i, text in enumerate(texts) if not text}
     records = _read_plainly(texts, side, faults) if len(faults) < len(texts) else None
     return records or _read_carefully(texts, side, faults)
+
+
+def _read_compiled(payloads: Sequence[str], side: Side, expected: np.ndarray | None) -> Records | None:
+    """By the compiled reader; None where it does not take the side."""
+    texts = payloads if isinstance(payloads, Texts) else Texts.of(payloads)
+    if side.split == "lines" or expected is None:
+        return native.read_csv(texts, side)
+    if side.split == "auto" and texts.data.count(b"\n") + len(texts) == expected.sum():
+        found = native.read_csv(texts, side)
+        if found is not None and np.array_equal(found.counts, expected):  # each line is a record, as it was expected
+            return found
+    values = zip((text.strip("\r\n") for text in texts), expected.tolist(), strict=True)
+    lines = Texts.of([_split_values(text, side.split, count) for text, count in values])
+    return native.read_csv(lines, side, is_exact=True)  # a last value that is missing leaves a line break at the end
 
 
 def split_rows(text: str) -> list[Row]:
@@ -254,6 +272,8 @@ def _read_carefully(texts: list[str], side: Side, faults: dict[int, str]) -> Rec
         except ValueError as error:
             faults[i] = str(error)
             continue
+        if text.endswith("\n"):  # of values on one line the last is missing
+            found.append([None])
         is_single = side.width == 1 or (side.width is None and all(len(row) == 1 for row in found))
         kept = found if is_single else [row for row in found if row != [None]]
         counts[i] = len(kept)
