@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from model_monitor import __version__, cli_labels, threads
 from model_monitor.contract import EXIT_ERROR, EXIT_STATUS, MONITOR_KEYS, REHEARSAL_ARGUMENT, JobKind
+from model_monitor.dataset import reader
 
 if TYPE_CHECKING:  # numpy and pyarrow are imported when a job starts, not for --help
     from model_monitor.job import Job
@@ -101,7 +102,7 @@ def parser() -> argparse.ArgumentParser:
     """The whole command line."""
     form = argparse.RawDescriptionHelpFormatter
     top = Parser(prog="model-monitor", description=DESCRIPTION, epilog=EXAMPLES, formatter_class=form)
-    top.add_argument("--version", action="version", version=f"model-monitor {__version__}")
+    top.add_argument("--version", action="version", version=f"model-monitor {__version__}, {reader.used()} reader")
     commands = top.add_subparsers(dest="command", required=True, metavar="{baseline,monitor,labels}")
     baseline = commands.add_parser("baseline", help="learn statistics and constraints from a dataset", epilog=EXAMPLES,
                                    formatter_class=form)  # fmt: skip
@@ -264,7 +265,7 @@ def _run_facts(job: Job, started: datetime) -> Run:
     from model_monitor.runners import local
 
     workers = job.workers or local.cores()
-    return Run(started, datetime.now(UTC), socket.gethostname(), __version__, workers)
+    return Run(started, datetime.now(UTC), socket.gethostname(), __version__, workers, reader=reader.used())
 
 
 def _time(text: str) -> datetime:

@@ -9,6 +9,7 @@ from pathlib import Path
 from model_monitor import baselines, s3, user_code
 from model_monitor.configuration import Configuration, read_configuration
 from model_monitor.contract import MERGED_FOLDER, TIME_FORMAT, JobKind, MonitoringType, Variable
+from model_monitor.dataset import reader
 from model_monitor.dataset.guess import guess_kind
 from model_monitor.errors import BaselineError, NoDataset, SettingsError
 from model_monitor.job import BaselineFiles, DatasetKind, DatasetSource, Job
@@ -21,6 +22,7 @@ def build_job(options: argparse.Namespace) -> Job:
     """Arguments and configuration as one job. Raises: SettingsError, BaselineError, NoDataset."""
     is_monitor = options.command == JobKind.MONITOR
     _refuse_output(options.output, options.dataset)
+    reader.load()  # a wrong choice is told before any work
     if not options.dataset.exists():
         raise NoDataset(options.dataset, "file or folder")
     configuration = read_configuration(options.config) if options.config else Configuration()

@@ -23,6 +23,7 @@ from model_monitor.contract import (
     MetricsRoute,
     Variable,
 )
+from model_monitor.dataset import reader
 from model_monitor.errors import MonitorError, Stopped
 from model_monitor.job import Job
 from model_monitor.logs import log, to_stdout
@@ -55,7 +56,15 @@ def _run(environment: Mapping[str, str]) -> int:
         processing = read_processing_job(variables)
         job, places = build_job(variables, processing)
         window = window_json(job)
-        log("started", kind=job.kind, endpoint=job.endpoint, schedule=job.schedule, window=window, **_marked(job))
+        log(
+            "started",
+            kind=job.kind,
+            endpoint=job.endpoint,
+            schedule=job.schedule,
+            window=window,
+            reader=reader.used(),
+            **_marked(job),
+        )
         report, settle = _analyse(job, places, processing)
     except Exception as error:  # noqa: BLE001 - the front door: every error becomes a message and an exit status
         report = Report(job).failed(Failure.of(error))
@@ -201,6 +210,7 @@ def _run_facts(job: Job, started: datetime, processing: ProcessingJob) -> Run:
         version=__version__,
         workers=job.workers or local.cores(),
         details=processing.details,
+        reader=reader.used(),
     )
 
 

@@ -120,7 +120,17 @@ class Variable(StrEnum):
     ROOT = "MODEL_MONITOR_ROOT"  # local runs: stands for /opt/ml itself, so /opt/ml/x is read at $MODEL_MONITOR_ROOT/x
     NOW = "MODEL_MONITOR_NOW"  # local runs: stands for the clock when it is asked which labels are due
     WORKERS = "MODEL_MONITOR_WORKERS"  # processes; default: one per core
+    READER = "monitor_reader"  # READER_CHOICES; auto: the compiled reader where it is installed
 
+
+class Reader(StrEnum):
+    """What reads captured payloads, for the same results."""
+
+    COMPILED = "compiled"
+    PYTHON = "python"
+
+
+READER_CHOICES: Final = ("auto", Reader.PYTHON.value)
 
 ENABLED: Final = "Enabled"
 DISABLED: Final = "Disabled"

@@ -15,6 +15,7 @@ from model_monitor.contract import (
     ENABLED,
     OPT_ML,
     OUTPUT_PATH,
+    READER_CHOICES,
     TIME_FORMAT,
     JobKind,
     MonitoringType,
@@ -127,6 +128,8 @@ def read_variables(environment: Mapping[str, str]) -> Variables:
     )
     now = _time(Variable.NOW, get(Variable.NOW), faults)
     is_rehearsal = _is_rehearsal(get(Variable.REHEARSAL), kind, faults)
+    if (get(Variable.READER) or READER_CHOICES[0]).lower() not in READER_CHOICES:
+        faults.append(f"{Variable.READER}: should be {' or '.join(READER_CHOICES)}")
     return Variables(
         kind=kind,
         root=root,

@@ -24,6 +24,7 @@ from model_monitor.contract import (
     TIME_FORMAT,
     JobKind,
     MonitoringType,
+    Reader,
     Verdict,
     worst_verdict,
 )
@@ -104,6 +105,7 @@ class Run:
     version: str = ""
     workers: int = 1
     details: Mapping[str, str] = field(default_factory=dict)
+    reader: Reader = Reader.PYTHON
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,6 +285,7 @@ def _run(run: Run, job: Job) -> dict[str, Any]:
         "host": run.host,
         "version": run.version,
         "workers": run.workers,
+        "reader": run.reader,
         "dataset_source": str(job.dataset.path),
         "output_path": str(job.output),
         "details": dict(sorted(run.details.items())),

@@ -1,0 +1,91 @@
+"""Which reader runs is an operator's choice, and told in the report."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from model_monitor.contract import Reader
+from model_monitor.dataset import reader
+from model_monitor.errors import SettingsError
+from tests.captures import write_capture
+from tests.monitor_image.conftest import healthy_events
+
+CORE = Path(reader.__file__).resolve().parents[2]
+MODULE = "model_monitor_native"
+
+
+@pytest.fixture
+def installed(monkeypatch) -> ModuleType:
+    module = ModuleType(MODULE)
+    monkeypatch.setitem(sys.modules, MODULE, module)
+    return module
+
+
+@pytest.mark.parametrize("environment", [{}, {"monitor_reader": ""}, {"monitor_reader": " Auto "}])
+def test_the_compiled_reader_runs_where_it_is_installed(installed, environment):
+    assert reader.load(environment) is installed
+
+
+@pytest.mark.parametrize("choice", ["python", "Python"])
+def test_pythons_reader_runs_where_somebody_asks_for_it(installed, choice):
+    assert reader.load({"monitor_reader": choice}) is None
+
+
+def test_without_the_compiled_reader_python_s_runs(monkeypatch):
+    monkeypatch.setitem(sys.modules, MODULE, None)  # how Python spells: cannot be imported
+    assert reader.load({}) is None
+    assert reader.used() is Reader.PYTHON
+
+
+def test_the_reader_of_this_process_is_told(installed, monkeypatch):
+    monkeypatch.delenv("monitor_reader", raising=False)
+    assert reader.used() is Reader.COMPILED
+    monkeypatch.setenv("monitor_reader", "python")
+    assert reader.used() is Reader.PYTHON
+
+
+def test_another_choice_is_refused_by_the_variables_name():
+    with pytest.raises(SettingsError, match=r"^monitor_reader: should be auto or python"):
+        reader.load({"monitor_reader": "fast"})
+
+
+def run(choice: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    capture = folder / "capture"
+    if not capture.exists():
+        write_capture(capture, healthy_events())
+    command = [sys.executable, "-m", "model_monitor", "monitor", "--dataset", str(capture)]
+    return subprocess.run(
+        [*command, "--output", str(folder / choice), "--workers", "1"],
+        cwd=CORE,
+        env=os.environ | {"monitor_reader": choice},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_reports_of_both_choices_differ_in_the_run_alone(tmp_path):
+    reports = {}
+    for choice in ("auto", "python"):
+        assert run(choice, tmp_path).stderr == ""
+        reports[choice] = json.loads((tmp_path / choice / "report.json").read_text())
+    runs = {choice: report.pop("run") for choice, report in reports.items()}
+    assert runs["python"]["reader"] == "python"
+    assert runs["auto"]["reader"] == reader.used()
+    assert reports["auto"]["reading"]["records"] == 120
+    assert reports["auto"] == reports["python"]
+
+
+def test_a_laptops_run_is_ended_by_a_wrong_choice(tmp_path):
+    done = run("fast", tmp_path)
+    assert done.returncode == 1
+    assert done.stderr == "model-monitor: monitor_reader: should be auto or python.\n"
+    assert json.loads((tmp_path / "fast/report.json").read_text())["verdict"] == "error"
