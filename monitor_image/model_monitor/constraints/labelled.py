@@ -11,12 +11,19 @@ def why_unlabelled(labelled: int, records: int, settings: MonitorSettings, job: 
     """Why nothing can be said yet, or at all; "" when enough is known."""
     maturity, share = settings.maturity, labelled / records if records else 0.0
     told = f"{labelled} of {counted(records, 'prediction')} have a label ({share:.1%})"
-    if job.window is not None and not maturity.is_due(job.window.end, job.now):
-        return f"{told}; labels are due at {(job.window.end + maturity.delay).strftime(TIME_FORMAT)}"
+    when = "" if job.window is None else f"due at {(job.window.end + maturity.delay).strftime(TIME_FORMAT)}"
+    if not are_due(settings, job):
+        return f"{told}; labels are {when}"
     if not labelled and job.ground_truth is None:
         return "no label: neither ground truth nor a label column was given"
     if share < maturity.min_coverage or not labelled:
-        return told + (f", min_coverage is {maturity.min_coverage:.1%}" if maturity.min_coverage else "")
+        needed = f", min_coverage is {maturity.min_coverage:.1%}" if maturity.min_coverage else ""
+        return told + needed + (f"; labels were {when}" if when else "")
     if labelled < settings.min_records:
         return f"{counted(labelled, 'labelled record')}, fewer than min_records = {settings.min_records}"
     return ""
+
+
+def are_due(settings: MonitorSettings, job: Job) -> bool:
+    """Whether the labels of the job's window should be there; those of a dataset without a window should."""
+    return job.window is None or settings.maturity.is_due(job.window.end, job.now)

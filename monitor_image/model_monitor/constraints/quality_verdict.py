@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from model_monitor.constraints import quality
+from model_monitor.constraints.labelled import are_due, why_unlabelled
 from model_monitor.constraints.model import Check, Conclusion, DistributionConfig, Outcome
 from model_monitor.constraints.quality import QualityConstraint
 from model_monitor.constraints.verdict import conclude
-from model_monitor.contract import CHECK_PREDICTION_DRIFT, TIME_FORMAT, ProblemType, Verdict
+from model_monitor.contract import CHECK_PREDICTION_DRIFT, ProblemType, Verdict
 from model_monitor.errors import BaselineError
 from model_monitor.job import Job, MonitorSettings
 from model_monitor.metrics.predictions import distance_between
@@ -119,26 +120,19 @@ def _can_labels_help(statistics: QualityStatistics, settings: MonitorSettings) -
 
 def why_not(statistics: QualityStatistics, settings: MonitorSettings, job: Job) -> str:
     """Why nothing can be said of the window's quality; "" when it can."""
-    maturity, share = settings.maturity, statistics.coverage.share or 0.0
-    labelled = f"{statistics.labelled} of {counted(statistics.records, 'prediction')} have a label ({share:.1%})"
-    due = None if job.window is None else job.window.end + maturity.delay
-    when = "" if due is None else f"; labels {{}} due at {due.strftime(TIME_FORMAT)}"
-    if job.window is not None and not maturity.is_due(job.window.end, job.now):
-        return f"{labelled}{when.format('are')}"
-    if not statistics.answered:
+    if not statistics.answered and are_due(settings, job):
         return "no record has a prediction; check payload.output of the configuration"
-    if not statistics.labelled and job.ground_truth is None:
-        return "no label: neither ground truth nor a label column was given"
-    if share < maturity.min_coverage or not statistics.labelled:
-        needed = f", min_coverage is {maturity.min_coverage:.1%}" if maturity.min_coverage else ""
-        return f"{labelled}{needed}{when.format('were')}"
+    reason = why_unlabelled(statistics.labelled, statistics.records, settings, job)
+    if reason:
+        return reason
     if statistics.quality.fault:
         return statistics.quality.fault
     compared = statistics.quality.count / statistics.records if statistics.records else 0.0
-    if compared < maturity.min_coverage:
+    minimum = settings.maturity.min_coverage
+    if compared < minimum:
         told = f"{statistics.quality.count:,} of {counted(statistics.records, 'prediction')} can be compared with their label"
         odd = f"; of no use: {counted(statistics.odd, 'label')}" if statistics.odd else ""
-        return f"{told} ({compared:.1%}), min_coverage is {maturity.min_coverage:.1%}{odd}"
+        return f"{told} ({compared:.1%}), min_coverage is {minimum:.1%}{odd}"
     if statistics.quality.count < settings.min_records:
         count = counted(statistics.quality.count, "record")
         return f"{count} with prediction and label, fewer than min_records = {settings.min_records}"

@@ -145,7 +145,9 @@ def test_labels_that_are_due_later_or_too_few_are_waited_for() -> None:
     early = MONITOR.check(found, baseline, replace(job, now=start + timedelta(days=1)))
     assert early.reason == "8 of 20 predictions have a label (40.0%); labels are due at 2026-03-04T01:00:00Z"
     few = MONITOR.check(found, baseline, replace(job, now=start + timedelta(days=3)))
-    assert few.reason == "8 of 20 predictions have a label (40.0%), min_coverage is 50.0%"
+    assert few.reason == (
+        "8 of 20 predictions have a label (40.0%), min_coverage is 50.0%; labels were due at 2026-03-04T01:00:00Z"
+    )
     small = replace(job, monitors=(replace(job.monitors[0], min_records=9),), now=start + timedelta(days=3))
     assert MONITOR.check(found, baseline, small).reason.startswith("8 of 20 predictions")
     (coverage,) = MONITOR.metrics(found, few, job)
