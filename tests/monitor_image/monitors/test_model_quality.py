@@ -234,7 +234,7 @@ LATE = labelled([1, 0, None, None], score=[0.9, 0.1, 0.9, 0.1], times=[END - 60]
     ("job", "verdict", "told"),
     [
         (quality_job({"thresholds": {"accuracy": 0.9}}), Verdict.OK, ""),
-        (quality_job({"thresholds": {"accuracy": 0.9}}, min_records=3), Verdict.INSUFFICIENT_DATA, "2 records .* min_records = 3"),
+        (quality_job({"thresholds": {"accuracy": 0.9}}, min_records=3), Verdict.INSUFFICIENT_DATA, "2 labelled records, .* min_records = 3"),
         (quality_job(), Verdict.INSUFFICIENT_DATA, "no baseline"),
         (
             quality_job({"thresholds": {"accuracy": 0.9}}, maturity=Maturity(min_coverage=0.8)),
