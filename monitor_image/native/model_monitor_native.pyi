@@ -4,6 +4,8 @@ from typing import Any
 
 import numpy as np
 
+sources: str  # a digest of what it was compiled from; empty when built by hand
+
 _Side = tuple[bytearray, bytes, bytes, list[tuple[str | None, str | None] | None]]
 
 def read_csv(

@@ -17,4 +17,15 @@ PyModuleDef definition = {PyModuleDef_HEAD_INIT, "model_monitor_native", nullptr
 
 }  // namespace
 
-PyMODINIT_FUNC PyInit_model_monitor_native() { return PyModule_Create(&definition); }
+#ifndef MONITOR_SOURCES
+#define MONITOR_SOURCES ""  // built by hand
+#endif
+
+PyMODINIT_FUNC PyInit_model_monitor_native() {
+    PyObject *module = PyModule_Create(&definition);
+    if (module != nullptr && PyModule_AddStringConstant(module, "sources", MONITOR_SOURCES) < 0) {
+        Py_DECREF(module);
+        return nullptr;
+    }
+    return module;
+}
