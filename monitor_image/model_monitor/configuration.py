@@ -272,7 +272,7 @@ def _monitors(content: object, schema: Schema, faults: Faults) -> tuple[MonitorS
 
 def _monitor(type_: MonitoringType, block: Block, schema: Schema) -> MonitorSettings:
     min_records = block.count("min_records", 30, minimum=1)
-    monitor = registry.monitors().get(type_)
+    monitor = registry.find(type_)
     if monitor is None:
         block.faults.add(block.path, "is not part of this version")
         return MonitorSettings(type_)

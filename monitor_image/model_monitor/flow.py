@@ -78,13 +78,15 @@ def monitor(job: Job, progress: local.Progress = local.silent) -> Report:
 
 def monitors_of(job: Job) -> tuple[AnyMonitor, ...]:
     """The monitors of a job, in its order."""
-    known = registry.monitors()
-    for settings in job.monitors:
-        if settings.type not in known:
-            raise SettingsError(
-                f"monitor {settings.type}", "is not part of this version.", f"Known: {', '.join(sorted(known))}."
-            )
-    return tuple(known[settings.type] for settings in job.monitors)
+    return tuple(_monitor(settings.type) for settings in job.monitors)
+
+
+def _monitor(type_: MonitoringType) -> AnyMonitor:
+    monitor = registry.find(type_)
+    if monitor is None:
+        known = ", ".join(sorted(registry.monitors()))
+        raise SettingsError(f"monitor {type_}", "is not part of this version.", f"Known: {known}.")
+    return monitor
 
 
 def load_baselines(job: Job) -> Baselines:

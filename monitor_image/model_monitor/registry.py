@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import pkgutil
 from collections.abc import Iterator
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from model_monitor.contract import MonitoringType
+from model_monitor.contract import MONITOR_KEYS, MonitoringType
 
 if TYPE_CHECKING:  # the monitors themselves ask for their checks and rules here
     from model_monitor.constraints.comparison import CheckRule
@@ -23,6 +24,16 @@ def _found(package_name: str, constant: str) -> Iterator[Any]:
         value = getattr(importlib.import_module(module.name), constant, None)
         if value is not None:
             yield value
+
+
+@cache
+def find(type_: MonitoringType) -> AnyMonitor | None:
+    """The monitor of a type, in the module that its configuration key names; no other one is imported."""
+    name = f"model_monitor.monitors.{MONITOR_KEYS[type_]}"
+    if importlib.util.find_spec(name) is None:
+        return None
+    monitor: AnyMonitor = importlib.import_module(name).MONITOR
+    return monitor
 
 
 @cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pkgutil
+import subprocess
 import sys
 import types
 
@@ -38,6 +39,17 @@ def test_every_suggestion_has_a_file():
 
 def test_data_quality_is_registered_under_its_type():
     assert registry.monitors()[MonitoringType.DATA_QUALITY].type is MonitoringType.DATA_QUALITY
+
+
+def test_a_monitor_is_found_by_its_key_without_importing_the_others():
+    for type_, monitor in registry.monitors().items():
+        assert registry.find(type_) is monitor
+    code = (
+        "from model_monitor import registry; from model_monitor.contract import MonitoringType; import sys;"
+        "registry.find(MonitoringType.DATA_QUALITY); print('model_monitor.monitors.model_bias' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
 
 
 def test_a_new_file_is_found_without_editing_anything(tmp_path, monkeypatch):
