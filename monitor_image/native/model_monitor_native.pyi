@@ -19,3 +19,6 @@ def read_csv(
 def read_envelopes(
     blocks: list[bytes], /
 ) -> tuple[_Side, _Side, list[str], bytes, list[str], bytes, bytes, list[tuple[int, int, int, int]]]: ...
+def open_texts(
+    texts: tuple[bytes | bytearray, np.ndarray], is_binary: np.ndarray, /
+) -> tuple[bytearray, bytearray, bytearray, list[int]]: ...

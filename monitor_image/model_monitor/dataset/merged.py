@@ -75,7 +75,7 @@ def _truths(batch: Batch, job: Job, labels: GroundTruth) -> Iterator[tuple[int, 
         counts = np.diff(np.concatenate([[0], np.cumsum(rows.truth.codes >= 0)])[np.concatenate([[0], stops])])
         for event in np.flatnonzero(counts).tolist():
             cells = slice(int(starts[event]), int(stops[event]))
-            yield numbers[event], (_truth(rows, cells), int(counts[event]))
+            yield int(numbers[event]), (_truth(rows, cells), int(counts[event]))
 
 
 def _truth(rows: Rows, cells: slice) -> bytes:
@@ -100,12 +100,11 @@ def _lines(batch: Batch, truths: dict[int, tuple[bytes, int]], job: Job) -> Iter
     """Folder and text of each merged record: the captured line as it is, and its labels."""
     numbers = iter(truths)
     number = next(numbers, None)
-    for position, (first, block, inside) in enumerate(batch.origins):
-        end = batch.origins[position + 1][0] if position + 1 < len(batch.origins) else len(batch.events)
-        lines = block.data.split(b"\n") if number is not None and number < end else []
-        while number is not None and number < end:
-            folder = _folder(block.file, batch.times[number], job)
-            yield folder, _with_truth(lines[inside[number - first]], truths[number][0])
+    for block, events, places in batch.origins():
+        lines = block.data.split(b"\n") if number in events else []
+        while number is not None and number in events:
+            folder = _folder(block.file, int(batch.times[number]), job)
+            yield folder, _with_truth(lines[places[number - events.start]], truths[number][0])
             number = next(numbers, None)
 
 

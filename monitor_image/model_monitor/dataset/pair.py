@@ -10,7 +10,6 @@ import numpy as np
 
 from model_monitor.dataset.classify import Literals, to_column, type_column
 from model_monitor.dataset.fields import Side, input_side, output_side
-from model_monitor.dataset.formats.capture_json import Format
 from model_monitor.dataset.formats.csv import read_csv
 from model_monitor.dataset.formats.json import read_json
 from model_monitor.dataset.records import (
@@ -23,18 +22,19 @@ from model_monitor.dataset.records import (
     keep,
     no_records,
 )
+from model_monitor.dataset.sides import Format
 from model_monitor.schema import Column, Events, Rows, Schema
 
 
 @dataclass(slots=True)
 class Group:
-    """Events whose inputs have one format and whose outputs have one. `numbers`: their places in the batch."""
+    """Events whose inputs have one format and whose outputs have one. `numbers`: int64, their places in the batch."""
 
     input_format: Format
     output_format: Format
-    numbers: list[int] = field(default_factory=list)
-    inputs: list[str] = field(default_factory=list)
-    outputs: list[str] = field(default_factory=list)
+    numbers: np.ndarray
+    inputs: Sequence[str]
+    outputs: Sequence[str]
 
 
 @dataclass(slots=True)
@@ -117,7 +117,7 @@ def _join(
     good = np.ones(len(group.numbers), np.bool_)
     good[list(faults)] = False
     for i, reason in faults.items():
-        losses.add(group.numbers[i], reason, int(left.counts[i]), is_inside=bool(inside[i]))
+        losses.add(int(group.numbers[i]), reason, int(left.counts[i]), is_inside=bool(inside[i]))
     event = np.repeat(np.arange(len(good)), left.counts)
     left_rows = good[event]
     right_rows = good[np.repeat(np.arange(len(good)), right.counts)] if right is not None else left_rows
@@ -170,7 +170,7 @@ def _count_widths(
         return
     left_at, right_at = (np.flatnonzero(side)[bad].tolist() for side in sides)
     for i, j, owner in zip(left_at, right_at, event[bad].tolist(), strict=True):
-        number = group.numbers[owner]
+        number = int(group.numbers[owner])
         if schema.is_positional:
             wrong = left.widths.get(i, len(schema.features) - schema.outputs)
             wrong += right.widths.get(j, schema.outputs) if right else 0

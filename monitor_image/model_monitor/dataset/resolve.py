@@ -12,13 +12,13 @@ from typing import Any
 from model_monitor.dataset.capture import batches, group_by_format
 from model_monitor.dataset.discover import DataFile
 from model_monitor.dataset.fields import PLAIN_KEY, Side
-from model_monitor.dataset.formats.capture_json import Format
 from model_monitor.dataset.formats.csv import split_rows
 from model_monitor.dataset.formats.json import BadPayload, load, records_of
 from model_monitor.dataset.header import check_csv_files
 from model_monitor.dataset.lines import read_blocks
 from model_monitor.dataset.named import roles_of
 from model_monitor.dataset.scripted import answers_of_events, answers_of_texts
+from model_monitor.dataset.sides import Format
 from model_monitor.dataset.tables import first_row
 from model_monitor.dataset.units import Segment, open_parquet, plan
 from model_monitor.job import DatasetKind, Job
@@ -147,7 +147,7 @@ def _layouts(job: Job, files: Sequence[DataFile]) -> Iterator[tuple[Layout | Non
     for unit in plan(files, PEEKED_BYTES):
         for batch in batches(unit, job.window):
             groups, _ = group_by_format(batch, job.dataset.captured)
-            events = ((n, g, i) for g in groups for i, n in enumerate(g.numbers) if batch.inside[n])
+            events = ((n, g, i) for g in groups for i, n in enumerate(g.numbers.tolist()) if batch.inside[n])
             for _, group, i in sorted(events, key=lambda event: event[0]):
                 try:
                     right = _layout(group.output_format, group.outputs[i], payload.output.records)

@@ -29,7 +29,7 @@ from model_monitor.dataset.preprocessor import Place, Preprocessor, load_preproc
 from model_monitor.dataset.units import Segment, Unit, open_parquet
 from model_monitor.errors import DatasetError, ScriptError
 from model_monitor.job import DatasetKind, Job
-from model_monitor.schema import Events, Feature, Reject, Rejects, Rows, Schema
+from model_monitor.schema import Feature, Reject, Rejects, Rows, Schema
 
 if TYPE_CHECKING:  # the capture reader hands its events over
     from model_monitor.dataset.capture import Batch
@@ -43,28 +43,22 @@ Record = dict[str, Any]
 # --- captured events -----------------------------------------------------------------------------------------------------
 
 
-def rows_of_events(batch: Batch, job: Job, losses: Losses) -> tuple[list[int], Rows]:
+def rows_of_events(batch: Batch, job: Job, losses: Losses) -> tuple[np.ndarray, Rows]:
     """The rows that a script makes of a batch's events in the window, and the places of these events in the batch."""
-    _, block, _ = batch.origins[0] if batch.origins else (0, None, ())
+    block = next((block for block, _, _ in batch.origins()), None)
     if block is not None:
         settle_chance(block.file.relative, block.segment_start + block.skipped)
-    for is_inside in batch.inside:
-        if not is_inside:  # the script is not asked how many records such an event holds
-            losses.add(0, "", 0, is_inside=False)
+    for _ in range(np.count_nonzero(~batch.inside)):  # the script is not asked how many records such an event holds
+        losses.add(0, "", 0, is_inside=False)
     answers = dict(answers_of_events(batch, job))
-    numbers = list(answers)
+    numbers = np.array(list(answers), np.int64)
     records = [record for found in answers.values() for record in found]
     counts = np.array([len(found) for found in answers.values()], np.int64)
     places = [place for found in answers.values() for place in range(len(found))]
     rows = _rows(job.schema, records, Rejects())
     return numbers, replace(
         rows,
-        events=Events(
-            tuple([batch.keys[number] for number in numbers]),
-            np.array([batch.times[number] for number in numbers], np.int64),
-            counts,
-            batch.variant,
-        ),
+        events=batch.events(numbers, counts),
         payload_index=_payload_index(job.schema, records, places),
         dropped=int((counts == 0).sum()),
     )
@@ -73,10 +67,11 @@ def rows_of_events(batch: Batch, job: Job, losses: Losses) -> tuple[list[int], R
 def answers_of_events(batch: Batch, job: Job) -> Iterator[tuple[int, list[Record]]]:
     """(place in the batch, records that the script makes of it) for each event in the window."""
     handler = _preprocessor(job)
-    for first, block, numbers in batch.origins:
+    inside = batch.inside.tolist()
+    for block, events, numbers in batch.origins():
         lines = block.data.split(b"\n")
-        for place, line in enumerate(numbers, start=first):
-            if batch.inside[place]:
+        for place, line in zip(events, numbers, strict=True):
+            if inside[place]:
                 located = partial(_located, block.file.relative, partial(block.line_number, line))
                 yield place, handler(InferenceRecord(_decoded(lines[line])), located)
 

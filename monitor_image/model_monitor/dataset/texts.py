@@ -37,6 +37,13 @@ class Texts(Sequence[str]):
         bounds = [part.bounds[:-1] + start for part, start in zip(parts, starts[:-1], strict=True)]
         return cls(b"".join(part.data for part in parts), np.concatenate([*bounds, starts[-1:]]).astype(np.int64))
 
+    def take(self, places: np.ndarray) -> Texts:
+        """Some of the texts, in a buffer of their own."""
+        starts, stops = self.bounds[:-1][places], self.bounds[1:][places]
+        view = memoryview(self.data)
+        data = b"".join([view[start:stop] for start, stop in zip(starts.tolist(), stops.tolist(), strict=True)])
+        return Texts(data, _bounds((stops - starts).tolist(), len(places)))
+
     def __len__(self) -> int:
         return len(self.bounds) - 1
 

@@ -21,17 +21,6 @@ template <class Item> PyObject *bytes_of(const std::vector<Item> &items) {
     return PyBytes_FromStringAndSize(reinterpret_cast<const char *>(items.data()), static_cast<Py_ssize_t>(items.size() * sizeof(Item)));
 }
 
-// A list of what `make` answers for 0, 1, …; a new reference, null with an exception set.
-template <class Make> PyObject *list_of(size_t count, Make make) {
-    PyObject *list = PyList_New(static_cast<Py_ssize_t>(count));
-    for (size_t i = 0; list && i < count; i++) {
-        PyObject *item = make(i);
-        if (!item) Py_CLEAR(list);
-        if (item) PyList_SetItem(list, static_cast<Py_ssize_t>(i), item);
-    }
-    return list;
-}
-
 // A word's code, with the last word remembered: it is mostly the next one too.
 class Codes {
   public:

@@ -2,6 +2,7 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#include "base64.hpp"
 #include "csv.hpp"
 #include "envelope.hpp"
 
@@ -10,6 +11,7 @@ namespace {
 PyMethodDef methods[] = {
     {"read_csv", monitor::read_csv, METH_VARARGS, "Typed columns of CSV payloads."},
     {"read_envelopes", monitor::read_envelopes, METH_O, "Events of data-capture files as columns."},
+    {"open_texts", monitor::open_texts, METH_VARARGS, "Payloads out of base 64."},
     {nullptr, nullptr, 0, nullptr},
 };
 

@@ -327,4 +327,4 @@ def test_merged_records_follow_the_script(tmp_path, script):
     job = job_of(tmp_path, script(OBJECTS), events([{"a": 1}, {"a": 2}]), schema("a"), kind=JobKind.MONITOR)
     ((batch,),) = (tuple(batches(unit, None)) for unit in plan(discover(job.dataset)))
     ((numbers, rows),) = located_rows(batch, job, Losses())
-    assert (numbers, rows.count) == ([0], 2)
+    assert (numbers.tolist(), rows.count) == ([0], 2)

@@ -1,28 +1,30 @@
-"""Data-capture files: lines to events, each with the text and the format of its two sides.
+"""Data-capture files: lines to events, as columns.
 
-A clean block is decoded in one go. When that fails, each line is tried alone, so that a bad one costs only itself.
+The compiled reader takes the usual lines, where it is installed. Without it, a clean block is decoded in one go. When that
+fails, each line is tried alone, so that a bad one costs only itself.
 """
 
 from __future__ import annotations
 
-import binascii
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from enum import StrEnum
-from functools import lru_cache
 from typing import Any
 
 import msgspec
 import numpy as np
 
-from model_monitor.dataset.records import NOT_A_CAPTURE_EVENT, NOT_JSON, NOT_TEXT
+from model_monitor.dataset import native
+from model_monitor.dataset.records import NOT_A_CAPTURE_EVENT, NOT_JSON
+from model_monitor.dataset.sides import Declared, Sides
+from model_monitor.dataset.texts import Texts
 
 NO_TIME = -1
-LINE_BREAK = ord("\n")
-JSON_LINES_TYPES = {"jsonlines", "jsonl", "x-jsonlines", "x-ndjson", "ndjson", "json-lines", "x-jsonl"}
-TOLERATED_EVENT = "event with NaN, Infinity or half a surrogate pair"
+LINE_BREAK, RETURN, OPEN, CLOSE = b"\n\r{}"
+TOLERATED_EVENT = "event with NaN, Infinity, half a surrogate pair or bytes that are no UTF-8"
+
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # a line that msgspec does not take
 
 
 class Encoded(msgspec.Struct, gc=False):
@@ -61,123 +63,158 @@ class Event(msgspec.Struct, gc=False):
     metadata: Metadata = msgspec.field(default_factory=Metadata, name="eventMetadata")
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Lines:
-    """The events of a block. `numbers[i]`: line of event i inside the block, from 0."""
+    """The events of some blocks, in order.
 
-    events: list[Event]
-    numbers: Sequence[int]
-    faults: dict[int, str] = field(default_factory=dict)  # line → reason
+    keys: what ground truth refers to. times: int64 (events,), seconds since 1970 UTC, -1 where unknown.
+    numbers: int64 (events,), the line of each inside its block, from 0. counts: int64 (blocks,), the events of each block.
+    faults: (block, line, reason) of lines that are no events.
+    """
+
+    keys: list[str]
+    times: np.ndarray
+    inputs: Sides
+    outputs: Sides
+    numbers: np.ndarray
+    counts: np.ndarray
+    faults: list[tuple[int, int, str]] = field(default_factory=list)
     tolerated: int = 0
+
+    def take(self, places: np.ndarray) -> Lines:
+        """Only some of the events; the faults stay."""
+        blocks = np.repeat(np.arange(len(self.counts)), self.counts)[places]
+        return Lines(
+            [self.keys[place] for place in places.tolist()],
+            self.times[places],
+            self.inputs.take(places),
+            self.outputs.take(places),
+            self.numbers[places],
+            np.bincount(blocks, minlength=len(self.counts)),
+            self.faults,
+            self.tolerated,
+        )
 
 
 _decoder = msgspec.json.Decoder(Event)
 
 
-def decode_block(data: bytes) -> Lines:
-    """Events of whole lines. Blank lines are skipped; a line that is no event is a fault."""
+def decode_blocks(blocks: Sequence[bytes]) -> Lines:
+    """Events of blocks of whole lines. Blank lines are skipped; a line that is no event is a fault."""
+    found = _read_compiled(list(blocks)) if native.is_available() else None
+    return found or _read_decoded(blocks)
+
+
+def _read_compiled(blocks: list[bytes]) -> Lines | None:
+    """By the compiled reader; None where a line that it does not take turns out to be an event."""
+    inputs, outputs, keys, time_codes, times, numbers, counts, odd = native.read_envelopes(blocks)
+    faults: list[tuple[int, int, str]] = []
+    for block, number, start, stop in odd:
+        event = _decode_line(blocks[block][start:stop])
+        if isinstance(event, str):
+            faults.append((block, number, event))
+        elif event is not None:
+            return None
+    seconds = np.array([*map(_seconds.__getitem__, times), NO_TIME], np.int64)
+    times = seconds[np.frombuffer(time_codes, np.int32)]  # code -1, no time: the last one
+    numbers, counts = np.frombuffer(numbers, np.int64), np.frombuffer(counts, np.int64)
+    return Lines(keys, times, _compiled_sides(*inputs), _compiled_sides(*outputs), numbers, counts, faults)
+
+
+def _compiled_sides(data: bytearray, bounds: bytes, codes: bytes, declared: Sequence[Declared | None]) -> Sides:
+    which = np.frombuffer(codes, np.int32) if len(declared) > 1 else None
+    return Sides(Texts(data, np.frombuffer(bounds, np.int64)), tuple(declared) or (None,), which)
+
+
+# --- without the compiled reader -----------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Decoded:
+    events: list[Event] = field(default_factory=list)
+    numbers: list[Sequence[int]] = field(default_factory=list)
+    counts: list[int] = field(default_factory=list)
+    faults: list[tuple[int, int, str]] = field(default_factory=list)
+    tolerated: int = 0
+
+
+def _read_decoded(blocks: Sequence[bytes]) -> Lines:
+    found = _Decoded()
+    for data in blocks:
+        before = len(found.events)
+        found.numbers.append(_decode_at_once(data, found) or _decode_each(data, found))
+        found.counts.append(len(found.events) - before)
+    return Lines(
+        [event.metadata.key for event in found.events],
+        np.array([_seconds[event.metadata.inference_time] for event in found.events], np.int64),
+        _sides_of([event.captured.input for event in found.events]),
+        _sides_of([event.captured.output for event in found.events]),
+        np.concatenate([np.empty(0, np.int64), *found.numbers]).astype(np.int64),
+        np.array(found.counts, np.int64),
+        found.faults,
+        found.tolerated,
+    )
+
+
+def _sides_of(sides: Sequence[Encoded | None]) -> Sides:
+    return Sides.of(
+        [side.data if side else "" for side in sides],
+        [(side.encoding, side.observed_content_type) if side else None for side in sides],
+    )
+
+
+def _decode_at_once(data: bytes, found: _Decoded) -> Sequence[int]:
+    """The lines of the events of a block each of whose lines is one event; nothing where it is not so."""
     try:
         events = _decoder.decode_lines(data)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return _decode_each(data)
-    breaks = int(np.count_nonzero(np.frombuffer(data, np.uint8) == LINE_BREAK))  # bytes.count is four times slower
-    lines = breaks + (not data.endswith(b"\n"))
-    return Lines(events, range(lines)) if len(events) == lines else _decode_each(data)
+    except UNREADABLE:
+        return ()
+    if not _is_one_a_line(data, len(events)):
+        return ()
+    found.events += events
+    return range(len(events))
 
 
-def _decode_each(data: bytes) -> Lines:
-    found = Lines([], [])
+def _is_one_a_line(data: bytes, events: int) -> bool:
+    """Whether each line is one event: as many lines as events, and each break between two objects."""
+    content = np.frombuffer(data, np.uint8)
+    breaks = np.flatnonzero(content == LINE_BREAK)  # bytes.count is four times slower
+    lines = len(breaks) + (not data.endswith(b"\n"))
+    if lines != events or content[0] != OPEN:
+        return False
+    inner = breaks[: lines - 1]
+    before = inner - 1 - (content[inner - 1] == RETURN)
+    return bool((content[before] == CLOSE).all() and (content[inner + 1] == OPEN).all())
+
+
+def _decode_each(data: bytes, found: _Decoded) -> Sequence[int]:
     numbers: list[int] = []
     for number, line in enumerate(data.split(b"\n")):  # bytes: str.splitlines would also cut at U+2028
-        line = line.removeprefix(b"\xef\xbb\xbf").strip()
-        if not line:
-            continue
-        event = _decode_tolerantly(line, found)
+        event = _decode_line(line)
         if isinstance(event, str):
-            found.faults[number] = event
-        else:
-            found.events.append(event)
+            found.faults.append((len(found.counts), number, event))
+        elif event is not None:
+            found.events.append(event[0])
+            found.tolerated += event[1]
             numbers.append(number)
-    found.numbers = numbers
-    return found
+    return numbers
 
 
-def _decode_tolerantly(line: bytes, found: Lines) -> Event | str:
-    """An event, or why there is none."""
+def _decode_line(line: bytes) -> tuple[Event, bool] | str | None:
+    """An event and whether it is only tolerated; else why the line is none; None for a blank line."""
+    line = line.removeprefix(b"\xef\xbb\xbf").strip()
+    if not line:
+        return None
     try:
-        return _decoder.decode(line)
-    except msgspec.DecodeError:
+        return _decoder.decode(line), False
+    except UNREADABLE:  # more tolerantly below
         pass
     try:
-        event = msgspec.convert(json.loads(line.decode("utf-8", "replace")), Event)
+        return msgspec.convert(json.loads(line.decode("utf-8", "replace")), Event), True
     except msgspec.ValidationError:  # a ValueError too
         return NOT_A_CAPTURE_EVENT
     except (ValueError, RecursionError):
         return NOT_JSON
-    found.tolerated += 1
-    return event
-
-
-# --- the sides of an event -------------------------------------------------------------------------------------------
-
-
-class Format(StrEnum):
-    """How a payload's text is to be read."""
-
-    ABSENT = "absent"
-    CSV = "csv"
-    JSON = "json"
-    JSON_LINES = "json_lines"
-
-
-def open_side(side: Encoded | None) -> tuple[Format, str]:
-    """Format and text of one side.
-
-    Raises: ValueError with the reason if the payload is no text.
-    """
-    if side is None:
-        return Format.ABSENT, ""
-    kind, is_binary = _format(side.encoding, side.observed_content_type)
-    text = _decode_base64(side.data) if is_binary else side.data
-    return kind or _sniff(text), text
-
-
-def declared_format(side: tuple[str | None, str | None] | None) -> Format | None:
-    """The format of a side with this encoding and content type; None when its data must be looked at."""
-    if side is None:
-        return Format.ABSENT
-    kind, is_binary = _format(*side)
-    return None if is_binary else kind
-
-
-@lru_cache(maxsize=256)
-def _format(encoding: str | None, content_type: str | None) -> tuple[Format | None, bool]:
-    """What the envelope says of a payload: its format (None: see the text), and whether it is in base 64."""
-    name = (encoding or "").strip().upper()
-    mime = (content_type or "").partition(";")[0].strip().lower()
-    subtype = mime.rpartition("/")[2]
-    is_lines = subtype in JSON_LINES_TYPES
-    if name == "CSV":
-        return Format.CSV, False
-    if name == "JSON":
-        return Format.JSON_LINES if is_lines else Format.JSON, False
-    is_binary = name == "BASE64"
-    if is_lines:
-        return Format.JSON_LINES, is_binary
-    if subtype == "json" or subtype.endswith("+json"):
-        return Format.JSON, is_binary
-    return (Format.CSV if subtype == "csv" else None), is_binary
-
-
-def _decode_base64(data: str) -> str:
-    try:
-        return binascii.a2b_base64(data).decode()
-    except (binascii.Error, ValueError):
-        raise ValueError(NOT_TEXT) from None
-
-
-def _sniff(text: str) -> Format:
-    return Format.JSON if text.lstrip("\ufeff \t\r\n")[:1] in ("{", "[") else Format.CSV
 
 
 # --- time --------------------------------------------------------------------------------------------------------------
@@ -203,8 +240,3 @@ def parse_time(text: str | None) -> int:
 
 
 _seconds = _Seconds()
-
-
-def times_of(events: Sequence[Event]) -> list[int]:
-    """Inference times of events, -1 where unknown."""
-    return [_seconds[event.metadata.inference_time] for event in events]

@@ -1,0 +1,185 @@
+"""One side of the events of a batch, requests or responses: their payloads and how each is to be read."""
+
+from __future__ import annotations
+
+import binascii
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import lru_cache
+from typing import TypeAlias
+
+import numpy as np
+
+from model_monitor.dataset import native
+from model_monitor.dataset.records import NOT_TEXT
+from model_monitor.dataset.texts import Texts
+
+JSON_LINES_TYPES = {"jsonlines", "jsonl", "x-jsonlines", "x-ndjson", "ndjson", "json-lines", "x-jsonl"}
+
+Declared: TypeAlias = tuple[str | None, str | None]  # a payload's encoding and observed content type
+
+
+class Format(StrEnum):
+    """How a payload's text is to be read."""
+
+    ABSENT = "absent"
+    CSV = "csv"
+    JSON = "json"
+    JSON_LINES = "json_lines"
+
+
+FORMATS = tuple(Format)
+PLACES = {form: place for place, form in enumerate(FORMATS)}
+UNKNOWN = len(FORMATS)  # a place that says: see the text
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """One side of each event as captured.
+
+    texts: the payloads, "" where the side is absent.
+    declared: what is said of them; None stands for an absent side.
+    codes: int32 (events,), which of `declared` holds for an event; None where they have the only one.
+    """
+
+    texts: Sequence[str]
+    declared: Sequence[Declared | None]
+    codes: np.ndarray | None = None
+
+    @classmethod
+    def of(cls, texts: Sequence[str], declared: Sequence[Declared | None]) -> Sides:
+        """From a text and a declaration for each event."""
+        different = {one: place for place, one in enumerate(dict.fromkeys(declared))}
+        if len(different) <= 1:
+            return cls(texts, tuple(different) or (None,))
+        codes = np.fromiter(map(different.__getitem__, declared), np.int32, len(declared))
+        return cls(texts, tuple(different), codes)
+
+    @classmethod
+    def absent(cls, events: int) -> Sides:
+        """A side that no event has."""
+        return cls([""] * events, (None,))
+
+    def take(self, places: np.ndarray) -> Sides:
+        """Those of some events."""
+        return Sides(taken(self.texts, places), self.declared, None if self.codes is None else self.codes[places])
+
+
+@dataclass(slots=True)
+class Opened:
+    """Payloads as text. forms: uint8 (events,), place in FORMATS; an int where all have the same.
+
+    faults: event → why its payload is no text.
+    """
+
+    texts: Sequence[str]
+    forms: np.ndarray | int
+    faults: dict[int, str] = field(default_factory=dict)
+
+
+def open_sides(sides: Sides) -> Opened:
+    """Format and text of each payload."""
+    declared = [declared_format(one) for one in sides.declared]
+    forms = np.array([UNKNOWN if form is None else PLACES[form] for form in declared], np.uint8)
+    if UNKNOWN not in forms:
+        if sides.codes is None or (forms == forms[0]).all():
+            return Opened(sides.texts, int(forms[0]))
+        return Opened(sides.texts, forms[sides.codes])
+    return _open_compiled(sides) or _open_each(sides)
+
+
+def _open_compiled(sides: Sides) -> Opened | None:
+    """All at once, by the compiled reader; None where it is not installed or a text needs Python."""
+    if not isinstance(sides.texts, Texts):
+        return None
+    kinds = [(Format.ABSENT, False) if one is None else _format(*one) for one in sides.declared]
+    codes = np.zeros(len(sides.texts), np.int32) if sides.codes is None else sides.codes
+    is_binary = np.array([binary for _, binary in kinds], np.uint8)[codes]
+    found = native.open_texts(sides.texts, is_binary)
+    if found is None:
+        return None
+    texts, looks_like_json, odd = found
+    faults: dict[int, str] = {}
+    for event in odd:
+        try:
+            _decode_base64(sides.texts[event])
+        except ValueError as fault:
+            faults[event] = str(fault)
+        else:
+            return None
+    forms = np.array([UNKNOWN if form is None else PLACES[form] for form, _ in kinds], np.uint8)[codes]
+    sniffed = np.where(looks_like_json, PLACES[Format.JSON], PLACES[Format.CSV]).astype(np.uint8)
+    return Opened(texts, np.where(forms == UNKNOWN, sniffed, forms), faults)
+
+
+def _open_each(sides: Sides) -> Opened:
+    events = len(sides.texts)
+    codes = [0] * events if sides.codes is None else sides.codes.tolist()
+    texts, forms, faults = [""] * events, np.zeros(events, np.uint8), dict[int, str]()
+    for event, (text, code) in enumerate(zip(sides.texts, codes, strict=True)):
+        try:
+            form, texts[event] = open_side(text, sides.declared[code])
+        except ValueError as fault:
+            faults[event] = str(fault)
+        else:
+            forms[event] = PLACES[form]
+    return Opened(texts, forms, faults)
+
+
+def taken(texts: Sequence[str], places: np.ndarray) -> Sequence[str]:
+    """Some of the texts."""
+    return texts.take(places) if isinstance(texts, Texts) else [texts[place] for place in places.tolist()]
+
+
+# --- one payload -------------------------------------------------------------------------------------------------------
+
+
+def open_side(data: str, declared: Declared | None) -> tuple[Format, str]:
+    """Format and text of one payload.
+
+    Raises: ValueError with the reason if it is no text.
+    """
+    if declared is None:
+        return Format.ABSENT, ""
+    kind, is_binary = _format(*declared)
+    text = _decode_base64(data) if is_binary else data
+    return kind or _sniff(text), text
+
+
+def declared_format(declared: Declared | None) -> Format | None:
+    """The format of a payload with this encoding and content type; None when its data must be looked at."""
+    if declared is None:
+        return Format.ABSENT
+    kind, is_binary = _format(*declared)
+    return None if is_binary else kind
+
+
+@lru_cache(maxsize=256)
+def _format(encoding: str | None, content_type: str | None) -> tuple[Format | None, bool]:
+    """What the envelope says of a payload: its format (None: see the text), and whether it is in base 64."""
+    name = (encoding or "").strip().upper()
+    mime = (content_type or "").partition(";")[0].strip().lower()
+    subtype = mime.rpartition("/")[2]
+    is_lines = subtype in JSON_LINES_TYPES
+    if name == "CSV":
+        return Format.CSV, False
+    if name == "JSON":
+        return Format.JSON_LINES if is_lines else Format.JSON, False
+    is_binary = name == "BASE64"
+    if is_lines:
+        return Format.JSON_LINES, is_binary
+    if subtype == "json" or subtype.endswith("+json"):
+        return Format.JSON, is_binary
+    return (Format.CSV if subtype == "csv" else None), is_binary
+
+
+def _decode_base64(data: str) -> str:
+    try:
+        return binascii.a2b_base64(data).decode()
+    except (binascii.Error, ValueError):
+        raise ValueError(NOT_TEXT) from None
+
+
+def _sniff(text: str) -> Format:
+    return Format.JSON if text.lstrip("\ufeff \t\r\n")[:1] in ("{", "[") else Format.CSV
