@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Generator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -13,6 +14,9 @@ SHARED = Path(os.environ.get("SHARED", ROOT.parent / "shared"))
 
 ALLOWED_SKIPS = {
     "acceptance data not here": "golden tests read published inputs and results that are not ours to commit; set SHARED",
+    "compiled reader not installed": "it needs a C++ compiler; tests/monitor_image/native fails where one is and it is not",
+    "no C++ compiler": "the compiled reader is optional, and built by `make setup` where a compiler and Python's headers are",
+    "no address sanitizer": "not every compiler brings the libraries of its sanitizers",
     "no container builder": "the image can only be built where docker or buildah is installed",
     "models environment not installed": "`make test` installs it in build/venv/models; `make check` leaves it out",
     "sagemaker SDK environment not installed": "`make test` installs it in build/venv/sdk; `make check` leaves it out",
@@ -41,3 +45,13 @@ def shared() -> Path:
     if not (SHARED / "data").is_dir():
         pytest.skip(f"acceptance data not here: {SHARED} (set SHARED to the folder that holds data/ and samples/)")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def native() -> ModuleType:
+    """The compiled reader."""
+    try:
+        import model_monitor_native
+    except ImportError:
+        pytest.skip("compiled reader not installed: `make setup` builds it where a C++ compiler is")
+    return model_monitor_native
