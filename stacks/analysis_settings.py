@@ -43,7 +43,9 @@ class Analysis(Block):
     @property
     def document(self) -> dict[str, Any]:
         """What is said here, in the configuration file's words; what is left out is left out there too."""
-        said = self.model_dump(mode="json", exclude_none=True)
+        said = self.model_dump(
+            mode="json", exclude_none=True, warnings=False
+        )  # checks ask of what a faulty field is left out
         return {key: value for key, value in said.items() if value not in ({}, [])}
 
     @property

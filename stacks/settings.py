@@ -17,12 +17,12 @@ from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import Field, ValidationError
-from pydantic_core import ErrorDetails
 
 from model_monitor import contract
 from stacks import fields
-from stacks.block import Block, FaultyBlock, check, check_what_is_valid, nearest_key
+from stacks.block import Block, check, check_what_is_valid
 from stacks.endpoint_settings import Endpoint
+from stacks.faults import field_faults
 from stacks.fields import Count, told
 
 ENVIRONMENTS = Path(__file__).resolve().parent.parent / "environments"
@@ -225,7 +225,7 @@ def parse(document: object, environment: str, where: str) -> Settings:
     try:
         settings = Settings.model_validate(named)
     except ValidationError as error:
-        of_fields = [_fault(detail) for detail in error.errors() if not _is_of_checks(detail)]
+        of_fields = field_faults(Settings, error.errors(), named)
         raise SettingsFaults(where, unknown + of_fields + check_what_is_valid(Settings, named)) from error
     if unknown:
         raise SettingsFaults(where, unknown)
@@ -249,47 +249,6 @@ def schema() -> dict[str, Any]:
     del document["properties"]["environment"]
     document["required"].remove("environment")
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **document}
-
-
-_MESSAGES = {
-    "missing": "is missing",
-    "extra_forbidden": "is unknown",
-    "string_type": "should be text; quote it",
-    "string_pattern_mismatch": "should match {pattern}",
-    "model_type": "should hold keys and values",
-    "dict_type": "should hold keys and values",
-    "tuple_type": "should be a list",
-    "none_required": "is not there yet; leave it out",
-    "literal_error": "should be one of {expected}",
-    "enum": "should be one of {expected}",
-}
-
-
-def _is_of_checks(detail: ErrorDetails) -> bool:
-    return isinstance(detail.get("ctx", {}).get("error"), FaultyBlock)
-
-
-def _fault(detail: ErrorDetails) -> str:
-    """One of pydantic's errors: path and problem. Values are not repeated: they may be secrets in the wrong place."""
-    cause = detail.get("ctx", {}).get("error")
-    if isinstance(cause, ValueError):
-        message = str(cause)
-    elif detail["type"] in _MESSAGES:
-        message = _MESSAGES[detail["type"]].format(**detail.get("ctx", {}))
-        meant = nearest_key(Settings, detail["loc"]) if detail["type"] == "extra_forbidden" else None
-        message += f"; did you mean {meant}?" if meant else ""
-    else:
-        message = detail["msg"][0].lower() + detail["msg"][1:]
-    return f"{_path(detail['loc'])}: {message}"
-
-
-def _path(location: tuple[int | str, ...]) -> str:
-    text = ""
-    for part in location:
-        if part == "[key]" or str(part).startswith("function-after[_ask_checks()"):  # pydantic's, not the file's
-            continue
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
-    return text
 
 
 def _parser() -> argparse.ArgumentParser:

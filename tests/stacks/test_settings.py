@@ -241,6 +241,28 @@ def test_what_may_have_been_meant_is_told(changes, expected):
     assert set(expected) <= set(faults_of(**changes)), faults_of(**changes)
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        ("flip_test", {"sampel": 5}, "flip_test.sampel: is unknown; did you mean sample?"),
+        ("flip_test", {"sample": "x"}, "flip_test.sample: should be a whole number"),
+        ("bootstrap", "yes please", "bootstrap: should be true or false, or keys and values"),
+        ("methods", "DPL", "methods: should be 'all', or a list"),
+        ("methods", ["DPL", 5], "methods[1]: should be text; quote it"),
+        ("class_labels", [["a"]], "class_labels[0]: should be text, or a whole number"),
+    ],
+)
+@pytest.mark.filterwarnings("error")
+def test_a_value_that_may_have_several_forms_has_one_fault(key, value, expected):
+    changes = {
+        f"{SHOP}ground_truth": {},
+        f"{SHOP}payload": {"features": ["age"], "label": "bought"},
+        f"{MONITOR}types": ["model_bias"],
+        f"{MONITOR}model_bias": {"facets": ["age"], key: value},
+    }
+    assert faults_of(**changes) == [f"{AT}monitors.data-quality.model_bias.{expected}"]
+
+
 def test_an_endpoint_named_like_a_key_has_its_own_keys():
     document = yaml.safe_load(SMALL)
     document["endpoints"] = {"model": {**document["endpoints"]["shop"], "caputre": {}}}
