@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
+from difflib import get_close_matches
 from typing import Any, Final
 
 DURATION: Final = re.compile(r"P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?)?")
@@ -130,7 +131,9 @@ class Block:
     def end(self) -> None:
         """Whatever nobody took is a fault."""
         for key in self.rest:
-            self.faults.add(self.at(key), f"is unknown. Known here: {', '.join(sorted(set(self.known)))}")
+            meant = "".join(f"; did you mean {each}?" for each in get_close_matches(key, self.known, n=1))
+            known = ", ".join(sorted(set(self.known)))
+            self.faults.add(self.at(key), f"is unknown{meant or '.'} Known here: {known}")
 
     def _typed(self, key: str, types: type | tuple[type, ...], expected: str, default: Any) -> Any:
         value = self.take(key)

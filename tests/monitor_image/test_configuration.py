@@ -102,7 +102,12 @@ def test_null_means_the_default_everywhere():
 @pytest.mark.parametrize(
     ("document", "fault"),
     [
-        ({"endpont": "x"}, "endpont: is unknown. Known here: baseline, create_violation_tests, endpoint"),
+        ({"colour": "x"}, "colour: is unknown. Known here: baseline, create_violation_tests, endpoint"),
+        ({"endpont": "x"}, "endpont: is unknown; did you mean endpoint? Known here: baseline, create_violation_tests"),
+        (
+            {"monitors": {"model_bias": {"facets": ["a"], "flip_test": {"sampel": 5}}}},
+            "monitors.model_bias.flip_test.sampel: is unknown; did you mean sample?",
+        ),
         ({"version": 2}, "version: should be 1"),
         ({"payload": {"label": "y"}}, "payload.features: should be a list of at least one feature"),
         (
