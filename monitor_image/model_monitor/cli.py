@@ -14,9 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from model_monitor import __version__, cli_labels, threads
+from model_monitor import __version__, cli_labels, reader, threads
 from model_monitor.contract import EXIT_ERROR, EXIT_STATUS, MONITOR_KEYS, REHEARSAL_ARGUMENT, JobKind
-from model_monitor.dataset import reader
 
 if TYPE_CHECKING:  # numpy and pyarrow are imported when a job starts, not for --help
     from model_monitor.job import Job

@@ -6,10 +6,9 @@ import argparse
 import os
 from pathlib import Path
 
-from model_monitor import baselines, s3, user_code
+from model_monitor import baselines, reader, s3, user_code
 from model_monitor.configuration import Configuration, read_configuration
 from model_monitor.contract import MERGED_FOLDER, TIME_FORMAT, JobKind, MonitoringType, Variable
-from model_monitor.dataset import reader
 from model_monitor.dataset.guess import guess_kind
 from model_monitor.errors import BaselineError, NoDataset, SettingsError
 from model_monitor.job import BaselineFiles, DatasetKind, DatasetSource, Job

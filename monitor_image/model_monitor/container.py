@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from types import FrameType
 
-from model_monitor import __version__, s3, user_code
+from model_monitor import __version__, reader, s3, user_code
 from model_monitor.container_job import Places, ProcessingJob, build_job, job_before_settings, read_processing_job
 from model_monitor.contract import (
     EXIT_ERROR,
@@ -23,7 +23,6 @@ from model_monitor.contract import (
     MetricsRoute,
     Variable,
 )
-from model_monitor.dataset import reader
 from model_monitor.errors import MonitorError, Stopped
 from model_monitor.job import Job
 from model_monitor.logs import log, to_stdout

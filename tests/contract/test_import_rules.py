@@ -35,7 +35,8 @@ ALLOWED = {
     "logs": set(),
     "job": {"contract", "schema"},
     "labels": {"schema"},
-    "profiles": TYPES,
+    "reader": {"contract", "errors"},  # whether the compiled one runs, for the loops that it has
+    "profiles": TYPES | {"reader"},
     "metrics": TYPES | {"profiles"},
     "constraints": RULES,
     "registry": TYPES | {"constraints", "monitors"},
@@ -45,7 +46,8 @@ ALLOWED = {
     "monitors": RULES
     | AWS_FILES
     | {"custom", "predictors"},  # a model is asked through its door, once all rows are read
-    "dataset": TYPES | {"ground_truth_writer", "user_code"},  # merged records spell labels as ground truth does
+    "dataset": TYPES
+    | {"ground_truth_writer", "reader", "user_code"},  # merged records spell labels as ground truth does
     "outputs": FORMULAS | {"constraints"},
     "runners": TYPES,
     "configuration": TYPES | {"blocks", "registry", "analysis_documents"},
@@ -85,10 +87,10 @@ ALLOWED = {
         "runners",
         "s3",
         "user_code",
-        "dataset.reader",
+        "reader",
         "",
     },
-    "cli_job": TYPES | {"configuration", "s3", "baselines", "dataset", "user_code"},
+    "cli_job": TYPES | {"reader", "configuration", "s3", "baselines", "dataset", "user_code"},
     "cli_labels": {"errors", "words", "s3", "ground_truth_writer"},
     "cli": TYPES
     | {
@@ -102,7 +104,7 @@ ALLOWED = {
         "threads",
         "s3",
         "user_code",
-        "dataset.reader",  # light: tells which one runs
+        "reader",  # light: tells which one runs
         "",
     },
     "__main__": {"cli", "container", "contract", "threads"},

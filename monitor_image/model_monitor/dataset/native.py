@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from model_monitor.dataset import reader
+from model_monitor import reader
 from model_monitor.dataset.classify import Cells
 from model_monitor.dataset.fields import Side
 from model_monitor.dataset.records import EMPTY_PAYLOAD, MALFORMED_CSV, Records

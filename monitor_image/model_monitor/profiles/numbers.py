@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from model_monitor import reader
 from model_monitor.profiles.distinct import Distinct
 from model_monitor.profiles.moments import Moments
 from model_monitor.profiles.quantiles import Quantiles
@@ -14,6 +15,8 @@ from model_monitor.profiles.quantiles import Quantiles
 RANGE_PER_VALUE = 2  # counting by position pays while the range is no wider than this many times the values
 SMALL_RANGE = 65_536
 WHOLE_NUMBERS = 2**53  # doubles hold every whole number up to here
+
+_native = reader.load()
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,11 @@ class Numbers:
         """From int64, or float64 with NaN where a cell is no number; `present` of the cells are numbers."""
         if not present:
             return cls()
+        if (numbers.dtype.kind == "i" or present != numbers.size) and _native is not None:
+            counted = _native.count_whole(numbers, numbers.dtype.kind == "f")
+            if counted is not None:
+                values, counts = counted
+                return cls._of_counts(np.frombuffer(values, np.float64), np.frombuffer(counts, np.int64))
         if numbers.dtype.kind == "i":
             low, high = int(numbers.min()), int(numbers.max())
             spread = high - low

@@ -11,13 +11,13 @@ from types import ModuleType
 
 import pytest
 
+from model_monitor import reader
 from model_monitor.contract import Reader
-from model_monitor.dataset import reader
 from model_monitor.errors import SettingsError
 from tests.captures import write_capture
 from tests.monitor_image.conftest import healthy_events
 
-CORE = Path(reader.__file__).resolve().parents[2]
+CORE = Path(reader.__file__).resolve().parents[1]
 MODULE = "model_monitor_native"
 
 
