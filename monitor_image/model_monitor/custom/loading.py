@@ -7,6 +7,7 @@ nothing else with it. No record has been seen by then, so the error's own words 
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -77,12 +78,30 @@ def _attempt(name: str, load_it: object) -> tuple[CustomMetric, ...] | Fault:
         return _declared_by(load_it())
     except MonitorError:  # the job is being stopped
         raise
+    except _Absent as error:
+        return Fault(name, str(error))
     except (Exception, SystemExit) as error:  # noqa: BLE001 - user code: whatever it raises is told, and ends nothing else
         return Fault(name, f"cannot be imported: {described(error)}: {error}"[:WORDS_MAX])
 
 
+class _Absent(Exception):
+    """There is no such module."""
+
+
 def _imported(module: str) -> ModuleType:
-    return import_file(Path(module)) if module.endswith(".py") else importlib.import_module(module)
+    if module.endswith(".py"):
+        path = Path(module).absolute()
+        if not path.is_file():
+            raise _Absent(f"there is no file {path.name} in {path.parent}")
+        return import_file(path)
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{module}.".startswith(f"{error.name}."):
+            raise  # the module is there, and what it imports is not
+        folders = ", ".join(path or "." for path in sys.path)
+        told = f"there is no module {error.name}, and a file would end in .py; Python looks in {folders}"
+        raise _Absent(told[:WORDS_MAX]) from error
 
 
 def _declared_by(value: object) -> tuple[CustomMetric, ...]:

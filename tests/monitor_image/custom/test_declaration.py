@@ -129,7 +129,7 @@ def test_a_module_without_metrics_is_told(tmp_path, text):
 
 def test_a_missing_file_and_a_syntax_error_are_told(tmp_path):
     (missing,) = loading.load(str(tmp_path / "nowhere.py")).faults
-    assert "FileNotFoundError" in missing.reason
+    assert missing.reason == f"there is no file nowhere.py in {tmp_path}"
     (broken,) = loading.load(write(tmp_path / "broken.py", "def (:\n")).faults
     assert "SyntaxError" in broken.reason
     assert "broken.py, line 1" in broken.reason

@@ -99,9 +99,6 @@ def test_without_labels_only_the_metric_that_needs_them_says_nothing(tmp_path, e
     assert report.verdict is Verdict.INSUFFICIENT_DATA
 
 
-# --- crashes -------------------------------------------------------------------------------------------------------------
-
-
 def test_below_min_records_nothing_is_evaluated(tmp_path, example):
     report = watched(tmp_path, example, payments(12, 7))
     assert report.verdict is Verdict.INSUFFICIENT_DATA

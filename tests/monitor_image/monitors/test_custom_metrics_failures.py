@@ -9,6 +9,7 @@ import pytest
 
 from model_monitor import flow
 from model_monitor.contract import JobKind, MonitoringType, Verdict
+from model_monitor.custom import loading
 from model_monitor.errors import MonitorError
 from model_monitor.job import DatasetKind, DatasetSource, MonitorSettings
 from model_monitor.outputs.exit_message import exit_message
@@ -109,8 +110,26 @@ def test_numbers_of_every_kind_are_taken(tmp_path, body):
 def test_a_module_that_cannot_be_imported_is_an_error_of_this_monitor(tmp_path):
     report = watched(tmp_path, tmp_path / "absent.py", payments(60, 1))
     assert report.verdict is Verdict.ERROR
-    assert "cannot be imported: FileNotFoundError" in report.reason
+    assert f"there is no file absent.py in {tmp_path}" in report.reason
     assert values(report)["custom_metrics_failed"] == 1
+
+
+@pytest.mark.parametrize(
+    ("module", "reason"),
+    [
+        ("shop.own_metrics", "there is no module shop, and a file would end in .py; Python looks in "),
+        ("model_monitor.own_metrics", "there is no module model_monitor.own_metrics, and"),
+    ],
+)
+def test_a_module_that_is_not_installed_is_told_with_where_it_was_looked_for(module, reason):
+    (fault,) = loading.load(module).faults
+    assert (fault.name, reason in fault.reason) == (module, True), fault.reason
+
+
+def test_what_a_module_lacks_is_told_apart_from_the_module(tmp_path):
+    report = watched(tmp_path, module_of(tmp_path, "import some_library\n"), payments(60, 1))
+    assert "cannot be imported: ModuleNotFoundError at own_metrics.py:" in report.reason
+    assert "No module named 'some_library'" in report.reason
 
 
 def test_a_limit_on_a_metric_that_nobody_declares_is_an_error(tmp_path):
@@ -125,6 +144,3 @@ def test_a_column_that_no_record_has_is_an_error(tmp_path):
     report = watched(tmp_path, module, payments(60, 1))
     assert "column 'amuont' is neither a feature nor a field" in outcomes(report)["typo"][1]
     assert report.verdict is Verdict.ERROR
-
-
-# --- the table -----------------------------------------------------------------------------------------------------------

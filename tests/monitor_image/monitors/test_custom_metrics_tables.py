@@ -117,6 +117,3 @@ def test_metadata_that_the_mapping_names_can_be_read(tmp_path):
     payload = replace(job.schema.payload, metadata=("channel",))
     report = flow.run(replace(job, schema=replace(job.schema, payload=payload)))
     assert report.results[0].files["statistics.json"]["custom_metrics"]["web"]["value"] == 0.5
-
-
-# --- limits and settings -------------------------------------------------------------------------------------------------
