@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 from model_monitor.constraints.bias import BiasCheck
 from model_monitor.constraints.model import Check, Outcome
 from model_monitor.contract import MONITOR_KEYS, REHEARSAL, JobKind, MonitoringType
+from model_monitor.metrics.bias import DESCRIPTIONS
 from model_monitor.outputs.report import MonitorResult, Report, Run
 from model_monitor.words import counted
 
@@ -17,6 +19,8 @@ NAME_WIDTH = 36
 SLICES_SHOWN = 5
 NO_VALUE = "-"
 RANKED_FEATURES = 5
+DIGITS = 6
+NUMBER = re.compile(r"(?<![\w.])-?\d+\.\d+(?:e[+-]?\d+)?(?!\w|\.\d)")
 
 
 def summary(report: Report, run: Run, written: Sequence[Path]) -> str:
@@ -168,6 +172,7 @@ def _bias(result: MonitorResult) -> list[str]:
         return []
     checks = {(c.facet, c.facet_value, c.metric_name): c for c in result.conclusion.checks if isinstance(c, BiasCheck)}
     lines = [f"labels: {result.summary['labelled']:,} of {counted(result.summary['records'], 'prediction')}"]
+    spelled_out: set[str] = set()
     for part in result.summary["facets"]:
         group = f"{part['facet']} {part['group']}".strip()
         if part["reason"]:
@@ -182,7 +187,9 @@ def _bias(result: MonitorResult) -> list[str]:
             value = found["value"] if isinstance(found["value"], str) else _number(found["value"])
             limit = _number(check.allowed if check else None)
             verdict = NO_VALUE if check is None else str(check.outcome).replace("_", " ")
-            lines.append(f"{name:<8}  {value:>10}  {limit:>10}  {verdict}")
+            words = "" if name in spelled_out else DESCRIPTIONS.get(name, "").removesuffix(f" ({name})")
+            spelled_out.add(name)
+            lines.append(f"{name:<8}  {value:>10}  {limit:>10}  {verdict:<13}  {words}".rstrip())
     return lines
 
 
@@ -212,7 +219,11 @@ def _violations(result: MonitorResult) -> list[str]:
     violations = result.conclusion.violations
     if not violations:
         return []
-    return ["", "violations", *(f"  {check.subject}: {check.check_type}. {check.description}" for check in violations)]
+    return [
+        "",
+        "violations",
+        *(f"  {check.subject}: {check.check_type}. {_rounded(check.description)}" for check in violations),
+    ]
 
 
 def _not_evaluated(result: MonitorResult) -> list[str]:
@@ -230,4 +241,19 @@ def _share(value: float | None) -> str:
 
 
 def _number(value: float | None) -> str:
-    return NO_VALUE if value is None else f"{value:.4f}"
+    """Four decimals; of what is tiny or large as many digits as an eye compares."""
+    if value is None:
+        return NO_VALUE
+    return f"{value:.4f}" if value == 0 or 1e-3 <= abs(value) < 1e5 else f"{value:.{DIGITS}g}"
+
+
+def _rounded(text: str) -> str:
+    """A sentence with its numbers as short as an eye compares them; as it is where two of them would look the same.
+
+    The files have every digit.
+    """
+    short = {number: f"{float(number):.{DIGITS}g}" for number in NUMBER.findall(text) if len(number) > DIGITS + 2}
+    others = {number for number in NUMBER.findall(text) if number not in short}
+    if len({*map(float, short.values()), *map(float, others)}) < len(short) + len(others):
+        return text
+    return NUMBER.sub(lambda match: short.get(match[0], match[0]), text)

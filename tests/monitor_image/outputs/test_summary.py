@@ -6,6 +6,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
+
 from model_monitor.constraints.model import Check, Conclusion, Outcome
 from model_monitor.contract import JobKind, MonitoringType, Verdict
 from model_monitor.job import DatasetKind, DatasetSource, Job
@@ -47,6 +49,53 @@ def test_a_baseline_has_headings_but_no_verdicts():
     lines = lines_of(HEALTHY, EMPTY, job=replace(JOB, kind=JobKind.BASELINE))
     assert lines[:2] == ["baseline", "100 records, 0 files, 0.0 s"]
     assert "--- model_quality ---" in lines
+
+
+@pytest.mark.parametrize(
+    ("description", "shown"),
+    [
+        (
+            "Metric mse with 0.21834567891234567 +/- 1.2345678912e-05 was GreaterThanThreshold '0.2'",
+            "Metric mse with 0.218346 +/- 1.23457e-05 was GreaterThanThreshold '0.2'",
+        ),
+        (
+            "Metric value -0.123456789012345 doesn't meet the baseline constraint requirement 1.0",
+            "Metric value -0.123457 doesn't meet the baseline constraint requirement 1.0",
+        ),
+        (
+            "Metric auc with 0.7999999999999999 was LessThanThreshold '0.8'",
+            "Metric auc with 0.7999999999999999 was LessThanThreshold '0.8'",
+        ),
+        ("version 1.23456789.1 and v0.123456789", "version 1.23456789.1 and v0.123456789"),
+    ],
+)
+def test_numbers_of_a_violation_are_as_short_as_they_can_be_told_apart(description, shown):
+    check = Check("some_check", "subject", Outcome.VIOLATED, description=description)
+    lines = lines_of(MonitorResult(MonitoringType.DATA_QUALITY, Conclusion(Verdict.VIOLATED, (check,))))
+    assert f"  subject: some_check. {shown}" in lines
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(0.5, "0.5000"), (0.0, "0.0000"), (0.0000123456789, "1.23457e-05"), (1234567.891, "1.23457e+06")],
+)
+def test_tiny_and_large_values_keep_the_digits_that_matter(value, shown):
+    found = [{"name": "balance", "value": value, "status": "ok", "reason": ""}]
+    lines = lines_of(MonitorResult(MonitoringType.CUSTOM_METRICS, Conclusion(Verdict.OK), {"metrics": found}))
+    assert next(line.split()[1] for line in lines if line.startswith("balance")) == shown
+
+
+def test_short_names_of_bias_metrics_are_spelled_out_once():
+    group = {"group": "#1", "value_or_threshold": "1", "reason": "", "advantaged": 5, "disadvantaged": 4}
+    values = {"pre": {"DPL": {"value": 0.1}}, "post": {"AD": {"value": 0.2}}}
+    facets = [{"facet": facet} | group | values for facet in ("town", "sex")]
+    found = {"labelled": 9, "records": 9, "facets": facets}
+    lines = lines_of(MonitorResult(MonitoringType.MODEL_BIAS, Conclusion(Verdict.OK), found))
+    assert [line.split(maxsplit=4)[3:] for line in lines if line.startswith("DPL")] == [
+        ["-", "Difference in Positive Proportions in Labels"],
+        ["-"],
+    ]
+    assert sum("Accuracy Difference" in line for line in lines) == 1
 
 
 def test_a_custom_metric_beyond_its_limit_is_shown_as_violated():
