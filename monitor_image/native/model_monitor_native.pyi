@@ -22,4 +22,25 @@ def read_envelopes(
 def open_texts(
     texts: tuple[bytes | bytearray, np.ndarray], is_binary: np.ndarray, /
 ) -> tuple[bytearray, bytearray, bytearray, list[int]]: ...
+def read_json(
+    texts: tuple[bytes | bytearray, np.ndarray],
+    shape: int,
+    container: str | None,
+    is_alone: bool,
+    is_closed: bool,
+    keys: list[bytes],
+    places: list[tuple[int, bool]],
+    width: int,
+    is_single: bool,
+    needed: int,
+    expected: np.ndarray | None,
+    /,
+) -> (
+    tuple[
+        bytearray,
+        bytes,
+        tuple[tuple[tuple[tuple[Any, ...], bytes | None], ...], dict[str, bytes], bytes, dict[int, int]],
+    ]
+    | None
+): ...
 def count_whole(numbers: np.ndarray, is_double: bool, /) -> tuple[bytearray, bytearray] | None: ...

@@ -46,12 +46,14 @@ class Cells:
     texts: strings or a dictionary of them, null where the cell has no text of its own; None when no cell has. Of a column
         read as text every present cell has one, and none a number.
     counts: int64 (5,), how many cells are of each kind, where that is known already.
+    absent: bool, whether the cell's record did not have the key at all; None when each had it.
     """
 
     kinds: np.ndarray
     numbers: np.ndarray | None
     texts: pa.StringArray | pa.DictionaryArray | None
     counts: np.ndarray | None = None
+    absent: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.kinds)
@@ -67,7 +69,9 @@ class Cells:
         texts = self.texts.filter(pa.array(mask)) if self.texts is not None else None
         if texts is not None and pa.types.is_dictionary(texts.type):
             texts = texts.cast(texts.type.value_type)  # without the words that no cell has any more
-        return Cells(kinds, numbers, texts if texts is not None and texts.null_count < len(texts) else None)
+        has_texts = texts is not None and texts.null_count < len(texts)
+        absent = self.absent[mask] if self.absent is not None else None
+        return Cells(kinds, numbers, texts if has_texts else None, absent=absent)
 
 
 def to_column(literals: Literals, *, is_text: bool = False) -> Column:
@@ -80,11 +84,24 @@ def type_column(literals: Literals, *, is_text: bool = False) -> tuple[Column, i
     if isinstance(literals, pa.Array):
         return _column_of_array(literals, is_text), 0
     if isinstance(literals, Cells):
-        return _column(literals, None, is_text=False), 0  # which was read as text where it should be
+        absent = 0 if literals.absent is None else int(np.count_nonzero(literals.absent))
+        return _column(literals, None, is_text=False), absent  # which was read as text where it should be
     types = set(map(type, literals))
     absent = sum(value is msgspec.UNSET for value in literals) if msgspec.UnsetType in types else 0
     cells = _classify_values(literals, types)
     return _column(cells, _texts_of_values(literals) if is_text else None, is_text), absent
+
+
+def cells_of_values(values: Values, *, is_text: bool) -> Cells:
+    """JSON values as cells, of a column read as text or of another."""
+    types = set(map(type, values))
+    cells = _classify_values(values, types)
+    if is_text:
+        texts = _texts_of_values(values)
+        cells = Cells(cells.kinds, None, texts if texts.null_count < len(texts) else None)
+    if msgspec.UnsetType in types:
+        cells.absent = np.array([value is msgspec.UNSET for value in values], np.bool_)
+    return cells
 
 
 def _column_of_array(literals: pa.Array, is_text: bool) -> Column:

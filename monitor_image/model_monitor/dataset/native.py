@@ -13,14 +13,16 @@ import pyarrow as pa
 
 from model_monitor import reader
 from model_monitor.dataset.classify import Cells
-from model_monitor.dataset.fields import Side
-from model_monitor.dataset.records import EMPTY_PAYLOAD, MALFORMED_CSV, Records
+from model_monitor.dataset.fields import PLAIN_KEY, Side
+from model_monitor.dataset.records import EMPTY_PAYLOAD, MALFORMED_CSV, UNSTANDARD_JSON, Records, Shape
 from model_monitor.dataset.texts import Texts
 from model_monitor.schema import Kind
 
 _native: ModuleType | None = reader.load()
 
 CSV_FAULTS = (EMPTY_PAYLOAD, MALFORMED_CSV)
+JSON_SHAPES = (Shape.OBJECTS, Shape.ROWS, Shape.COLUMNS)
+JSON_LINES = len(JSON_SHAPES)
 
 
 def is_available() -> bool:
@@ -44,6 +46,50 @@ def read_csv(texts: Texts, side: Side, *, is_exact: bool = False) -> Records | N
         {payload: CSV_FAULTS[fault] for payload, fault in faults.items()},
         widths,
     )
+
+
+def read_json(
+    texts: Texts, side: Side, shape: Shape, container: str | None, expected: np.ndarray | None, *, is_lines: bool
+) -> tuple[Records, np.ndarray] | None:
+    """Records of JSON payloads, and the payloads that Python has to read (which have none here). None: all of them.
+
+    Args:
+        container: the only key of each payload, behind which the records are though it was not declared.
+        expected: records of the other side, as `formats/json.py` says.
+    """
+    is_by_key = shape is not Shape.ROWS
+    if _native is None or not side.fields or (is_by_key and any(field.path for field in side.fields)):
+        return None
+    if (is_lines and (side.records or not is_by_key)) or not PLAIN_KEY.fullmatch(side.records or "records"):
+        return None
+    keys = {key: i for i, key in enumerate(dict.fromkeys(field.key for field in side.fields))}
+    asked = [(keys[field.key] if is_by_key else field.position, field.is_text) for field in side.fields]
+    places = list(dict.fromkeys(asked))
+    found = _native.read_json(
+        (texts.data, texts.bounds),
+        JSON_LINES if is_lines else JSON_SHAPES.index(shape),
+        None if is_lines else side.records or container,
+        side.records is None,
+        side.is_closed,
+        [key.encode(errors="surrogatepass") for key in keys],
+        places,
+        -1 if side.width is None else side.width,
+        len(side.fields) == 1,
+        side.needed,
+        None if expected is None else np.ascontiguousarray(expected, np.int64),
+    )
+    if found is None:
+        return None
+    counts, refused, (cells, extra, tolerated, widths) = found
+    columns = {place: _with_absent(*column) for place, column in zip(places, cells, strict=True)}
+    records = Records(
+        np.frombuffer(counts, np.int64),
+        [columns[place] for place in asked],
+        widths=widths,
+        extra={key: np.frombuffer(where, np.int64) for key, where in extra.items()},
+        tolerated=dict.fromkeys(np.frombuffer(tolerated, np.int64).tolist(), UNSTANDARD_JSON),
+    )
+    return records, np.frombuffer(refused, np.int64)
 
 
 def read_envelopes(blocks: list[bytes]) -> tuple[Any, ...]:
@@ -85,6 +131,14 @@ def cells_of(column: tuple[Any, ...]) -> Cells:
         None if codes is None else _dictionary(codes, words, offsets),
         counts,
     )
+
+
+def _with_absent(column: tuple[Any, ...], absent: bytes | None) -> Cells:
+    cells = cells_of(column)
+    if absent:
+        cells.absent = np.zeros(len(cells), np.bool_)
+        cells.absent[np.frombuffer(absent, np.int64)] = True
+    return cells
 
 
 def _dictionary(codes: bytearray, words: bytes, offsets: bytes) -> pa.DictionaryArray:

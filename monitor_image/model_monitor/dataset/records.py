@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from itertools import compress
 
 import numpy as np
@@ -26,6 +27,17 @@ COUNTS_DIFFER = "input and output hold different numbers of records"
 WRONG_WIDTH = "unexpected number of values"
 WRONG_OUTPUT_WIDTH = "unexpected number of values in the response"
 MIXED_RECORDS = "records of different shapes in one payload"
+
+# what was wrong with a payload that could be read all the same
+UNSTANDARD_JSON = "JSON with NaN, Infinity or half a surrogate pair"
+
+
+class Shape(Enum):
+    """How the records of a JSON payload are laid out."""
+
+    OBJECTS = "objects"
+    ROWS = "rows"
+    COLUMNS = "columns"
 
 
 @dataclass(slots=True)

@@ -93,6 +93,10 @@ class Buffer {
     ~Buffer() { Py_XDECREF(object_); }
     template <class Item> Item *as() { return reinterpret_cast<Item *>(PyByteArray_AsString(object_)); }
     explicit operator bool() const { return object_ != nullptr; }
+    // To at least `size` bytes, where it holds something; pointers into it are no longer valid.
+    void grow(size_t size) {
+        if (object_ && PyByteArray_Resize(object_, static_cast<Py_ssize_t>(size)) < 0) throw std::bad_alloc();
+    }
     // The bytearray cut to `size` bytes; None where there is none. A new reference, null with an exception set.
     PyObject *release(size_t size) {
         if (!object_) Py_RETURN_NONE;
@@ -121,6 +125,7 @@ class Column {
         if (is_plain_) {
             wholes_[row] = value;
         } else {
+            note_size(value);
             put_number(row, static_cast<double>(value), kIntegral);
         }
     }
@@ -147,6 +152,25 @@ class Column {
         }
     }
     bool is_text() const { return is_text_; }
+    // Whether a whole number was put that the doubles of this column perhaps do not hold exactly.
+    bool is_rounded() const { return is_rounded_; }
+    // Room for more rows than before; what `plain` gave is no longer valid.
+    void grow(size_t most_rows) {
+        store_.grow(most_rows * sizeof(int64_t));
+        kind_store_.grow(most_rows);
+        code_store_.grow(most_rows * sizeof(int32_t));
+        if (is_plain_) {
+            wholes_ = store_.as<int64_t>();
+        } else {
+            kinds_ = kind_store_.as<uint8_t>();
+            if (!is_text_) doubles_ = store_.as<double>();
+        }
+        if (code_store_) {
+            codes_ = code_store_.as<int32_t>();
+            std::memset(codes_ + most_rows_, 0xFF, (most_rows - most_rows_) * sizeof(int32_t));
+        }
+        most_rows_ = most_rows;
+    }
     // Where the whole numbers go while the column holds nothing else; else null.
     int64_t *plain() const { return is_plain_ ? wholes_ : nullptr; }
 
@@ -154,6 +178,10 @@ class Column {
     PyObject *release(size_t rows);
 
   private:
+    void note_size(int64_t value) {
+        constexpr int64_t kExact = int64_t{1} << 53;  // doubles hold every whole number below it
+        is_rounded_ |= value >= kExact || value <= -kExact;
+    }
     void put_nothing(size_t row, Kind kind) {
         if (is_plain_) begin_kinds(row);
         kinds_[row] = kind;
@@ -166,7 +194,10 @@ class Column {
         if (!is_text_) {
             Buffer doubles(most_rows_ * sizeof(double));
             doubles_ = doubles.as<double>();
-            for (size_t i = 0; i < row; i++) doubles_[i] = static_cast<double>(wholes_[i]);
+            for (size_t i = 0; i < row; i++) {
+                note_size(wholes_[i]);
+                doubles_[i] = static_cast<double>(wholes_[i]);
+            }
             store_ = std::move(doubles);
             has_numbers_ = row > 0;
         }
@@ -181,7 +212,7 @@ class Column {
         codes_[row] = words_.code_of(word);
     }
 
-    bool is_text_, is_plain_, has_numbers_ = false;
+    bool is_text_, is_plain_, has_numbers_ = false, is_rounded_ = false;
     int64_t *wholes_ = nullptr;
     double *doubles_ = nullptr;
     uint8_t *kinds_ = nullptr;

@@ -6,12 +6,14 @@
 #include "counts.hpp"
 #include "csv.hpp"
 #include "envelope.hpp"
+#include "json.hpp"
 
 namespace {
 
 PyMethodDef methods[] = {
     {"count_whole", monitor::count_whole, METH_VARARGS, "How often each whole number occurs."},
     {"read_csv", monitor::read_csv, METH_VARARGS, "Typed columns of CSV payloads."},
+    {"read_json", monitor::read_json, METH_VARARGS, "Typed columns of JSON payloads."},
     {"read_envelopes", monitor::read_envelopes, METH_O, "Events of data-capture files as columns."},
     {"open_texts", monitor::open_texts, METH_VARARGS, "Payloads out of base 64."},
     {nullptr, nullptr, 0, nullptr},

@@ -1,7 +1,7 @@
 """JSON payloads to records: lists of objects or lists, objects of columns, one flat object, JSON Lines, containers.
 
-Clean payloads of one shape are decoded together by engines that were told the fields (`json_fast`). Whatever those
-refuse is read here, payload by payload, with the same result.
+Payloads of one shape are read together by engines that were told the fields: the compiled reader, or `json_fast`. Whatever
+those refuse is read here, payload by payload, with the same result.
 """
 
 from __future__ import annotations
@@ -17,20 +17,24 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from model_monitor.dataset import native
 from model_monitor.dataset.classify import Literals
 from model_monitor.dataset.fields import PLAIN_KEY, Field, Side, expression, getter
 from model_monitor.dataset.formats import json_fast
-from model_monitor.dataset.formats.json_fast import Shape
+from model_monitor.dataset.formats.json_splice import splice
 from model_monitor.dataset.records import (
     EMPTY_PAYLOAD,
     MALFORMED_JSON,
     MIXED_RECORDS,
     NO_RECORDS_FOUND,
     UNEVEN_COLUMNS,
+    UNSTANDARD_JSON,
     Records,
+    Shape,
 )
+from model_monitor.dataset.texts import Texts
 
-UNSTANDARD_JSON = "JSON with NaN, Infinity or half a surrogate pair"
+TRIED_PAYLOADS = 8
 
 _decode = msgspec.json.Decoder().decode
 
@@ -79,11 +83,63 @@ def read_json(
 
     expected: records of the other side; a list of plain values is one record for each, or one record of them all.
     """
-    first = _first_payload(payloads, side, is_lines)
-    if first is not None:
-        quick = json_fast.read(payloads, side, is_lines=is_lines, shape=first.shape, container=first.container)
-        if quick is not None:
-            return quick
+    guess = _guess(payloads, side, is_lines)
+    if guess is None:
+        return _read_carefully(payloads, side, expected, is_lines)
+    return (
+        _read_compiled(payloads, side, expected, is_lines, guess)
+        or json_fast.read(payloads, side, is_lines=is_lines, shape=guess.shape, container=guess.container)
+        or _read_carefully(payloads, side, expected, is_lines)
+    )
+
+
+def _guess(payloads: Sequence[str], side: Side, is_lines: bool) -> Payload | None:
+    """The first payload that can be read, whose layout is a guess for the rest; one with records, if it is near."""
+    empty: Payload | None = None
+    for text, _ in zip(payloads, range(TRIED_PAYLOADS), strict=False):
+        try:
+            found = records_of(load(text, is_lines=is_lines)[0], side)
+        except BadPayload:
+            continue
+        if found.count:
+            return found
+        empty = empty or found
+    return empty
+
+
+def _read_compiled(
+    payloads: Sequence[str], side: Side, expected: np.ndarray | None, is_lines: bool, guess: Payload
+) -> Records | None:
+    texts = _texts(payloads) if native.is_available() else None
+    if texts is None:
+        return None
+    found = native.read_json(texts, side, guess.shape, guess.container, expected, is_lines=is_lines)
+    if found is None:
+        return None
+    records, odd = found
+    if not odd.size:
+        return records
+    if 2 * odd.size > len(payloads):
+        return None
+    known = None if expected is None else expected[odd]
+    return splice(records, _read_carefully([payloads[i] for i in odd.tolist()], side, known, is_lines), odd, side)
+
+
+def _texts(payloads: Sequence[str]) -> Texts | None:
+    """In one buffer; None where half of a surrogate pair stands in them, which the reader should meet."""
+    if isinstance(payloads, Texts):
+        return payloads
+    joined = "".join(payloads)
+    if joined.isascii():
+        return Texts(joined.encode(), np.cumsum([0, *map(len, payloads)], dtype=np.int64))
+    try:
+        joined.encode()
+    except UnicodeEncodeError:
+        return None
+    return Texts.of(payloads)
+
+
+def _read_carefully(payloads: Sequence[str], side: Side, expected: np.ndarray | None, is_lines: bool) -> Records:
     counts = np.zeros(len(payloads), np.int64)
     faults: dict[int, str] = {}
     tolerated: dict[int, str] = {}
@@ -104,14 +160,6 @@ def read_json(
     return Records(counts, columns, faults, widths, extra, tolerated)
 
 
-def _first_payload(payloads: Sequence[str], side: Side, is_lines: bool) -> Payload | None:
-    """The first payload, whose layout is a guess for the rest."""
-    try:
-        return records_of(load(payloads[0], is_lines=is_lines)[0], side) if payloads else None
-    except BadPayload:
-        return None
-
-
 def load(text: str, *, is_lines: bool = False) -> tuple[Any, bool]:
     """The value of a payload, and whether it took a tolerant parser. Several lines become the list of their values.
 
@@ -123,7 +171,7 @@ def load(text: str, *, is_lines: bool = False) -> tuple[Any, bool]:
     if not is_lines:
         try:
             return _decode(text), False
-        except (msgspec.DecodeError, UnicodeEncodeError):
+        except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
             pass
         try:
             return json.loads(text), True
@@ -232,7 +280,7 @@ def _assemble(payloads: list[Payload], side: Side) -> tuple[list[Literals], dict
             _add_rows(table, [row for payload in run for row in payload.rows or []], side)
         else:
             _add_objects(table, [record for payload in run for record in payload.objects or []], side)
-    extra = {key: np.array(where, np.int64) for key, where in table.extra.items()}
+    extra = {key: np.array(where, np.int64) for key, where in table.extra.items() if where}
     return list(table.columns), table.widths, extra
 
 

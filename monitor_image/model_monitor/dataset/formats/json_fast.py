@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from enum import Enum
 from functools import lru_cache
 from typing import Any
 
@@ -19,16 +18,7 @@ import pyarrow.csv as pacsv
 
 from model_monitor.dataset.classify import Literals
 from model_monitor.dataset.fields import Side
-from model_monitor.dataset.records import Records
-
-
-class Shape(Enum):
-    """How the records of a payload are laid out."""
-
-    OBJECTS = "objects"
-    ROWS = "rows"
-    COLUMNS = "columns"
-
+from model_monitor.dataset.records import Records, Shape
 
 Scalar = int | float | str | bool | None | msgspec.UnsetType
 MOST_EXTRAS = 64  # unclaimed keys that are worth a place in the decoder
@@ -56,14 +46,14 @@ def read(payloads: Sequence[str], side: Side, *, is_lines: bool, shape: Shape, c
 
     container: the only key of each payload, behind which the records are though it was not declared.
     """
-    if shape is Shape.ROWS or any(field.path for field in side.fields):
+    if shape is Shape.ROWS or not side.fields or any(field.path for field in side.fields):
         return None
     texts = [payload.strip() for payload in payloads]
     try:
         if shape is Shape.COLUMNS:
             return None if is_lines or side.records else _read_columns(texts, side)
         return _read_objects(texts, side, is_lines, container)
-    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeEncodeError, pa.ArrowInvalid):
+    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeEncodeError, pa.ArrowInvalid, RecursionError):
         return None
 
 

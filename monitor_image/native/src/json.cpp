@@ -1,0 +1,459 @@
+// Payloads of JSON to typed columns. What a record is, as model_monitor/dataset/formats/json.py says. A payload that is not
+// what was expected, or is odd, is refused, and read there.
+#include "json.hpp"
+
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "json_cells.hpp"
+
+namespace monitor {
+namespace {
+
+enum Shape { kObjects, kRows, kColumns, kLines };  // in the order of `SHAPES` of native.py
+
+constexpr size_t kMostExtras = 4096;  // different unclaimed keys
+constexpr size_t kFirstRows = 1024;
+
+struct Wanted {
+    int shape = kObjects;
+    std::string_view container;  // the key of each payload behind which its records are; empty: they are not behind one
+    bool is_alone = false;       // the payload has no other key
+    bool is_closed = false;      // unclaimed keys are noted
+    bool is_single = false;      // a record has one value
+    Py_ssize_t width = -1;
+    size_t needed = 0;
+    const int64_t *expected = nullptr;  // records of each payload's other side, where known
+    std::vector<std::string> keys;
+    std::vector<Asked> asked;  // columns by their key's place in `keys`, or by their place in a row
+};
+
+inline bool is_same(const char *one, const char *other, size_t size) {
+    if (size >= 8) {
+        uint64_t left, right;
+        for (size_t i = 0; i + 8 < size; i += 8) {
+            std::memcpy(&left, one + i, 8);
+            std::memcpy(&right, other + i, 8);
+            if (left != right) return false;
+        }
+        std::memcpy(&left, one + size - 8, 8);
+        std::memcpy(&right, other + size - 8, 8);
+        return left == right;
+    }
+    for (size_t i = 0; i < size; i++) {
+        if (one[i] != other[i]) return false;
+    }
+    return true;
+}
+
+// Numbers of the keys of objects: those wanted come first, the others as they are met. Which key follows which, and how it is
+// written with all before its value, is remembered: the next object most often has the same.
+class Keys {
+  public:
+    static constexpr size_t kStart = 0;  // what stands before the first key; behind key i stands i + 1
+    explicit Keys(const std::vector<std::string> &wanted) : wanted_(wanted.size()), next_(wanted.size() + 1) {
+        for (const std::string &key : wanted) places_.emplace(key, places_.size());
+    }
+    // The key that begins at `at`, which is then at its value. `before`: kStart, or 1 + the key before. False: there is none
+    // that was met there before.
+    bool follow(size_t before, const char *&at, const char *end, size_t &key) const {
+        if (before >= next_.size()) return false;
+        const Next &next = next_[before];
+        const size_t size = next.spelling.size();
+        if (!size || static_cast<size_t>(end - at) < size || !is_same(at, next.spelling.data(), size)) return false;
+        at += size;
+        key = next.key;
+        return true;
+    }
+    // Its place; kMostExtras others are known, and all the rest are one.
+    size_t find(std::string_view name) {
+        auto found = places_.find(name_.assign(name));
+        if (found != places_.end()) return found->second;
+        if (places_.size() == wanted_ + kMostExtras) return places_.size();
+        next_.emplace_back();
+        return places_.emplace(name_, places_.size()).first->second;
+    }
+    void learn(size_t before, std::string_view spelling, size_t key) {
+        if (before < next_.size() && key < next_.size() - 1) next_[before] = {spelling, key};
+    }
+    size_t wanted() const { return wanted_; }
+    bool is_unknown(size_t key) const { return key == wanted_ + kMostExtras; }
+    const std::unordered_map<std::string, size_t> &places() const { return places_; }
+
+  private:
+    struct Next {
+        std::string_view spelling;
+        size_t key = 0;
+    };
+    size_t wanted_;
+    std::vector<Next> next_;
+    std::unordered_map<std::string, size_t> places_;
+    std::string name_;
+};
+
+class Reader {
+  public:
+    explicit Reader(const Wanted &wanted)
+        : wanted_(wanted), keys_(wanted.keys), cells_(wanted.asked, kFirstRows), columns_(wanted.keys.size()),
+          last_seen_(wanted.keys.size() + kMostExtras + 1, 0), extras_(kMostExtras) {
+        if (wanted.shape == kRows) return;
+        for (size_t i = 0; i < wanted.asked.size(); i++) columns_[wanted.asked[i].position].push_back(i);
+    }
+    // One payload; false where it is refused, else `count` is its number of records.
+    bool read(size_t payload, std::string_view text, int64_t &count) {
+        const size_t first = rows_;
+        const int64_t seen = seen_;
+        const char *at = text.data(), *end = at + text.size();
+        cells_.scalars().begin_payload();
+        payload_ = payload;
+        skip_blanks(at, end);
+        bool is_read = at < end && (wanted_.shape == kLines ? read_lines(at, end) : read_document(at, end));
+        skip_blanks(at, end);
+        is_read &= at == end;
+        if (is_read) {
+            count = seen_ - seen;
+            if (cells_.scalars().has_tolerated()) tolerated_.push_back(static_cast<int64_t>(payload));
+        } else {
+            rows_ = first;
+            seen_ = seen;
+        }
+        return is_read;
+    }
+    // Whether the results are not those of Python after all.
+    bool is_lost() const { return has_many_extras_ || cells_.is_rounded(); }
+    // (columns, extra, tolerated, widths). A new reference, null with an exception set.
+    PyObject *release();
+
+  private:
+    bool read_lines(const char *&at, const char *end) {
+        while (at < end) {
+            const auto *line_break = static_cast<const char *>(std::memchr(at, '\n', static_cast<size_t>(end - at)));
+            const char *stop = line_break ? line_break : end;
+            if (!skip_byte(at, stop, '{') || !read_object(at, stop)) return false;
+            skip_blanks(at, stop);
+            if (at != stop) return false;
+            skip_blanks(at, end);
+        }
+        return true;
+    }
+    bool read_document(const char *&at, const char *end) {
+        if (wanted_.container.empty() || (wanted_.is_alone && *at != '{')) return read_records(at, end);
+        return skip_byte(at, end, '{') && read_behind(at, end);
+    }
+    // The records of an object that holds them behind a key.
+    bool read_behind(const char *&at, const char *end) {
+        bool is_found = false;
+        do {
+            std::string_view name;
+            skip_blanks(at, end);
+            if (!skip_byte(at, end, '"') || !cells_.scalars().read_string(at, end, name)) return false;
+            const bool is_container = name == wanted_.container;
+            skip_blanks(at, end);
+            if (!skip_byte(at, end, ':')) return false;
+            skip_blanks(at, end);
+            if (is_container ? is_found : wanted_.is_alone) return false;
+            is_found |= is_container;
+            if (is_container ? !read_contained(at, end) : !skip_unclaimed(at, end)) return false;
+            skip_blanks(at, end);
+        } while (skip_byte(at, end, ','));
+        return is_found && skip_byte(at, end, '}');
+    }
+    bool read_contained(const char *&at, const char *end) {
+        if (at == end || (*at != '[' && (wanted_.is_alone || *at != '{'))) return false;
+        return read_records(at, end);
+    }
+    bool read_records(const char *&at, const char *end) {
+        if (wanted_.shape == kRows) return read_rows(at, end);
+        if (skip_byte(at, end, '{')) return wanted_.shape == kColumns ? read_columns(at, end) : read_object(at, end);
+        if (wanted_.shape == kColumns || !skip_byte(at, end, '[')) return false;
+        skip_blanks(at, end);
+        if (skip_byte(at, end, ']')) return true;
+        do {
+            skip_blanks(at, end);
+            if (!skip_byte(at, end, '{') || !read_object(at, end)) return false;
+            skip_blanks(at, end);
+        } while (skip_byte(at, end, ','));
+        return skip_byte(at, end, ']');
+    }
+
+    // The keys and values behind an opening brace, each value by `read(key, at, end)`.
+    template <class Read> bool read_members(const char *&at, const char *end, Read read) {
+        object_++;
+        size_t before = Keys::kStart;
+        while (true) {
+            size_t key;
+            if (!keys_.follow(before, at, end, key)) {
+                const char *from = at;
+                skip_blanks(at, end);
+                if (skip_byte(at, end, '}')) return true;
+                if (before != Keys::kStart && !skip_byte(at, end, ',')) return false;
+                if (!read_key(at, end, key)) return false;
+                while (at < end && *at == ' ') at++;  // part of how it is written
+                keys_.learn(before, std::string_view(from, static_cast<size_t>(at - from)), key);
+            }
+            if (at < end && static_cast<unsigned char>(*at) <= ' ') skip_blanks(at, end);
+            if (!read(key)) return false;
+            before = key + 1;
+        }
+    }
+    bool read_key(const char *&at, const char *end, size_t &key) {
+        std::string_view name;
+        skip_blanks(at, end);
+        if (!skip_byte(at, end, '"') || !cells_.scalars().read_string(at, end, name)) return false;
+        key = keys_.find(name);
+        has_many_extras_ |= wanted_.is_closed && keys_.is_unknown(key);
+        skip_blanks(at, end);
+        return skip_byte(at, end, ':');
+    }
+    // False where this object had the key before.
+    bool note(size_t key) {
+        if (last_seen_[key] == object_) return false;
+        last_seen_[key] = object_;
+        return true;
+    }
+    bool read_object(const char *&at, const char *end) {
+        cells_.make_room(rows_);
+        size_t found = 0;
+        has_nested_ = false;
+        const bool is_read = read_members(at, end, [&](size_t key) {
+            if (key >= columns_.size()) {
+                if (wanted_.is_closed && note(key)) note_extra(key, rows_, rows_ + 1);
+                return skip_unclaimed(at, end);
+            }
+            found++;
+            return note(key) && put_all(key, rows_, at, end);
+        });
+        if (!is_read || (!found && has_nested_)) return false;  // the records may be inside
+        if (found < columns_.size()) put_absent(rows_, rows_ + 1);
+        rows_++;
+        seen_++;
+        return true;
+    }
+    bool read_columns(const char *&at, const char *end) {
+        size_t found = 0, stop = rows_;
+        unclaimed_.clear();
+        const bool is_read = read_members(at, end, [&](size_t key) {
+            if (key >= columns_.size()) {
+                if (wanted_.is_closed && note(key)) unclaimed_.push_back(key);
+                return skip_unclaimed(at, end);
+            }
+            size_t row = rows_;
+            const bool is_even = note(key) && put_list(key, row, at, end) && (!found || row == stop);
+            stop = row;
+            found++;
+            return is_even;
+        });
+        if (!is_read || !found) return false;
+        if (found < columns_.size()) put_absent(rows_, stop);
+        for (size_t key : unclaimed_) note_extra(key, rows_, stop);
+        seen_ += static_cast<int64_t>(stop - rows_);
+        rows_ = stop;
+        return true;
+    }
+    bool put_list(size_t key, size_t &row, const char *&at, const char *end) {
+        if (!skip_byte(at, end, '[')) return false;
+        skip_blanks(at, end);
+        if (skip_byte(at, end, ']')) return true;
+        do {
+            skip_blanks(at, end);
+            cells_.make_room(row);
+            if (!put_all(key, row++, at, end)) return false;
+            skip_blanks(at, end);
+        } while (skip_byte(at, end, ','));
+        return skip_byte(at, end, ']');
+    }
+    bool put_all(size_t key, size_t row, const char *&at, const char *end) {
+        const std::vector<size_t> &columns = columns_[key];
+        for (size_t i = 1; i < columns.size(); i++) {
+            const char *again = at;
+            if (!cells_.put(columns[i], row, again, end)) return false;
+        }
+        return cells_.put(columns[0], row, at, end);
+    }
+    void put_absent(size_t row, size_t stop) {
+        for (size_t key = 0; key < columns_.size(); key++) {
+            if (last_seen_[key] == object_) continue;
+            for (size_t column : columns_[key]) {
+                for (size_t i = row; i < stop; i++) cells_.put_absent(column, i);
+            }
+        }
+    }
+    bool skip_unclaimed(const char *&at, const char *end) { return cells_.scalars().skip(at, end, has_nested_); }
+    void note_extra(size_t key, size_t row, size_t stop) {
+        if (keys_.is_unknown(key)) return;
+        for (; row < stop; row++) extras_[key - columns_.size()].push_back(static_cast<int64_t>(row));
+    }
+
+    // Lists of values, or one list of values, or one value.
+    bool read_rows(const char *&at, const char *end) {
+        starts_.clear();
+        if (!skip_byte(at, end, '[')) {
+            starts_.push_back(at);
+            return at < end && *at != '{' && skip_unclaimed(at, end) && add_row(0, 1, end);
+        }
+        skip_blanks(at, end);
+        if (skip_byte(at, end, ']')) return true;
+        if (at == end || *at != '[') {
+            if (!find_values(at, end)) return false;
+            const size_t count = starts_.size();
+            const bool is_each = wanted_.expected ? wanted_.expected[payload_] == static_cast<int64_t>(count) : wanted_.is_single;
+            bool is_read = is_each || add_row(0, count, end);
+            for (size_t i = 0; is_each && is_read && i < count; i++) is_read = add_row(i, 1, end);
+            return is_read;
+        }
+        do {
+            starts_.clear();
+            skip_blanks(at, end);
+            if (!skip_byte(at, end, '[')) return false;
+            skip_blanks(at, end);
+            if (!skip_byte(at, end, ']') && !find_values(at, end)) return false;
+            if (!add_row(0, starts_.size(), end)) return false;
+            skip_blanks(at, end);
+        } while (skip_byte(at, end, ','));
+        return skip_byte(at, end, ']');
+    }
+    // Where each plain value of a list begins; `at` is then behind the list's end.
+    bool find_values(const char *&at, const char *end) {
+        has_nested_ = false;
+        do {
+            skip_blanks(at, end);
+            starts_.push_back(at);
+            if (!skip_unclaimed(at, end) || has_nested_) return false;
+            skip_blanks(at, end);
+        } while (skip_byte(at, end, ','));
+        return skip_byte(at, end, ']');
+    }
+    // A record of the values from the `first` of those found on.
+    bool add_row(size_t first, size_t count, const char *end) {
+        if (wanted_.width < 0 ? count < wanted_.needed : count != static_cast<size_t>(wanted_.width)) {
+            widths_.push_back({static_cast<Py_ssize_t>(seen_++), static_cast<Py_ssize_t>(count)});
+            return true;
+        }
+        cells_.make_room(rows_);
+        for (size_t i = 0; i < cells_.size(); i++) {
+            const size_t place = wanted_.asked[i].position;
+            if (place >= count) {
+                cells_.put_absent(i, rows_);
+            } else {
+                const char *at = starts_[first + place];
+                if (!cells_.put(i, rows_, at, end)) return false;
+            }
+        }
+        rows_++;
+        seen_++;
+        return true;
+    }
+    PyObject *release_extras() const;
+
+    const Wanted &wanted_;
+    Keys keys_;
+    Cells cells_;
+    std::vector<std::vector<size_t>> columns_;  // of each wanted key
+    std::vector<uint64_t> last_seen_;           // by key: the last object that had it
+    std::vector<std::vector<int64_t>> extras_;  // by unclaimed key: records that have it
+    std::vector<size_t> unclaimed_;             // keys of an object of columns
+    std::vector<const char *> starts_;
+    std::vector<int64_t> tolerated_;
+    std::vector<std::pair<Py_ssize_t, Py_ssize_t>> widths_;
+    uint64_t object_ = 0;
+    size_t rows_ = 0, payload_ = 0;
+    int64_t seen_ = 0;
+    bool has_nested_ = false, has_many_extras_ = false;
+};
+
+PyObject *places_of(const std::vector<int64_t> &places) {
+    return PyBytes_FromStringAndSize(
+        reinterpret_cast<const char *>(places.data()), static_cast<Py_ssize_t>(places.size() * sizeof(int64_t)));
+}
+
+PyObject *Reader::release_extras() const {
+    PyObject *extras = PyDict_New();
+    for (const auto &[name, key] : keys_.places()) {
+        if (!extras || key < columns_.size() || extras_[key - columns_.size()].empty()) continue;
+        PyObject *text = PyUnicode_FromStringAndSize(name.data(), static_cast<Py_ssize_t>(name.size()));
+        PyObject *places = places_of(extras_[key - columns_.size()]);
+        if (!text || !places || PyDict_SetItem(extras, text, places) < 0) Py_CLEAR(extras);
+        Py_XDECREF(text);
+        Py_XDECREF(places);
+    }
+    return extras;
+}
+
+PyObject *Reader::release() {
+    return Py_BuildValue("NNNN", cells_.release(rows_), release_extras(), places_of(tolerated_), dict_of(widths_));
+}
+
+// None where too many payloads are refused to go on.
+PyObject *read_all(const Texts &texts, const Wanted &wanted) {
+    std::vector<int64_t> refused;
+    Buffer counts(texts.size() * sizeof(int64_t));
+    auto *count = counts.as<int64_t>();
+    auto reader = std::make_unique<Reader>(wanted);
+    for (size_t i = 0; i < texts.size(); i++) {
+        count[i] = 0;
+        if (reader->read(i, texts[i], count[i])) continue;
+        refused.push_back(static_cast<int64_t>(i));
+        if (refused.size() > 8 + i / 4) Py_RETURN_NONE;
+    }
+    if (!refused.empty()) {  // their cells may have left traces in the columns
+        reader = std::make_unique<Reader>(wanted);
+        for (size_t i = 0, next = 0; i < texts.size(); i++) {
+            const bool is_refused = next < refused.size() && refused[next] == static_cast<int64_t>(i);
+            if (is_refused || !reader->read(i, texts[i], count[i])) next++;
+        }
+    }
+    if (reader->is_lost()) Py_RETURN_NONE;
+    return Py_BuildValue("NNN", counts.release(texts.size() * sizeof(int64_t)), places_of(refused), reader->release());
+}
+
+bool read_keys(PyObject *list, std::vector<std::string> &keys) {
+    for (Py_ssize_t i = 0; i < PyList_Size(list); i++) {
+        char *text;
+        Py_ssize_t size;
+        if (PyBytes_AsStringAndSize(PyList_GetItem(list, i), &text, &size) < 0) return false;
+        keys.emplace_back(text, static_cast<size_t>(size));
+    }
+    return true;
+}
+
+bool is_consistent(const Wanted &wanted, Py_ssize_t expected_bytes, size_t payloads) {
+    const size_t places = wanted.shape == kRows ? wanted.needed : wanted.keys.size();
+    bool is_right = wanted.shape >= kObjects && wanted.shape <= kLines && !wanted.asked.empty();
+    is_right &= !wanted.expected || expected_bytes == static_cast<Py_ssize_t>(payloads * sizeof(int64_t));
+    for (const Asked &one : wanted.asked) is_right &= one.position < places;
+    if (!is_right) PyErr_SetString(PyExc_ValueError, "fields or numbers of records that do not belong together");
+    return is_right;
+}
+
+}  // namespace
+
+PyObject *read_json(PyObject *, PyObject *arguments) {
+    Texts texts;
+    Wanted wanted;
+    PyObject *keys, *asked;
+    const char *container;
+    Py_ssize_t container_size, needed;
+    int is_alone, is_closed, is_single;
+    Py_buffer expected{};
+    if (!PyArg_ParseTuple(
+            arguments, "O&iz#ppO!O!npnz*", Texts::convert, &texts, &wanted.shape, &container, &container_size, &is_alone,
+            &is_closed, &PyList_Type, &keys, &PyList_Type, &asked, &wanted.width, &is_single, &needed, &expected)) {
+        return nullptr;
+    }
+    PyObject *found = guarded([&]() -> PyObject * {
+        if (container) wanted.container = std::string_view(container, static_cast<size_t>(container_size));
+        wanted.is_alone = is_alone != 0;
+        wanted.is_closed = is_closed != 0;
+        wanted.is_single = is_single != 0;
+        wanted.needed = static_cast<size_t>(needed);
+        wanted.expected = static_cast<const int64_t *>(expected.buf);
+        if (!read_keys(keys, wanted.keys) || !read_asked(asked, wanted.asked)) return nullptr;
+        return is_consistent(wanted, expected.len, texts.size()) ? read_all(texts, wanted) : nullptr;
+    });
+    PyBuffer_Release(&expected);
+    return found;
+}
+
+}  // namespace monitor
