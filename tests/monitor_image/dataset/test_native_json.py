@@ -202,7 +202,7 @@ def test_lists_of_values_are_cut_as_in_python(side: Side, texts: list[str], size
 def test_what_endpoints_write_needs_no_python(shape: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Many more records than there is room for at first, with words, nulls, absent and unclaimed keys."""
     rng = np.random.default_rng(3)
-    records = [
+    records: list[dict[str, Any]] = [
         {
             "a": int(rng.integers(0, 3)),
             "b": float(rng.normal()),
