@@ -249,6 +249,7 @@ def test_what_may_have_been_meant_is_told(changes, expected):
         ("bootstrap", "yes please", "bootstrap: should be true or false, or keys and values"),
         ("methods", "DPL", "methods: should be 'all', or a list"),
         ("methods", ["DPL", 5], "methods[1]: should be text; quote it"),
+        ("label_values", [], "label_values: tuple should have at least 1 item after validation, not 0"),
         ("class_labels", [["a"]], "class_labels[0]: should be text, or a whole number"),
     ],
 )

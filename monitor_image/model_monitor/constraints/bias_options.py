@@ -53,6 +53,11 @@ def complete_options(options: dict[str, Any], schema: Schema, path: str, faults:
 def _settings(block: Block) -> BiasSettings:
     default = BiasSettings()
     facets = _facets(block)
+    if block.rest.get("label_values") == []:
+        left_out = ", ".join(map(str, default.label.values))
+        block.faults.add(
+            block.at("label_values"), f"is empty: name the labels that are positive, or leave it out for {left_out}"
+        )
     values = _values(block, "label_values") or default.label.values
     label = replace(default.label, values=values, read_as=_read_as(block, "label_read_as"))
     _check_threshold(block, "label_values", label)

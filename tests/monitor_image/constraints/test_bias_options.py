@@ -95,6 +95,11 @@ def test_what_is_left_out_is_clarifys_default() -> None:
             {"facets": ["sex"], "label_values": ["yes"], "label_read_as": "threshold"},
             "monitors.model_bias.label_values: should be numbers, since they are read as a threshold",
         ),
+        (
+            {"facets": ["sex"], "label_values": []},
+            "monitors.model_bias.label_values: is empty: name the labels that are positive, or leave it out for 1",
+        ),
+        ({"facets": ["sex"], "analysis_config": {"label_values_or_threshold": []}}, "label_values: is empty"),
         ({"facets": ["sex"], "bootstrap": {"confidence": 1}}, "monitors.model_bias.bootstrap.confidence: should be"),
         ({"facets": ["sex"], "flip_test": 3}, "monitors.model_bias.flip_test: should be an object, found a number"),
         ({"facets": ["origin"]}, "monitors.model_bias: 'origin' is no feature of the payload; name a facet_source"),
