@@ -173,6 +173,18 @@ class Column {
     }
     // Where the whole numbers go while the column holds nothing else; else null.
     int64_t *plain() const { return is_plain_ ? wholes_ : nullptr; }
+    // Where cells go that need no rule: whole numbers while the column holds nothing else, else doubles with their kinds.
+    // Both null for a column of text. What is put otherwise may change it.
+    struct Cells {
+        int64_t *wholes;
+        double *doubles;
+        uint8_t *kinds;
+    };
+    Cells cells() const {
+        return is_plain_ ? Cells{wholes_, nullptr, nullptr} : Cells{nullptr, doubles_, kinds_};
+    }
+    // Numbers were put by way of `cells`.
+    void note_numbers() { has_numbers_ = true; }
 
     // A tuple for Python of the first `rows` cells; `cells_of` tells its parts. A new reference, null with an exception set.
     PyObject *release(size_t rows);
