@@ -118,7 +118,7 @@ endef
 
 # no stamp: whoever installs a compiler and calls make again has the reader
 define no_native
-@echo "The compiled reader is left out: $(1) not found. Captured payloads are read in Python: the same results, more slowly. To have it, install $(2) (Debian, Ubuntu) and run make setup again."
+@echo "The compiled reader is left out: $(1) not found. Captured payloads are read in Python: the same results, in three to five times the time. To have it, install $(2) (Debian, Ubuntu) and run make setup again."
 endef
 
 build/.main-native: build/.main-venv build/.native-wheel
