@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from model_monitor.contract import TIME_FORMAT
-from model_monitor.job import Job, MonitorSettings
+from model_monitor.job import DatasetKind, Job, MonitorSettings
 from model_monitor.words import counted
 
 
@@ -22,6 +22,20 @@ def why_unlabelled(labelled: int, records: int, settings: MonitorSettings, job: 
     if labelled < settings.min_records:
         return f"{counted(labelled, 'labelled record')}, fewer than min_records = {settings.min_records}"
     return ""
+
+
+def prediction_notes(stated: int, answered: int, job: Job) -> tuple[str, ...]:
+    """That predictions come from scores alone although one is named, which no record has: its name may be misspelled.
+
+    stated: records that hold a prediction; answered: those of which it is known from anything.
+    """
+    payload = job.schema.payload
+    name, key = payload.output.prediction, "payload.output.prediction"
+    if job.dataset.kind is not DatasetKind.CAPTURE and payload.prediction:
+        name, key = payload.prediction, "payload.prediction"
+    if name is None or stated or not answered:
+        return ()
+    return (f"no record has what {key} names ('{name}'): what the model predicted is read from its scores",)
 
 
 def are_due(settings: MonitorSettings, job: Job) -> bool:

@@ -69,7 +69,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class BiasStatistics:
-    """A window in numbers. missing: labelled records without a value of each facet."""
+    """A window in numbers. stated: records with a prediction of their own; missing: labelled ones without a value of each facet."""
 
     label: str
     label_text: str
@@ -77,6 +77,7 @@ class BiasStatistics:
     records: int = 0
     labelled: int = 0
     predicted: int = 0
+    stated: int = 0
     missing: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -94,6 +95,7 @@ def read_statistics(profile: BiasProfile, settings: BiasSettings, schema: Schema
         records=profile.records,
         labelled=profile.labelled,
         predicted=profile.predicted,
+        stated=profile.stated,
         missing=missing,
     )
 

@@ -33,6 +33,7 @@ class QualityStatistics:
     """Numbers read from a profile.
 
     records: all of them; answered: those of which the model said something; odd: whose label is of no use.
+    stated: of those that are answered, the ones whose answer holds a prediction rather than scores alone.
     predictions: what the model said, as features: the predicted label, the score or the number.
     unused: labels that no prediction of these records asked for; None where labels came with the records.
     """
@@ -40,6 +41,7 @@ class QualityStatistics:
     problem: Problem = field(default_factory=Problem)
     records: int = 0
     answered: int = 0
+    stated: int = 0
     odd: int = 0
     coverage: Coverage = field(default_factory=Coverage)
     unused: int | None = None
@@ -59,6 +61,7 @@ def read_statistics(profile: QualityProfile, problem: Problem, min_slice_records
         problem,
         profile.records,
         profile.answered,
+        profile.stated,
         profile.agreement.odd,
         profile.coverage,
         profile.coverage.unused(profile.labels) if profile.labels else None,

@@ -10,7 +10,7 @@ from typing import Any
 from model_monitor.constraints import bias, bias_options
 from model_monitor.constraints.baseline import read_document
 from model_monitor.constraints.bias import BiasCheck, BiasConstraints
-from model_monitor.constraints.labelled import why_unlabelled
+from model_monitor.constraints.labelled import prediction_notes, why_unlabelled
 from model_monitor.constraints.model import Conclusion
 from model_monitor.constraints.verdict import conclude
 from model_monitor.contract import (
@@ -81,7 +81,9 @@ def check(statistics: BiasStatistics, baseline: BiasConstraints | None, job: Job
     if reason or baseline is None:
         return Conclusion(Verdict.INSUFFICIENT_DATA, reason=reason or NO_BASELINE_REASON, awaits_labels=bool(reason))
     conclusion = conclude(list(bias.checks(statistics, baseline, settings_of(job))))
-    return replace(conclusion, notes=tuple(_notes(statistics)))
+    return replace(
+        conclusion, notes=(*prediction_notes(statistics.stated, statistics.predicted, job), *_notes(statistics))
+    )
 
 
 def _notes(statistics: BiasStatistics) -> Iterator[str]:

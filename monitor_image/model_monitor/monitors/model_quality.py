@@ -12,6 +12,7 @@ import numpy as np
 
 from model_monitor.constraints import quality
 from model_monitor.constraints.baseline import read_document
+from model_monitor.constraints.labelled import prediction_notes
 from model_monitor.constraints.model import Conclusion
 from model_monitor.constraints.quality_options import QualityOptions, complete, options_of, read_options
 from model_monitor.constraints.quality_verdict import (
@@ -137,7 +138,12 @@ def check(statistics: QualityStatistics, baseline: QualityBaseline | None, job: 
     settings, then = job.settings_of(MonitoringType.MODEL_QUALITY), baseline.predictions if baseline else ()
     drift = drift_checks(statistics.predictions, then, _options(job).drift, settings.min_records)
     conclusion = judge(statistics, constraints_used(baseline, job), drift, settings, job)
-    return replace(conclusion, drift_max=max((found.distance or 0.0 for found in drift), default=None))
+    notes = prediction_notes(statistics.stated, statistics.answered, job)
+    return replace(
+        conclusion,
+        notes=(*conclusion.notes, *notes),
+        drift_max=max((found.distance or 0.0 for found in drift), default=None),
+    )
 
 
 # --- what leaves the run -------------------------------------------------------------------------------------------------

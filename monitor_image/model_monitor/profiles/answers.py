@@ -10,6 +10,7 @@ import numpy as np
 
 from model_monitor.contract import ProblemType
 from model_monitor.labels import codes_of
+from model_monitor.profiles.kinds import present
 from model_monitor.schema import Column, Rows
 
 _NUMBERS: Final = msgspec.json.Decoder(list[float])
@@ -63,6 +64,11 @@ class Answers:
             scores = np.where(np.isfinite(scores), scores, listed[:, places[0]]) if places else scores
         codes, words = _labels(rows, scores, listed, problem)
         return cls(codes, words, scores, codes >= 0)
+
+
+def stated(rows: Rows) -> int:
+    """Records whose answer holds the prediction itself, where the mapping names one; of others a score may tell it."""
+    return 0 if rows.prediction is None else present(rows.prediction.kinds)
 
 
 def numbers_of(column: Column | None, rows: int) -> np.ndarray:

@@ -12,6 +12,7 @@ from typing import Any, Final, Self
 import numpy as np
 import xxhash
 
+from model_monitor.profiles.answers import stated
 from model_monitor.profiles.bias_settings import FACETS_KEPT, GROUPS_KEPT, BiasSettings, Facet
 from model_monitor.profiles.bias_table import LABELS, PREDICTIONS, BiasTable
 from model_monitor.profiles.coded import Coded
@@ -40,6 +41,7 @@ class BiasProfile:
     """A window, or a part of it.
 
     records, labelled, predicted: records in all, of them with a label, of these with a prediction.
+    stated: records whose answer holds the prediction itself.
     facets: one for each of the settings'. observed, predicted_traits: what kind of labels there are.
     rows: of the records with label and prediction, for the flip test; None when nobody asks for it.
     """
@@ -49,6 +51,7 @@ class BiasProfile:
     records: int = 0
     labelled: int = 0
     predicted: int = 0
+    stated: int = 0
     observed: Traits = field(default_factory=Traits)
     said: Traits = field(default_factory=Traits)
 
@@ -94,6 +97,7 @@ class BiasProfile:
             rows.count,
             count,
             count - int(said_counts[0]),
+            stated(rows),
             label.traits(label_counts),
             said.traits(said_counts),
         )
@@ -109,6 +113,7 @@ class BiasProfile:
             self.records + other.records,
             self.labelled + other.labelled,
             self.predicted + other.predicted,
+            self.stated + other.stated,
             self.observed.merge(other.observed),
             self.said.merge(other.said),
         )
@@ -118,7 +123,7 @@ class BiasProfile:
         return {
             "facets": [[facet.table.to_json(), facet.traits.to_json()] for facet in self.facets],
             "rows": None if self.rows is None else self.rows.to_json(),
-            "counts": [self.records, self.labelled, self.predicted],
+            "counts": [self.records, self.labelled, self.predicted, self.stated],
             "observed": self.observed.to_json(),
             "said": self.said.to_json(),
         }
@@ -130,9 +135,9 @@ class BiasProfile:
             FacetProfile(BiasTable.from_json(table), Traits.from_json(traits)) for table, traits in content["facets"]
         )
         rows = None if content["rows"] is None else NumericRows.from_json(content["rows"])
-        records, labelled, predicted = content["counts"]
+        records, labelled, predicted, stated = content["counts"]
         observed, said = Traits.from_json(content["observed"]), Traits.from_json(content["said"])
-        return cls(tuple(facets), rows, records, labelled, predicted, observed, said)
+        return cls(tuple(facets), rows, records, labelled, predicted, stated, observed, said)
 
 
 def column_of(rows: Rows, name: str) -> Column | None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from model_monitor.profiles.agreement import Agreement
-from model_monitor.profiles.answers import Answers, Problem
+from model_monitor.profiles.answers import Answers, Problem, stated
 from model_monitor.profiles.coverage import Coverage
 from model_monitor.profiles.said import Said
 from model_monitor.profiles.slices import Slice
@@ -25,6 +25,7 @@ class QualityProfile:
 
     records: int = 0
     answered: int = 0
+    stated: int = 0
     labels: int = 0
     coverage: Coverage = field(default_factory=Coverage)
     agreement: Agreement = field(default_factory=Agreement)
@@ -52,6 +53,7 @@ class QualityProfile:
         return cls(
             rows.count,
             int(answers.is_given.sum()),
+            stated(rows),
             truth.total if truth.keys is not None else 0,
             _coverage(rows, truth, now),
             Agreement.of(answers, truth, problem, everything, subsamples),
@@ -64,6 +66,7 @@ class QualityProfile:
         return QualityProfile(
             self.records + other.records,
             self.answered + other.answered,
+            self.stated + other.stated,
             max(self.labels, other.labels),
             self.coverage.merge(other.coverage),
             self.agreement.merge(other.agreement),
@@ -79,6 +82,7 @@ class QualityProfile:
         return {
             "records": self.records,
             "answered": self.answered,
+            "stated": self.stated,
             "labels": self.labels,
             "coverage": self.coverage.to_json(),
             "agreement": self.agreement.to_json(),
@@ -92,6 +96,7 @@ class QualityProfile:
         return cls(
             content["records"],
             content["answered"],
+            content["stated"],
             content["labels"],
             Coverage.from_json(content["coverage"]),
             Agreement.from_json(content["agreement"]),

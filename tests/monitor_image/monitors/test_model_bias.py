@@ -25,7 +25,7 @@ from model_monitor.metrics.bias_statistics import BiasStatistics
 from model_monitor.monitors.model_bias import MONITOR
 from model_monitor.outputs.report import MonitorResult, Report, Run
 from model_monitor.outputs.summary import summary
-from model_monitor.schema import Feature, Privacy, Rows, Schema, Window
+from model_monitor.schema import Feature, OutputMapping, PayloadMapping, Privacy, Rows, Schema, Window
 from tests.bias_tables import labelled, settings
 from tests.builders import capture_event, csv_payload, write_capture
 
@@ -114,6 +114,17 @@ def test_equal_is_not_beyond_and_the_sign_does_not_matter() -> None:
     found = by_metric(concluded(mirrored, baseline))
     assert found["DPL"].observed == -found["DPL"].allowed
     assert found["DPL"].outcome is Outcome.HELD
+
+
+def test_a_named_prediction_that_no_record_has_is_told_as_by_model_quality() -> None:
+    label = [int(FAIR.truth.words[code]) for code in FAIR.truth.codes.tolist()]
+    cells = {name: FAIR.features[i].numbers.tolist() for i, name in enumerate(("sex", "x"))}
+    scored = labelled(cells, label, score=label)
+    found, job = statistics(scored, flip_test=False)
+    schema = replace(job.schema, payload=PayloadMapping(output=OutputMapping(prediction="lable", score="score")))
+    (note,) = MONITOR.check(found, baseline_of(FAIR), replace(job, schema=schema)).notes
+    assert "payload.output.prediction names ('lable')" in note
+    assert MONITOR.check(found, baseline_of(FAIR), job).notes == ()
 
 
 def test_without_a_baseline_labels_or_records_nothing_is_concluded() -> None:

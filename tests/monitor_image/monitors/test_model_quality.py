@@ -21,7 +21,7 @@ from model_monitor.constraints.model import Outcome
 from model_monitor.contract import JobKind, Verdict
 from model_monitor.errors import BaselineError, DatasetError
 from model_monitor.job import BaselineFiles, Job, Maturity
-from model_monitor.schema import Rows, Window
+from model_monitor.schema import OutputMapping, PayloadMapping, Rows, Schema, Window
 from tests.labelled import MODEL_QUALITY, labelled, measured, quality_job
 
 BINARY = quality_job()
@@ -234,7 +234,7 @@ LATE = labelled([1, 0, None, None], score=[0.9, 0.1, 0.9, 0.1], times=[END - 60]
     ("job", "verdict", "told"),
     [
         (quality_job({"thresholds": {"accuracy": 0.9}}), Verdict.OK, ""),
-        (quality_job({"thresholds": {"accuracy": 0.9}}, min_records=3), Verdict.INSUFFICIENT_DATA, "2 labelled records, .* min_records = 3"),
+        (quality_job({"thresholds": {"accuracy": 0.9}}, min_records=3), Verdict.INSUFFICIENT_DATA, "2 labelled .* min_records = 3"),
         (quality_job(), Verdict.INSUFFICIENT_DATA, "no baseline"),
         (
             quality_job({"thresholds": {"accuracy": 0.9}}, maturity=Maturity(min_coverage=0.8)),
@@ -359,6 +359,19 @@ def test_thresholds_are_a_baseline_where_the_dataset_holds_no_predictions() -> N
     job = quality_job({"thresholds": {"accuracy": 0.8}}, kind=JobKind.BASELINE)
     found = MODEL_QUALITY.suggest(measured(labelled([1, 0]), job), job)
     assert [(constraint.metric, constraint.threshold) for constraint in found.constraints] == [("accuracy", 0.8)]
+
+
+def test_a_named_prediction_that_no_record_has_is_told_where_scores_speak_for_it() -> None:
+    job = quality_job({"thresholds": {"accuracy": 0.5}})
+    spoken = conclusion_of(labelled([1, 0], score=[0.9, 0.1]), job)
+    assert spoken.verdict is Verdict.OK
+    assert spoken.notes == (
+        "no record has what payload.output.prediction names ('prediction'): what the model predicted is read from its scores",
+    )
+    assert conclusion_of(labelled([1, 0], prediction=[1, None], score=[0.9, 0.1]), job).notes == ()
+    unnamed = Schema(payload=PayloadMapping(output=OutputMapping(score="score")))
+    without = quality_job({"thresholds": {"accuracy": 0.5}}, schema=unnamed)
+    assert conclusion_of(labelled([1, 0], score=[0.9, 0.1]), without).notes == ()
 
 
 def test_labels_in_two_spellings_are_told() -> None:
