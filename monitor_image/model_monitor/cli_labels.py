@@ -36,6 +36,7 @@ With --hour, the same table and output give the same files: repeating the comman
 count as collected now, so a repeated command writes them once more, as later ones of the same records.
 exit status: 0 written, 1 error (nothing is written when any row is wrong)
 """
+OTHER_SEPARATORS: Final = (";", "\t", "|")
 CSV_SUFFIXES: Final = (".csv", ".txt")
 PARQUET_SUFFIXES: Final = (".parquet", ".pq")
 KNOWN: Final = {"id": ("inferenceid", "eventid"), "index": ("payloadindex",), "label": ("groundtruthlabel", "label")}
@@ -140,10 +141,10 @@ def _columns(path: Path, names: list[str], named: Mapping[str, str | None]) -> C
             found[role] = matching[0]
         elif wanted or role != "index":
             missing = wanted or {"id": "InferenceId", "label": "groundTruthLabel"}[role]
+            is_one = len(names) == 1 and any(separator in names[0] for separator in OTHER_SEPARATORS)
+            remedy = "A comma is expected between columns" if is_one else f"Name it with --{role}-column"
             raise SettingsError(
-                str(path),
-                f"has no column '{missing}'.",
-                f"Found: {', '.join(names) or 'none'}. Name it with --{role}-column.",
+                str(path), f"has no column '{missing}'.", f"Found: {', '.join(names) or 'none'}. {remedy}."
             )
     return found
 

@@ -255,6 +255,10 @@ def test_of_two_ids_the_one_that_the_request_carried_counts(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("content", "message"),
     [
+        (
+            "InferenceId;groundTruthLabel\na;0\n",
+            "has no column 'InferenceId'. Found: InferenceId;groundTruthLabel. A comma is expected between columns.",
+        ),
         ("InferenceId,payload_index\na,0\n", "has no column 'groundTruthLabel'. Found: InferenceId, payload_index."),
         ("InferenceId,payload_index,groundTruthLabel\na,0,1\na,0,1\n", "label 1 is a second label of one record"),
         (

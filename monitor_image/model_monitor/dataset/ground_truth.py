@@ -49,6 +49,7 @@ TABLE_COLUMNS = (ID_COLUMNS, INDEX_COLUMNS, LABEL_COLUMNS)
 NOT_JSON = "line is no JSON"
 WRONG_WIDTH = "unexpected number of values"
 UNREADABLE = "file cannot be read"
+OTHER_SEPARATORS = {";": "a semicolon", "\t": "a tab", "|": "a vertical bar"}
 TWO_COLUMNS = "two columns that may hold the same"
 
 
@@ -240,8 +241,26 @@ def _read_file(builder: _Builder, relative: str, path: Path) -> None:
         )
     elif head in (b"{", b"["):
         _read_json(builder, relative, content)
+    elif head and (fault := _header_fault(_header(content))):
+        builder.reject(relative, 1, fault)
     elif head:
         _read_table(builder, relative, _csv_table(builder, relative, content), first_line=2)
+
+
+def _header(content: bytes) -> str:
+    return content.lstrip().split(b"\n", 1)[0].decode().rstrip("\r")
+
+
+def _header_fault(header: str) -> str:
+    """That another separator than a comma stands between the columns; "" where none is known to.
+
+    The header is told only when it names columns of ours: without a header a file begins with a record.
+    """
+    for separator, name in OTHER_SEPARATORS.items():
+        named = {plain(column.strip('"')) for column in header.split(separator)}
+        if named & {*ID_COLUMNS} and named & {*LABEL_COLUMNS}:
+            return f"a comma is expected between the columns, found {name} in the header {header!r}"
+    return ""
 
 
 def _csv_table(builder: _Builder, relative: str, content: bytes) -> pa.Table:
@@ -251,8 +270,9 @@ def _csv_table(builder: _Builder, relative: str, content: bytes) -> pa.Table:
         builder.reject(relative, row.number or 0, WRONG_WIDTH)
         return "skip"
 
-    header = content.lstrip().split(b"\n", 1)[0].decode().rstrip("\r")
-    types = {name: pa.string() for name in next(csv.reader([header]))}  # with their blanks, as pyarrow has them
+    types = {
+        name: pa.string() for name in next(csv.reader([_header(content)]))
+    }  # with their blanks, as pyarrow has them
     convert = pyarrow.csv.ConvertOptions(column_types=types, strings_can_be_null=True)
     return pyarrow.csv.read_csv(
         pa.BufferReader(content),

@@ -126,6 +126,18 @@ def test_blanks_in_a_header_leave_ids_as_they_are(header: str, tmp_path: Path) -
     assert found(truth, "007", 0) + found(truth, "7", 0) == ["0042", "dog"]
 
 
+@pytest.mark.parametrize(("separator", "name"), [(";", "a semicolon"), ("\t", "a tab"), ("|", "a vertical bar")])
+def test_another_separator_than_a_comma_is_told_with_the_header(tmp_path: Path, separator: str, name: str) -> None:
+    header = separator.join(("InferenceId", "payload_index", '"groundTruthLabel"'))
+    truth = read(tmp_path, f"{header}\na{separator}0{separator}1\n")
+    told = f"a comma is expected between the columns, found {name} in the header {header!r}"
+    assert truth.rejects.by_reason == {told: 1}
+
+
+def test_a_first_line_that_is_a_record_is_not_told(tmp_path: Path) -> None:
+    assert read(tmp_path, "id-7;0;cat\nid-8;0;dog\n").rejects.by_reason == {"label is missing": 1}
+
+
 def test_a_table_that_cannot_be_understood_does_not_hide_the_others(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("InferenceId,inference_id,groundTruthLabel\na,a,1\n")
     lists = pa.table({"InferenceId": ["b", "c"], "payload_index": [0, 0], "groundTruthLabel": [[1], [2, 3]]})
