@@ -237,9 +237,8 @@ def metrics(statistics: Statistics, conclusion: Conclusion, job: Job) -> Iterato
     if statistics.rows_used and (maturity.delay or maturity.min_coverage):
         own = {DIMENSION_MONITOR: str(MonitoringType.CUSTOM_METRICS)}
         yield Metric(METRIC_LABEL_COVERAGE, statistics.labelled / statistics.rows_used, extra_dimensions=own)
-        if _why_unlabelled(statistics, job) and not conclusion.violations:
-            return
-    yield Metric(violations_metric(CHECK_CUSTOM_METRIC), float(len(conclusion.violations)), "Count")
+    if conclusion.verdict in (Verdict.OK, Verdict.VIOLATED) or conclusion.violations:  # no count is no pass
+        yield Metric(violations_metric(CHECK_CUSTOM_METRIC), float(len(conclusion.violations)), "Count")
     if _why_unlabelled(statistics, job):  # a rehearsal's violation is told, values from few labels are not
         return
     yield Metric(METRIC_CUSTOM_ERRORS, float(len(statistics.failures)), "Count")

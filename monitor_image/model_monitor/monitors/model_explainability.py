@@ -168,8 +168,9 @@ def extra_files(statistics: AttributionStatistics, job: Job) -> Mapping[str, byt
 
 
 def metrics(statistics: AttributionStatistics, conclusion: Conclusion, job: Job) -> Iterator[Metric]:
-    """Violations, the worst label's agreement, expected values; of single features as the job asks."""
-    yield Metric(violations_metric(CHECK_ATTRIBUTION_DRIFT), float(len(conclusion.violations)), "Count")
+    """Violations once they were looked for, the worst label's agreement, expected values; of features as the job asks."""
+    if conclusion.verdict in (Verdict.OK, Verdict.VIOLATED):  # no count is no pass
+        yield Metric(violations_metric(CHECK_ATTRIBUTION_DRIFT), float(len(conclusion.violations)), "Count")
     scores = [check.observed for check in conclusion.checks if check.observed is not None]
     if scores:
         yield Metric(METRIC_NDCG_MIN, min(scores))

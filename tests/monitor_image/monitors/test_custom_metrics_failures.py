@@ -112,6 +112,7 @@ def test_a_module_that_cannot_be_imported_is_an_error_of_this_monitor(tmp_path):
     assert report.verdict is Verdict.ERROR
     assert f"there is no file absent.py in {tmp_path}" in report.reason
     assert values(report)["custom_metrics_failed"] == 1
+    assert "violations_custom_metric_check" not in values(report)
 
 
 @pytest.mark.parametrize(

@@ -307,6 +307,19 @@ def test_metrics_are_clarifys_and_one_plain_number():
     assert found["ExpectedValue"].extra_dimensions["ValueType"] == "ExpectedValue"
 
 
+@pytest.mark.parametrize(
+    ("options", "verdict"),
+    [
+        (AttributionOptions(), Verdict.ERROR),  # no model is named
+        (None, Verdict.INSUFFICIENT_DATA),  # no baseline
+    ],
+)
+def test_a_run_that_compared_nothing_counts_no_violations(options, verdict):
+    statistics, conclusion, job = run(rows_of(), options or asked())
+    assert conclusion.verdict is verdict
+    assert not any(metric.name.startswith("violations_") for metric in MONITOR.metrics(statistics, conclusion, job))
+
+
 def test_attributions_of_the_endpoint_itself_are_only_added_up():
     rows = rows_of(4)
     said = [[0.5, -0.5, 0.1, None], [0.2, 0.2, 0.2, 0.2], [-0.1, 0.1, 0.3, 0.3]]
