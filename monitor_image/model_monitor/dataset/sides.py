@@ -48,15 +48,6 @@ class Sides:
     codes: np.ndarray | None = None
 
     @classmethod
-    def of(cls, texts: Sequence[str], declared: Sequence[Declared | None]) -> Sides:
-        """From a text and a declaration for each event."""
-        different = {one: place for place, one in enumerate(dict.fromkeys(declared))}
-        if len(different) <= 1:
-            return cls(texts, tuple(different) or (None,))
-        codes = np.fromiter(map(different.__getitem__, declared), np.int32, len(declared))
-        return cls(texts, tuple(different), codes)
-
-    @classmethod
     def absent(cls, events: int) -> Sides:
         """A side that no event has."""
         return cls([""] * events, (None,))

@@ -50,7 +50,9 @@ def events_of(opened: Opened, events: int) -> list[tuple[str, Format] | str]:
 
 def given_sides(events: list[tuple[str, sides.Declared | None]], *, is_buffer: bool) -> Sides:
     texts = ["" if declared is None else text for text, declared in events]
-    return Sides.of(Texts.of(texts) if is_buffer else texts, [declared for _, declared in events])
+    different = tuple(dict.fromkeys(declared for _, declared in events)) or (None,)
+    codes = np.array([different.index(declared) for _, declared in events], np.int32)
+    return Sides(Texts.of(texts) if is_buffer else texts, different, codes if len(different) > 1 else None)
 
 
 @pytest.mark.usefixtures("native")
