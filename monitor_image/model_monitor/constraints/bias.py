@@ -133,6 +133,15 @@ def _gone(statistics: BiasStatistics, constraints: BiasConstraints) -> Iterator[
             )
 
 
+def dropped_facets(constraints: BiasConstraints, settings: BiasSettings) -> tuple[str, ...]:
+    """That the baseline has facets which the settings name no more: nothing watches them, which nobody may have meant."""
+    gone = sorted({facet for _, facet, _ in constraints.groups} - {facet.name for facet in settings.facets})
+    if not gone:
+        return ()
+    named = ", ".join(f"'{facet}'" for facet in gone)
+    return (f"of the baseline's facets the configuration does not name {named}: nothing is said of them",)
+
+
 def _matching(constraints: BiasConstraints, stage: BiasStage, entry: Entry) -> Mapping[str, float | None] | None:
     """The baseline of a group; an interval is known by where it starts, since it ends at the largest value of its data."""
     exact = constraints.groups.get((str(stage), entry.facet, entry.text))

@@ -80,13 +80,17 @@ def check(statistics: BiasStatistics, baseline: BiasConstraints | None, job: Job
     reason = why_unlabelled(statistics.labelled, statistics.records, job.settings_of(MonitoringType.MODEL_BIAS), job)
     if reason or baseline is None:
         return Conclusion(Verdict.INSUFFICIENT_DATA, reason=reason or NO_BASELINE_REASON, awaits_labels=bool(reason))
-    conclusion = conclude(list(bias.checks(statistics, baseline, settings_of(job))))
-    return replace(
-        conclusion, notes=(*prediction_notes(statistics.stated, statistics.predicted, job), *_notes(statistics))
+    settings = settings_of(job)
+    conclusion = conclude(list(bias.checks(statistics, baseline, settings)))
+    notes = (
+        *prediction_notes(statistics.stated, statistics.predicted, job),
+        *bias.dropped_facets(baseline, settings),
+        *_sample_notes(statistics),
     )
+    return replace(conclusion, notes=notes)
 
 
-def _notes(statistics: BiasStatistics) -> Iterator[str]:
+def _sample_notes(statistics: BiasStatistics) -> Iterator[str]:
     for entry in statistics.entries:
         flip = entry.flip
         if flip is not None and flip.records < flip.seen:

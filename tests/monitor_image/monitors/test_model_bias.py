@@ -127,6 +127,13 @@ def test_a_named_prediction_that_no_record_has_is_told_as_by_model_quality() -> 
     assert MONITOR.check(found, baseline_of(FAIR), job).notes == ()
 
 
+def test_a_facet_of_the_baseline_that_is_no_longer_watched_is_told() -> None:
+    rows = people(0.9, 60, town=[index % 3 for index in range(60)])
+    baseline = baseline_of(rows, facets=[{"name": "sex", "values": [1]}, {"name": "town", "values": [2]}])
+    (note,) = concluded(rows, baseline).notes
+    assert note == "of the baseline's facets the configuration does not name 'town': nothing is said of them"
+
+
 def test_without_a_baseline_labels_or_records_nothing_is_concluded() -> None:
     assert concluded(FAIR, None).reason == "no baseline"
     unlabelled = labelled({"sex": [0, 1], "x": [0.0, 1.0]}, [None, None], [0, 1])
