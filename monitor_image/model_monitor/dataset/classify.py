@@ -6,6 +6,7 @@ number too large for a double is text. Whether a column came as text, as integer
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -362,7 +363,10 @@ def text_of(value: object) -> str | None:
         return repr(value) if np.isfinite(value) else {"nan": "NaN", "inf": "Infinity"}.get(str(value), "-Infinity")
     if isinstance(value, int):
         return str(value)
-    return msgspec.json.encode(value).decode()
+    try:
+        return msgspec.json.encode(value).decode()
+    except UnicodeEncodeError:  # half of a surrogate pair inside
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def text_array(texts: Sequence[str | None]) -> pa.StringArray:

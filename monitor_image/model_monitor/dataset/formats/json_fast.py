@@ -22,6 +22,7 @@ from model_monitor.dataset.records import Records, Shape
 
 Scalar = int | float | str | bool | None | msgspec.UnsetType
 MOST_EXTRAS = 64  # unclaimed keys that are worth a place in the decoder
+UNSUITABLE = re.compile(r'["\\\x00-\x1f\ud800-\udfff]')  # no decoder can be made for keys with these
 
 NOT_LAYOUT = bytes(set(range(256)) - set(b"[,;"))
 SEPARATORS_TO_LINES = bytes.maketrans(b",;", b"\n\n")
@@ -38,7 +39,8 @@ def learn(side: Side, extra: dict[str, np.ndarray]) -> None:
     """Remember unclaimed keys, so that payloads that have them can be decoded here next time."""
     keys = _keys(side)
     known = _extras.get(keys, ())
-    _extras[keys] = (known + tuple(sorted(extra.keys() - set(known))))[:MOST_EXTRAS]
+    added = sorted(key for key in extra.keys() - set(known) if not UNSUITABLE.search(key))
+    _extras[keys] = (known + tuple(added))[:MOST_EXTRAS]
 
 
 def read(payloads: Sequence[str], side: Side, *, is_lines: bool, shape: Shape, container: str | None) -> Records | None:
@@ -46,7 +48,9 @@ def read(payloads: Sequence[str], side: Side, *, is_lines: bool, shape: Shape, c
 
     container: the only key of each payload, behind which the records are though it was not declared.
     """
-    if shape is Shape.ROWS or not side.fields or any(field.path for field in side.fields):
+    if shape is Shape.ROWS or not side.fields:
+        return None
+    if any(field.path or UNSUITABLE.search(field.key) for field in side.fields) or UNSUITABLE.search(container or ""):
         return None
     texts = [payload.strip() for payload in payloads]
     try:

@@ -1,0 +1,44 @@
+"""JSON payloads by the Python readers: what a client may send must end no run."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from model_monitor.dataset.classify import type_column
+from model_monitor.dataset.fields import Field, Side
+from model_monitor.dataset.formats.json import read_json
+from tests.native_records import in_python
+
+SIDE = Side((Field("a", 0), Field("b", 1)), 2)
+
+
+@pytest.mark.parametrize("key", ['quo"te', "back\\slash", "line\nbreak", "\x00"])
+def test_unclaimed_keys_with_characters_that_are_escaped_are_counted(key: str) -> None:
+    texts = [json.dumps({"a": 1, "b": 2, key: 3})] * 3
+    for _ in range(2):  # what is met the first time is known the second time
+        assert {name: len(where) for name, where in in_python(lambda: read_json(texts, SIDE)).extra.items()} == {key: 3}
+
+
+def test_features_whose_names_are_escaped_are_read() -> None:
+    side = Side((Field('quo"te', 0), Field("back\\slash", 1)), 2)
+    found = in_python(lambda: read_json([json.dumps({'quo"te': 1, "back\\slash": 2})], side))
+    assert [type_column(column)[0].numbers for column in found.columns] == [[1], [2]]
+
+
+def test_half_of_a_surrogate_pair_inside_a_list_is_replaced() -> None:
+    found = in_python(lambda: read_json(['{"a": ["\\ud800", 1], "b": 2}'], SIDE))
+    texts = type_column(found.columns[0])[0].texts
+    assert texts is not None and texts.to_pylist() == ['["\ufffd",1]']
+
+
+def test_lists_in_lists_without_end_are_a_malformed_payload() -> None:
+    found = in_python(lambda: read_json(['{"a": 1, "b": 2}', '{"a": ' + "[" * 100_000 + "]" * 100_000 + "}"], SIDE))
+    assert (found.counts.tolist(), found.faults) == ([1, 0], {1: "malformed JSON payload"})
+
+
+def test_the_layout_is_guessed_from_a_payload_that_can_be_read() -> None:
+    texts = ["", "[]", '[{"a": 1, "b": 2}]']
+    found = in_python(lambda: read_json(texts, SIDE))
+    assert (found.counts.tolist(), found.faults) == ([0, 0, 1], {0: "empty payload"})
