@@ -5,17 +5,20 @@ from __future__ import annotations
 import pytest
 
 from model_monitor.dataset import native
+from model_monitor.dataset.formats import capture_json
 from model_monitor.dataset.formats.capture_json import decode_blocks
 
 EVENT = b'{"captureData":{"endpointInput":{"data":"%s"}}}'
 ONE, TWO = EVENT % b"1", EVENT % b"2"
 
 
-@pytest.fixture(params=["installed", "Python's"], autouse=True)
+@pytest.fixture(params=["installed", "Python's", "Python's for large blocks"], autouse=True)
 def reader(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """The reader that is installed, and Python's."""
-    if request.param == "Python's":
+    if request.param != "installed":
         monkeypatch.setattr(native, "_native", None)
+    if request.param == "Python's for large blocks":
+        monkeypatch.setattr(capture_json, "SEARCHED_BYTES", 7)
 
 
 @pytest.mark.parametrize("end", [b"", b"\n", b"\r\n"])
