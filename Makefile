@@ -105,10 +105,15 @@ build/.models-venv: $(UV) monitor_image/requirements.txt monitor_image/requireme
 NATIVE := monitor_image/native
 COMPILER = $(firstword $(foreach name,$(CXX) c++ clang++,$(shell command -v $(name))))
 HEADER = $(shell $(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("include"))')/Python.h
+IS_NEW_ENOUGH = $(shell $(COMPILER) -std=c++17 -fsyntax-only $(NATIVE)/probe.cpp 2>/dev/null && echo yes)
 
-build/.native-wheel: $(UV) $(NATIVE)/pyproject.toml $(NATIVE)/setup.py $(NATIVE)/requirements.txt $(NATIVE)/src $(wildcard $(NATIVE)/src/*)
+build/.native-wheel: $(UV) $(NATIVE)/pyproject.toml $(NATIVE)/setup.py $(NATIVE)/requirements.txt $(NATIVE)/probe.cpp $(NATIVE)/src $(wildcard $(NATIVE)/src/*)
 	@rm -rf build/native $@ && mkdir -p build/native
-	$(if $(COMPILER),$(if $(wildcard $(HEADER)),$(build_native),$(call no_native,$(HEADER) (Python's headers) was,python3.11-dev)),$(call no_native,a C++ compiler ($(CXX), c++ or clang++) was,g++))
+	$(if $(COMPILER),$(if $(wildcard $(HEADER)),$(if $(IS_NEW_ENOUGH),$(build_native),$(old_compiler)),$(no_headers)),$(no_compiler))
+
+no_compiler = $(call no_native,a C++ compiler ($(CXX), c++ or clang++),g++)
+no_headers = $(call no_native,$(HEADER) (Python's headers),python3.11-dev)
+old_compiler = $(call no_native,a C++ compiler that reads numbers as GCC 11 does (which $(COMPILER) does not),g++)
 
 define build_native
 $(call venv,build/venv/native,$(NATIVE)/requirements.txt)
@@ -118,7 +123,7 @@ endef
 
 # no stamp: whoever installs a compiler and calls make again has the reader
 define no_native
-@echo "The compiled reader is left out: $(1) not found. Captured payloads are read in Python: the same results, in three to five times the time. To have it, install $(2) (Debian, Ubuntu) and run make setup again."
+@echo "The compiled reader is left out: $(1) was not found. Captured payloads are read in Python: the same results, in three to five times the time. To have it, install $(2) (Debian, Ubuntu) and run make setup again."
 endef
 
 build/.main-native: build/.main-venv build/.native-wheel

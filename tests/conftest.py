@@ -50,8 +50,9 @@ def shared() -> Path:
 @pytest.fixture(scope="session")
 def native() -> ModuleType:
     """The compiled reader."""
-    try:
-        import model_monitor_native
-    except ImportError:
-        pytest.skip("compiled reader not installed: `make setup` builds it where a C++ compiler is")
-    return model_monitor_native
+    from model_monitor import reader
+
+    module = reader.load()
+    if module is None:
+        pytest.skip("compiled reader not installed (`make setup` builds it where a C++ compiler is), or not wanted")
+    return module

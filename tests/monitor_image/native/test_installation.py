@@ -27,10 +27,15 @@ CLEAN = {name: value for name, value in os.environ.items() if name != "PYTHONPAT
 
 @pytest.fixture(scope="module")
 def compiler() -> Path:
-    """As the Makefile finds it."""
+    """As the Makefile finds and tries it."""
     found = [path for name in (os.environ.get("CXX", "g++"), "c++", "clang++") if (path := shutil.which(name))]
     if not found or not Path(sysconfig.get_path("include"), "Python.h").exists():
         pytest.skip("no C++ compiler, or no headers of Python")
+    tried = subprocess.run(
+        [found[0], "-std=c++17", "-fsyntax-only", NATIVE / "probe.cpp"], capture_output=True, check=False
+    )
+    if tried.returncode != 0:
+        pytest.skip(f"no C++ compiler that is new enough: {found[0]}")
     return Path(found[0])
 
 
@@ -64,10 +69,22 @@ def test_the_stub_says_what_the_module_offers(native):
     assert told == {name for name in dir(native) if callable(getattr(native, name)) and not name.startswith("_")}
 
 
-def test_without_a_compiler_the_setup_goes_on_and_says_what_is_missing():
-    command = ["make", "--dry-run", "--always-make", "build/.main-native", "COMPILER="]
+@pytest.mark.parametrize(
+    ("given", "missing"),
+    [
+        (["COMPILER="], "a C++ compiler (g++, c++ or clang++) was not found."),
+        (["COMPILER=c++", "HEADER=/none/Python.h"], "/none/Python.h (Python's headers) was not found."),
+        (
+            ["COMPILER=/bin/false", f"HEADER={NATIVE}/setup.py"],
+            "as GCC 11 does (which /bin/false does not) was not found.",
+        ),
+    ],
+)
+def test_where_it_cannot_be_compiled_the_setup_goes_on_and_says_what_is_missing(given, missing):
+    command = ["make", "--dry-run", "--always-make", "build/.main-native", "CXX=g++", *given]
     done = subprocess.run(command, cwd=ROOT, env=CLEAN, capture_output=True, text=True, timeout=60, check=True)
-    assert "a C++ compiler (g++, c++ or clang++) was not found" in done.stdout
+    (told,) = [line for line in done.stdout.splitlines() if "left out" in line]
+    assert missing in told
     assert "uv build" not in done.stdout
 
 
