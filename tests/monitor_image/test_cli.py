@@ -12,7 +12,7 @@ import jsonschema
 import pytest
 from moto import mock_aws
 
-from model_monitor import cli
+from model_monitor import __version__, cli, reader
 from model_monitor.outputs.report import schema
 from tests.captures import columns_side, csv_side, event, events_of, json_side, write_capture, write_csv, write_lines
 from tests.monitor_image.conftest import FEATURES, OUTPUT, land
@@ -221,9 +221,9 @@ def test_help_teaches_with_examples(capsys):
     assert "--start" in capsys.readouterr().out
 
 
-def test_the_version_is_told(capsys):
+def test_the_version_is_told_with_the_reader(capsys):
     assert run("--version") == 0
-    assert capsys.readouterr().out.startswith("model-monitor ")
+    assert capsys.readouterr().out == f"model-monitor {__version__}, {reader.used()} reader\n"
 
 
 def test_the_module_with_arguments_is_the_laptops_command():

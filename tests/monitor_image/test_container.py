@@ -12,7 +12,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from model_monitor import container, flow, s3
+from model_monitor import container, flow, reader, s3
 from model_monitor.contract import CONTAINER_ENTRYPOINT, EXIT_MESSAGE_MAX_BYTES
 from model_monitor.outputs.report import schema
 from tests.captures import HOUR, event, events_of, json_side, outputs
@@ -301,6 +301,7 @@ def test_what_the_service_mounts_about_the_job_becomes_provenance(opt_ml, health
     assert tree.report["provenance"]["input:input_1"] == "s3://bucket/capture"
     assert tree.report["provenance"]["image"] == "repository/monitor@sha256:1"
     assert tree.report["run"]["host"] == "algo-1"
+    assert tree.report["run"]["reader"] == reader.used()
     assert tree.report["run"]["details"]["instance_type"] == "ml.m5.large"
 
 
@@ -316,7 +317,7 @@ def test_log_lines_are_json_and_tell_the_outcome(opt_ml, healthy_baseline, capsy
     tree = opt_ml().configure().for_window(healthy_events()).with_baseline(healthy_baseline)
     tree.run()
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert lines[0]["event"] == "started"
+    assert (lines[0]["event"], lines[0]["reader"]) == ("started", reader.used())
     assert lines[-1] | {"time": ""} == {
         "time": "",
         "level": "info",

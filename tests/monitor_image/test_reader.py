@@ -89,3 +89,13 @@ def test_a_laptops_run_is_ended_by_a_wrong_choice(tmp_path):
     assert done.returncode == 1
     assert done.stderr == "model-monitor: monitor_reader: should be auto or python.\n"
     assert json.loads((tmp_path / "fast/report.json").read_text())["verdict"] == "error"
+
+
+@pytest.mark.slow
+def test_pythons_reader_leaves_the_golden_files_too(native):
+    """The suite runs with the compiled one where it is installed."""
+    command = [sys.executable, "-m", "pytest", "-n", "0", "-q", "-p", "no:cacheprovider", "tests/golden"]
+    environment = os.environ | {"monitor_reader": "python"}
+    done = subprocess.run(command, cwd=CORE.parent, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-2000:]
+    assert " passed" in done.stdout
