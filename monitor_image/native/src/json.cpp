@@ -14,7 +14,6 @@ namespace {
 
 enum Shape { kObjects, kRows, kColumns, kLines };  // in the order of `SHAPES` of native.py
 
-constexpr size_t kFirstRows = 1024;
 
 struct Wanted {
     int shape = kObjects;
@@ -31,8 +30,8 @@ struct Wanted {
 
 class Reader {
   public:
-    explicit Reader(const Wanted &wanted)
-        : wanted_(wanted), keys_(wanted.keys), cells_(wanted.asked, kFirstRows), columns_(wanted.keys.size()),
+    Reader(const Wanted &wanted, size_t first_rows)
+        : wanted_(wanted), keys_(wanted.keys), cells_(wanted.asked, first_rows), columns_(wanted.keys.size()),
           last_seen_(wanted.keys.size() + kMostExtras + 1, 0), extras_(kMostExtras) {
         if (wanted.shape == kRows) return;
         for (size_t i = 0; i < wanted.asked.size(); i++) columns_[wanted.asked[i].position].push_back(i);
@@ -321,12 +320,21 @@ PyObject *Reader::release() {
     return Py_BuildValue("NNNN", cells_.release(rows_), release_extras(), places_of(tolerated_), dict_of(widths_));
 }
 
+// Records for which there is room at first: no fewer than there are, most often.
+size_t room_for(const Texts &texts, int shape) {
+    constexpr size_t kLeast = 64, kRowsOfColumns = 16;
+    if (shape == kColumns) return kLeast + kRowsOfColumns * texts.size();
+    const std::string_view all(texts.begin(), static_cast<size_t>(texts.end() - texts.begin()));
+    return kLeast + count_byte(all, shape == kRows ? '[' : '{');
+}
+
 // None where too many payloads are refused to go on.
 PyObject *read_all(const Texts &texts, const Wanted &wanted) {
     std::vector<int64_t> refused;
     Buffer counts(texts.size() * sizeof(int64_t));
     auto *count = counts.as<int64_t>();
-    auto reader = std::make_unique<Reader>(wanted);
+    const size_t rows = room_for(texts, wanted.shape);
+    auto reader = std::make_unique<Reader>(wanted, rows);
     for (size_t i = 0; i < texts.size(); i++) {
         count[i] = 0;
         if (reader->read(i, texts[i], count[i])) continue;
@@ -334,7 +342,7 @@ PyObject *read_all(const Texts &texts, const Wanted &wanted) {
         if (refused.size() > 8 + i / 4) Py_RETURN_NONE;
     }
     if (!refused.empty()) {  // their cells may have left traces in the columns
-        reader = std::make_unique<Reader>(wanted);
+        reader = std::make_unique<Reader>(wanted, rows);
         for (size_t i = 0, next = 0; i < texts.size(); i++) {
             const bool is_refused = next < refused.size() && refused[next] == static_cast<int64_t>(i);
             if (is_refused || !reader->read(i, texts[i], count[i])) next++;

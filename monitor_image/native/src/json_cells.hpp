@@ -49,11 +49,7 @@ class Cells {
     }
     // The plain value at `at` becomes a cell; false where there is none or Python should read it.
     bool put(size_t column, size_t row, const char *&at, const char *end) {
-        if (end - at > 1 && is_digit(*at) && plain_[column] && (at[1] == ',' || at[1] == '}' || at[1] == ']')) {
-            plain_[column][row] = *at++ - '0';
-            return true;
-        }
-        return put_any(column, row, at, end);
+        return put_short(column, row, at, end) || put_any(column, row, at, end);
     }
     void put_absent(size_t column, size_t row);
     bool is_rounded() const;
@@ -62,6 +58,17 @@ class Cells {
     PyObject *release(size_t rows);
 
   private:
+    // The commonest cell: a whole number without a sign, in a column of such; false where it is another.
+    bool put_short(size_t column, size_t row, const char *&at, const char *end) {
+        if (!plain_[column] || end - at < 2 || !is_digit(*at)) return false;
+        const char *next = at + 1, *stop = end - at > 18 ? at + 18 : end - 1;
+        int64_t value = *at - '0';
+        for (; next < stop && is_digit(*next); next++) value = value * 10 + (*next - '0');
+        if ((*next != ',' && *next != '}' && *next != ']') || (*at == '0' && next - at > 1)) return false;
+        plain_[column][row] = value;
+        at = next;
+        return true;
+    }
     bool put_any(size_t column, size_t row, const char *&at, const char *end);
     void grow();
 
