@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any, ClassVar, Final, Literal
+from itertools import pairwise
+from typing import Annotated, Any, ClassVar, Final, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from model_monitor import contract
 from stacks import fields
@@ -91,6 +92,33 @@ class PredictionDrift(Block):
     """Robust subtracts what sampling alone explains; Simple does not. Left out: Robust."""
 
 
+def _ascending(edges: tuple[float, ...]) -> tuple[float, ...]:
+    if any(low >= high for low, high in pairwise(edges)):
+        raise ValueError("should each be above the one before")
+    return edges
+
+
+class Slice(Block):
+    """Records that are looked at on their own. In the file a bare name stands for a field whose every value is a slice."""
+
+    field: fields.FeatureName
+    """A feature, metadata, or variant."""
+    edges: Annotated[
+        tuple[Annotated[float, Field(allow_inf_nan=False)], ...], Field(max_length=50), AfterValidator(_ascending)
+    ] = ()
+    """Numbers, ascending, at which a field of many values is cut: [25, 40] makes three slices, and 25 is in the first.
+    Default: none, each value is a slice."""
+
+    @property
+    def document(self) -> str | dict[str, Any]:
+        """In the configuration file's words."""
+        return {"field": self.field, "edges": list(self.edges)} if self.edges else self.field
+
+
+def _named(value: object) -> object:
+    return {"field": value} if isinstance(value, str) else value
+
+
 class ModelQuality(Labelled):
     """How good predictions are, once labels are there."""
 
@@ -113,8 +141,9 @@ class ModelQuality(Labelled):
     class_labels: tuple[str | int, ...] = ()
     """Labels of a list of scores, in its order; the highest score predicts where a response holds no label.
     Default: 0, 1, 2 and so on."""
-    slices: tuple[fields.FeatureName, ...] = ()
-    """Features, metadata or variant: each of their values has the same metrics of its own in the report. Default: none."""
+    slices: tuple[Annotated[Slice, BeforeValidator(_named, json_schema_input_type=str | Slice)], ...] = ()
+    """Features, metadata or variant: each of their values has the same metrics of its own in the report; a name, or a name with
+    the edges at which its numbers are cut. Default: none."""
     min_slice_records: Count | None = None
     """Records below which a slice is suppressed, at least 1. Left out: 30."""
     slice_metrics: tuple[fields.MetricName, ...] = ()
@@ -134,7 +163,8 @@ class ModelQuality(Labelled):
         said = super().document
         texts = {"positive_label": str(self.positive_label), "class_labels": list(map(str, self.class_labels))}
         judged = {"thresholds": dict(self.thresholds)} if self.thresholds else {}  # null means something there
-        return said | {key: text for key, text in texts.items() if key in said} | judged
+        sliced = {"slices": [part.document for part in self.slices]} if "slices" in said else {}
+        return said | {key: text for key, text in texts.items() if key in said} | judged | sliced
 
     @property
     def problem(self) -> str:

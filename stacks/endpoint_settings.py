@@ -193,10 +193,10 @@ class Endpoint(Block):
     @check
     def _slice_faults(self) -> Iterator[str]:
         for monitor_name, monitor in self.monitors.items():
-            for name in monitor.model_quality.slices if monitor.model_quality else ():
-                if self.payload and name not in (*self.payload.known, "variant"):
+            for part in monitor.model_quality.slices if monitor.model_quality else ():
+                if self.payload and part.field not in (*self.payload.known, "variant"):
                     path = f"monitors.{monitor_name}.model_quality.slices"
-                    yield f"{path}: '{name}' is neither a feature nor metadata of the payload, nor variant"
+                    yield f"{path}: '{part.field}' is neither a feature nor metadata of the payload, nor variant"
 
     @check
     def _sensitive_faults(self) -> Iterator[str]:

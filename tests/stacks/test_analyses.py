@@ -86,6 +86,17 @@ def test_a_metric_that_is_not_judged_is_said_to_the_run():
     }
 
 
+def test_slices_of_numbers_are_told_with_their_edges_and_others_by_name():
+    changed = {**MODEL_QUALITY, "slices": ["visits", {"field": "age", "edges": [25, 40.5]}, {"field": "variant"}]}
+    endpoint = analysed(**{f"{MONITOR}model_quality": changed}).endpoints["fraud"]
+    document = configuration_document("fraud", endpoint, "all")
+    told = document["monitors"]["model_quality"]["slices"]
+    assert told == ["visits", {"field": "age", "edges": [25, 40.5]}, "variant"]
+    read = parse_configuration(json.dumps(document).encode(), "monitoring.json").monitors
+    (quality,) = (each for each in read if each.type is contract.MonitoringType.MODEL_QUALITY)
+    assert quality.options["slices"] == {"visits": (), "age": (25.0, 40.5), "variant": ()}
+
+
 def test_labels_of_scores_may_be_numbers():
     endpoint = analysed(**{f"{MONITOR}model_bias": {**BIAS, "class_labels": [0, 1]}}).endpoints["fraud"]
     document = configuration_document("fraud", endpoint, "all")

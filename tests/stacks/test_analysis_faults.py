@@ -82,6 +82,14 @@ def test_an_endpoint_with_every_type_has_no_faults():
             {f"{MONITOR}model_quality": {**MODEL_QUALITY, "slices": ["town"]}},
             f"{AT}model_quality.slices: 'town' is neither a feature nor metadata of the payload",
         ),
+        (
+            {f"{MONITOR}model_quality": {**MODEL_QUALITY, "slices": [{"field": "age", "edges": [40, 25]}]}},
+            f"{AT}model_quality.slices[0].edges: should each be above the one before",
+        ),
+        (
+            {f"{MONITOR}model_quality": {**MODEL_QUALITY, "slices": [{"field": "age", "egdes": [25]}]}},
+            f"{AT}model_quality.slices[0].egdes: is unknown; did you mean edges?",
+        ),
         ({"payload__metadata": ["age"]}, "endpoints.fraud.payload.metadata: 'age' is a feature too"),
         ({f"{MONITOR}model_bias": None}, f"{AT}model_bias: is missing; model_bias is one of the types"),
         ({f"{MONITOR}model_bias": {"facets": []}}, f"{AT}model_bias.facets: "),

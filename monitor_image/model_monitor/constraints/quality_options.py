@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, Final
 
 from model_monitor.blocks import Block, Faults, kind_of
@@ -22,6 +23,7 @@ SHORT: Final = {
     "multiclass": ProblemType.MULTICLASS,
     "regression": ProblemType.REGRESSION,
 }
+EDGES_MOST: Final = 50  # of one field; more groups nobody reads
 SPELLINGS: Final = SHORT | {type_.lower(): type_ for type_ in ProblemType}
 
 
@@ -32,14 +34,15 @@ class QualityOptions:
     thresholds: by metric, over the baseline's constraints; None takes a metric's constraint away.
     margin: how much worse than in the baseline's data a metric may get before it violates.
     drift: how what the model says is compared with what it said in the baseline.
-    slices: features and metadata fields whose values get metrics of their own; slice_metrics: which leave the report.
+    slices: features and metadata fields whose values get metrics of their own, each with the edges at which numbers are cut,
+        if any; slice_metrics: which leave the report.
     """
 
     problem: Problem = field(default_factory=Problem)
     thresholds: Mapping[str, QualityConstraint | None] = field(default_factory=dict)
     margin: float = 0.0
     drift: DistributionConfig = field(default_factory=DistributionConfig)
-    slices: tuple[str, ...] = ()
+    slices: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     min_slice_records: int = 30
     slice_metrics: tuple[str, ...] = ()
 
@@ -57,7 +60,7 @@ def read_options(block: Block) -> dict[str, Any]:
     if positive is not None:
         options["positive"] = without_zeros(normalise(positive))
     options["classes"] = tuple(without_zeros(normalise(label)) for label in block.labels("class_labels"))
-    options["slices"] = tuple(dict.fromkeys(block.texts("slices")))
+    options["slices"] = _slices(block)
     options["min_slice_records"] = block.count("min_slice_records", 30, minimum=1)
     options["slice_metrics"] = block.texts("slice_metrics")
     options["margin"] = block.share("margin", 0.0)
@@ -100,6 +103,33 @@ def options_of(options: Mapping[str, Any]) -> QualityOptions:
     )
     beside = ("thresholds", "margin", "drift", "slices", "min_slice_records", "slice_metrics")
     return QualityOptions(problem, **{key: options[key] for key in beside if key in options})
+
+
+def _slices(block: Block) -> dict[str, tuple[float, ...]]:
+    """Names, or `{"field": name, "edges": [25, 40]}`: by name the edges, () where each value is a group."""
+    content, where = block.take("slices"), block.at("slices")
+    if content is not None and not isinstance(content, list):
+        block.faults.add(where, f"should be a list of names, found {kind_of(content)}")
+    found: dict[str, tuple[float, ...]] = {}
+    for position, item in enumerate(content if isinstance(content, list) else ()):
+        inner = Block({"field": item} if isinstance(item, str) else item, f"{where}[{position}]", block.faults)
+        name, edges = inner.text("field"), inner.take("edges")
+        inner.end()
+        if not name:
+            block.faults.add(inner.at("field"), "is missing")
+        elif edges is not None and not _are_edges(edges):
+            block.faults.add(inner.at("edges"), f"should be at most {EDGES_MOST} numbers, each above the one before")
+        elif found.setdefault(name, tuple(edges or ())) != tuple(edges or ()):
+            block.faults.add(where, f"'{name}' is named with different edges")
+    return {name: tuple(map(float, edges)) for name, edges in found.items()}
+
+
+def _are_edges(content: object) -> bool:
+    if not isinstance(content, list) or not 0 < len(content) <= EDGES_MOST:
+        return False
+    if not all(isinstance(edge, (int, float)) and not isinstance(edge, bool) for edge in content):
+        return False
+    return all(map(math.isfinite, content)) and all(low < high for low, high in pairwise(map(float, content)))
 
 
 def _drift(block: Block) -> DistributionConfig:

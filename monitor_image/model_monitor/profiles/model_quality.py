@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +20,7 @@ from model_monitor.schema import Rows, Truth
 class QualityProfile:
     """What every number of the model-quality monitor is read from.
 
-    records: all of them. answered: those of which the model said something.
+    records: all of them. answered: those of which the model said something; stated: those with a prediction named as such.
     labels: how many labels there are, whether a prediction asked for them or not; 0 where they came with the records.
     """
 
@@ -39,14 +40,14 @@ class QualityProfile:
         problem: Problem,
         now: int | None = None,
         subsamples: tuple[np.ndarray, ...] = (),
-        slices: tuple[str, ...] = (),
+        slices: Mapping[str, tuple[float, ...]] | None = None,
     ) -> QualityProfile:
         """One chunk.
 
         Args:
             now: seconds since 1970 UTC, what the age of a prediction without label is counted to; None: unknown.
             subsamples: masks of rows, one for each subsample of a regression.
-            slices: features or metadata fields whose values are looked at one by one.
+            slices: features or metadata fields whose values are looked at one by one, or cut at edges where it has some.
         """
         answers, truth = Answers.of(rows, problem), truth_of(rows)
         everything = np.ones(rows.count, np.bool_)
@@ -58,7 +59,10 @@ class QualityProfile:
             _coverage(rows, truth, now),
             Agreement.of(answers, truth, problem, everything, subsamples),
             Said.of(answers),
-            {name: Slice.of(name, rows, answers, truth, problem, subsamples) for name in slices},
+            {
+                name: Slice.of(name, rows, answers, truth, problem, subsamples, edges)
+                for name, edges in (slices or {}).items()
+            },
         )
 
     def merge(self, other: QualityProfile) -> QualityProfile:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from model_monitor.blocks import Block, Faults
 from model_monitor.constraints.model import Outcome
 from model_monitor.contract import JobKind, Verdict
 from model_monitor.job import BaselineFiles, Job
@@ -61,6 +62,79 @@ def test_a_slice_has_the_metrics_of_its_records_alone(records: list[tuple[int, f
         alone = measured(labelled(truth, score=score), BINARY).quality
         assert quality.values == pytest.approx(alone.values, nan_ok=True)
         assert quality.counts.tolist() == alone.counts.tolist()
+
+
+AGES = Schema((Feature("age"),), PayloadMapping(output=OutputMapping(score="score")))
+
+
+@given(
+    records=st.lists(
+        st.tuples(
+            st.sampled_from([0, 1]),
+            st.one_of(st.sampled_from([25, 25.5, 40, 40.5, -3, None, "old"]), st.floats(-1e9, 1e9)),
+        ),
+        min_size=1,
+        max_size=40,
+    ),
+    cut=st.integers(0, 40),
+)
+def test_a_numeric_slice_is_cut_at_its_edges_which_end_an_interval(records: list[tuple[int, Any]], cut: int) -> None:
+    options = {"slices": [{"field": "age", "edges": [25, 40.5]}], "min_slice_records": 1}
+    job = quality_job(options, schema=AGES)
+
+    def profile(part: list[tuple[int, Any]]) -> Any:
+        truth, age = zip(*part, strict=True) if part else ((), ())
+        return MODEL_QUALITY.profile(labelled(truth, score=[0.9] * len(truth), features={"age": age}), job)
+
+    merged = profile(records[:cut]).merge(profile(records[cut:]))
+    (found,) = MODEL_QUALITY.statistics(MODEL_QUALITY.from_json(merged.to_json()), job).slices
+    expected: dict[str, list[int]] = {}
+    for truth, age in records:
+        if age is None or isinstance(age, str):
+            name = "(missing)" if age is None else "(no number)"
+        elif age <= 25:
+            name = "(-Infinity, 25]"
+        else:
+            name = "(25, 40.5]" if age <= 40.5 else "(40.5, Infinity]"
+        expected.setdefault(name, []).append(truth)
+    assert {name: quality.count for name, quality in found.values.items()} == {n: len(t) for n, t in expected.items()}
+    for name, quality in found.values.items():
+        assert quality.values["accuracy"] == pytest.approx(np.mean(expected[name]))
+
+
+def test_many_values_are_told_when_they_are_cut_at_edges() -> None:
+    ages = [18 + i / 10 for i in range(400)]
+    rows = labelled([1] * 400, score=[0.9] * 400, features={"age": ages})
+    whole = quality_job({"slices": ["age"]}, schema=AGES)
+    cut = quality_job({"slices": [{"field": "age", "edges": [30]}]}, schema=AGES)
+    (many,), (few,) = (MODEL_QUALITY.summary(measured(rows, j), conclusion_of(rows, j))["slices"] for j in (whole, cut))
+    assert (many["has_many_values"], many["values"]) == (True, [])
+    assert [(part["value"], part["item_count"]) for part in few["values"]] == [
+        ("(30, Infinity]", 279),
+        ("(-Infinity, 30]", 121),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("slices", "fault"),
+    [
+        ("age", "slices: should be a list of names, found text"),
+        ([{"edges": [1]}], "slices[0].field: is missing"),
+        (
+            [{"field": "age", "edges": [2, 2]}],
+            "slices[0].edges: should be at most 50 numbers, each above the one before",
+        ),
+        ([{"field": "age", "edges": []}], "slices[0].edges: should be at most 50 numbers"),
+        ([{"field": "age", "edges": [True]}], "slices[0].edges: should be at most 50 numbers"),
+        ([{"field": "age", "edges": [1]}, "age"], "slices: 'age' is named with different edges"),
+        ([{"field": "age", "egdes": [1]}], "slices[0].egdes: is unknown; did you mean edges?"),
+        ([5], "slices[0]: should be an object, found a number"),
+    ],
+)
+def test_slices_that_cannot_be_are_told_by_their_path(slices: Any, fault: str) -> None:
+    faults = Faults()
+    MODEL_QUALITY.read_options(Block({"slices": slices}, "q", faults))
+    assert any(each.startswith(f"q.{fault}") for each in faults), faults
 
 
 def test_a_slice_of_too_many_values_says_so() -> None:
