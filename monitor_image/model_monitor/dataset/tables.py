@@ -14,6 +14,7 @@ from model_monitor.dataset.formats.json import read_json
 from model_monitor.dataset.lines import Block, read_blocks
 from model_monitor.dataset.named import named_rows, named_side, side_of_header, side_of_positions
 from model_monitor.dataset.records import EMPTY_PAYLOAD, WRONG_WIDTH, Records
+from model_monitor.dataset.texts import Texts
 from model_monitor.dataset.units import Segment, Unit
 from model_monitor.job import Job
 from model_monitor.schema import LOCATED_REJECTS, Reject, Rejects, Rows, Schema
@@ -48,10 +49,8 @@ def read_json_lines_files(unit: Unit, job: Job) -> Iterator[Rows]:
     """Rows of files with one JSON record a line."""
     for segment in unit:
         for block in read_blocks(segment):
-            text = block.data.decode("utf-8", "replace")
-            lines = {i: line for i, line in enumerate(text.split("\n")) if line.strip()}
-            records = read_json(list(lines.values()), named_side(job.schema))
-            yield _rows_of_json(block, records, list(lines), job.schema)
+            texts, numbers = filled_lines(block.data)
+            yield _rows_of_json(block, read_json(texts, named_side(job.schema)), numbers, job.schema)
 
 
 def read_json_files(unit: Unit, job: Job) -> Iterator[Rows]:
@@ -62,6 +61,26 @@ def read_json_files(unit: Unit, job: Job) -> Iterator[Rows]:
         if blocks:
             records = read_json([text], named_side(job.schema))
             yield _rows_of_json(Block(segment.file, 0, 0, b"", blocks[-1].fault), records, [0], job.schema)
+
+
+def filled_lines(data: bytes) -> tuple[Sequence[str], list[int]]:
+    """The lines that are not blank, perhaps with the blank ones that follow them, and the number of each, from 0."""
+    if not data.isascii():
+        try:
+            data.decode()
+        except UnicodeDecodeError:
+            lines = {i: line for i, line in enumerate(data.decode("utf-8", "replace").split("\n")) if line.strip()}
+            return list(lines.values()), list(lines)
+    octets = np.frombuffer(data, np.uint8)
+    starts = np.concatenate([[0], np.flatnonzero(octets == ord("\n")) + 1])
+    starts = starts[: np.searchsorted(starts, len(data))]  # nothing begins behind the last line break
+    first = octets[starts]
+    is_filled = np.ones(len(starts), np.bool_)
+    for i in np.flatnonzero((first <= ord(" ")) | (first >= 0x80)).tolist():  # what may be blank to Python
+        end = data.find(b"\n", starts[i])
+        is_filled[i] = bool(data[starts[i] : end if end >= 0 else None].decode().strip())
+    bounds = np.append(starts[is_filled], len(data)).astype(np.int64)
+    return Texts(data, bounds), np.flatnonzero(is_filled).tolist()
 
 
 def first_row(segment: Segment) -> Row | None:
