@@ -139,17 +139,18 @@ inline char *step(const char *&at, const char *end, char *to) {
 }
 
 inline void copy_upto_block(char *to, const char *from, size_t size) {
-    std::memcpy(to, from, 16);  // of a fixed size: one move; what is too much is overwritten
-    if (size > 16) std::memcpy(to + 16, from + 16, Block::kSize - 16);
+    std::memcpy(to, from, 32);  // of a fixed size: two moves; what is too much is overwritten
+    if (size > 32) std::memcpy(to + 32, from + 32, Block::kSize - 32);
 }
 
 }  // namespace json_text
 
-// Copies the string whose opening quote lies before `at`, unescaped; returns where the copy ends, and `at` is then behind the
-// closing quote. Null where it is no string of JSON in UTF-8, or has half of a surrogate pair. `to` must have room for as
-// many bytes as lie between `at` and `end`, and kSlack more.
-inline char *unescape(const char *&at, const char *end, char *to) {
+// Copies the string whose opening quote lies before `text`, unescaped; returns where the copy ends, and `text` is then behind
+// the closing quote. Null where it is no string of JSON in UTF-8, or has half of a surrogate pair. `to` must have room for as
+// many bytes as lie between `text` and `end`, and kSlack more.
+inline char *unescape(const char *&text, const char *end, char *to) {
     using namespace json_text;
+    const char *at = text;  // what is written through `to` cannot change it
     while (end - at >= static_cast<ptrdiff_t>(2 * Block::kSize)) {
         size_t done = 0;  // of the block that begins at `at`
         const char *resume = nullptr;
@@ -178,7 +179,7 @@ inline char *unescape(const char *&at, const char *end, char *to) {
         }
         at = resume;
         if (*at == '"') {
-            at++;
+            text = at + 1;
             return to;
         }
         do {
@@ -191,7 +192,7 @@ inline char *unescape(const char *&at, const char *end, char *to) {
         if (!to) return nullptr;
     }
     if (at == end) return nullptr;
-    at++;
+    text = at + 1;
     return to;
 }
 

@@ -19,6 +19,7 @@ from model_monitor.dataset.texts import Texts
 pytestmark = pytest.mark.usefixtures("native")
 
 SIDE = b'{"endpointInput":{"data":"1"}}'
+ALIKE = b'{"captureData":{"endpointInput":{"data":"%s","encoding":"CSV"}},"eventMetadata":{"eventId":"%s"}}\n'
 TEXTS = st.one_of(
     st.sampled_from(
         ["", "1,2\n3,4", '{"a": "b\\n"}', "é\u2028日本😀", "\x00\x7f\x1f\t", "x" * 70 + '"', "\\" * 9, "a/b"]
@@ -111,8 +112,36 @@ def damaged_lines(draw: st.DrawFn) -> bytes:
     return line[:start] + draw(st.sampled_from(PIECES)) + line[start + draw(st.integers(0, 3)) :]
 
 
+@st.composite
+def alike_lines(draw: st.DrawFn) -> bytes:
+    """Events of one client, the same but for their texts; some are damaged or change their form."""
+    names = [f"<{i}>" for i in range(5)]
+    data, answer, key, time, version = names
+    event = {
+        "captureData": {
+            "endpointInput": {"data": data, "encoding": draw(NAMES)},
+            "endpointOutput": {"mode": "OUTPUT", "data": answer, "observedContentType": "text/csv"},
+        },
+        "eventMetadata": {draw(st.sampled_from(["eventId", "inferenceId", "other"])): key, "inferenceTime": time},
+        "eventVersion": version,
+    }
+    pattern = json.dumps(event)
+    lines: list[bytes] = []
+    for _ in range(draw(st.integers(2, 5))):
+        line = pattern
+        for name in names:
+            text = "0" if name == version else draw(TEXTS)
+            line = line.replace(f'"{name}"', json.dumps(text, ensure_ascii=draw(st.booleans())))
+        content = line.encode()
+        if draw(st.integers(0, 4)) == 0:
+            start = draw(st.integers(0, len(content)))
+            content = content[:start] + draw(st.sampled_from(PIECES)) + content[start + draw(st.integers(0, 2)) :]
+        lines.append(content + draw(st.sampled_from([b"", b"", b"\r", b" \n"])))
+    return b"\n".join(lines)
+
+
 BLANKS = st.sampled_from([b"", b" ", b"\t\r", b"\x0c", b"\xef\xbb\xbf"])
-BLOCKS = st.lists(st.one_of(usual_lines(), usual_lines(), damaged_lines(), BLANKS), max_size=5).map(b"\n".join)
+BLOCKS = st.lists(st.one_of(usual_lines(), alike_lines(), damaged_lines(), BLANKS), max_size=5).map(b"\n".join)
 
 
 def _side(sides: Sides) -> list[tuple[str, object]]:
@@ -139,6 +168,10 @@ def _in_python(blocks: list[bytes]) -> Lines:
 @example([b'{"captureData":{}}{"captureData":{}}\n\n'])
 @example([b'\n{"captureData":{}}{"captureData":{}}'])
 @example([b'{"captureData":{},"x":[{}\n,{}]}{"captureData":{}}\n'])
+@example([ALIKE % (b"1", b"a") + ALIKE % (b"2", b"b") + ALIKE[:-3] % (b"3", b"c"), ALIKE % (b"4", b"d")])
+@example([ALIKE % (b"1", b"a") + ALIKE % (b"2", b"b\\n") + ALIKE % (b"\\ud800", b"c") + ALIKE % (b"4", b"d")])
+@example([ALIKE % (b"1", b"a") + (ALIKE % (b"2", b"b")).replace(b"CSV", b"JSON") + ALIKE % (b"3", b"c")])
+@example([ALIKE % (b"1", b"a") + (ALIKE % (b"2", b"b"))[:-1] + ALIKE % (b"3", b"c") + b"{}"])
 @example([b'{"captureData":{},"x":' + b"[" * 70 + b"]" * 70 + b"}"])
 def test_blocks_are_read_as_in_python(blocks: list[bytes]) -> None:
     assert _columns(decode_blocks(blocks)) == _columns(_in_python(blocks))
