@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import hypothesis
 import numpy as np
 
 from model_monitor.blocks import Block, Faults
@@ -18,9 +17,6 @@ from model_monitor.profiles.bias import BiasProfile
 from model_monitor.profiles.bias_settings import BiasSettings
 from model_monitor.schema import Rows
 from tests.tables import Cell, column, table
-
-hypothesis.settings.register_profile("shared", deadline=None)  # the machine that runs the tests is shared
-hypothesis.settings.load_profile("shared")
 
 
 def settings(**options: Any) -> BiasSettings:

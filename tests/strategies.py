@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import settings
 from hypothesis import strategies as st
-
-settings.register_profile("shared", deadline=None)  # the machine that runs the tests is shared
-settings.load_profile("shared")
 
 numbers = st.one_of(
     st.integers(-50, 50),
