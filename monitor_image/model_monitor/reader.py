@@ -6,6 +6,7 @@ Light, so that the front doors can tell it without waiting for numpy and pyarrow
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping
 from types import ModuleType
 
@@ -22,7 +23,12 @@ def load(environment: Mapping[str, str] = os.environ) -> ModuleType | None:
         return None
     try:
         import model_monitor_native
-    except ImportError:  # not compiled for this machine
+    except ModuleNotFoundError:  # not compiled for this machine
+        return None
+    except ImportError as error:  # compiled for another one
+        warnings.warn(
+            f"The compiled reader does not load, Python's runs instead: {error}", RuntimeWarning, stacklevel=2
+        )
         return None
     return model_monitor_native
 

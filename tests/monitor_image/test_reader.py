@@ -44,6 +44,14 @@ def test_without_the_compiled_reader_python_s_runs(monkeypatch):
     assert reader.used() is Reader.PYTHON
 
 
+def test_a_compiled_reader_that_does_not_load_is_told_and_done_without(tmp_path, monkeypatch):
+    monkeypatch.delitem(sys.modules, MODULE, raising=False)
+    (tmp_path / f"{MODULE}.abi3.so").write_bytes(b"of another machine")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.warns(RuntimeWarning, match="does not load, Python's runs instead: .*invalid ELF header|too short"):
+        assert reader.load({}) is None
+
+
 def test_the_reader_of_this_process_is_told(installed, monkeypatch):
     monkeypatch.delenv("monitor_reader", raising=False)
     assert reader.used() is Reader.COMPILED
