@@ -2,6 +2,7 @@
 // what was expected, or is odd, is refused, and read there.
 #include "json.hpp"
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <vector>
@@ -28,13 +29,22 @@ struct Wanted {
     std::vector<Asked> asked;  // columns by their key's place in `keys`, or by their place in a row
 };
 
+// Where the values of a key go: to one column, or to one of texts and to another.
+constexpr size_t kNoColumn = SIZE_MAX;
+struct Target {
+    size_t column = kNoColumn, other = kNoColumn;
+};
+
 class Reader {
   public:
     Reader(const Wanted &wanted, size_t first_rows)
-        : wanted_(wanted), keys_(wanted.keys), cells_(wanted.asked, first_rows), columns_(wanted.keys.size()),
+        : wanted_(wanted), keys_(wanted.keys), cells_(wanted.asked, first_rows), targets_(wanted.keys.size()),
           last_seen_(wanted.keys.size() + kMostExtras + 1, 0), extras_(kMostExtras) {
         if (wanted.shape == kRows) return;
-        for (size_t i = 0; i < wanted.asked.size(); i++) columns_[wanted.asked[i].position].push_back(i);
+        for (size_t i = 0; i < wanted.asked.size(); i++) {
+            Target &target = targets_[wanted.asked[i].position];
+            (target.column == kNoColumn ? target.column : target.other) = i;
+        }
     }
     // One payload; false where it is refused, else `count` is its number of records.
     bool read(size_t payload, std::string_view text, int64_t &count) {
@@ -153,7 +163,7 @@ class Reader {
         size_t found = 0;
         has_nested_ = false;
         const bool is_read = read_members(at, end, [&](size_t key) {
-            if (key >= columns_.size()) {
+            if (key >= targets_.size()) {
                 if (wanted_.is_closed && note(key)) note_extra(key, rows_, rows_ + 1);
                 return skip_unclaimed(at, end);
             }
@@ -161,7 +171,7 @@ class Reader {
             return note(key) && put_all(key, rows_, at, end);
         });
         if (!is_read || (!found && has_nested_)) return false;  // the records may be inside
-        if (found < columns_.size()) put_absent(rows_, rows_ + 1);
+        if (found < targets_.size()) put_absent(rows_, rows_ + 1);
         rows_++;
         seen_++;
         return true;
@@ -170,7 +180,7 @@ class Reader {
         size_t found = 0, stop = rows_;
         unclaimed_.clear();
         const bool is_read = read_members(at, end, [&](size_t key) {
-            if (key >= columns_.size()) {
+            if (key >= targets_.size()) {
                 if (wanted_.is_closed && note(key)) unclaimed_.push_back(key);
                 return skip_unclaimed(at, end);
             }
@@ -181,7 +191,7 @@ class Reader {
             return is_even;
         });
         if (!is_read || !found) return false;
-        if (found < columns_.size()) put_absent(rows_, stop);
+        if (found < targets_.size()) put_absent(rows_, stop);
         for (size_t key : unclaimed_) note_extra(key, rows_, stop);
         seen_ += static_cast<int64_t>(stop - rows_);
         rows_ = stop;
@@ -200,25 +210,26 @@ class Reader {
         return skip_byte(at, end, ']');
     }
     bool put_all(size_t key, size_t row, const char *&at, const char *end) {
-        const std::vector<size_t> &columns = columns_[key];
-        for (size_t i = 1; i < columns.size(); i++) {
+        const Target &target = targets_[key];
+        if (target.other != kNoColumn) {
             const char *again = at;
-            if (!cells_.put(columns[i], row, again, end)) return false;
+            if (!cells_.put(target.other, row, again, end)) return false;
         }
-        return cells_.put(columns[0], row, at, end);
+        return cells_.put(target.column, row, at, end);
     }
     void put_absent(size_t row, size_t stop) {
-        for (size_t key = 0; key < columns_.size(); key++) {
+        for (size_t key = 0; key < targets_.size(); key++) {
             if (last_seen_[key] == object_) continue;
-            for (size_t column : columns_[key]) {
-                for (size_t i = row; i < stop; i++) cells_.put_absent(column, i);
+            for (size_t i = row; i < stop; i++) {
+                cells_.put_absent(targets_[key].column, i);
+                if (targets_[key].other != kNoColumn) cells_.put_absent(targets_[key].other, i);
             }
         }
     }
     bool skip_unclaimed(const char *&at, const char *end) { return cells_.scalars().skip(at, end, has_nested_); }
     void note_extra(size_t key, size_t row, size_t stop) {
         if (keys_.is_unknown(key)) return;
-        for (; row < stop; row++) extras_[key - columns_.size()].push_back(static_cast<int64_t>(row));
+        for (; row < stop; row++) extras_[key - targets_.size()].push_back(static_cast<int64_t>(row));
     }
 
     // Lists of values, or one list of values, or one value.
@@ -285,7 +296,7 @@ class Reader {
     const Wanted &wanted_;
     Keys keys_;
     Cells cells_;
-    std::vector<std::vector<size_t>> columns_;  // of each wanted key
+    std::vector<Target> targets_;               // of each wanted key
     std::vector<uint64_t> last_seen_;           // by key: the last object that had it
     std::vector<std::vector<int64_t>> extras_;  // by unclaimed key: records that have it
     std::vector<size_t> unclaimed_;             // keys of an object of columns
@@ -306,9 +317,9 @@ PyObject *places_of(const std::vector<int64_t> &places) {
 PyObject *Reader::release_extras() const {
     PyObject *extras = PyDict_New();
     for (const auto &[name, key] : keys_.places()) {
-        if (!extras || key < columns_.size() || extras_[key - columns_.size()].empty()) continue;
+        if (!extras || key < targets_.size() || extras_[key - targets_.size()].empty()) continue;
         PyObject *text = PyUnicode_FromStringAndSize(name.data(), static_cast<Py_ssize_t>(name.size()));
-        PyObject *places = places_of(extras_[key - columns_.size()]);
+        PyObject *places = places_of(extras_[key - targets_.size()]);
         if (!text || !places || PyDict_SetItem(extras, text, places) < 0) Py_CLEAR(extras);
         Py_XDECREF(text);
         Py_XDECREF(places);
@@ -363,10 +374,15 @@ bool read_keys(PyObject *list, std::vector<std::string> &keys) {
 }
 
 bool is_consistent(const Wanted &wanted, Py_ssize_t expected_bytes, size_t payloads) {
-    const size_t places = wanted.shape == kRows ? wanted.needed : wanted.keys.size();
+    const bool has_keys = wanted.shape != kRows;
+    std::vector<int> columns(has_keys ? wanted.keys.size() : 0);
     bool is_right = wanted.shape >= kObjects && wanted.shape <= kLines && !wanted.asked.empty();
     is_right &= !wanted.expected || expected_bytes == static_cast<Py_ssize_t>(payloads * sizeof(int64_t));
-    for (const Asked &one : wanted.asked) is_right &= one.position < places;
+    for (const Asked &one : wanted.asked) {
+        is_right = is_right && one.position < (has_keys ? columns.size() : wanted.needed);
+        is_right = is_right && (!has_keys || ++columns[one.position] <= 2);
+    }
+    is_right &= std::count(columns.begin(), columns.end(), 0) == 0;
     if (!is_right) PyErr_SetString(PyExc_ValueError, "fields or numbers of records that do not belong together");
     return is_right;
 }

@@ -262,6 +262,8 @@ def test_arguments_that_do_not_belong_together_are_refused(native: ModuleType) -
         (0, [b"a"], [(1, False)], 1, None),
         (1, [b"a"], [(1, False)], 1, None),
         (9, [b"a"], [(0, False)], 1, None),
+        (0, [b"a", b"b"], [(0, False)], 1, None),
+        (0, [b"a"], [(0, False)] * 3, 1, None),
         (0, [b"a"], [], 1, None),
         (0, [b"a"], [(0, False)], 1, np.zeros(5, np.int64)),
     ):
