@@ -24,6 +24,15 @@ def test_unclaimed_keys_with_characters_that_are_escaped_are_counted(key: str) -
         assert {name: len(where) for name, where in in_python(lambda: read_json(texts, SIDE)).extra.items()} == {key: 3}
 
 
+def test_halves_of_surrogate_pairs_in_unclaimed_keys_are_replaced() -> None:
+    texts = [
+        '{"a": 1, "b": 2, "k\\ud800": 1, "k\\ud801": 2}',
+        '{"a": 1, "b": 2, "k\\udc00": 3}',
+        '{"a": 1, "b": 2, "k\ufffd": 4}',
+    ]
+    assert {key: where.tolist() for key, where in read_json(texts, SIDE).extra.items()} == {"k\ufffd": [0, 1, 2]}
+
+
 def test_features_whose_names_are_escaped_are_read() -> None:
     side = Side((Field('quo"te', 0), Field("back\\slash", 1)), 2)
     found = in_python(lambda: read_json([json.dumps({'quo"te': 1, "back\\slash": 2})], side))

@@ -18,7 +18,7 @@ import msgspec
 import numpy as np
 
 from model_monitor.dataset import native
-from model_monitor.dataset.classify import Literals
+from model_monitor.dataset.classify import Literals, without_surrogates
 from model_monitor.dataset.fields import PLAIN_KEY, Field, Side, expression, getter
 from model_monitor.dataset.formats import json_fast
 from model_monitor.dataset.formats.json_splice import splice
@@ -280,8 +280,18 @@ def _assemble(payloads: list[Payload], side: Side) -> tuple[list[Literals], dict
             _add_rows(table, [row for payload in run for row in payload.rows or []], side)
         else:
             _add_objects(table, [record for payload in run for record in payload.objects or []], side)
-    extra = {key: np.array(where, np.int64) for key, where in table.extra.items() if where}
-    return list(table.columns), table.widths, extra
+    return list(table.columns), table.widths, _writable(table.extra)
+
+
+def _writable(extra: dict[str, list[int]]) -> dict[str, np.ndarray]:
+    """Records by unclaimed key; half of a surrogate pair in a key becomes the replacement character, so it can be told."""
+    found: dict[str, np.ndarray] = {}
+    for key, where in extra.items():
+        places = np.array(where, np.int64)
+        name = key if key.isascii() else without_surrogates(key)
+        if where:
+            found[name] = np.union1d(found[name], places) if name in found else places
+    return found
 
 
 def _add_columns(table: _Table, payload: Payload, side: Side) -> None:
