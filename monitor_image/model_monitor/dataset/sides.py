@@ -107,7 +107,7 @@ def _open_compiled(sides: Sides) -> Opened | None:
 def _open_each(sides: Sides) -> Opened:
     events = len(sides.texts)
     codes = [0] * events if sides.codes is None else sides.codes.tolist()
-    texts, forms, faults = [""] * events, np.zeros(events, np.uint8), dict[int, str]()
+    texts, forms, faults = [""] * events, [0] * events, dict[int, str]()
     for event, (text, code) in enumerate(zip(sides.texts, codes, strict=True)):
         try:
             form, texts[event] = open_side(text, sides.declared[code])
@@ -115,7 +115,7 @@ def _open_each(sides: Sides) -> Opened:
             faults[event] = str(fault)
         else:
             forms[event] = PLACES[form]
-    return Opened(texts, forms, faults)
+    return Opened(texts, np.array(forms, np.uint8), faults)
 
 
 def taken(texts: Sequence[str], places: np.ndarray) -> Sequence[str]:

@@ -18,7 +18,7 @@ def reader(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> N
     if request.param != "installed":
         monkeypatch.setattr(native, "_native", None)
     if request.param == "Python's for large blocks":
-        monkeypatch.setattr(capture_json, "SEARCHED_BYTES", 7)
+        monkeypatch.setattr(capture_json, "FEW_BYTES", 0)
 
 
 @pytest.mark.parametrize("end", [b"", b"\n", b"\r\n"])

@@ -21,8 +21,8 @@ from model_monitor.dataset.sides import Declared, Sides
 from model_monitor.dataset.texts import Texts
 
 NO_TIME = -1
-SEARCHED_BYTES = 1 << 18
-LINE_BREAK, RETURN, OPEN, CLOSE = b"\n\r{}"
+FEW_BYTES = 1 << 15  # that are searched faster than numpy starts
+RETURN, OPEN, CLOSE = b"\r{}"
 TOLERATED_EVENT = "event with NaN, Infinity, half a surrogate pair or bytes that are no UTF-8"
 
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # a line that msgspec does not take
@@ -184,17 +184,16 @@ def _decode_at_once(data: bytes, found: _Decoded) -> np.ndarray | None:
 
 def _is_one_a_line(data: bytes, events: int) -> bool:
     """Whether each line is one event: as many lines as events, and each break between two objects."""
-    if len(data) < SEARCHED_BYTES:
+    if len(data) < FEW_BYTES:
         lines = data.count(b"\n") + (not data.endswith(b"\n"))
         return lines == events and (lines == 1 or data.count(b"}\n{") + data.count(b"}\r\n{") == lines - 1)
-    content = np.frombuffer(
-        data, np.uint8
-    )  # on which numpy is four times as fast as bytes, by pieces that stay in cache
-    pieces = range(0, len(content), SEARCHED_BYTES)
-    breaks = [np.flatnonzero(content[start : start + SEARCHED_BYTES] == LINE_BREAK) + start for start in pieces]
-    inner = np.concatenate(breaks)
-    lines = len(inner) + (not data.endswith(b"\n"))
-    inner = inner[: lines - 1]
+    breaks: list[int] = []
+    end = data.find(b"\n")
+    while end >= 0:
+        breaks.append(end)
+        end = data.find(b"\n", end + 1)
+    lines = len(breaks) + (not data.endswith(b"\n"))
+    content, inner = np.frombuffer(data, np.uint8), np.array(breaks[: lines - 1], np.int64)
     if lines != events or content[0] != OPEN:
         return False
     before = inner - 1 - (content[inner - 1] == RETURN)
