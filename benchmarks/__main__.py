@@ -79,8 +79,15 @@ def machine() -> dict[str, str | int | float]:
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
         "processor": model,
         "python": platform.python_version(),
+        "reader": "compiled" if is_reader_compiled() else "Python's",
         "load_before": round(os.getloadavg()[0], 1),
     }
+
+
+def is_reader_compiled() -> bool:
+    """Whether the core that is measured has the compiled reader."""
+    probe = [str(jobs.ROOT / "build/venv/image/bin/python"), "-c", "import model_monitor_native"]
+    return subprocess.run(probe, capture_output=True, check=False).returncode == 0
 
 
 class Bench:
@@ -121,8 +128,7 @@ class Bench:
         if ratio.job in jobs.ANALYSES:
             return self._analysis(ratio)
         ours = (self._ours(ratio.job), OURS_STATUS)
-        is_ours = ratio.other in jobs.DATA  # of ours against ours
-        other = (self._ours(ratio.other), OURS_STATUS) if is_ours else (self._other(ratio), OTHERS_STATUS)
+        other = self._other(ratio)
         runs = measure.interleaved([ours, other], self.repeats, self.log)
         ours_s, other_s = measure.medians(runs)
         value = other_s / ours_s if ratio.is_speedup else ours_s / other_s
@@ -139,12 +145,19 @@ class Bench:
     def _missing(self, other: str) -> str | None:
         if other == "native":
             return None if self.native else "native"
+        if other == "python_reader":
+            return None if is_reader_compiled() else other
         return "spark" if other == "spark" and shutil.which("java") is None else None
 
-    def _other(self, ratio: jobs.Against) -> list[str]:
+    def _other(self, ratio: jobs.Against) -> tuple[list[str], frozenset[int]]:
+        """The other command, and the exit statuses that count as done."""
+        if ratio.other in jobs.DATA:  # of ours against ours
+            return self._ours(ratio.other), OURS_STATUS
+        if ratio.other == "python_reader":
+            return ["env", "monitor_reader=python", *self._ours(ratio.job)], OURS_STATUS
         if ratio.other == "native":
-            return [str(self.native), KINDS, *jobs.capture_files(ratio.job)]
-        return jobs.peer_command(ratio.other, ratio.job)
+            return [str(self.native), KINDS, *jobs.capture_files(ratio.job)], OTHERS_STATUS
+        return jobs.peer_command(ratio.other, ratio.job), OTHERS_STATUS
 
     def _memory(self, limit: jobs.Limit) -> Cell:
         command = self._ours(limit.job)

@@ -7,7 +7,11 @@ from typing import Any
 from benchmarks.jobs import GROWTH, LIMITS, RATIOS, Against, Limit
 
 Cell = dict[str, Any]
-NEEDS = {"native": "g++ and libsimdjson-dev", "spark": "a Java runtime"}
+NEEDS = {
+    "native": "g++ and libsimdjson-dev",
+    "spark": "a Java runtime",
+    "python_reader": "the compiled reader, which `make setup` builds where a C++ compiler is",
+}
 
 
 def cell(wanted: Against | Limit, value: float, unit: str, runs: int, **measured: float) -> Cell:

@@ -35,7 +35,7 @@ class Against:
 
     job: str  # numerator's data
     measure: str
-    other: str  # native | polars | duckdb | pandas | whylogs | spark | a name in DATA
+    other: str  # native | polars | duckdb | pandas | whylogs | spark | python_reader | a name in DATA
     must: float | None
     aim: float | None = None
     is_speedup: bool = False  # the other command's time divided by ours, at least `must`
@@ -48,8 +48,10 @@ RATIOS = (
     Against("csv_1m", "speed against pandas", "pandas", 2.5, 6, is_speedup=True),
     Against("csv_1m", "speed against whylogs", "whylogs", 4, 10, is_speedup=True),
     Against("csv_1m", "speed against Spark SQL", "spark", 16, 40, is_speedup=True),
+    Against("csv_1m", "speed against Python's reader", "python_reader", None, is_speedup=True),
     Against("json_columns", "wall / native scan", "native", 8, 4),
     Against("json_records", "wall / native scan", "native", 8, 4),
+    Against("json_records", "speed against Python's reader", "python_reader", None, is_speedup=True),
     Against("jsonlines", "wall / native scan", "native", 8, 4),
     Against("base64", "wall / native scan", "native", 8, 4),
     Against("one_record", "wall / native scan", "native", 8, 4),

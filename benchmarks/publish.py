@@ -38,9 +38,9 @@ def with_table(text: str, results: list[cells.Cell], machine: dict[str, Any]) ->
     if not end:
         raise SystemExit(f"{README}: the lines {START.strip()} and {END} are missing.")
     about = (
-        f"{machine['cores']} cores of {machine['processor']}, Python {machine['python']}, {machine['date']}. Medians of "
-        "commands run in turn. Load: of the machine when the cell was done;\nabove about 3 something else was running, which "
-        "costs a command on two cores more than one on a single core."
+        f"{machine['cores']} cores of {machine['processor']}, Python {machine['python']}, {machine['reader']} reader, "
+        f"{machine['date']}. Medians of commands run in turn. Load: of the machine when the cell was done;\n"
+        "above about 3 something else was running, which costs a command on two cores more than one on a single core."
     )
     return f"{before}{START}\n{cells.table(results)}\n{about}\n\n{END}{after}"
 

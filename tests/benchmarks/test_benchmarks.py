@@ -146,6 +146,7 @@ def test_every_job_has_data_and_a_known_opponent() -> None:
         "shap",
         "smclarify",
         "exact",
+        "python_reader",
         *jobs.DATA,
     }
     assert set(jobs.names()) <= {*jobs.DATA, *jobs.JOINED, *jobs.LABELLED, *jobs.ANALYSES, "startup"}
