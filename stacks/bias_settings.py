@@ -73,7 +73,7 @@ class ModelBias(Labelled):
     facet_source: fields.S3Prefix | None = None
     """S3 URI of a restricted place that holds attributes by inference id; they are never written out record by record.
     Left out: facets are features of the payload."""
-    label_values: Annotated[tuple[Value, ...], Field(min_length=1)] = ()
+    label_values: Annotated[tuple[Value, ...], Field(min_length=1)] | None = None
     """Labels that count as positive, or the one above which they begin. Default: 1."""
     label_read_as: ReadAs = "auto"
     """Whether label_values are values or a threshold; auto: SageMaker's rule. Default: auto."""

@@ -67,12 +67,12 @@ class BiasProfile:
         """One chunk."""
         empty = cls.empty(settings, rows.schema)
         if rows.truth is None or not rows.count:
-            return replace(empty, records=rows.count)
+            return replace(empty, records=rows.count, stated=stated(rows))
         is_labelled = rows.truth.codes >= 0
         keep = None if is_labelled.all() else np.flatnonzero(is_labelled)
         count = rows.count if keep is None else len(keep)
         if not count or not settings.facets:
-            return replace(empty, records=rows.count, labelled=count)
+            return replace(empty, records=rows.count, labelled=count, stated=stated(rows))
         codes = rows.truth.codes if keep is None else rows.truth.codes[keep]
         label = Coded.of_words(codes, rows.truth.words)
         said = predicted_labels(

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import xxhash
-
-from model_monitor.schema import Events
 
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # 2^64 over the golden ratio
 
@@ -20,13 +17,6 @@ def finalised(keys: np.ndarray) -> np.ndarray:
     keys = (keys ^ (keys >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     keys = (keys ^ (keys >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return np.asarray(keys ^ (keys >> np.uint64(31)))
-
-
-def record_keys(events: Events, payload_index: np.ndarray) -> np.ndarray:
-    """A uint64 for each record, of its event's id and its place in the event; not mixed yet."""
-    ids = np.fromiter(map(xxhash.xxh3_64_intdigest, events.ids), np.uint64, len(events.ids))
-    keys = np.repeat(ids, events.records)
-    return keys + payload_index.astype(np.uint64) * GOLDEN if len(payload_index) == len(keys) else keys
 
 
 def halves(words: np.ndarray) -> np.ndarray:

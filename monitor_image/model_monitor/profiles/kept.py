@@ -14,7 +14,8 @@ import numpy as np
 import xxhash
 
 from model_monitor.labels import LARGEST_WHOLE, NUMBER
-from model_monitor.profiles.hashes import mixed, record_keys
+from model_monitor.profiles.hashes import mixed
+from model_monitor.profiles.record_keys import record_keys
 from model_monitor.schema import Column, Rows
 
 ROLES = ("prediction", "score", "label")  # always kept where the data has them

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from model_monitor.profiles.hashes import finalised, record_keys
+from model_monitor.profiles.hashes import finalised
+from model_monitor.profiles.record_keys import record_keys
 from model_monitor.schema import Reject, Rejects, Rows
 
 KEYS_KEPT = 4096  # exact up to here; above, repeats are estimated within about 1.6 % of the records

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import xxhash
 
-from model_monitor.profiles.hashes import mixed, record_keys
+from model_monitor.profiles.hashes import mixed
+from model_monitor.profiles.record_keys import record_keys
 from model_monitor.schema import Column, Events, Rows
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from model_monitor.metrics.subsamples import content_keys
-from model_monitor.profiles.hashes import GOLDEN, finalised, mixed, record_keys
+from model_monitor.profiles.hashes import GOLDEN, finalised, mixed
+from model_monitor.profiles.record_keys import record_keys
 from model_monitor.schema import Events
 
 FROM_ZERO = [0xE220A8397B1DCDAF, 0x6E789E6AA1B965F4, 0x06C45D188009454F]  # what SplitMix64 draws first from the seed 0
