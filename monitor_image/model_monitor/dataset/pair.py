@@ -98,6 +98,7 @@ def pair(group: Group, schema: Schema, inside: np.ndarray, losses: Losses) -> tu
             left = Records(right.counts, [])
         faults |= {i: reason for i, reason in right.faults.items() if i not in faults}
     elif right_side is not None and schema.is_positional:
+        right = no_records(len(group.numbers), len(right_side.fields))  # the columns of no row
         faults |= {i: NO_OUTPUT for i in range(len(group.numbers)) if i not in faults}
     return _join(group, schema, inside, losses, left, right, faults)
 

@@ -1,6 +1,7 @@
 """A record that cannot be read is counted by its reason and located, and costs nothing but itself."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -182,6 +183,25 @@ def test_an_event_without_a_response_has_no_prediction(tmp_path):
     assert [rows.count for rows in chunks] == [2, 2]
     assert [rows.prediction is None for rows in chunks] == [False, True]
     assert rejects_of(chunks).count == 0
+
+
+@pytest.mark.parametrize("position", [0, 1, 2])
+@pytest.mark.parametrize("form", ["CSV", "JSON rows", "JSON objects"])
+def test_an_event_without_a_response_costs_itself_where_responses_are_features(tmp_path, form, position):
+    """Without a payload mapping a record is its response's values and its request's."""
+    payload = {
+        "CSV": lambda names, rows: csv_payload(rows),
+        "JSON rows": lambda names, rows: json_payload(rows),
+        "JSON objects": lambda names, rows: json_payload(objects_of(names, rows)),
+    }[form]
+    given, answer = payload(NAMES, [[1, 2], [3, 4]]), payload(("p",), [[0.5], [0.25]])
+    events = [capture_event(given, answer)] * 2
+    events.insert(position, capture_event(given))
+    chunks = read(tmp_path, events, replace(schema("p", *NAMES), is_positional=True, outputs=1))
+    assert [rows.features[0].numbers.tolist() for rows in chunks if rows.count] == [[0.5, 0.25, 0.5, 0.25]]
+    assert sum(rows.count for rows in chunks) == 4
+    assert rejects_of(chunks).by_reason == {reasons.NO_OUTPUT: 2}
+    assert [reject.line for reject in rejects_of(chunks).located] == [position + 1]
 
 
 def test_a_response_with_too_few_values_costs_its_record(tmp_path):
