@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from model_monitor import __version__, cli_labels, reader, threads
 from model_monitor.contract import EXIT_ERROR, EXIT_STATUS, MONITOR_KEYS, REHEARSAL_ARGUMENT, JobKind
+from model_monitor.errors import SettingsError
 
 if TYPE_CHECKING:  # numpy and pyarrow are imported when a job starts, not for --help
     from model_monitor.job import Job
@@ -61,6 +62,18 @@ class Parser(argparse.ArgumentParser):
         self.exit(EXIT_ERROR, f"{self.prog}: {message}\nTry '{self.prog} --help'.\n")
 
 
+class Version(argparse.Action):
+    """The version and the reader that runs; found when it is asked for, since a wrong choice of one is an error."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        try:
+            reader.load()
+        except SettingsError as error:
+            parser.exit(EXIT_ERROR, f"{parser.prog}: {error}\n")
+        print(f"{parser.prog} {__version__}, {reader.used()} reader")
+        parser.exit()
+
+
 def main(arguments: list[str] | None = None) -> int:
     """One command, from arguments to exit status."""
     options = parser().parse_args(arguments)
@@ -101,7 +114,7 @@ def parser() -> argparse.ArgumentParser:
     """The whole command line."""
     form = argparse.RawDescriptionHelpFormatter
     top = Parser(prog="model-monitor", description=DESCRIPTION, epilog=EXAMPLES, formatter_class=form)
-    top.add_argument("--version", action="version", version=f"model-monitor {__version__}, {reader.used()} reader")
+    top.add_argument("--version", action=Version, nargs=0, help="show the version and which reader runs, and exit")
     commands = top.add_subparsers(dest="command", required=True, metavar="{baseline,monitor,labels}")
     baseline = commands.add_parser("baseline", help="learn statistics and constraints from a dataset", epilog=EXAMPLES,
                                    formatter_class=form)  # fmt: skip

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from model_monitor import reader
 from model_monitor.contract import (
     BASELINE_DATASET_SOURCE,
     DATASET_SOURCE,
     ENABLED,
     OPT_ML,
     OUTPUT_PATH,
-    READER_CHOICES,
     TIME_FORMAT,
     JobKind,
     MonitoringType,
@@ -128,8 +128,9 @@ def read_variables(environment: Mapping[str, str]) -> Variables:
     )
     now = _time(Variable.NOW, get(Variable.NOW), faults)
     is_rehearsal = _is_rehearsal(get(Variable.REHEARSAL), kind, faults)
-    if (get(Variable.READER) or READER_CHOICES[0]).lower() not in READER_CHOICES:
-        faults.append(f"{Variable.READER}: should be {' or '.join(READER_CHOICES)}")
+    wrong_reader = reader.fault(environment)
+    if wrong_reader is not None:
+        faults.append(f"{Variable.READER}: {wrong_reader}")
     return Variables(
         kind=kind,
         root=root,

@@ -52,7 +52,7 @@ ALLOWED = {
     "runners": TYPES,
     "configuration": TYPES | {"blocks", "registry", "analysis_documents"},
     "analysis_documents": {"blocks", "s3", "constraints"},  # Clarify's own files, named by a configuration
-    "variables": TYPES,
+    "variables": TYPES | {"reader"},
     "s3": {"errors"},
     "ground_truth_writer": {"errors", "s3", "outputs.files"},  # an application's door: nothing of a run
     "baselines": TYPES | {"s3"},

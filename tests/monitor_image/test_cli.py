@@ -226,6 +226,17 @@ def test_the_version_is_told_with_the_reader(capsys):
     assert capsys.readouterr().out == f"model-monitor {__version__}, {reader.used()} reader\n"
 
 
+def test_a_wrong_choice_of_the_reader_is_told_instead_of_one(monkeypatch, capsys):
+    monkeypatch.setenv("monitor_reader", "pyton")
+    assert run("--version") == 1
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err == (
+        "model-monitor: environment variable monitor_reader: should be auto or python, found 'pyton'. "
+        "Correct it, or unset it.\n"
+    )
+
+
 def test_the_module_with_arguments_is_the_laptops_command():
     done = subprocess.run(
         [sys.executable, "-m", "model_monitor", "--version"], cwd=CORE, capture_output=True, text=True, timeout=60

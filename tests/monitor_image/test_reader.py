@@ -44,12 +44,29 @@ def test_without_the_compiled_reader_python_s_runs(monkeypatch):
     assert reader.used() is Reader.PYTHON
 
 
-def test_a_compiled_reader_that_does_not_load_is_told_and_done_without(tmp_path, monkeypatch):
+def damaged(folder: Path) -> None:
+    (folder / f"{MODULE}.abi3.so").write_bytes(b"of another machine")
+
+
+def test_a_compiled_reader_that_does_not_load_is_told_once_and_done_without(tmp_path, monkeypatch, caplog):
     monkeypatch.delitem(sys.modules, MODULE, raising=False)
-    (tmp_path / f"{MODULE}.abi3.so").write_bytes(b"of another machine")
+    damaged(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
-    with pytest.warns(RuntimeWarning, match="does not load, Python's runs instead: .*invalid ELF header|too short"):
-        assert reader.load({}) is None
+    monkeypatch.setenv("monitor_reader", "auto")  # put back afterwards
+    for _ in range(3):
+        assert reader.load() is None
+        assert reader.used() is Reader.PYTHON
+    (told,) = caplog.messages
+    assert "does not load, Python's runs instead" in told
+    assert "make setup" in told
+
+
+def test_a_run_whose_compiled_reader_is_damaged_says_so_in_one_line(tmp_path):
+    damaged(tmp_path)
+    done = run("auto", tmp_path, workers=2, PYTHONPATH=str(tmp_path))
+    assert done.returncode == 3, done.stderr
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("The compiled reader does not load, Python's runs instead (the same results, more slowly): ")
 
 
 def test_the_reader_of_this_process_is_told(installed, monkeypatch):
@@ -60,19 +77,19 @@ def test_the_reader_of_this_process_is_told(installed, monkeypatch):
 
 
 def test_another_choice_is_refused_by_the_variables_name():
-    with pytest.raises(SettingsError, match=r"^monitor_reader: should be auto or python"):
+    with pytest.raises(SettingsError, match=r"^environment variable monitor_reader: .*, found 'fast'\. Correct it"):
         reader.load({"monitor_reader": "fast"})
 
 
-def run(choice: str, folder: Path) -> subprocess.CompletedProcess[str]:
+def run(choice: str, folder: Path, workers: int = 1, **variables: str) -> subprocess.CompletedProcess[str]:
     capture = folder / "capture"
     if not capture.exists():
         write_capture(capture, healthy_events())
     command = [sys.executable, "-m", "model_monitor", "monitor", "--dataset", str(capture)]
     return subprocess.run(
-        [*command, "--output", str(folder / choice), "--workers", "1"],
+        [*command, "--output", str(folder / choice), "--workers", str(workers)],
         cwd=CORE,
-        env=os.environ | {"monitor_reader": choice},
+        env=os.environ | {"monitor_reader": choice} | variables,
         capture_output=True,
         text=True,
         timeout=60,
@@ -95,7 +112,10 @@ def test_reports_of_both_choices_differ_in_the_run_alone(tmp_path):
 def test_a_laptops_run_is_ended_by_a_wrong_choice(tmp_path):
     done = run("fast", tmp_path)
     assert done.returncode == 1
-    assert done.stderr == "model-monitor: monitor_reader: should be auto or python.\n"
+    assert done.stderr == (
+        "model-monitor: environment variable monitor_reader: should be auto or python, found 'fast'. "
+        "Correct it, or unset it.\n"
+    )
     assert json.loads((tmp_path / "fast/report.json").read_text())["verdict"] == "error"
 
 

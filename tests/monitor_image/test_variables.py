@@ -142,7 +142,7 @@ def test_native_names_of_the_prebuilt_analyzer_are_accepted():
         ({"monitor_job": "train"}, "monitor_job: should be baseline or monitor"),
         ({"analysis_type": "BIAS"}, "analysis_type: should be one of"),
         ({"categorical_drift_method": "psi"}, "categorical_drift_method: should be one of LInfinity, ChiSquared"),
-        ({"monitor_reader": "rust"}, "monitor_reader: should be auto or python"),
+        ({"monitor_reader": "rust"}, "monitor_reader: should be auto or python, found 'rust'"),
         ({"MODEL_MONITOR_WORKERS": "0"}, "MODEL_MONITOR_WORKERS: should be a whole number of at least 1"),
     ],
 )
