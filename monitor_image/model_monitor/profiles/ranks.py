@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isfinite
 
 import numpy as np
 
@@ -77,10 +78,10 @@ class Buckets:
         Of a constant all bounds are equal, the last bucket holds everything and the others nothing.
         """
         steps = np.arange(number + 1)
-        width = maximum - minimum
-        if np.isfinite(width):
+        width = float(maximum) - float(minimum)
+        if isfinite(width * number):
             bounds = minimum + width * steps / number
-        else:  # the range of doubles is wider than the largest double
+        else:  # near the largest double, which a range may exceed
             bounds = minimum * (1 - steps / number) + maximum * (steps / number)
         bounds[-1] = maximum
         lower, upper = ranks.below(bounds[:-1]), ranks.below(bounds[1:])

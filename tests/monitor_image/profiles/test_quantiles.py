@@ -151,10 +151,24 @@ def test_a_constant_fills_the_last_of_ten_equal_buckets():
     assert buckets.counts.tolist() == [0] * 9 + [40]
 
 
-def test_buckets_of_the_widest_range_are_finite():
-    numbers = Numbers.of(np.array([-1.7e308, 1.7e308]), 2)
-    buckets = Buckets.equal_width(numbers.quantiles.ranks(), -1.7e308, 1.7e308)
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    "values",
+    [
+        [-1.7e308, 1.7e308],
+        [0.5] * 40 + [1e308],
+        [1e308, 1.79e308],
+        [-1.79e308, -1e308, 3.0],
+        [-1.79e308, 0.0, 1.79e308],
+    ],
+)
+def test_buckets_of_the_widest_ranges_are_finite_and_ascend(values):
+    numbers = Numbers.of(np.array(values), len(values))
+    buckets = Buckets.equal_width(numbers.quantiles.ranks(), numbers.moments.minimum, numbers.moments.maximum)
     assert np.isfinite(buckets.bounds).all()
+    assert (np.diff(buckets.bounds) > 0).all()
+    assert (buckets.bounds[0], buckets.bounds[-1]) == (min(values), max(values))
+    assert buckets.counts.tolist() == np.histogram(np.array(values), buckets.bounds)[0].tolist()
 
 
 def test_quantiles_are_values_of_the_sample():
