@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from model_monitor.dataset import native
-from model_monitor.dataset.classify import EXACT, Literals, type_column
+from model_monitor.dataset.classify import Literals, type_column
 from model_monitor.dataset.fields import Side
 from model_monitor.dataset.records import Records, keep
 
@@ -38,8 +38,7 @@ def _assert_same_column(one: Literals, other: Literals, is_text: bool) -> None:
     assert found.kinds.tolist() == expected.kinds.tolist()
     assert (found.numbers is None) == (expected.numbers is None)
     if found.numbers is not None and expected.numbers is not None:
-        if np.abs(found.numbers[~np.isnan(found.numbers)]).max(initial=0) < EXACT:  # beyond, doubles may stay doubles
-            assert found.numbers.dtype == expected.numbers.dtype
+        assert found.numbers.dtype == expected.numbers.dtype
         assert np.array_equal(found.numbers, expected.numbers, equal_nan=expected.numbers.dtype.kind == "f")
     assert (found.texts is None) == (expected.texts is None)
     if found.texts is not None and expected.texts is not None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
@@ -38,7 +39,10 @@ def read_csv(texts: Texts, side: Side, *, is_exact: bool = False) -> Records | N
     width = -1 if side.width is None else side.width
     if 0 <= width < side.needed:
         return None
-    counts, found, faults, widths = _native.read_csv((texts.data, texts.bounds), places, width, side.needed, is_exact)
+    read = _asked(_native.read_csv, (texts.data, texts.bounds), places, width, side.needed, is_exact)
+    if read is None:
+        return None
+    counts, found, faults, widths = read
     columns = dict(zip(places, map(cells_of, found), strict=True))
     return Records(
         np.frombuffer(counts, np.int64),
@@ -65,7 +69,8 @@ def read_json(
     keys = {key: i for i, key in enumerate(dict.fromkeys(field.key for field in side.fields))}
     asked = [(keys[field.key] if is_by_key else field.position, field.is_text) for field in side.fields]
     places = list(dict.fromkeys(asked))
-    found = _native.read_json(
+    found = _asked(
+        _native.read_json,
         (texts.data, texts.bounds),
         JSON_LINES if is_lines else JSON_SHAPES.index(shape),
         None if is_lines else side.records or container,
@@ -92,11 +97,9 @@ def read_json(
     return records, np.frombuffer(refused, np.int64)
 
 
-def read_envelopes(blocks: list[bytes]) -> tuple[Any, ...]:
-    """Events of capture files, as `formats/capture_json.py` takes them. Only where the compiled reader is installed."""
-    assert _native is not None
-    found: tuple[Any, ...] = _native.read_envelopes(blocks)
-    return found
+def read_envelopes(blocks: list[bytes]) -> tuple[Any, ...] | None:
+    """Events of capture files, as `formats/capture_json.py` takes them."""
+    return None if _native is None else _asked(_native.read_envelopes, blocks)
 
 
 def open_texts(texts: Texts, is_binary: np.ndarray) -> tuple[Texts, np.ndarray, list[int]] | None:
@@ -110,8 +113,19 @@ def open_texts(texts: Texts, is_binary: np.ndarray) -> tuple[Texts, np.ndarray, 
     """
     if _native is None:
         return None
-    data, bounds, looks_like_json, odd = _native.open_texts((texts.data, texts.bounds), is_binary)
+    opened = _asked(_native.open_texts, (texts.data, texts.bounds), is_binary)
+    if opened is None:
+        return None
+    data, bounds, looks_like_json, odd = opened
     return Texts(data, np.frombuffer(bounds, np.int64)), np.frombuffer(looks_like_json, np.bool_), odd
+
+
+def _asked(function: Callable[..., Any], *arguments: Any) -> Any:
+    """What the compiled reader says; None where it has no memory left, which Python may do with."""
+    try:
+        return function(*arguments)
+    except MemoryError:
+        return None
 
 
 def cells_of(column: tuple[Any, ...]) -> Cells:

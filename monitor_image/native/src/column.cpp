@@ -17,6 +17,7 @@ PyObject *Column::release(size_t rows) {
             counts[kNull] -= counts[static_cast<size_t>(kind)];
         }
     }
+    fill_codes(rows);
     const char *type = is_plain_ ? "q" : "d";
     PyObject *numbers = has_numbers_ ? store_.release(rows * sizeof(double)) : Py_NewRef(Py_None);
     PyObject *kinds = kind_store_.release(rows);

@@ -4,9 +4,11 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#include <cstdint>
 #include <cstring>
 #include <limits>
 #include <new>
+#include <random>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -37,24 +39,28 @@ class Words {
     const std::vector<int32_t> &offsets() const { return offsets_; }
 
   private:
+    // Seeded once a process, so that nobody can send words that share a place; codes depend on the order of words alone.
     static uint64_t hash_of(std::string_view word) {
-        uint64_t hash = word.size() * 0x9E3779B97F4A7C15u;
+        static const uint64_t seed = std::random_device{}() * uint64_t{0x9E3779B97F4A7C15} + std::random_device{}();
+        uint64_t hash = seed ^ word.size();
         const char *at = word.data();
         size_t left = word.size();
         for (; left >= 8; left -= 8, at += 8) {
             uint64_t part;
             std::memcpy(&part, at, 8);
-            hash = mix(hash ^ part);
+            hash = folded(hash ^ part, seed ^ 0xD6E8FEB86659FD93u);
         }
         uint64_t rest = 0;
         std::memcpy(&rest, at, left);
-        return mix(hash ^ rest);
+        return folded(hash ^ rest, seed ^ 0xA0761D6478BD642Fu);
     }
-    static uint64_t mix(uint64_t key) {
-        key = (key ^ (key >> 32)) * 0xD6E8FEB86659FD93u;
-        return key ^ (key >> 32);
+    // Both halves of a product: each bit depends on all bits of both factors.
+    static uint64_t folded(uint64_t first, uint64_t second) {
+        const unsigned __int128 product = static_cast<unsigned __int128>(first) * (second | 1);
+        return static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
     }
     int32_t add(std::string_view word, uint64_t hash, size_t place) {
+        if (word.size() > kLongest - text_.size()) throw std::bad_alloc();  // offsets of arrow are 32 bits wide
         auto code = static_cast<int32_t>(hashes_.size());
         hashes_.push_back(hash);
         text_.append(word);
@@ -72,6 +78,8 @@ class Words {
             slots_[place] = static_cast<int32_t>(code);
         }
     }
+    static constexpr size_t kLongest = INT32_MAX;
+
     std::vector<int32_t> slots_;
     std::vector<uint64_t> hashes_;
     std::string text_;
@@ -165,10 +173,7 @@ class Column {
             kinds_ = kind_store_.as<uint8_t>();
             if (!is_text_) doubles_ = store_.as<double>();
         }
-        if (code_store_) {
-            codes_ = code_store_.as<int32_t>();
-            std::memset(codes_ + most_rows_, 0xFF, (most_rows - most_rows_) * sizeof(int32_t));
-        }
+        if (code_store_) codes_ = code_store_.as<int32_t>();
         most_rows_ = most_rows;
     }
     // Where the whole numbers go while the column holds nothing else; else null.
@@ -219,9 +224,14 @@ class Column {
         if (!codes_) {
             code_store_ = Buffer(most_rows_ * sizeof(int32_t));
             codes_ = code_store_.as<int32_t>();
-            std::memset(codes_, 0xFF, most_rows_ * sizeof(int32_t));
         }
+        fill_codes(row);
         codes_[row] = words_.code_of(word);
+        coded_ = row + 1;
+    }
+    // No word in the rows before `row` that have none: only rows that there are take memory, not those that there can be.
+    void fill_codes(size_t row) {
+        if (codes_ && row > coded_) std::memset(codes_ + coded_, 0xFF, (row - coded_) * sizeof(int32_t));
     }
 
     bool is_text_, is_plain_, has_numbers_ = false, is_rounded_ = false;
@@ -229,7 +239,7 @@ class Column {
     double *doubles_ = nullptr;
     uint8_t *kinds_ = nullptr;
     int32_t *codes_ = nullptr;
-    size_t most_rows_;
+    size_t most_rows_, coded_ = 0;
     Buffer store_, kind_store_, code_store_;
     Words words_;
 };

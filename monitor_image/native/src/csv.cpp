@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 #include <limits>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -92,9 +93,12 @@ class Reader {
         if (text.empty()) return fault(payload, kEmptyPayload);
         const bool has_quotes = text.find('"') != text.npos;
         if (text.size() < UINT32_MAX && text.find('\r') == text.npos) {
-            if (places_.size() < text.size() + 2) places_.resize(2 * text.size() + 64);
+            if (room_ < text.size() + 2) {
+                room_ = text.size() + text.size() / 2 + 64;
+                places_.reset(new uint32_t[room_]);  // memory that nothing is written to costs nothing
+            }
             places_[0] = UINT32_MAX;  // what ends before the first field, so that each begins one behind another
-            const Separators found = find_separators(text, has_quotes, places_.data() + 1);
+            const Separators found = find_separators(text, has_quotes, places_.get() + 1);
             places_[found.count + 1] = static_cast<uint32_t>(text.size());
             if (int64_t rows = add_even_rows(text, found)) return rows;
         }
@@ -130,7 +134,7 @@ class Reader {
     void put_cells(size_t column, std::string_view text, size_t first, size_t last) {
         Column &target = columns_[column];
         const auto width = static_cast<size_t>(width_);
-        const uint32_t *edges = places_.data() + first * width + positions_[column];
+        const uint32_t *edges = places_.get() + first * width + positions_[column];
         Column::Cells cells = target.cells();
         bool has_digits = false;
         for (size_t row = rows_ + first; row < rows_ + last; row++, edges += width) {
@@ -240,7 +244,8 @@ class Reader {
     int64_t seen_ = 0;
     std::vector<Column> columns_;
     std::vector<size_t> positions_;
-    std::vector<uint32_t> places_;
+    std::unique_ptr<uint32_t[]> places_;
+    size_t room_ = 0;
     std::vector<Field> fields_;
     std::vector<size_t> ends_;  // of each row, in `fields_`
     std::string unquoted_;
@@ -248,6 +253,9 @@ class Reader {
 };
 
 PyObject *Reader::release(Buffer counts, size_t payloads) {
+    for (const Column &column : columns_) {
+        if (column.is_rounded()) Py_RETURN_NONE;  // should other cells be dropped, Python has the whole numbers exactly
+    }
     PyObject *columns = PyTuple_New(static_cast<Py_ssize_t>(columns_.size()));
     if (!columns) return nullptr;
     for (size_t i = 0; i < columns_.size(); i++) {
@@ -280,9 +288,10 @@ PyObject *read_csv(PyObject *, PyObject *arguments) {
                 return nullptr;
             }
         }
-        size_t rows = texts.size();
         const std::string_view all(texts.begin(), static_cast<size_t>(texts.end() - texts.begin()));
-        rows += count_byte(all, '\n') + count_byte(all, '\r');
+        const auto values = static_cast<size_t>(width < 0 ? needed : width);  // a row of so many has as many bytes but one
+        const size_t lines = count_byte(all, '\n') + count_byte(all, '\r');
+        const size_t rows = texts.size() + std::min(lines, all.size() / std::max(values, size_t{1}));
         Reader reader(asked, width, static_cast<size_t>(needed), is_exact != 0, rows);
         Buffer counts(texts.size() * sizeof(int64_t));
         auto *count = counts.as<int64_t>();

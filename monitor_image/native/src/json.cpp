@@ -3,6 +3,7 @@
 #include "json.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -185,7 +186,8 @@ class Reader {
                 return skip_unclaimed(at, end);
             }
             size_t row = rows_;
-            const bool is_even = note(key) && put_list(key, row, at, end) && (!found || row == stop);
+            const size_t most = found ? stop : std::numeric_limits<size_t>::max();  // a longer column is refused soon
+            const bool is_even = note(key) && put_list(key, row, most, at, end) && (!found || row == stop);
             stop = row;
             found++;
             return is_even;
@@ -197,12 +199,13 @@ class Reader {
         rows_ = stop;
         return true;
     }
-    bool put_list(size_t key, size_t &row, const char *&at, const char *end) {
+    bool put_list(size_t key, size_t &row, size_t most, const char *&at, const char *end) {
         if (!skip_byte(at, end, '[')) return false;
         skip_blanks(at, end);
         if (skip_byte(at, end, ']')) return true;
         do {
             skip_blanks(at, end);
+            if (row == most) return false;
             cells_.make_room(row);
             if (!put_all(key, row++, at, end)) return false;
             skip_blanks(at, end);
@@ -331,12 +334,12 @@ PyObject *Reader::release() {
     return Py_BuildValue("NNNN", cells_.release(rows_), release_extras(), places_of(tolerated_), dict_of(widths_));
 }
 
-// Records for which there is room at first: no fewer than there are, most often.
+// Records for which there is room at first: no fewer than there are, most often; but braces may stand inside strings too.
 size_t room_for(const Texts &texts, int shape) {
-    constexpr size_t kLeast = 64, kRowsOfColumns = 16;
+    constexpr size_t kLeast = 64, kMost = 1 << 17, kRowsOfColumns = 16;
     if (shape == kColumns) return kLeast + kRowsOfColumns * texts.size();
     const std::string_view all(texts.begin(), static_cast<size_t>(texts.end() - texts.begin()));
-    return kLeast + count_byte(all, shape == kRows ? '[' : '{');
+    return kLeast + std::min(kMost, count_byte(all, shape == kRows ? '[' : '{'));
 }
 
 // None where too many payloads are refused to go on.

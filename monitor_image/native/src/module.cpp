@@ -1,4 +1,4 @@
-// model_monitor_native: the reader's inner loops, compiled. model_monitor/dataset/native.py is its only user.
+// model_monitor_native: the reader's inner loops, compiled. Used by dataset/native.py and profiles/numbers.py.
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 

@@ -102,13 +102,16 @@ _decoder = msgspec.json.Decoder(Event)
 
 def decode_blocks(blocks: Sequence[bytes]) -> Lines:
     """Events of blocks of whole lines. Blank lines are skipped; a line that is no event is a fault."""
-    found = _read_compiled(list(blocks)) if native.is_available() else None
+    found = _read_compiled(list(blocks))
     return found or _read_decoded(blocks)
 
 
 def _read_compiled(blocks: list[bytes]) -> Lines | None:
     """By the compiled reader; None where a line that it does not take turns out to be an event."""
-    inputs, outputs, keys, time_codes, times, numbers, counts, odd = native.read_envelopes(blocks)
+    found = native.read_envelopes(blocks)
+    if found is None:
+        return None
+    inputs, outputs, keys, time_codes, times, numbers, counts, odd = found
     faults: list[tuple[int, int, str]] = []
     for block, number, start, stop in odd:
         event = _decode_line(blocks[block][start:stop])
