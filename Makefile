@@ -21,6 +21,12 @@ help: ## this list
 
 .PHONY: setup
 setup: build/.main-venv build/.image-venv build/.xgboost-venv build/.main-native build/.image-native node_modules/.package-lock.json ## install everything the targets below need
+	$(if $(filter setup,$(MAKECMDGOALS)),$(ready))
+
+define ready
+@if $(call has_native,.venv); then echo "Ready, with the compiled reader. Next: make demo"; \
+else echo "Ready, without the compiled reader: $$(cat build/native/left-out 2>/dev/null || echo its module does not load). Next: make demo"; fi
+endef
 
 .PHONY: demo
 demo: setup ## deploy into the embedded AWS and close the loop on real data (no account, no Docker)
@@ -105,43 +111,60 @@ build/.models-venv: $(UV) monitor_image/requirements.txt monitor_image/requireme
 NATIVE := monitor_image/native
 COMPILER = $(firstword $(foreach name,$(CXX) c++ clang++,$(shell command -v $(name))))
 HEADER = $(shell $(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("include"))')/Python.h
-IS_NEW_ENOUGH = $(shell $(COMPILER) -std=c++17 -fsyntax-only $(NATIVE)/probe.cpp 2>/dev/null && echo yes)
+PROCESSOR := $(if $(filter x86_64 amd64,$(shell uname -m)),-march=x86-64-v2)# as in setup.py
+PROBE = $(COMPILER) -std=c++17 $(PROCESSOR) -fsyntax-only $(NATIVE)/probe.cpp
+IS_ABLE = $(shell $(PROBE) >/dev/null 2>&1 && echo yes)
 
 build/.native-wheel: $(UV) $(NATIVE)/pyproject.toml $(NATIVE)/setup.py $(NATIVE)/requirements.txt $(NATIVE)/probe.cpp $(NATIVE)/src $(wildcard $(NATIVE)/src/*)
 	@rm -rf build/native $@ && mkdir -p build/native
-	$(if $(COMPILER),$(if $(wildcard $(HEADER)),$(if $(IS_NEW_ENOUGH),$(build_native),$(old_compiler)),$(no_headers)),$(no_compiler))
+	$(if $(COMPILER),$(if $(wildcard $(HEADER)),$(if $(IS_ABLE),$(build_native),$(unable_compiler)),$(no_headers)),$(no_compiler))
 
-no_compiler = $(call no_native,a C++ compiler ($(CXX), c++ or clang++),g++)
-no_headers = $(call no_native,$(HEADER) (Python's headers),python3.11-dev)
-old_compiler = $(call no_native,a C++ compiler that reads numbers as GCC 11 does (which $(COMPILER) does not),g++)
+no_compiler = @$(call left_out,a C++ compiler ($(CXX), c++ or clang++) was not found,install g++ (Debian, Ubuntu))
+no_headers = @$(call left_out,$(HEADER) (Python's headers) was not found,install python3.11-dev (Debian, Ubuntu))
+
+define unable_compiler
+@($(PROBE) >build/native/log 2>&1 || true); $(call tell_log); $(call left_out,$(COMPILER) cannot compile $(NATIVE)/probe.cpp,mend what the compiler says or use one as new as GCC 11 (CXX=/path/to/it))
+endef
 
 define build_native
 $(call venv,build/venv/native,$(NATIVE)/requirements.txt)
-	CC=$(COMPILER) CXX=$(COMPILER) $(UV) build --quiet --wheel --no-build-isolation --python build/venv/native/bin/python --out-dir build/native $(NATIVE)
-	@touch $@
-endef
-
-# no stamp: whoever installs a compiler and calls make again has the reader
-define no_native
-@echo "The compiled reader is left out: $(1) was not found. Captured payloads are read in Python: the same results, in three to five times the time. To have it, install $(2) (Debian, Ubuntu) and run make setup again."
-endef
-
-build/.main-native: build/.main-venv build/.native-wheel
-	$(call install_native,.venv)
-
-build/.image-native: build/.image-venv build/.native-wheel
-	$(call install_native,build/venv/image)
-
-build/.models-native: build/.models-venv build/.native-wheel
-	$(call install_native,build/venv/models)
-
-define install_native
-	@if [ -e build/.native-wheel ]; then \
-		$(UV) pip install --quiet --python $(1)/bin/python --no-deps --reinstall build/native/*.whl && touch $@; \
+	@if CC=$(COMPILER) CXX=$(COMPILER) $(UV) build --wheel --no-build-isolation --python build/venv/native/bin/python --out-dir build/native $(NATIVE) >build/native/log 2>&1; then \
+		touch $@; \
 	else \
-		$(UV) pip uninstall --quiet --python $(1)/bin/python model-monitor-native; \
+		$(call tell_log); $(call left_out,$(COMPILER) could not build it,mend what the compiler says (all of it: build/native/log)); \
 	fi
 endef
+
+tell_log = tail -n 8 build/native/log | sed 's/^/    /'
+
+# no stamp: whoever mends it and calls make again has the reader
+define left_out
+echo "$(1)" >build/native/left-out; echo "The compiled reader is left out: $(1). Captured payloads are read in Python: the same results, in three to five times the time. To have it, $(2) and run make setup again."
+endef
+
+build/.main-native: build/.main-venv build/.native-wheel FORCE
+	$(call install_native,.venv)
+
+build/.image-native: build/.image-venv build/.native-wheel FORCE
+	$(call install_native,build/venv/image)
+
+build/.models-native: build/.models-venv build/.native-wheel FORCE
+	$(call install_native,build/venv/models)
+
+# each time, since nothing else notices that an installed module was removed or damaged; it takes a few hundredths of a second.
+# Without uv's cache, whose files may be hard links of the damaged ones
+define install_native
+	@if [ ! -e build/.native-wheel ]; then \
+		rm -f $@ && $(UV) pip uninstall --quiet --python $(1)/bin/python model-monitor-native; \
+	elif [ build/.native-wheel -nt $@ ] || ! $(call has_native,$(1)); then \
+		$(UV) pip install --quiet --no-cache --python $(1)/bin/python --no-deps --reinstall build/native/*.whl && touch $@; \
+	fi
+endef
+
+has_native = $(1)/bin/python -c "import model_monitor_native" 2>/dev/null
+
+.PHONY: FORCE
+FORCE:
 
 build/.%-venv: $(UV) benchmarks/peers/%.txt
 	$(call venv,build/venv/$*,benchmarks/peers/$*.txt)
