@@ -26,7 +26,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from model_monitor.words import counted
+from model_monitor.words import counted, lost
 
 
 class MonitorError(Exception):
@@ -107,12 +107,24 @@ class LabelsRefused(DatasetError):
 class TooManyRejected(DatasetError):
     """The share of rejected records is above the limit."""
 
-    def __init__(self, rejected: int, total: int, fraction: float, limit: float, first: str) -> None:
-        self.rejected, self.total, self.fraction, self.limit, self.first = rejected, total, fraction, limit, first
+    def __init__(
+        self,
+        counts: tuple[int, int, int],
+        records_per_event: float,
+        shares: tuple[float, float],
+        reason: str,
+        remedy: str,
+    ) -> None:
+        """counts: records lost, events of unknown size lost, records read. shares: of records lost, and allowed."""
+        (records, events, read), (fraction, limit) = counts, shares
+        self.records, self.events, self.read, self.fraction, self.limit = records, events, read, fraction, limit
+        self.reason, self.remedy = reason, remedy
+        mean = f"{records_per_event:,.1f}".removesuffix(".0")
+        size = "1 record" if mean == "1" else f"{mean} records, as the others hold"
+        taken = f" ({'each ' if events > 1 else ''}taken as {size})" if events else ""
         super().__init__(
-            f"{rejected} of {total} records and payloads could not be read: {fraction:.1%} of the records, "
-            f"allowed {limit:.1%}. "
-            f"First: {first}. Correct the payload mapping, or raise max_rejected_fraction."
+            f"{lost(records, events)}{taken} could not be read, {counted(read, 'record')} could: {fraction:.1%} of the "
+            f"records lost, allowed {limit:.1%}. Mostly: {reason}. {remedy}, or raise max_rejected_fraction."
         )
 
 

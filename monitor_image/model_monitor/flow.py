@@ -35,6 +35,7 @@ from model_monitor.dataset.ground_truth import (
 )
 from model_monitor.dataset.join import join
 from model_monitor.dataset.merged import write_merged
+from model_monitor.dataset.remedies import main_reason, remedy
 from model_monitor.dataset.resolve import resolve_schema
 from model_monitor.dataset.rows import read_rows
 from model_monitor.dataset.units import Unit, plan
@@ -45,7 +46,7 @@ from model_monitor.outputs.report import Dataset, Failure, Labels, MonitorResult
 from model_monitor.profiles.reading import Reading
 from model_monitor.runners import local
 from model_monitor.schema import FeatureType
-from model_monitor.words import counted
+from model_monitor.words import counted, lost
 
 Baselines = Mapping[MonitoringType, Any]  # as each monitor reads its own
 Conclude = Callable[[AnyMonitor, Any, Report], MonitorResult]  # (monitor, its profile, the run so far)
@@ -204,9 +205,9 @@ def too_many_rejected(reading: Reading, job: Job) -> TooManyRejected | None:
     is_one_width = not reading.records and len(rejects.widths) == 1 and rejects.widths.total() == rejects.count
     if reading.rejected_fraction <= job.max_rejected_fraction or (is_one_width and job.kind is JobKind.MONITOR):
         return None
-    first = next((f"{located.path}:{located.line}, {located.reason}" for located in rejects.located), "not located")
-    total = reading.records + rejects.count
-    return TooManyRejected(rejects.count, total, reading.rejected_fraction, job.max_rejected_fraction, first)
+    shares = (reading.rejected_fraction, job.max_rejected_fraction)
+    counts = (rejects.sized, rejects.unsized, reading.records)
+    return TooManyRejected(counts, reading.records_per_event, shares, main_reason(rejects), remedy(rejects, job))
 
 
 # --- what each monitor makes of its numbers ----------------------------------------------------------------------------
@@ -228,12 +229,12 @@ def suggest(monitor: AnyMonitor, profile: Any, report: Report) -> MonitorResult:
 
 def check(monitor: AnyMonitor, profile: Any, report: Report, baselines: Baselines) -> MonitorResult:
     """The monitoring job's side: statistics against the baseline, as checks, files and metrics."""
-    job, baseline = report.job, baselines.get(monitor.type)
+    job, baseline, rejects = report.job, baselines.get(monitor.type), report.reading.rejects
     statistics = monitor.statistics(profile, job)
-    if report.reading.records or report.reading.rejects.count:
+    if report.reading.records or rejects.count:
         conclusion = monitor.check(statistics, baseline, job)
         if conclusion.verdict is Verdict.NO_DATA:  # there was traffic, and nothing is known of it
-            reason = f"none of {counted(report.reading.rejects.count, 'record')} could be read"
+            reason = f"none of {lost(rejects.sized, rejects.unsized)} could be read"
             conclusion = Conclusion(Verdict.INSUFFICIENT_DATA, reason=reason)
     else:
         conclusion = Conclusion(Verdict.NO_DATA, reason=no_data_reason(report))

@@ -209,6 +209,11 @@ class Rejects:
     def count(self) -> int:
         return self.by_reason.total()
 
+    @property
+    def sized(self) -> int:
+        """Records known as such, without the events of unknown size."""
+        return self.count - self.unsized
+
     def merge(self, other: Rejects) -> Rejects:
         """Combine two disjoint parts; `self` comes first in file order."""
         return Rejects(

@@ -272,7 +272,7 @@ def test_records_of_which_none_could_be_read_are_never_a_quiet_window_nor_a_base
     write_lines(tmp_path / "damaged.jsonl", ['{"captureData": '] * 50)
     arguments = ("--dataset", tmp_path / "damaged.jsonl", "--format", "capture", "--config", lenient)
     assert run("monitor", *arguments, "--baseline", baseline, "--output", tmp_path / "report") == 3
-    assert "insufficient_data: none of 50 records could be read" in capsys.readouterr().out
+    assert "insufficient_data: none of 50 events could be read" in capsys.readouterr().out
     assert run("baseline", *arguments, "--output", tmp_path / "other") == 1
     assert "no capture records that can be read found" in capsys.readouterr().err
     assert [path.name for path in (tmp_path / "other").iterdir()] == ["report.json"]
@@ -369,7 +369,7 @@ def test_one_of_a_thing_is_told_in_the_singular(tmp_path, config, baseline, caps
     arguments = ("--baseline", baseline, "--output", tmp_path / "report", "--config", config, "--format", "capture")
     assert run("monitor", "--dataset", capture, *arguments) == 0
     text = capsys.readouterr().out
-    assert "\n1 record could not be read:\n        1  not valid JSON\n" in text
+    assert "\n1 event could not be read:\n        1  not valid JSON\n" in text
     assert "39 records, 10 events, 2 files, " in text
     write_capture(tmp_path / "one", events_of(land(1)), files=1)
     run("monitor", "--dataset", tmp_path / "one", *arguments)

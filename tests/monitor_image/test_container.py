@@ -195,7 +195,8 @@ def test_unreadable_records_above_the_limit_fail_the_job_without_their_values(op
     tree = opt_ml().configure().for_window([*healthy_events(), *broken]).with_baseline(healthy_baseline)
     assert tree.run() == 1
     assert first_line(tree).startswith(
-        "Error: 40 of 160 records and payloads could not be read: 57.1% of the records, allowed 10.0%."
+        "Error: 40 events (each taken as 4 records, as the others hold) could not be read, 120 records could: "
+        "57.1% of the records lost, allowed 10.0%. Mostly: malformed JSON payload, first at "
     )
     assert tree.report["verdict"] == "error"
     assert (tree.metrics()["run_error"], tree.metrics()["rejected"]) == (1, 40)

@@ -121,10 +121,13 @@ class Reading:
         An event whose size is unknown counts as many records as the readable ones hold on average, so that a share of
         the events lost is a share of the records lost.
         """
-        sized = self.rejects.count - self.rejects.unsized
-        per_event = max(1.0, (self.records + sized) / self.events) if self.events else 1.0
-        lost = sized + self.rejects.unsized * per_event
+        lost = self.rejects.sized + self.rejects.unsized * self.records_per_event
         return lost / max(self.records + lost, 1)
+
+    @property
+    def records_per_event(self) -> float:
+        """How many records the readable events hold on average; 1 without any."""
+        return max(1.0, (self.records + self.rejects.sized) / self.events) if self.events else 1.0
 
     def merge(self, other: Reading) -> Reading:
         """Combine two disjoint parts; `self` comes first in file order."""

@@ -1,0 +1,63 @@
+"""What to do where too much could not be read: it depends on the commonest reason."""
+
+from __future__ import annotations
+
+from model_monitor.dataset import records as reasons
+from model_monitor.dataset.lines import DAMAGED, TOO_LONG
+from model_monitor.job import DatasetKind, Job
+from model_monitor.schema import Rejects
+from model_monitor.words import counted
+
+WIDTHS_NAMED = 3
+
+FILE = "Look at the named file and line: it may be damaged, cut off, or none of data capture's"
+CAPTURE = "Let data capture keep both the request and the response of each call"
+PAYLOAD = "Look at what the client sent or the model answered there, and at the content type declared for it"
+MAPPING = "Correct the payload mapping, which says where records are"
+REMEDIES = {
+    reasons.NOT_JSON: FILE,
+    reasons.NOT_A_CAPTURE_EVENT: FILE,
+    DAMAGED: FILE,
+    TOO_LONG: FILE,
+    reasons.NO_INPUT: CAPTURE,
+    reasons.NO_OUTPUT: CAPTURE,
+    reasons.NOT_TEXT: PAYLOAD,
+    reasons.EMPTY_PAYLOAD: PAYLOAD,
+    reasons.MALFORMED_CSV: PAYLOAD,
+    reasons.MALFORMED_JSON: PAYLOAD,
+    reasons.MIXED_RECORDS: PAYLOAD,
+    reasons.NO_RECORDS_FOUND: MAPPING,
+    reasons.UNEVEN_COLUMNS: MAPPING,
+    reasons.COUNTS_DIFFER: "Correct the payload mapping, which says where the records of requests and responses are",
+    reasons.WRONG_OUTPUT_WIDTH: "Correct the payload mapping, which says where a response holds prediction and score",
+}
+
+
+def main_reason(rejects: Rejects) -> str:
+    """The commonest reason, and where it or another one was first met."""
+    reason = _commonest(rejects)
+    for located in rejects.located:
+        if located.reason == reason:
+            return f"{reason}, first at {located.path}:{located.line}"
+    others = [f"; first {located.reason}, at {located.path}:{located.line}" for located in rejects.located[:1]]
+    return reason + "".join(others)
+
+
+def remedy(rejects: Rejects, job: Job) -> str:
+    """What to do about the commonest reason: the start of a sentence."""
+    reason, is_capture = _commonest(rejects), job.dataset.kind is DatasetKind.CAPTURE
+    if reason == reasons.WRONG_WIDTH:
+        found = sorted(rejects.widths.items(), key=lambda item: (-item[1], item[0]))
+        named = " and ".join(f"{width} ({counted(records, 'record')})" for width, records in found[:WIDTHS_NAMED])
+        more = " and others" if len(found) > WIDTHS_NAMED else ""
+        if is_capture:
+            mapping = "Declare the features in a" if job.schema.is_positional else "Correct the"
+            expected = counted(len(job.schema.features), "value")
+            return f"{mapping} payload mapping: expected {expected} in a record, found {named}{more}"
+        return f"Correct the rows of the dataset: found such with {named}{more} values"
+    return REMEDIES.get(reason, FILE) if is_capture else "Look at the named file and line"
+
+
+def _commonest(rejects: Rejects) -> str:
+    """Of equals the first of the alphabet."""
+    return min(rejects.by_reason, key=lambda reason: (-rejects.by_reason[reason], reason), default="")
