@@ -6,9 +6,11 @@ Imports nothing of ours, so that every room may use it.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import IntEnum, StrEnum
+from itertools import islice
 
 import numpy as np
 import pyarrow as pa
@@ -191,9 +193,14 @@ class Reject:
 LOCATED_REJECTS = 10
 
 
+def first_rejects(located: Iterable[Reject]) -> tuple[Reject, ...]:
+    """The first few that differ; a payload may hold many records refused for one reason."""
+    return tuple(islice(dict.fromkeys(located), LOCATED_REJECTS))
+
+
 @dataclass(frozen=True, slots=True)
 class Rejects:
-    """Records that could not be read: all of them by reason, the first few located.
+    """Records that could not be read: all of them by reason, the first few located, once for each line and reason.
 
     widths: for records refused because of their number of values, that number → records; a window whose records all have
     one wrong width is a column violation, not a reject.
@@ -218,7 +225,7 @@ class Rejects:
         """Combine two disjoint parts; `self` comes first in file order."""
         return Rejects(
             self.by_reason + other.by_reason,
-            (self.located + other.located)[:LOCATED_REJECTS],
+            first_rejects(self.located + other.located),
             self.widths + other.widths,
             self.unsized + other.unsized,
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import islice, pairwise
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from model_monitor.dataset.pair import Group, Losses, pair
 from model_monitor.dataset.sides import FORMATS, Sides, open_sides, taken
 from model_monitor.dataset.units import UNIT_BYTES, Unit
 from model_monitor.job import Job
-from model_monitor.schema import LOCATED_REJECTS, Events, Reject, Rejects, Rows, Schema, Window
+from model_monitor.schema import LOCATED_REJECTS, Events, Reject, Rejects, Rows, Schema, Window, first_rejects
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,10 +169,11 @@ def _rejects(batch: Batch, losses: Losses) -> Rejects:
     for _, reason, records in losses.found:
         by_reason[reason] += records
     lines = [_located(*fault) for fault in faults[:LOCATED_REJECTS]]
-    events = [batch.locate(event, reason) for event, reason, _ in sorted(losses.found)[:LOCATED_REJECTS]]
+    different = dict.fromkeys((event, reason) for event, reason, _ in sorted(losses.found))
+    events = [batch.locate(event, reason) for event, reason in islice(different, LOCATED_REJECTS)]
     located = sorted(lines + events, key=lambda reject: (reject.path, reject.line))
     unsized = len(faults) + losses.unsized
-    return Rejects(by_reason, tuple(located[:LOCATED_REJECTS]), losses.widths, unsized)
+    return Rejects(by_reason, first_rejects(located), losses.widths, unsized)
 
 
 def _located(block: Block, line: int, reason: str) -> Reject:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from model_monitor.dataset.records import EMPTY_PAYLOAD, WRONG_WIDTH, Records
 from model_monitor.dataset.texts import Texts
 from model_monitor.dataset.units import Segment, Unit
 from model_monitor.job import Job
-from model_monitor.schema import LOCATED_REJECTS, Reject, Rejects, Rows, Schema
+from model_monitor.schema import LOCATED_REJECTS, Reject, Rejects, Rows, Schema, first_rejects
 
 FIRST_ROW_BYTES = 1 << 20
 
@@ -146,11 +147,12 @@ def _losses(records: Records, lines: Sequence[int]) -> list[_Loss]:
 def _rejects(block: Block, losses: list[_Loss], lines_before: int) -> Rejects:
     by_reason = Counter(loss.reason for loss in losses)
     widths = Counter(loss.width for loss in losses if loss.width is not None)
+    different = dict.fromkeys((loss.line, loss.reason) for loss in losses)
     located = [
-        Reject(block.file.relative, block.line_number(lines_before + loss.line), loss.reason)
-        for loss in losses[:LOCATED_REJECTS]
+        Reject(block.file.relative, block.line_number(lines_before + line), reason)
+        for line, reason in islice(different, LOCATED_REJECTS)
     ]
     if block.fault:
         by_reason[block.fault] += 1
         located.append(Reject(block.file.relative, block.line_number(0), block.fault))
-    return Rejects(by_reason, tuple(located[:LOCATED_REJECTS]), widths)
+    return Rejects(by_reason, first_rejects(located), widths)

@@ -119,7 +119,7 @@ def test_ragged_rows_are_refused_by_width_and_the_others_keep_their_index(tmp_pa
     assert rows.events.records.tolist() == [2, 2]
     assert rows.rejects.by_reason == {reasons.WRONG_WIDTH: 2}
     assert rows.rejects.widths == {1: 1, 3: 1}
-    assert [reject.line for reject in rows.rejects.located] == [2, 2]
+    assert [reject.line for reject in rows.rejects.located] == [2]
 
 
 def test_rows_that_are_all_too_short_leave_their_width(tmp_path):
@@ -220,6 +220,24 @@ def test_only_the_first_rejects_are_located_in_the_order_of_the_lines(tmp_path):
     rejects = rejects_of(read(tmp_path, [*events, capture_event(GOOD)]))
     assert rejects.count == 3 * LOCATED_REJECTS
     assert [reject.line for reject in rejects.located] == list(range(1, LOCATED_REJECTS + 1))
+
+
+@pytest.mark.parametrize("unit_bytes", [200, 3000, 1 << 20])
+def test_a_ragged_payload_is_located_once_for_each_reason_however_the_file_is_cut(tmp_path, unit_bytes):
+    """Many records of one payload would leave no place for the lines after it."""
+    ragged = capture_event(
+        csv_payload([[1]] * 15 + [[1, 2]] * 2), csv_payload([["x"]] * 15 + [["y"]] * 2), event_id="e"
+    )
+    events = [ragged, ragged, "broken", capture_event(GOOD, event_id="e"), ragged]
+    write_capture(tmp_path, events, name="one.jsonl")
+    rejects = rejects_of(read_all(capture_job(tmp_path, schema(*NAMES, prediction=0)), unit_bytes))
+    assert rejects.by_reason == {reasons.WRONG_WIDTH: 45, reasons.NOT_JSON: 1}
+    assert [(reject.line, reject.reason) for reject in rejects.located] == [
+        (1, reasons.WRONG_WIDTH),
+        (2, reasons.WRONG_WIDTH),
+        (3, reasons.NOT_JSON),
+        (5, reasons.WRONG_WIDTH),
+    ]
 
 
 def test_lines_are_counted_across_the_cuts_of_a_file(tmp_path):

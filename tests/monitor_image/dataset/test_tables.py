@@ -107,6 +107,15 @@ def test_a_bad_row_is_located_by_its_line_however_the_file_is_cut(tmp_path, unit
     ]
 
 
+def test_a_line_of_several_bad_records_is_located_once(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_text("[[1], [2], [3]]\n" * 2 + "[1, 2]\n{\n")
+    (rows,) = read_all(baseline_job(path, DatasetKind.JSON_LINES, schema("a", "b")))
+    assert rows.rejects.by_reason == {WRONG_WIDTH: 6, MALFORMED_JSON: 1}
+    located = [(reject.line, reject.reason) for reject in rows.rejects.located]
+    assert located == [(1, WRONG_WIDTH), (2, WRONG_WIDTH), (4, MALFORMED_JSON)]
+
+
 def test_a_bad_row_after_a_line_break_in_a_field_is_located_by_its_line(tmp_path):
     path = tmp_path / "a.csv"
     path.write_text('a,b\n"x\ny",1\n\n3\n"z",2\n4,5,6\n')
