@@ -86,7 +86,8 @@ EndpointName = _text(_NAME, "a SageMaker name: 1 to 63 letters, digits and hyphe
 VariantName = EndpointName
 MonitorName = _text(r"[a-z0-9](-?[a-z0-9]){0,31}", "1 to 32 lower-case letters, digits and single hyphens")
 EnvironmentName = _text(
-    r"[a-z](-?[a-z0-9]){0,15}", "1 to 16 lower-case letters, digits and single hyphens, a letter first"
+    r"[a-z](-?[a-z0-9]){0,15}",
+    "1 to 16 lower-case letters, digits and single hyphens, a letter first: it is the file's name, without .yaml",
 )
 AccountId = _text(r"\d{12}", "an account id of 12 digits in quotes")
 _PARTS = "(us|eu|ap|sa|ca|me|af|il|mx|cn)(-gov|-iso[a-z]?)?|eusc-de"

@@ -303,6 +303,15 @@ def test_a_key_given_twice_is_refused(tmp_path):
         settings.load(path)
 
 
+def test_a_name_that_no_environment_may_have_is_told_as_the_file_s(tmp_path):
+    path = tmp_path / "My_Team.yaml"
+    path.write_text((settings.ENVIRONMENTS / "dev.yaml").read_text())
+    with pytest.raises(settings.SettingsFaults) as caught:
+        settings.load(path)
+    assert "environment: should be 1 to 16 lower-case letters" in str(caught.value)
+    assert "it is the file's name, without .yaml" in str(caught.value)
+
+
 def test_text_that_is_no_yaml_is_told_with_its_line(tmp_path):
     path = tmp_path / "broken.yaml"
     path.write_text("version: [1\n")
