@@ -161,6 +161,8 @@ class Monitor(Block):
     """Disk of a run in GB, 1 to 16384; it holds the window's capture files. Default: 20."""
     max_runtime_seconds: Annotated[int, Field(ge=60, le=MAX_SECONDS)] = 3000
     """Seconds after which a run is stopped, 60 to 86400, at most 3600 when hourly. Default: 3000."""
+    reader: Literal["auto", "python"] = "auto"
+    """python: never the image's compiled reader, for the same results in more time. Default: auto, where it is installed."""
     role_arn: fields.arn("iam", "role/.+") | None = None  # type: ignore[valid-type]
     """ARN of the role of runs and the baseline job. Left out: one is created."""
     alarms: MonitorAlarms = MonitorAlarms()

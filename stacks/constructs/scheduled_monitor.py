@@ -76,10 +76,12 @@ class MonitorProps:
 
     def variables(self, kind: contract.JobKind) -> Mapping[str, str]:
         """The environment that every job of this monitor has."""
-        variable = contract.Variable
+        variable, chosen = contract.Variable, self.settings.reader
+        reader = {variable.READER: chosen} if chosen != contract.READER_CHOICES[0] else {}
         return {
             variable.MONITOR_JOB: kind.value,
             variable.MONITOR_CONFIG: self.configuration.uri,
             variable.MONITOR_CONFIG_SHA256: self.configuration.sha256,
             variable.IMAGE_DIGEST: self.image.fingerprint,
+            **reader,
         }

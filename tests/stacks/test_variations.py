@@ -151,6 +151,25 @@ def test_monitors_with_one_baseline_share_its_computation():
     assert "covertype-daily" not in json.dumps(policy["Value"])
 
 
+def test_python_s_reader_is_chosen_for_a_schedule_and_for_the_job_of_its_baseline():
+    def change(document: dict[str, Any]) -> None:
+        endpoint = document["endpoints"]["covertype"]
+        endpoint["monitors"]["auto"] = dict(endpoint["monitors"]["loop"])
+        endpoint["monitors"]["loop"]["reader"] = "python"
+        endpoint["retraining"]["monitor"] = "loop"
+
+    assembly = varied(change)
+    chosen = {
+        schedule["MonitoringScheduleName"]: schedule["MonitoringScheduleConfig"]["MonitoringJobDefinition"][
+            "Environment"
+        ].get("monitor_reader")
+        for schedule in assembly.properties(SCHEDULE)
+    }
+    assert chosen == {"covertype-loop": "python", "covertype-auto": None}
+    (step,) = assembly.properties("Custom::ModelBaseline")
+    assert '\\"monitor_reader\\":\\"python\\"' in json.dumps(step["ProcessingJob"])
+
+
 def test_a_baseline_version_follows_what_it_is_computed_from_and_nothing_else():
     endpoint = environment("dev").settings.endpoints["covertype"]
     version = baseline_version(endpoint)
