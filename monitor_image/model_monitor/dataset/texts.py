@@ -54,6 +54,7 @@ class Texts(Sequence[str]):
     def __getitem__(self, place: int | slice) -> str | list[str]:
         if isinstance(place, slice):
             return [self[i] for i in range(*place.indices(len(self)))]
+        place = range(len(self))[place]  # from the end when negative, and refused beyond either end
         start, stop = self.bounds[place], self.bounds[place + 1]
         return self.data[start:stop].decode()
 
