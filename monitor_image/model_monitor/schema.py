@@ -246,7 +246,7 @@ class Rows:
     outside_window: records of events outside the window; they are not rows.
     dropped: records that a user's preprocessor left out; they are not rows.
     own_requests: events of the window that monitoring itself caused by asking the endpoint; left out.
-    tolerated: payloads by what was wrong with them, which could be read all the same (they are rows).
+    tolerated: payloads and events by what was wrong with them, which could be read all the same (they are rows).
     """
 
     schema: Schema

@@ -20,12 +20,15 @@ from model_monitor.dataset.units import UNIT_BYTES, Unit
 from model_monitor.job import Job
 from model_monitor.schema import LOCATED_REJECTS, Events, Reject, Rejects, Rows, Schema, Window, first_rejects
 
+UNTIMED_EVENT = "event without a time in a file of no hour"
+
 
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Events of one variant that become rows together: those of one block, or of several small ones.
 
     starts: int64 (blocks + 1,), number of each block's first event. inside: bool (events,), whether each is in the window.
+    untimed: how many of them count in every window, since neither they nor their files' folders say when they were.
     """
 
     variant: str
@@ -34,6 +37,7 @@ class Batch:
     starts: np.ndarray
     inside: np.ndarray
     own_requests: int
+    untimed: int
 
     @classmethod
     def of(cls, blocks: Sequence[Block], window: Window | None) -> Batch:
@@ -46,7 +50,8 @@ class Batch:
             own_requests = int(np.count_nonzero(inside & is_own))
             lines, inside = lines.take(np.flatnonzero(~is_own)), inside[~is_own]
         starts = np.concatenate([[0], np.cumsum(lines.counts)])
-        return cls(blocks[0].file.variant, blocks, lines, starts, inside, own_requests)
+        untimed = _untimed(lines, blocks) if window else 0
+        return cls(blocks[0].file.variant, blocks, lines, starts, inside, own_requests, untimed)
 
     @property
     def keys(self) -> list[str]:
@@ -147,7 +152,7 @@ def _rows_of(batch: Batch, job: Job) -> list[Rows]:
     losses = Losses()
     chunks = [rows for _, rows in located_rows(batch, job, losses)]
     chunks = chunks or [empty_rows(job.schema)]
-    tolerated = Counter({TOLERATED_EVENT: batch.lines.tolerated}) if batch.lines.tolerated else Counter()
+    tolerated = +Counter({TOLERATED_EVENT: batch.lines.tolerated, UNTIMED_EVENT: batch.untimed})
     chunks[0] = replace(
         chunks[0],
         rejects=_rejects(batch, losses),
@@ -192,3 +197,9 @@ def _inside(lines: Lines, blocks: Sequence[Block], window: Window | None) -> np.
         is_near = np.array([hour is None or start - 3600 < hour.timestamp() < end for hour in hours], np.bool_)
         inside = np.where(timeless, np.repeat(is_near, lines.counts), inside)
     return inside
+
+
+def _untimed(lines: Lines, blocks: Sequence[Block]) -> int:
+    """Events without a time in files of no hour."""
+    has_no_hour = np.array([block.file.hour is None for block in blocks], np.bool_)
+    return int(np.count_nonzero((lines.times == NO_TIME) & np.repeat(has_no_hour, lines.counts)))

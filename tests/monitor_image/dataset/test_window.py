@@ -1,10 +1,14 @@
 """Events belong to the window by their own time; what lies outside is counted, not read into the table."""
 
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from model_monitor.contract import OWN_REQUEST_PREFIX
+from model_monitor.dataset import native
+from model_monitor.dataset.capture import UNTIMED_EVENT
 from model_monitor.dataset.discover import discover
 from model_monitor.dataset.formats.capture_json import parse_time
 from model_monitor.schema import Window
@@ -66,6 +70,27 @@ def test_an_event_without_a_time_outside_the_capture_layout_is_kept(tmp_path):
     (rows,) = read_all(capture_job(flat, SCHEMA, window=WINDOW))
     assert rows.events.times.tolist() == [-1]
     assert rows.events.variant == ""
+
+
+@pytest.mark.parametrize("time", [None, "", "yesterday", "2026-13-02T07:00:00Z"])
+@pytest.mark.parametrize("reader", ["python", "compiled"])
+def test_an_event_that_counts_in_every_window_is_told(request, monkeypatch, tmp_path, time, reader):
+    if reader == "compiled":
+        request.getfixturevalue("native")
+    else:
+        monkeypatch.setattr(native, "is_available", lambda: False)
+    own = capture_event(csv_payload([[1]]), inference_id=f"{OWN_REQUEST_PREFIX}1", time=time)
+    path = write_capture(tmp_path / "tree", [event_at(time, 2), event_at(START), own, event_at(time)], hour=START)
+    job = capture_job(path.parent, SCHEMA, window=WINDOW)
+    assert [rows.tolerated for rows in read_all(replace(job, dataset=replace(job.dataset, path=tmp_path)))] == [{}]
+    flat = tmp_path / "flat" / "events.jsonl"
+    flat.parent.mkdir()
+    path.rename(flat)
+    job = capture_job(flat, SCHEMA, window=WINDOW)
+    told = {UNTIMED_EVENT: 2}
+    assert [(rows.count, rows.tolerated) for rows in read_all(job)] == [(4, told)]
+    assert sum((rows.tolerated for rows in read_all(job, 150)), start=Counter()) == told
+    assert [rows.tolerated for rows in read_all(replace(job, window=None))] == [{}]
 
 
 def test_events_outside_are_not_judged(tmp_path):
