@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import xxhash
 
-from model_monitor.profiles.hashes import mixed
+from model_monitor.profiles.hashes import different, mixed
 
 HASHES_KEPT = 4096  # relative standard error 1/sqrt(4094): 1.6 %
 _HASH_RANGE = 2.0**64
@@ -42,7 +42,7 @@ class Distinct:
         """Combine two parts."""
         if not self.hashes.size or not other.hashes.size:
             return self if self.hashes.size else other
-        return Distinct(np.unique(np.concatenate([self.hashes, other.hashes]))[:HASHES_KEPT])
+        return Distinct(different(np.concatenate([self.hashes, other.hashes]))[:HASHES_KEPT])
 
     @property
     def estimate(self) -> float:
@@ -65,4 +65,4 @@ class Distinct:
 def _smallest(hashes: np.ndarray) -> np.ndarray:
     if hashes.size > HASHES_KEPT:
         hashes = np.partition(hashes, HASHES_KEPT)[:HASHES_KEPT]
-    return np.unique(hashes)
+    return different(hashes)

@@ -19,6 +19,14 @@ def finalised(keys: np.ndarray) -> np.ndarray:
     return np.asarray(keys ^ (keys >> np.uint64(31)))
 
 
+def different(values: np.ndarray) -> np.ndarray:
+    """Each value once, ascending: np.unique's table takes several times as long as sorting."""
+    ordered = np.sort(values)
+    is_first = np.ones(ordered.size, np.bool_)
+    np.not_equal(ordered[1:], ordered[:-1], out=is_first[1:])
+    return ordered[is_first]
+
+
 def halves(words: np.ndarray) -> np.ndarray:
     """Twice as many numbers below 2^32, along the last axis."""
     low = words & np.uint64(0xFFFFFFFF)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import xxhash
 
-from model_monitor.profiles.hashes import mixed
+from model_monitor.profiles.hashes import different, mixed
 from model_monitor.profiles.record_keys import record_keys
 from model_monitor.schema import Column, Events, Rows
 
@@ -167,10 +167,10 @@ class RecordSample:
 def _bound(keys: np.ndarray, limit: int) -> np.uint64 | None:
     """The key below which there are `limit` different ones; None when there are not more of them."""
     few = min(4 * limit, len(keys) - 1)
-    different = np.unique(keys[keys <= np.partition(keys, few)[few]])
-    if len(different) <= limit:  # many records are alike
-        different = np.unique(keys)
-    return different[limit] if len(different) > limit else None
+    smallest = different(keys[keys <= np.partition(keys, few)[few]])
+    if len(smallest) <= limit:  # many records are alike
+        smallest = different(keys)
+    return smallest[limit] if len(smallest) > limit else None
 
 
 def _as_objects(cells: np.ndarray) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from model_monitor.metrics.subsamples import content_keys
-from model_monitor.profiles.hashes import GOLDEN, finalised, mixed
+from model_monitor.profiles.hashes import GOLDEN, different, finalised, mixed
 from model_monitor.profiles.record_keys import record_keys
 from model_monitor.schema import Events
 
@@ -29,3 +29,10 @@ def test_keys_of_records_differ_by_event_and_by_place_in_it() -> None:
     assert len(np.unique(record_keys(events, places))) == 5
     again = Events(("two",), np.zeros(1, np.int64), np.array([3]), "")
     assert record_keys(again, places[2:]).tolist() == record_keys(events, places)[2:].tolist()
+
+
+def test_different_values_are_those_of_numpy():
+    rng = np.random.default_rng(2)
+    for size, most in ((0, 5), (1, 5), (50, 5), (5000, 2**63), (8192, 4000)):
+        values = rng.integers(0, most, size, dtype=np.uint64)
+        assert different(values).tolist() == np.unique(values).tolist()
