@@ -76,12 +76,13 @@ class MonitorProps:
 
     def variables(self, kind: contract.JobKind) -> Mapping[str, str]:
         """The environment that every job of this monitor has."""
-        variable, chosen = contract.Variable, self.settings.reader
-        reader = {variable.READER: chosen} if chosen != contract.READER_CHOICES[0] else {}
-        return {
+        variable = contract.Variable
+        variables: dict[str, str] = {
             variable.MONITOR_JOB: kind.value,
             variable.MONITOR_CONFIG: self.configuration.uri,
             variable.MONITOR_CONFIG_SHA256: self.configuration.sha256,
             variable.IMAGE_DIGEST: self.image.fingerprint,
-            **reader,
         }
+        if self.settings.reader != contract.READER_CHOICES[0]:
+            variables[variable.READER] = self.settings.reader
+        return variables
