@@ -226,7 +226,7 @@ def test_fields_beside_the_features_are_sliced_where_requests_name_them(
     assert re.search(r"by shop\n  \S+ +accuracy 0\.\d{4}  \d0 records", capsys.readouterr().out)
 
 
-def test_labels_that_cannot_be_read_are_located(tmp_path: Path) -> None:
+def test_labels_that_cannot_be_read_are_located(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     records = animals(40, seed=5)
     settings = config(tmp_path, {"score": "scores"}, {})
     capture = write_capture(tmp_path / "capture", requests(records, columns_side, ANSWERS["a list in each record"][1]))
@@ -239,6 +239,8 @@ def test_labels_that_cannot_be_read_are_located(tmp_path: Path) -> None:
     assert (found["labels"], found["repeats"], found["rejected"]) == (40, 1, 1)
     (located,) = found["rejects"]["located"]
     assert (located["path"], located["line"]) == ("2026/3/2/5/labels.jsonl", 2)
+    told = capsys.readouterr().out.partition("ground truth that could not be read")[2].splitlines()
+    assert told[1:3] == [f"        1  {located['reason']}", "           first at 2026/3/2/5/labels.jsonl:2"]
 
 
 @pytest.mark.parametrize(

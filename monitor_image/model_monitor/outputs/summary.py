@@ -13,6 +13,7 @@ from model_monitor.constraints.model import Check, Outcome
 from model_monitor.contract import MONITOR_KEYS, REHEARSAL, JobKind, MonitoringType
 from model_monitor.metrics.bias import DESCRIPTIONS
 from model_monitor.outputs.report import MonitorResult, Report, Run
+from model_monitor.outputs.summary_labels import unread_labels
 from model_monitor.words import counted, lost
 
 NAME_WIDTH = 36
@@ -44,6 +45,7 @@ def summary(report: Report, run: Run, written: Sequence[Path]) -> str:
         lines += ["", f"{lost(rejects.sized, rejects.unsized)} could not be read:"]
         lines += [f"  {count:>7}  {reason}" for reason, count in rejects.by_reason.most_common()]
         lines += [f"           first at {located.path}:{located.line}" for located in rejects.located[:1]]
+    lines += unread_labels(report.labels)
     if report.reading.tolerated:
         lines += ["", "read all the same:"]
         lines += [f"  {count:>7}  {what}" for what, count in sorted(report.reading.tolerated.items())]
