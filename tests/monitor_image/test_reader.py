@@ -97,6 +97,11 @@ def run(choice: str, folder: Path, workers: int = 1, **variables: str) -> subpro
     )
 
 
+def other_files(folder: Path) -> dict[Path, bytes]:
+    files = (path for path in folder.rglob("*") if path.is_file() and path.name != "report.json")
+    return {path.relative_to(folder): path.read_bytes() for path in files}
+
+
 def test_reports_of_both_choices_differ_in_the_run_alone(tmp_path):
     reports = {}
     for choice in ("auto", "python"):
@@ -107,6 +112,9 @@ def test_reports_of_both_choices_differ_in_the_run_alone(tmp_path):
     assert runs["auto"]["reader"] == reader.used()
     assert reports["auto"]["reading"]["records"] == 120
     assert reports["auto"] == reports["python"]
+    others = {choice: other_files(tmp_path / choice) for choice in reports}
+    assert Path("statistics.json") in others["python"]
+    assert others["auto"] == others["python"]
 
 
 def test_a_laptops_run_is_ended_by_a_wrong_choice(tmp_path):
