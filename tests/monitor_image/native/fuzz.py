@@ -1,12 +1,14 @@
 """Hostile inputs for every function of the compiled reader: `python fuzz.py FILE ITERATIONS [FUNCTION ITERATION]`.
 
-FILE is told which call is under way; with a function and an iteration only that call is made again. A program of its own,
-since what it looks for ends the process; test_sanitizers.py runs it on a build that notices each read outside of a buffer.
+FILE is told which call is under way, stdout how many were answered and a digest of the answers; with a function and an
+iteration only that call is made again. A program of its own, since what it looks for ends the process; test_sanitizers.py
+runs it on a build that notices each read outside of a buffer.
 """
 
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import os
 import sys
@@ -135,7 +137,7 @@ def for_json(chance: Random) -> tuple[Any, ...]:
         chance.choice((None, "records", "")),
         *(chance.random() < 0.5 for _ in range(2)),
         keys,
-        [*asked, *places(chance, 9 if chance.random() < 0.03 else 1)],
+        list(dict.fromkeys([*asked, *places(chance, 9 if chance.random() < 0.03 else 1)])),
         chance.choice((-1, 1, 3)),
         chance.random() < 0.3,
         chance.randint(3, 5),
@@ -174,14 +176,13 @@ ARGUMENTS: dict[str, Callable[[Random], tuple[Any, ...]]] = {
 }
 
 
-def call(name: str, iteration: int) -> bool:
-    """One call; whether it was answered and not refused."""
+def call(name: str, iteration: int) -> tuple[bool, object]:
+    """Whether one call was answered and not refused, and the answer; None is one: what only Python's reader knows."""
     given = ARGUMENTS[name](Random(f"{name} {iteration}"))
     try:
-        getattr(native, name)(*given)
+        return True, getattr(native, name)(*given)
     except REFUSALS:
-        return False
-    return True
+        return False, None
 
 
 def main(told: Path, iterations: int) -> None:
@@ -190,11 +191,13 @@ def main(told: Path, iterations: int) -> None:
         raise SystemExit(f"no arguments are made here for {sorted(functions - set(ARGUMENTS))}")
     last = os.open(told, os.O_WRONLY | os.O_CREAT)
     for name in sorted(functions):
-        answered = 0
+        answered, answers = 0, hashlib.sha256()
         for iteration in range(iterations):
             os.pwrite(last, f"{name} {iteration}\n".encode(), 0)
-            answered += call(name, iteration)
-        sys.stdout.write(f"{name}: {answered} of {iterations} calls answered\n")
+            was_answered, answer = call(name, iteration)
+            answered += was_answered
+            answers.update(repr(answer).encode())
+        sys.stdout.write(f"{name}: {answered} of {iterations} calls answered, {answers.hexdigest()}\n")
         if answered < iterations // 2:
             raise SystemExit(f"{name} refuses most calls: the arguments here are no longer its own")
 
