@@ -33,17 +33,6 @@ class Block {
 #endif
         return bits;
     }
-    // Bit i: byte i is below a blank.
-    uint64_t control() const {
-        uint64_t bits = 0;
-#ifdef __SSE2__
-        const __m128i most = _mm_set1_epi8(0x1F);
-        for (int i = 0; i < 4; i++) bits |= mask(_mm_cmpeq_epi8(_mm_max_epu8(parts_[i], most), most)) << 16 * i;
-#else
-        for (size_t i = 0; i < kSize; i++) bits |= static_cast<uint64_t>(static_cast<unsigned char>(at_[i]) < 0x20) << i;
-#endif
-        return bits;
-    }
     // Bit i: byte i is no ASCII.
     uint64_t high() const {
         uint64_t bits = 0;
