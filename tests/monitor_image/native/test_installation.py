@@ -87,7 +87,7 @@ def workshop(tmp_path) -> Path:
 
 
 def make(workshop: Path, *given: str) -> str:
-    command = ["make", "build/.main-native", "build/.image-native", "CXX=g++", *given]
+    command = ["make", "--no-print-directory", "build/.main-native", "build/.image-native", "CXX=g++", *given]
     done = subprocess.run(command, cwd=workshop, env=CLEAN, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
