@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import statistics
 import subprocess
 import time
@@ -28,15 +29,20 @@ def once(command: list[str], log: Path, *, memory: bool = False, environment: di
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as sink:
         start = time.perf_counter()
-        process = subprocess.Popen(command, stdout=sink, stderr=sink, env=environment)
+        process = subprocess.Popen(command, stdout=sink, stderr=sink, env=environment or as_installed())
         peak = _sample(process) if memory else 0.0
         status = process.wait()
         return Run(time.perf_counter() - start, peak, status)
 
 
+def as_installed() -> dict[str, str]:
+    """This environment, with modules compiled once and kept, as they are in the image: else each run compiles them."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+
 def told(command: list[str], log: Path) -> dict[str, float]:
     """What a command says of itself, `seconds` among it: of work that is short beside the start of a process."""
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, env=as_installed(), check=False)
     with log.open("a") as sink:
         sink.write(done.stdout + done.stderr)
     if done.returncode:

@@ -194,3 +194,11 @@ def test_money_and_time_follow_from_rates_and_prices() -> None:
 def test_a_page_without_its_cells_is_refused() -> None:
     with pytest.raises(capacity.Unmeasured, match="csv_1m"):
         capacity.Rates.of([])
+
+
+def test_measured_commands_keep_their_compiled_modules(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    (tmp_path / "module_of_ours.py").write_text("")
+    command = [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import module_of_ours"]
+    assert measure.once(command, tmp_path / "log.txt").status == 0
+    assert list((tmp_path / "__pycache__").glob("module_of_ours.*.pyc"))
