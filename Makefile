@@ -139,7 +139,7 @@ tell_log = tail -n 8 build/native/log | sed 's/^/    /'
 
 # no stamp: whoever mends it and calls make again has the reader
 define left_out
-echo "$(1)" >build/native/left-out; echo "The compiled reader is left out: $(1). Captured payloads are read in Python: the same results, in three to five times the time. To have it, $(2) and run make setup again."
+echo "$(1)" >build/native/left-out; echo "The compiled reader is left out: $(1). Captured payloads are read in Python: the same results, in about twice the time. To have it, $(2) and run make setup again."
 endef
 
 build/.main-native: build/.main-venv build/.native-wheel FORCE
