@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -101,6 +101,17 @@ def relocate(path: str, root: Path) -> Path:
     return Path(path)
 
 
+def _native_quality(get: Callable[[Variable], str | None], faults: list[str]) -> NativeQuality:
+    """What SageMaker's own model-quality jobs are told."""
+    return NativeQuality(
+        problem_type=get(Variable.PROBLEM_TYPE),
+        probability_threshold=_share(get(Variable.PROBABILITY_THRESHOLD_ATTRIBUTE), faults),
+        prediction=get(Variable.INFERENCE_ATTRIBUTE),
+        score=get(Variable.PROBABILITY_ATTRIBUTE),
+        label=get(Variable.GROUND_TRUTH_ATTRIBUTE),
+    )
+
+
 def read_variables(environment: Mapping[str, str]) -> Variables:
     """Never raises: what is wrong is listed in `faults`, by the name of the variable."""
     faults: list[str] = []
@@ -119,13 +130,7 @@ def read_variables(environment: Mapping[str, str]) -> Variables:
     )
     default_source = BASELINE_DATASET_SOURCE if kind is JobKind.BASELINE else DATASET_SOURCE
     format_, options = _format(get(Variable.DATASET_FORMAT), kind, faults)
-    native = NativeQuality(
-        problem_type=get(Variable.PROBLEM_TYPE),
-        probability_threshold=_share(get(Variable.PROBABILITY_THRESHOLD_ATTRIBUTE), faults),
-        prediction=get(Variable.INFERENCE_ATTRIBUTE),
-        score=get(Variable.PROBABILITY_ATTRIBUTE),
-        label=get(Variable.GROUND_TRUTH_ATTRIBUTE),
-    )
+    native = _native_quality(get, faults)
     now = _time(Variable.NOW, get(Variable.NOW), faults)
     is_rehearsal = _is_rehearsal(get(Variable.REHEARSAL), kind, faults)
     wrong_reader = reader.fault(environment)
