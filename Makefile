@@ -135,7 +135,7 @@ $(call venv,build/venv/native,$(NATIVE)/requirements.txt)
 	fi
 endef
 
-tell_log = tail -n 8 build/native/log | sed 's/^/    /'
+tell_log = tail -n 40 build/native/log | sed 's/^/    /'
 
 # no stamp: whoever mends it and calls make again has the reader
 define left_out
