@@ -20,26 +20,34 @@ from moto.moto_api._internal.models import moto_api_backend
 from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from twin import cfn_types, deploying, managed_policies
+from twin import deploying
 from twin.api import Api
 from twin.clock import VirtualClock
-from twin.cloudformation import Types
-from twin.cloudformation_api import CloudFormationApi
-from twin.custom_resources import CustomResources
-from twin.deployments import Deployments
-from twin.events import Events
-from twin.functions import Functions
-from twin.identity import DEPLOYER_KEY, Identity
+from twin.cloudformation import resources
+from twin.cloudformation.api import CloudFormationApi
+from twin.cloudformation.custom_resources import CustomResources
+from twin.cloudformation.deployments import Deployments
+from twin.cloudformation.types import Types
+from twin.events.messages import Messages
+from twin.events.rules import Events
+from twin.functions.functions import Functions
+from twin.iam import managed_policies
+from twin.iam.identity import DEPLOYER_KEY, Identity
+from twin.iam.policies import ResourcePolicies
 from twin.journal import Journal
-from twin.messages import Messages
-from twin.policies import ResourcePolicies
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 ACCOUNT: Final = "123456789012"
 START: Final = datetime(2026, 3, 2, tzinfo=UTC)
 
 # each has `install(twin) -> None`: registers API operations, resource types and what must happen when the clock moves
-PARTS: Final = ("inference", "processing", "schedules", "training", "alarms")
+PARTS: Final = (
+    "sagemaker.inference",
+    "sagemaker.processing",
+    "sagemaker.schedules",
+    "sagemaker.training",
+    "cloudwatch.alarms",
+)
 
 _running = threading.Lock()  # moto's backends are process-wide
 _making_clients = threading.Lock()  # sessions make one client at a time; clients are for every thread
@@ -81,7 +89,7 @@ class Twin:
         self._clients: dict[str, Any] = {}
         self._server: BaseWSGIServer | None = None
         self.cloudformation = Types()
-        cfn_types.register_all(self.cloudformation)
+        resources.register_all(self.cloudformation)
         self.deployments = Deployments(self, self.cloudformation)
         self.resource_policies = ResourcePolicies()
         self.identity = Identity(self)

@@ -20,13 +20,13 @@ class Operations(Protocol):
 
 
 class Bus(Protocol):
-    """Where events of AWS services are sent (`twin.events`)."""
+    """Where events of AWS services are sent (`twin.events.rules`)."""
 
     def emit(self, source: str, detail_type: str, detail: dict[str, Any], resources: list[str]) -> None: ...
 
 
 class Roles(Protocol):
-    """Who a job is (`twin.identity`)."""
+    """Who a job is (`twin.iam.identity`)."""
 
     def environment(self, role: str) -> dict[str, str]:
         """A clean process environment that acts as a role (name or ARN)."""

@@ -1,4 +1,4 @@
-"""Drives a monitoring schedule with the real `sagemaker` SDK; run by tests/twin/test_sagemaker_sdk.py in the SDK's own
+"""Drives a monitoring schedule with the real `sagemaker` SDK; run by tests/twin/sagemaker/test_sagemaker_sdk.py in the SDK's own
 environment. What the SDK saw is printed as JSON on the last line."""
 
 from __future__ import annotations

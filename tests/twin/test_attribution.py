@@ -25,8 +25,9 @@ from model_monitor import contract
 from stacks.constructs import endpoint_permissions
 from stacks.constructs.reconciler import Reconciler, ReconcilerProps
 from stacks.constructs.scheduled_monitor import ScheduledMonitor
-from twin import Twin, processing
+from twin import Twin
 from twin.api import ApiError, Call
+from twin.sagemaker import processing
 
 ROLE = "arn:aws:iam::123456789012:role/all"
 EXPLAINING = "arn:aws:iam::123456789012:role/explaining"

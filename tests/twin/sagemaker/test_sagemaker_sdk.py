@@ -1,0 +1,114 @@
+"""The real `sagemaker` SDK, in an environment of its own, against the twin."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from twin import Twin
+from twin.sagemaker.schedules import LONGEST_DELAY_MINUTES
+
+ROOT = Path(__file__).resolve().parents[3]
+SDK = ROOT / "build" / "venv" / "sdk" / "bin" / "python"
+ROLE = "arn:aws:iam::123456789012:role/monitor"
+NAME = "covertype-data-quality"
+FEATURES = {"version": 0.0, "features": [{"name": "Elevation"}]}
+VIOLATIONS = {
+    "violations": [{"feature_name": "Elevation", "constraint_check_type": "data_type_check", "description": "d"}]
+}
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("twin")]
+
+
+@pytest.fixture
+def sdk() -> Path:
+    if not SDK.is_file():
+        pytest.skip("sagemaker SDK environment not installed")
+    return SDK
+
+
+@pytest.fixture
+def endpoint(twin: Twin) -> str:
+    """An endpoint that captures, and one hour of captured data."""
+    sagemaker, s3 = twin.client("sagemaker"), twin.client("s3")
+    for bucket in ("capture", "reports", "baselines"):
+        s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    s3.put_object(Bucket="baselines", Key="v1/constraints.json", Body=b"{}")
+    s3.put_object(Bucket="baselines", Key="v1/statistics.json", Body=b"{}")
+    container = {"Image": "i", "ModelDataUrl": "s3://b/model.tar.gz"}
+    sagemaker.create_model(ModelName="m", PrimaryContainer=container, ExecutionRoleArn=ROLE)
+    sagemaker.create_endpoint_config(
+        EndpointConfigName="c",
+        ProductionVariants=[
+            {"VariantName": "v", "ModelName": "m", "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
+        ],
+        DataCaptureConfig={
+            "EnableCapture": True,
+            "InitialSamplingPercentage": 100,
+            "DestinationS3Uri": "s3://capture/data",
+            "CaptureOptions": [{"CaptureMode": "Input"}, {"CaptureMode": "Output"}],
+        },
+    )
+    sagemaker.create_endpoint(EndpointName="covertype", EndpointConfigName="c")
+    return "covertype"
+
+
+def drive(twin: Twin, sdk: Path, step: str) -> dict[str, Any]:
+    environment = {**twin.environment, "PATH": os.environ["PATH"], "HOME": str(twin.directory)}
+    done = subprocess.run(
+        [sdk, ROOT / "tests" / "sdk" / "drive_monitor.py", step, ROLE, NAME],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    found: dict[str, Any] = json.loads(done.stdout.rstrip().rpartition("\n")[2])
+    return found
+
+
+def live_through(twin: Twin, hour: int, *, with_data: bool) -> None:
+    """One hour of traffic or none, and the execution that follows it."""
+    if with_data:
+        key = f"data/covertype/v/2026/03/02/{hour:02}/30-00-000-x.jsonl"
+        twin.client("s3").put_object(Bucket="capture", Key=key, Body=b"{}")
+    start = twin.clock.now().replace(hour=0, minute=0, second=0, microsecond=0)
+    twin.advance_to(start + timedelta(hours=hour + 1, minutes=LONGEST_DELAY_MINUTES))
+
+
+@pytest.mark.usefixtures("endpoint", "bus")
+def test_the_sdk_creates_reads_changes_and_deletes_a_schedule(twin: Twin, sdk: Path) -> None:
+    created = drive(twin, sdk, "create")
+    assert created == {"status": "Scheduled", "executions": 0}
+
+    live_through(twin, 0, with_data=True)
+    live_through(twin, 1, with_data=False)  # no processing job, so the SDK leaves this execution out
+    changed = drive(twin, sdk, "change")
+    live_through(twin, 2, with_data=True)
+    assert changed["environment"]["plan"] == "ok"
+
+    seen = drive(twin, sdk, "read")
+    reports = f"s3://reports/r/covertype/{NAME}/2026/03/02"
+    assert seen["tags"] == [{"Key": "project", "Value": "loop"}]
+    assert seen["seconds"] == 1200
+    assert seen["outputs"] == [f"{reports}/01", f"{reports}/03"]
+    assert seen["inputs"] == [["endpoint_input_1", "constraints", "baseline"]] * 2
+    assert [message.split(":")[0] for message in seen["messages"]] == ["CompletedWithViolations", "Completed"]
+    assert seen["statistics"] == [FEATURES, FEATURES]
+    assert seen["violations"] == [VIOLATIONS, None]
+    assert (seen["latest_statistics"], seen["latest_violations"]) == (FEATURES, None)
+
+    executions = twin.client("sagemaker").list_monitoring_executions(MonitoringScheduleName=NAME)
+    assert [e["MonitoringExecutionStatus"] for e in executions["MonitoringExecutionSummaries"]] == [
+        "Completed",
+        "Failed",
+        "CompletedWithViolations",
+    ]
+    assert drive(twin, sdk, "stop_and_delete") == {"stopped": "Stopped", "started": "Scheduled", "left": 0}

@@ -1,0 +1,160 @@
+"""Functions, their permissions and logs, and the types that only CloudFormation and the CDK know."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from typing import Any
+
+from twin.cloudformation.resources.shapes import arguments, only, part, tags
+from twin.cloudformation.types import Made, Properties, Request, ResourceFailed, Types
+
+CONFIGURATION = (
+    "Role",
+    "Handler",
+    "Runtime",
+    "Description",
+    "Timeout",
+    "MemorySize",
+    "Environment",
+    "VpcConfig",
+    "EphemeralStorage",
+)
+STORED = (
+    "TracingConfig",
+    "LoggingConfig",
+    "DeadLetterConfig",
+    "ReservedConcurrentExecutions",
+    "KmsKeyArn",
+    "Architectures",
+    "RecursiveLoop",
+)
+
+
+def register(types: Types) -> None:
+    types.register_type(
+        "AWS::Lambda::Function",
+        create=_create_function,
+        update=_update_function,
+        delete=lambda request: request.client("lambda").delete_function(FunctionName=request.ref),
+        replaced_by={"FunctionName", "PackageType"},
+    )
+    types.register_type("AWS::Lambda::Permission", create=_add_permission, delete=_remove_permission)
+    types.register_type(
+        "AWS::Lambda::EventInvokeConfig",
+        create=_put_invoke_config,
+        update=_put_invoke_config,
+        delete=_delete_invoke_config,
+        replaced_by={"FunctionName", "Qualifier"},
+    )
+    types.register_type(
+        "AWS::Logs::LogGroup",
+        create=_create_log_group,
+        update=_update_log_group,
+        delete=lambda request: request.client("logs").delete_log_group(logGroupName=request.ref),
+        replaced_by={"LogGroupName"},
+    )
+    for name in ("AWS::CDK::Metadata", "AWS::CloudFormation::WaitConditionHandle"):
+        types.register_type(name, create=_record, update=_nothing)
+
+
+def _record(request: Request) -> Made:
+    return Made(request.name())
+
+
+def _nothing(request: Request) -> None:
+    """A change of no effect."""
+
+
+# --- Lambda -------------------------------------------------------------------------------------------------------------
+
+
+def _code(request: Request) -> Properties:
+    code = request.properties["Code"]
+    if "ZipFile" in code:
+        archive = io.BytesIO()
+        with zipfile.ZipFile(archive, "w") as file:
+            file.writestr("index.py", code["ZipFile"])
+        return {"ZipFile": archive.getvalue()}
+    if not {"S3Bucket", "S3Key"} <= set(code):
+        raise ResourceFailed("AWS::Lambda::Function: the twin runs functions from a zip file only, not from an image")
+    return part(code, "S3Bucket", "S3Key", "S3ObjectVersion")
+
+
+def _create_function(request: Request) -> Made:
+    wanted = only(request, "FunctionName", "Code", "PackageType", "Tags", *CONFIGURATION, stored=STORED)
+    name = wanted.get("FunctionName") or request.name()
+    if not str(wanted.get("Runtime", "")).startswith("python"):
+        raise ResourceFailed(f"the twin runs Python functions only, not {wanted.get('Runtime')}")
+    settings = arguments("lambda", "CreateFunction", part(wanted, *CONFIGURATION))
+    labels = {tag["Key"]: tag["Value"] for tag in tags(request)}
+    answer = request.client("lambda").create_function(FunctionName=name, Code=_code(request), Tags=labels, **settings)
+    return Made(name, {"Arn": answer["FunctionArn"]})
+
+
+def _update_function(request: Request) -> None:
+    wanted = only(request, "FunctionName", "Code", "PackageType", "Tags", *CONFIGURATION, stored=STORED)
+    functions = request.client("lambda")
+    if wanted["Code"] != request.previous.get("Code"):
+        functions.update_function_code(FunctionName=request.ref, **_code(request))
+    settings = arguments("lambda", "UpdateFunctionConfiguration", part(wanted, *CONFIGURATION))
+    functions.update_function_configuration(FunctionName=request.ref, **settings)
+
+
+def _name_of(function: str) -> str:
+    return function.rpartition(":function:")[2].split(":")[0]
+
+
+def _add_permission(request: Request) -> Made:
+    wanted = only(request, "FunctionName", "Action", "Principal", "SourceArn", "SourceAccount")
+    statement = request.name(limit=100)
+    request.client("lambda").add_permission(
+        FunctionName=_name_of(wanted["FunctionName"]),
+        StatementId=statement,
+        **part(wanted, "Action", "Principal", "SourceArn", "SourceAccount"),
+    )
+    return Made(statement, {"Id": statement})
+
+
+def _remove_permission(request: Request) -> None:
+    name = _name_of(request.properties["FunctionName"])
+    request.client("lambda").remove_permission(FunctionName=name, StatementId=request.ref)
+
+
+def _put_invoke_config(request: Request) -> Made:
+    wanted = only(
+        request, "FunctionName", "Qualifier", "MaximumRetryAttempts", "MaximumEventAgeInSeconds", "DestinationConfig"
+    )
+    if "DestinationConfig" in wanted:
+        raise ResourceFailed("AWS::Lambda::EventInvokeConfig: the twin has no destinations for asynchronous calls")
+    settings = part(wanted, "MaximumRetryAttempts", "MaximumEventAgeInSeconds")
+    name = _name_of(wanted["FunctionName"])
+    cast = arguments("lambda", "PutFunctionEventInvokeConfig", {"FunctionName": name, **settings})
+    request.client("lambda").put_function_event_invoke_config(**cast)
+    return Made(f"{name}/invoke-config")
+
+
+def _delete_invoke_config(request: Request) -> None:
+    name = _name_of(request.properties["FunctionName"])
+    request.client("lambda").delete_function_event_invoke_config(FunctionName=name)
+
+
+# --- Logs ---------------------------------------------------------------------------------------------------------------
+
+
+def _create_log_group(request: Request) -> Made:
+    wanted = only(request, "LogGroupName", "RetentionInDays", "Tags", stored=("KmsKeyId", "LogGroupClass"))
+    name = wanted.get("LogGroupName") or request.name(limit=512)
+    logs = request.client("logs")
+    logs.create_log_group(logGroupName=name)
+    _keep(logs, name, wanted)
+    return Made(name, {"Arn": f"arn:aws:logs:{request.twin.region}:{request.twin.account}:log-group:{name}:*"})
+
+
+def _update_log_group(request: Request) -> None:
+    _keep(request.client("logs"), request.ref, request.properties)
+
+
+def _keep(logs: Any, name: str, wanted: Properties) -> None:
+    if "RetentionInDays" in wanted:
+        logs.put_retention_policy(logGroupName=name, retentionInDays=int(wanted["RetentionInDays"]))

@@ -1,0 +1,157 @@
+"""Who calls what: credentials for each role, the record of every API call by the role that made it, and whether the role's
+policies allow it.
+
+A call that the policies do not allow is refused as AWS refuses it, and listed. The deployer may do everything. Conditions of
+policies are not evaluated, and a resource is compared only where the call names it plainly (twin/iam/actions.py).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from moto.backends import get_backend
+
+from twin.api import ApiError
+from twin.iam import actions, policies, service_principals
+
+if TYPE_CHECKING:
+    from twin.api import Call
+    from twin.server import Twin
+
+DEPLOYER: Final = "deployer"
+SERVICE: Final = ".amazonaws.com"
+DEPLOYER_KEY: Final = "AKIADEPLOYER00000000"
+SHORT_CODE: Final = ("s3", "sns", "sqs", "iam", "sts", "cloudwatch", "cloudformation")  # say AccessDenied
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """A call that a role made and that its policies do not allow."""
+
+    role: str
+    action: str
+    resource: str
+    reason: str
+
+
+def role_name(role: str) -> str:
+    """The name in a role's ARN; a name stays as it is."""
+    return role.rpartition("/")[2]
+
+
+class Identity:
+    """Hands out credentials per role, remembers which role a call came from, and holds it to its policies."""
+
+    def __init__(self, twin: Twin) -> None:
+        self._twin = twin
+        self._role_of_key: dict[str, str] = {DEPLOYER_KEY: DEPLOYER}
+        self._calls: dict[str, Counter[tuple[str, str]]] = {}
+        self._violations: dict[Violation, int] = {}
+        self._lock = threading.Lock()
+        twin.api.gate(self._authorize)
+
+    def credentials(self, role: str) -> dict[str, str]:
+        """Environment variables that make a process act as a role (name or ARN)."""
+        name = role_name(role)
+        key = "ASIA" + hashlib.sha256(name.encode()).hexdigest()[:16].upper()
+        self._role_of_key[key] = name
+        return {"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": "twin", "AWS_SESSION_TOKEN": "twin"}
+
+    def environment(self, role: str) -> dict[str, str]:
+        """A clean process environment for a role: its credentials, the region, the twin's endpoints and nothing else."""
+        return {**self._twin.endpoints, **self.credentials(role)}
+
+    def service_key(self, service: str) -> str:
+        """The access key of an AWS service's own principal, such as cloudwatch.amazonaws.com."""
+        key = "AKSV" + hashlib.sha256(service.encode()).hexdigest()[:16].upper()
+        self._role_of_key[key] = service
+        return key
+
+    def principal(self, access_key: str) -> str:
+        """The role (or `deployer`, or an AWS service) behind an access key."""
+        return self._role_of_key.get(access_key, DEPLOYER)
+
+    def roles(self) -> list[str]:
+        """Every role that called something."""
+        with self._lock:
+            return sorted(name for name in self._calls if name != DEPLOYER and not name.endswith(SERVICE))
+
+    def calls(self, role: str) -> Counter[tuple[str, str]]:
+        """(service, operation) → how often the role called it, refused calls included."""
+        with self._lock:
+            return Counter(self._calls.get(role_name(role), {}))
+
+    def violations(self) -> list[Violation]:
+        """The calls that roles made and that their policies do not allow, each once."""
+        with self._lock:
+            return list(self._violations)
+
+    def unused(self, role: str) -> list[str]:
+        """The actions that a role's policies name and that it never called: what least privilege could drop."""
+        used = {p.action.lower() for s, o in self.calls(role) for p in actions.needed(s, o, {}, "", "")}
+        granted = {
+            action
+            for document in self._documents(role_name(role)) or []
+            for statement in policies.statements(document)
+            if statement["Effect"] == "Allow"
+            for action in policies.as_list(statement.get("Action", []))
+        }
+        return sorted(a for a in granted if not any(policies.covers(a, u) for u in used))
+
+    def _authorize(self, call: Call) -> None:
+        role = self.principal(call.access_key)
+        with self._lock:
+            self._calls.setdefault(role, Counter())[call.service, call.operation] += 1
+        if role == DEPLOYER:
+            return
+        if role.endswith(SERVICE):
+            self._authorize_service(call, role)
+            return
+        documents = self._documents(role)
+        for need in actions.needed(call.service, call.operation, call.parameters, call.region, self._twin.account):
+            resources = [need.resource] if need.resource else []
+            if documents is not None and policies.allows(documents, need.action, resources):
+                continue
+            reason = "no policy of the role allows it" if documents is not None else "the role does not exist"
+            self._refuse(call, Violation(role, need.action, need.resource or "*", reason))
+
+    def _authorize_service(self, call: Call, service: str) -> None:
+        """Services act within the policies of the resources they reach; topics are where that goes wrong."""
+        if (call.service, call.operation) != ("sns", "Publish"):
+            return
+        topic = str(call.parameters.get("TopicArn"))
+        reason = service_principals.refusal(self._twin, service, topic)
+        if reason:
+            self._refuse(call, Violation(service, "sns:Publish", topic, reason))
+
+    def _refuse(self, call: Call, violation: Violation) -> None:
+        with self._lock:
+            is_first = violation not in self._violations
+            self._violations[violation] = self._violations.get(violation, 0) + 1
+        if is_first:
+            text = f"{violation.role} may not {violation.action} on {violation.resource}: {violation.reason}"
+            self._twin.journal.add(
+                "denied", text, role=violation.role, action=violation.action, resource=violation.resource
+            )
+        code = "AccessDenied" if call.service in SHORT_CODE else "AccessDeniedException"
+        session = f"arn:aws:sts::{self._twin.account}:assumed-role/{violation.role}/twin"
+        message = f"User: {session} is not authorized to perform: {violation.action} on resource: {violation.resource}"
+        raise ApiError(code, f"{message} because {violation.reason}")
+
+    def _documents(self, role: str) -> list[Any] | None:
+        """The policies of a role as deployed; None when there is no such role."""
+        backend = get_backend("iam")[self._twin.account]["aws"]
+        for found in backend.roles.values():
+            if found.name == role:
+                managed = [
+                    version.document
+                    for policy in found.managed_policies.values()
+                    for version in policy.versions
+                    if version.version_id == policy.default_version_id
+                ]
+                return [*found.policies.values(), *managed]
+        return None
