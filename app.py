@@ -9,19 +9,19 @@ sys.path.insert(
     0, str(Path(__file__).resolve().parent / "monitor_image")
 )  # `contract`: the names that stacks and core share
 
-from aws_cdk import App, Environment, Tags
-from aws_cdk import aws_iam as iam
+from aws_cdk import App, Environment, Tags, aws_iam as iam
 
 from model_monitor import contract
-from stacks import findings, settings
+from stacks import findings
 from stacks.alarms_stack import AlarmsProps, AlarmsStack
 from stacks.alerting_stack import AlertingProps, AlertingStack
-from stacks.endpoint_settings import Endpoint
 from stacks.endpoint_stack import EndpointProps, EndpointStack
 from stacks.live_stack import LiveProps, LiveStack
 from stacks.monitoring_stack import MonitoringProps, MonitoringStack
 from stacks.retraining_stack import RetrainingProps, RetrainingStack
-from stacks.settings import Settings
+from stacks.settings import environment as settings
+from stacks.settings.endpoint import Endpoint
+from stacks.settings.environment import Settings
 from stacks.storage_stack import StorageProps, StorageStack
 
 

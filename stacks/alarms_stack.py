@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from aws_cdk import Environment, Stack
-from aws_cdk import aws_sns as sns
+from aws_cdk import Environment, Stack, aws_sns as sns
 from constructs import Construct
 
 from model_monitor import contract
@@ -19,8 +18,8 @@ from stacks.constructs.scheduled_monitor import ScheduledMonitor
 from stacks.constructs.staleness_alarm import StalenessAlarm
 from stacks.constructs.value_alarm import CustomMetricAlarm, LabelCoverageAlarm, LabelsMissingAlarm, QualityAlarm
 from stacks.constructs.violation_alarm import BROKEN_DATA, MODEL, ViolationAlarm, Watched
-from stacks.endpoint_settings import Endpoint
-from stacks.monitor_settings import Monitor
+from stacks.settings.endpoint import Endpoint
+from stacks.settings.monitor import Monitor
 
 
 @dataclass(frozen=True, kw_only=True)

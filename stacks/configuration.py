@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from model_monitor import contract
-from stacks.attribution_settings import ModelExplainability, shadow_prefix
-from stacks.endpoint_settings import Endpoint
-from stacks.monitor_settings import Monitor
-from stacks.payload_settings import Payload
+from stacks.settings.attribution import ModelExplainability, shadow_prefix
+from stacks.settings.endpoint import Endpoint
+from stacks.settings.monitor import Monitor
+from stacks.settings.payload import Payload
 
 
 def payload_document(payload: Payload) -> dict[str, Any]:

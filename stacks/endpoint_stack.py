@@ -5,18 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from aws_cdk import CfnOutput, Environment, Stack
-from aws_cdk import aws_kms as kms
-from aws_cdk import aws_ssm as ssm
+from aws_cdk import CfnOutput, Environment, Stack, aws_kms as kms, aws_ssm as ssm
 from constructs import Construct
 
 from stacks.configuration import payload_document
 from stacks.constructs.captured_endpoint import CapturedEndpoint, CapturedEndpointProps
 from stacks.constructs.files import UploadedFile, json_bytes, source_archive
 from stacks.constructs.places import EndpointPlaces
-from stacks.endpoint_settings import Capture, Model
-from stacks.payload_settings import Payload
-from stacks.settings import Network
+from stacks.settings.endpoint import Capture, Model
+from stacks.settings.environment import Network
+from stacks.settings.payload import Payload
 
 SCRIPTS = Path(__file__).resolve().parent / "model_code"
 MAPPING_FILE = "payload.json"

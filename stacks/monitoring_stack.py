@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from aws_cdk import CfnOutput, Environment, Stack
-from aws_cdk import aws_kms as kms
+from aws_cdk import CfnOutput, Environment, Stack, aws_kms as kms
 from constructs import Construct
 
 from model_monitor import contract
-from stacks.attribution_settings import shadow_prefix
 from stacks.configuration import baseline_document, baseline_version, configuration_document
 from stacks.constructs.baseline_step import BaselineStep
 from stacks.constructs.files import UploadedFile, json_bytes
@@ -19,8 +17,9 @@ from stacks.constructs.monitoring_schedule import MonitoringSchedule
 from stacks.constructs.places import EndpointPlaces
 from stacks.constructs.reconciler import Reconciler, ReconcilerProps
 from stacks.constructs.scheduled_monitor import MonitorProps, ScheduledMonitor
-from stacks.endpoint_settings import Endpoint
-from stacks.settings import Network, Security
+from stacks.settings.attribution import shadow_prefix
+from stacks.settings.endpoint import Endpoint
+from stacks.settings.environment import Network, Security
 
 EXECUTORS = {"model_monitor": MonitoringSchedule}  # scheduler of the settings → construct with `monitor`
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from aws_cdk import CfnOutput, Environment, Stack
-from aws_cdk import aws_kms as kms
-from aws_cdk import aws_sns as sns
+from aws_cdk import CfnOutput, Environment, Stack, aws_kms as kms, aws_sns as sns
 from constructs import Construct
 
 from model_monitor import contract
@@ -16,10 +14,10 @@ from stacks.constructs.places import EndpointPlaces
 from stacks.constructs.retraining_trigger import RetrainingTrigger, RetrainingTriggerProps
 from stacks.constructs.scheduled_monitor import ScheduledMonitor
 from stacks.constructs.undecided_alarm import UndecidedAlarm
-from stacks.endpoint_settings import Retraining
 from stacks.endpoint_stack import model_code
-from stacks.payload_settings import Payload
-from stacks.settings import Network
+from stacks.settings.endpoint import Retraining
+from stacks.settings.environment import Network
+from stacks.settings.payload import Payload
 
 
 @dataclass(frozen=True, kw_only=True)

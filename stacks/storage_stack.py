@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from aws_cdk import CfnOutput, Duration, Environment, RemovalPolicy, Stack
-from aws_cdk import aws_kms as kms
-from aws_cdk import aws_s3 as s3
+from aws_cdk import CfnOutput, Duration, Environment, RemovalPolicy, Stack, aws_kms as kms, aws_s3 as s3
 from constructs import Construct
 
 from model_monitor import contract
 from stacks.constructs.places import EndpointPlaces, Place
-from stacks.endpoint_settings import Endpoint
-from stacks.settings import Buckets, Storage
+from stacks.settings.endpoint import Endpoint
+from stacks.settings.environment import Buckets, Storage
 
 KEEP_VERSIONS_DAYS = 30
 

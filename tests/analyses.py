@@ -5,8 +5,8 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from stacks import settings
-from stacks.settings import Settings
+from stacks.settings import environment as settings
+from stacks.settings.environment import Settings
 
 BUCKET = "s3://team-123456789012/fraud"
 MODEL_QUALITY: dict[str, Any] = {

@@ -19,8 +19,8 @@ import pytest
 from model_monitor import container, contract, endpoints
 from model_monitor.contract import Variable
 from model_monitor.ground_truth_writer import write_labels
-from stacks.endpoint_settings import Endpoint
-from stacks.monitor_settings import Monitor
+from stacks.settings.endpoint import Endpoint
+from stacks.settings.monitor import Monitor
 from tests.captures import HOUR, batched, columns_side, csv_side, event, json_side, write_capture, write_csv
 from tests.synthesis import Assembly
 

@@ -13,8 +13,8 @@ from typing import Any
 from aws_cdk import App
 
 from app import build
-from stacks import settings
-from stacks.settings import Settings
+from stacks.settings import environment as settings
+from stacks.settings.environment import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 ENVIRONMENTS = sorted(path.stem for path in settings.ENVIRONMENTS.glob("*.yaml"))

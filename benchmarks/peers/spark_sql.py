@@ -8,8 +8,7 @@ from __future__ import annotations
 import json
 import sys
 
-from pyspark.sql import SparkSession
-from pyspark.sql import functions as sql
+from pyspark.sql import SparkSession, functions as sql
 
 NUMBERS, TEXTS = [f"c{i}" for i in range(54)], ["c54", "c55"]
 

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 from model_monitor.runners.local import Progress, silent
 
 if TYPE_CHECKING:
-    from rich.progress import Progress as RichProgress
-    from rich.progress import TaskID
+    from rich.progress import Progress as RichProgress, TaskID
 
 PATIENCE_SECONDS = 1.0
 
@@ -50,8 +49,13 @@ class _Bar:
 
     def _draw(self, total: int) -> tuple[RichProgress, TaskID]:
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-        from rich.progress import Progress as RichProgress
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress as RichProgress,
+            TextColumn,
+            TimeRemainingColumn,
+        )
 
         columns = (TextColumn("reading"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         bar = RichProgress(*columns, console=Console(stderr=True), transient=True)

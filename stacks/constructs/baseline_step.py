@@ -9,9 +9,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from aws_cdk import CustomResource, Duration, Stack
-from aws_cdk import aws_events as events
-from aws_cdk import aws_events_targets as targets
+from aws_cdk import CustomResource, Duration, Stack, aws_events as events, aws_events_targets as targets
 from constructs import Construct
 
 from model_monitor import contract
@@ -20,7 +18,7 @@ from stacks.constructs.job_role import job_role
 from stacks.constructs.places import Place
 from stacks.constructs.python_function import PythonFunction, PythonFunctionProps
 from stacks.constructs.scheduled_monitor import MonitorProps
-from stacks.monitor_settings import BASELINE_MAX_SECONDS
+from stacks.settings.monitor import BASELINE_MAX_SECONDS
 
 FORMATS = {"csv": {"csv": {"header": True}}, "json_lines": {"json": {"lines": True}}, "parquet": {"parquet": {}}}
 WAIT = Duration.hours(1)  # the longest that CloudFormation waits for a custom resource

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from aws_cdk import aws_kms as kms
-from aws_cdk import aws_sagemaker as sagemaker
+from aws_cdk import aws_kms as kms, aws_sagemaker as sagemaker
 from constructs import Construct
 
 from stacks.constructs import permissions
 from stacks.constructs.files import UploadedFile
 from stacks.constructs.places import Place
-from stacks.endpoint_settings import Capture, Model, Variant
-from stacks.fields import has_local_storage
-from stacks.settings import Network
+from stacks.settings.endpoint import Capture, Model, Variant
+from stacks.settings.environment import Network
+from stacks.settings.fields import has_local_storage
 
 LOG_GROUP = "/aws/sagemaker/Endpoints/"
 METRICS = ("AWS/SageMaker", "/aws/sagemaker/Endpoints")

@@ -11,8 +11,8 @@ from constructs import Construct
 
 from model_monitor import contract
 from stacks.constructs.scheduled_monitor import ScheduledMonitor
-from stacks.endpoint_settings import Endpoint
-from stacks.monitor_settings import Monitor
+from stacks.settings.endpoint import Endpoint
+from stacks.settings.monitor import Monitor
 
 WIDTH: Final = 8  # three tiles a row
 SHOWN: Final = {  # of the metrics of model quality: those that people ask for first

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from aws_cdk import Stack
-from aws_cdk import aws_iam as iam
+from aws_cdk import Stack, aws_iam as iam
 from constructs import Construct
 
 from stacks.constructs import permissions

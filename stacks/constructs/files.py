@@ -12,8 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from aws_cdk import aws_iam as iam
-from aws_cdk import aws_s3_assets as s3_assets
+from aws_cdk import aws_iam as iam, aws_s3_assets as s3_assets
 from constructs import Construct
 
 from stacks.constructs import permissions

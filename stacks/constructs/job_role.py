@@ -5,10 +5,10 @@ from __future__ import annotations
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from stacks.attribution_settings import ModelExplainability, shadow_prefix
 from stacks.constructs import endpoint_permissions, permissions
 from stacks.constructs.places import Place
 from stacks.constructs.scheduled_monitor import MonitorProps
+from stacks.settings.attribution import ModelExplainability, shadow_prefix
 
 LOG_GROUP = "/aws/sagemaker/ProcessingJobs"
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from aws_cdk import IgnoreMode
-from aws_cdk import aws_ecr_assets as ecr_assets
-from aws_cdk import aws_iam as iam
+from aws_cdk import IgnoreMode, aws_ecr_assets as ecr_assets, aws_iam as iam
 from constructs import Construct
 
 from stacks.constructs import permissions

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from aws_cdk import Aws
-from aws_cdk import aws_s3 as s3
+from aws_cdk import Aws, aws_s3 as s3
 
 
 @dataclass(frozen=True)

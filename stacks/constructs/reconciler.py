@@ -6,9 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from aws_cdk import Stack
-from aws_cdk import aws_events as events
-from aws_cdk import aws_events_targets as targets
+from aws_cdk import Stack, aws_events as events, aws_events_targets as targets
 from constructs import Construct
 
 from stacks.constructs import endpoint_permissions, permissions

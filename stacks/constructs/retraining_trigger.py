@@ -6,11 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from aws_cdk import Stack
-from aws_cdk import aws_kms as kms
-from aws_cdk import aws_sns as sns
-from aws_cdk import aws_sns_subscriptions as subscriptions
-from aws_cdk import aws_ssm as ssm
+from aws_cdk import Stack, aws_kms as kms, aws_sns as sns, aws_sns_subscriptions as subscriptions, aws_ssm as ssm
 from constructs import Construct
 
 from model_monitor import contract
@@ -19,8 +15,8 @@ from stacks.constructs.files import UploadedFile
 from stacks.constructs.places import EndpointPlaces, Place
 from stacks.constructs.python_function import PythonFunction, PythonFunctionProps
 from stacks.constructs.scheduled_monitor import ScheduledMonitor
-from stacks.endpoint_settings import Retraining
-from stacks.settings import Network
+from stacks.settings.endpoint import Retraining
+from stacks.settings.environment import Network
 
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 CONTENT_TYPE = "text/csv"

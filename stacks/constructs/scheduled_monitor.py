@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from aws_cdk import Duration
-from aws_cdk import aws_cloudwatch as cloudwatch
-from aws_cdk import aws_kms as kms
+from aws_cdk import Duration, aws_cloudwatch as cloudwatch, aws_kms as kms
 
 from model_monitor import contract
 from stacks.constructs.files import UploadedFile
 from stacks.constructs.monitor_image import MonitorImage
 from stacks.constructs.places import EndpointPlaces
-from stacks.fields import has_local_storage
-from stacks.monitor_settings import Monitor
-from stacks.settings import Network, Security
+from stacks.settings.environment import Network, Security
+from stacks.settings.fields import has_local_storage
+from stacks.settings.monitor import Monitor
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from aws_cdk import Duration
-from aws_cdk import aws_sqs as sqs
+from aws_cdk import Duration, aws_sqs as sqs
 from constructs import Construct
 
 from stacks.constructs.monitor_alarm import MonitorAlarmProps, watch

@@ -6,8 +6,8 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
 from model_monitor import contract
-from stacks.analysis_settings import WORSE_WHEN_GREATER
 from stacks.constructs.monitor_alarm import MonitorAlarmProps, watch
+from stacks.settings.analysis import WORSE_WHEN_GREATER
 
 ABOVE = cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD  # equal is not beyond, as in the checks
 BELOW = cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD

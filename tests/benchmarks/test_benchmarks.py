@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import __main__ as bench
-from benchmarks import capacity, capture, cells, jobs, labels, measure, publish
+from benchmarks import __main__ as bench, capacity, capture, cells, jobs, labels, measure, publish
 from benchmarks.capture import Recipe
 from benchmarks.labels import LabelRecipe
 from model_monitor.dataset.ground_truth import label_files, read_ground_truth

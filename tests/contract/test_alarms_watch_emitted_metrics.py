@@ -33,7 +33,7 @@ def assembly_of(name: str) -> Assembly:
 
 def deployed() -> Iterator[tuple[str, str, str]]:
     """(environment, endpoint, monitor) of every schedule."""
-    from stacks import settings
+    from stacks.settings import environment as settings
 
     found = {name: settings.find(name) for name in ENVIRONMENTS} | {ALL_TYPES: analysed()}
     for name, chosen in found.items():

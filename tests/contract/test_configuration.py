@@ -10,8 +10,8 @@ import pytest
 
 from model_monitor.configuration import parse_configuration
 from model_monitor.contract import MONITOR_KEYS, Variable
-from stacks import settings
 from stacks.configuration import configuration_document
+from stacks.settings import environment as settings
 
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENTS = sorted((ROOT / "environments").glob("*.yaml"))

@@ -13,16 +13,16 @@ from model_monitor.configuration import parse_configuration
 from model_monitor.constraints import quality
 from model_monitor.metrics.quality import METRICS
 from model_monitor.predictors.settings import PREFIX_MAX
-from stacks import (
-    analysis_settings,
-    attribution_settings,
-    bias_settings,
-    endpoint_settings,
-    monitor_settings,
-    payload_settings,
-)
 from stacks.configuration import baseline_document, baseline_version, configuration_document
 from stacks.constructs import monitoring_schedule
+from stacks.settings import (
+    analysis as analysis_settings,
+    attribution as attribution_settings,
+    bias as bias_settings,
+    endpoint as endpoint_settings,
+    monitor as monitor_settings,
+    payload as payload_settings,
+)
 from tests.analyses import ALARMS, ALL_TYPES, BIAS, BUCKET, CUSTOM, EXPLAINED, MODEL_QUALITY, QUALITY_ALONE, analysed
 from tests.synthesis import ROOT, Assembly, synthesize
 

@@ -6,8 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from aws_cdk import App, Environment, Stack
-from aws_cdk import aws_iam as iam
+from aws_cdk import App, Environment, Stack, aws_iam as iam
 from aws_cdk.assertions import Template
 
 from stacks import findings

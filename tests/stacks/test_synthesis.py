@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from stacks import settings
+from stacks.settings import environment as settings
 from tests.synthesis import ENVIRONMENTS, ROOT, Assembly, synthesize
 
 pytestmark = pytest.mark.xdist_group("synth")

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from stacks import settings
 from stacks.configuration import baseline_version
 from stacks.constructs.files import source_archive
 from stacks.endpoint_stack import SCRIPTS
+from stacks.settings import environment as settings
 from tests.synthesis import Assembly, environment, synthesize
 
 pytestmark = pytest.mark.xdist_group("synth")

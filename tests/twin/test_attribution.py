@@ -17,8 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aws_cdk import App, DefaultStackSynthesizer, Environment, Stack
-from aws_cdk import aws_iam as iam
+from aws_cdk import App, DefaultStackSynthesizer, Environment, Stack, aws_iam as iam
 from aws_cdk.aws_s3 import Bucket
 
 from model_monitor import contract

@@ -17,8 +17,7 @@ from botocore.exceptions import ClientError
 from twin.api import ApiError, Call
 from twin.clock import Order
 from twin.cloudwatch import alarm_messages, metric_queries, metrics
-from twin.cloudwatch.alarm_rules import Rule, RuleError
-from twin.cloudwatch.alarm_rules import parse as parse_rule
+from twin.cloudwatch.alarm_rules import Rule, RuleError, parse as parse_rule
 from twin.cloudwatch.alarm_settings import ACTIONS_OF, check, check_common
 from twin.cloudwatch.alarm_state import INSUFFICIENT_DATA, Conclusion, conclude, evaluation_range
 from twin.cloudwatch.metric_queries import Queries, invalid

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from model_monitor.constraints.model import Check, Outcome
-from model_monitor.contract import CHECK_GREATER as GREATER
-from model_monitor.contract import CHECK_LESS as LESS
+from model_monitor.contract import CHECK_GREATER as GREATER, CHECK_LESS as LESS
 from model_monitor.errors import BaselineError
 
 SAME: Final = 1e-9  # relative: a baseline that another program made of the same records is met, not violated

@@ -11,8 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 NOW = datetime(2026, 3, 4, 5, 1, 7, tzinfo=UTC)
 NAME = "covertype-data-quality-retrain-202603040500-1"

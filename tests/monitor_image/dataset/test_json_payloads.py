@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
+from hypothesis import example, given, strategies as st
 
 from model_monitor.dataset.classify import type_column
 from model_monitor.dataset.fields import Field, Side

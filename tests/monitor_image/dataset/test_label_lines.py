@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
+from hypothesis import example, given, settings, strategies as st
 
 from model_monitor.dataset import ground_truth
 from model_monitor.dataset.ground_truth import GroundTruth, read_ground_truth

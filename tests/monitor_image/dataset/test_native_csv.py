@@ -8,8 +8,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
+from hypothesis import example, given, settings, strategies as st
 
 from model_monitor.dataset.fields import Field, Side
 from model_monitor.dataset.formats.csv import read_csv

@@ -6,8 +6,7 @@ import base64
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
+from hypothesis import example, given, settings, strategies as st
 
 from model_monitor.dataset import sides
 from model_monitor.dataset.sides import FORMATS, Format, Opened, Sides, open_sides

@@ -6,8 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from model_monitor.metrics import bias
 from model_monitor.metrics.bias import POST_TRAINING, PRE_TRAINING

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 import orjson
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from model_monitor.blocks import Block, Faults
 from model_monitor.constraints.model import Outcome

@@ -6,8 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from model_monitor.constraints.model import Check, Conclusion, Outcome
 from model_monitor.contract import JobKind, MonitoringType, Verdict

@@ -9,12 +9,10 @@ from typing import Any
 import numpy as np
 import orjson
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from model_monitor.metrics import bias_statistics
-from model_monitor.profiles import bias as bias_profiles
-from model_monitor.profiles import bias_table
+from model_monitor.profiles import bias as bias_profiles, bias_table
 from model_monitor.profiles.bias import BiasProfile
 from model_monitor.schema import Rows
 from tests.bias_tables import labelled, measure, settings, values

@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 import orjson
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from model_monitor.profiles.kept import KeptRows, Values
 from model_monitor.schema import Events, Rows, Truth

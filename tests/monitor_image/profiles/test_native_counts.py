@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
+from hypothesis import example, given, settings, strategies as st
 
 from model_monitor.profiles import numbers as module
 from model_monitor.profiles.numbers import SMALL_RANGE, Numbers

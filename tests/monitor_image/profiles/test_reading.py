@@ -7,8 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import orjson
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from model_monitor.profiles.reading import KEYS_KEPT, Reading
 from model_monitor.schema import Column, Events, Reject, Rejects, Rows, Schema

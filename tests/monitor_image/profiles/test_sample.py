@@ -7,8 +7,7 @@ from dataclasses import replace
 import numpy as np
 import orjson
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from model_monitor.profiles.sample import RecordSample
 from model_monitor.schema import Events

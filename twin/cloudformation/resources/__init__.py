@@ -5,15 +5,11 @@ from __future__ import annotations
 
 from twin.cloudformation.resources import (
     cloudwatch as monitoring,
-)
-from twin.cloudformation.resources import (
     compute,
+    iam as access,
     messaging,
     sagemaker,
     storage,
-)
-from twin.cloudformation.resources import (
-    iam as access,
 )
 from twin.cloudformation.types import Types
 

@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from stacks import fields
-from stacks.block import Block, check
+from stacks.settings import fields
+from stacks.settings.block import Block, check
 
 
 class Feature(Block):

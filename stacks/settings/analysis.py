@@ -13,9 +13,9 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from model_monitor import contract
-from stacks import fields
-from stacks.block import Block, check
-from stacks.fields import Count, Share
+from stacks.settings import fields
+from stacks.settings.block import Block, check
+from stacks.settings.fields import Count, Share
 
 HORIZON_AFTER_DELAY: Final = timedelta(days=7)  # the core's own, for windows whose settings name none
 AWS_PROBLEMS: Final = {

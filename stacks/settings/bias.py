@@ -8,10 +8,10 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BeforeValidator, Field
 
 from model_monitor.contract import BIAS_METRICS
-from stacks import fields
-from stacks.analysis_settings import Labelled
-from stacks.block import Block, check
-from stacks.fields import Count, Share
+from stacks.settings import fields
+from stacks.settings.analysis import Labelled
+from stacks.settings.block import Block, check
+from stacks.settings.fields import Count, Share
 
 Value = str | int | float | bool
 ReadAs = Literal["auto", "values", "threshold"]

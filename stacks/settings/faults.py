@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from pydantic_core import ErrorDetails
 
-from stacks.block import Block, FaultyBlock, nearest_key
+from stacks.settings.block import Block, FaultyBlock, nearest_key
 
 Path = tuple[int | str, ...]
 

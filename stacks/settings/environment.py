@@ -19,13 +19,13 @@ import yaml
 from pydantic import Field, ValidationError
 
 from model_monitor import contract
-from stacks import fields
-from stacks.block import Block, check, check_what_is_valid
-from stacks.endpoint_settings import Endpoint
-from stacks.faults import field_faults
-from stacks.fields import Count, told
+from stacks.settings import fields
+from stacks.settings.block import Block, check, check_what_is_valid
+from stacks.settings.endpoint import Endpoint
+from stacks.settings.faults import field_faults
+from stacks.settings.fields import Count, told
 
-ENVIRONMENTS = Path(__file__).resolve().parent.parent / "environments"
+ENVIRONMENTS = Path(__file__).resolve().parents[2] / "environments"
 
 
 class SettingsFaults(Exception):
@@ -253,7 +253,7 @@ def schema() -> dict[str, Any]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m stacks.settings",
+        prog="python -m stacks.settings.environment",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         description="""\
 Tells whether environment files can be deployed, without AWS and without the CDK: every fault at once, each with its path.
@@ -276,7 +276,7 @@ A small environment file; everything else has a default:
           baseline: {dataset: s3://models/shop/baseline.csv}
 
 For help while you write, let your editor validate against the schema:
-  python -m stacks.settings --schema > build/environment.schema.json
+  python -m stacks.settings.environment --schema > build/environment.schema.json
 
 Exit status: 0 every file is valid, 1 a file has faults, 2 wrong arguments.""",
     )
@@ -310,7 +310,3 @@ def main(arguments: list[str]) -> int:
                 f"{argument}: valid, {len(settings.endpoints)} endpoints in {settings.account}/{settings.region}\n"
             )
     return status
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

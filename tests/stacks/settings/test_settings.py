@@ -14,9 +14,9 @@ import jsonschema
 import pytest
 import yaml
 
-from stacks import settings
-from stacks.fields import has_local_storage, normal_schedule, schedule_hours
-from stacks.settings import ENVIRONMENTS, SettingsFaults
+from stacks.settings import environment as settings
+from stacks.settings.environment import ENVIRONMENTS, SettingsFaults
+from stacks.settings.fields import has_local_storage, normal_schedule, schedule_hours
 from tests.synthesis import ROOT
 
 SMALL = """
@@ -359,7 +359,7 @@ def test_settings_cannot_be_changed():
 
 
 def test_settings_are_read_without_the_cdk():
-    code = "import sys; from stacks import settings; settings.find('dev'); sys.exit('aws_cdk' in sys.modules)"
+    code = "import sys; from stacks.settings import environment; environment.find('dev'); sys.exit('aws_cdk' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
 
 

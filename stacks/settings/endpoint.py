@@ -10,12 +10,12 @@ from pydantic import Field
 
 from model_monitor import contract
 from model_monitor.contract import MetricsRoute, PerFeature
-from stacks import fields
-from stacks.analysis_settings import Analysis
-from stacks.block import Block, check
-from stacks.fields import Count, Percent
-from stacks.monitor_settings import NEED_LABELS, Monitor, Type
-from stacks.payload_settings import Payload
+from stacks.settings import fields
+from stacks.settings.analysis import Analysis
+from stacks.settings.block import Block, check
+from stacks.settings.fields import Count, Percent
+from stacks.settings.monitor import NEED_LABELS, Monitor, Type
+from stacks.settings.payload import Payload
 
 CAPTURE_JSON_TYPES = ("application/json", "application/jsonlines")
 STALENESS_VARIANTS_MAX = 9  # an alarm takes ten metrics, and one of them counts runs

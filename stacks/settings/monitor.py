@@ -8,14 +8,14 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
 
-from stacks import fields
-from stacks.analysis_settings import Analysis, CustomMetrics, Labelled, ModelQuality, Scripts, unknown_metric
-from stacks.attribution_settings import ModelExplainability
-from stacks.bias_settings import ModelBias
-from stacks.block import Block, check
-from stacks.fields import Count, Share
+from stacks.settings import fields
+from stacks.settings.analysis import Analysis, CustomMetrics, Labelled, ModelQuality, Scripts, unknown_metric
+from stacks.settings.attribution import ModelExplainability
+from stacks.settings.bias import ModelBias
+from stacks.settings.block import Block, check
+from stacks.settings.fields import Count, Share
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 HOURLY_MAX_SECONDS = 3600
 MAX_SECONDS = 86400
 BASELINE_MAX_SECONDS = 3300  # so that a baseline job's end is known before CloudFormation gives up after an hour

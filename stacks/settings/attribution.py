@@ -8,10 +8,10 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import Field
 
-from stacks import fields
-from stacks.analysis_settings import Analysis
-from stacks.block import Block, check
-from stacks.fields import Count, Share
+from stacks.settings import fields
+from stacks.settings.analysis import Analysis
+from stacks.settings.block import Block, check
+from stacks.settings.fields import Count, Share
 
 REMOTE_SECONDS: Final = 1800  # the core's own budget for endpoints, and how long a shadow endpoint may take to start
 LOCAL_SECONDS: Final = 600
