@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from model_monitor.blocks import Block, Faults
-from model_monitor.constraints.bias_options import read_options
-from model_monitor.dataset.join import join
-from model_monitor.metrics.bias_statistics import BiasStatistics, Entry, read_statistics
-from model_monitor.profiles.bias import BiasProfile
-from model_monitor.profiles.bias_settings import BiasSettings
+from model_monitor.job.blocks import Block, Faults
+from model_monitor.labels.join import join
+from model_monitor.monitors.model_bias.options import read_options
+from model_monitor.monitors.model_bias.profile import BiasProfile
+from model_monitor.monitors.model_bias.settings import BiasSettings
+from model_monitor.monitors.model_bias.statistics import BiasStatistics, Entry, read_statistics
 from model_monitor.schema import Rows
 from tests.tables import Cell, column, table
 

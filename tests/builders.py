@@ -21,7 +21,7 @@ from model_monitor.contract import JobKind
 from model_monitor.dataset.discover import discover
 from model_monitor.dataset.rows import read_rows
 from model_monitor.dataset.units import UNIT_BYTES, plan
-from model_monitor.job import DatasetKind, DatasetSource, Job
+from model_monitor.job.job import DatasetKind, DatasetSource, Job
 from model_monitor.schema import Feature, FeatureType, OutputMapping, PayloadMapping, Rows, Schema, Window
 
 START = datetime(2026, 3, 2, 7, tzinfo=UTC)

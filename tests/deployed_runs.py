@@ -16,7 +16,8 @@ from typing import Any
 
 import pytest
 
-from model_monitor import container, contract, endpoints
+from model_monitor import container, contract
+from model_monitor.aws import endpoints
 from model_monitor.contract import Variable
 from model_monitor.ground_truth_writer import write_labels
 from stacks.settings.endpoint import Endpoint

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from model_monitor import registry
-from model_monitor.blocks import Block, Faults
 from model_monitor.contract import JobKind, MonitoringType
-from model_monitor.dataset.join import join
-from model_monitor.job import DatasetKind, DatasetSource, Job, Maturity, MonitorSettings
+from model_monitor.job.blocks import Block, Faults
+from model_monitor.job.job import DatasetKind, DatasetSource, Job, Maturity, MonitorSettings
+from model_monitor.labels.join import join
+from model_monitor.monitors import registry
 from model_monitor.schema import Events, OutputMapping, PayloadMapping, Rows, Schema, Window
 from tests.tables import Cell, column, table
 

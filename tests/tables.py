@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from model_monitor import registry
-from model_monitor.constraints.model import Check, Conclusion
 from model_monitor.contract import JobKind, MonitoringType
-from model_monitor.job import DatasetKind, DatasetSource, Job, MetricsSettings, MonitorSettings
+from model_monitor.job.job import DatasetKind, DatasetSource, Job, MetricsSettings, MonitorSettings
+from model_monitor.monitors import registry
+from model_monitor.monitors.conclusion import Check, Conclusion
 from model_monitor.schema import Column, Feature, FeatureType, Kind, Rejects, Rows, Schema
 
 Cell = int | float | bool | str | None

@@ -52,11 +52,11 @@ def acceptance_gap(columns: Columns) -> float:
 def ours(columns: Columns) -> Callable[[], dict[str, float]]:
     """This repository's, from the rows that the monitor is given."""
     sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "monitor_image"))
-    from model_monitor.dataset.join import join
-    from model_monitor.metrics.bias_statistics import read_statistics
-    from model_monitor.profiles.bias import BiasProfile
-    from model_monitor.profiles.bias_settings import BiasSettings, Facet
-    from model_monitor.profiles.facets import Wanted
+    from model_monitor.labels.join import join
+    from model_monitor.monitors.model_bias.facets import Wanted
+    from model_monitor.monitors.model_bias.profile import BiasProfile
+    from model_monitor.monitors.model_bias.settings import BiasSettings, Facet
+    from model_monitor.monitors.model_bias.statistics import read_statistics
     from model_monitor.schema import Column, Feature, Rows, Schema
 
     kinds = np.array([0, 0, ROWS, 0, 0], np.int64)

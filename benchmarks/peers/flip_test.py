@@ -53,8 +53,8 @@ def ours(
 ) -> Callable[[], tuple[float, float]]:
     """This repository's."""
     sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "monitor_image"))
-    from model_monitor.metrics.flip_test import flip_test, interval
-    from model_monitor.profiles.numeric_rows import row_keys
+    from model_monitor.monitors.model_bias.flip_test import flip_test, interval
+    from model_monitor.sketches.numeric_rows import row_keys
 
     def test() -> tuple[float, float]:
         chosen = np.arange(ROWS)

@@ -37,8 +37,8 @@ def main(who: str) -> None:
 def ours(weights: np.ndarray, rows: np.ndarray, baseline: np.ndarray) -> Callable[[], np.ndarray]:
     """This repository's."""
     sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "monitor_image"))
-    from model_monitor.metrics import shapley
-    from model_monitor.profiles.hashes import mixed
+    from model_monitor.monitors.model_explainability import shapley
+    from model_monitor.sketches.hashes import mixed
 
     keys = mixed(np.arange(ROWS, dtype=np.uint64))
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import sys
 
-from model_monitor import threads
 from model_monitor.contract import ENABLED, REHEARSAL_ARGUMENT, Variable
+from model_monitor.runners import threads
 
 
 def main() -> int:

@@ -14,12 +14,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from model_monitor import __version__, cli_labels, reader, threads
+from model_monitor import __version__, reader
 from model_monitor.contract import EXIT_ERROR, EXIT_STATUS, MONITOR_KEYS, REHEARSAL_ARGUMENT, JobKind
 from model_monitor.errors import SettingsError
+from model_monitor.labels import command as cli_labels
+from model_monitor.runners import threads
 
 if TYPE_CHECKING:  # numpy and pyarrow are imported when a job starts, not for --help
-    from model_monitor.job import Job
+    from model_monitor.job.job import Job
     from model_monitor.outputs.report import Failure, Report, Run
 
 FORMATS = ("capture", "csv", "json", "json_lines", "parquet")
@@ -80,7 +82,7 @@ def main(arguments: list[str] | None = None) -> int:
     threads.limit()
     if options.command == "labels":
         return _labels(options)
-    from model_monitor import cli_job
+    from model_monitor.job import from_laptop as cli_job
     from model_monitor.outputs.report import Failure
 
     started = datetime.now(UTC)
@@ -195,7 +197,7 @@ def _tell_delays(job: Job) -> None:
 
 def _analyse(job: Job, is_watched: bool) -> Report:
     from model_monitor import flow
-    from model_monitor.progress import shown
+    from model_monitor.runners.progress import shown
 
     with _stoppable(), shown(is_watched) as progress, redirect_stdout(sys.stderr):  # a user's code may print
         return flow.run(job, progress)
@@ -242,9 +244,9 @@ def _write(report: Report, run: Run) -> list[Path]:
 
 def _postprocessed(report: Report) -> Report:
     """The report, failed where the user's own step after a successful run did."""
-    from model_monitor import user_code
     from model_monitor.contract import Variable
     from model_monitor.errors import ScriptError
+    from model_monitor.job import user_code
     from model_monitor.outputs.report import Failure
 
     script = report.job.scripts.postprocessor
@@ -281,7 +283,7 @@ def _run_facts(job: Job, started: datetime) -> Run:
 
 
 def _time(text: str) -> datetime:
-    from model_monitor.variables import parse_time
+    from model_monitor.job.variables import parse_time
 
     try:
         return parse_time(text)
@@ -291,7 +293,7 @@ def _time(text: str) -> datetime:
 
 def _local(text: str) -> Path:
     """A path of this machine; `Path` would turn an S3 URI into one."""
-    from model_monitor.s3 import is_s3
+    from model_monitor.aws.s3 import is_s3
 
     if is_s3(text):
         raise argparse.ArgumentTypeError(f"should be a path on this machine, found {text}")

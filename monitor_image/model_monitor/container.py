@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from types import FrameType
 
-from model_monitor import __version__, reader, s3, user_code
-from model_monitor.container_job import Places, ProcessingJob, build_job, job_before_settings, read_processing_job
+from model_monitor import __version__, reader
+from model_monitor.aws import s3
 from model_monitor.contract import (
     EXIT_ERROR,
     EXIT_MESSAGE_FILE,
@@ -24,14 +24,22 @@ from model_monitor.contract import (
     Variable,
 )
 from model_monitor.errors import MonitorError, Stopped
-from model_monitor.job import Job
+from model_monitor.job import user_code
+from model_monitor.job.from_container import (
+    Places,
+    ProcessingJob,
+    build_job,
+    job_before_settings,
+    read_processing_job,
+)
+from model_monitor.job.job import Job
+from model_monitor.job.variables import Variables, read_variables
 from model_monitor.logs import log, to_stdout
 from model_monitor.outputs import cloudwatch, files
 from model_monitor.outputs.exit_message import exit_message
 from model_monitor.outputs.folder import write_folder
 from model_monitor.outputs.report import Failure, Report, Run, window_json
 from model_monitor.runners import local
-from model_monitor.variables import Variables, read_variables
 
 Settled = Callable[[], None]
 PROGRESS_SECONDS = 15.0  # long work is told of, a short run says started and finished

@@ -13,10 +13,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from model_monitor import registry
-from model_monitor.baselines import digest
-from model_monitor.constraints.model import Conclusion
-from model_monitor.constraints.rehearsal import rehearsed
 from model_monitor.contract import (
     NO_DATA_REASON,
     VIOLATIONS_FILE,
@@ -25,27 +21,25 @@ from model_monitor.contract import (
     Verdict,
 )
 from model_monitor.dataset.discover import discover
-from model_monitor.dataset.facet_table import FacetTable, read_facets
-from model_monitor.dataset.ground_truth import (
-    GroundTruth,
-    label_files,
-    label_units,
-    leaves_threads,
-    read_ground_truth,
-)
-from model_monitor.dataset.join import join
-from model_monitor.dataset.merged import write_merged
 from model_monitor.dataset.remedies import main_reason, remedy
 from model_monitor.dataset.resolve import resolve_schema
 from model_monitor.dataset.rows import read_rows
 from model_monitor.dataset.units import Unit, plan
 from model_monitor.errors import NoDataset, SettingsError, TooManyRejected
-from model_monitor.job import BaselineFiles, Job
+from model_monitor.job.baselines import digest
+from model_monitor.job.job import BaselineFiles, Job
+from model_monitor.labels.facet_table import FacetTable, read_facets
+from model_monitor.labels.ground_truth import GroundTruth, label_files, label_units, leaves_threads, read_ground_truth
+from model_monitor.labels.join import join
+from model_monitor.labels.merged import write_merged
+from model_monitor.monitors import registry
 from model_monitor.monitors.base import AnyMonitor
+from model_monitor.monitors.conclusion import Conclusion
+from model_monitor.monitors.rehearsal import rehearsed
 from model_monitor.outputs.report import Dataset, Failure, Labels, MonitorResult, Report
-from model_monitor.profiles.reading import Reading
 from model_monitor.runners import local
 from model_monitor.schema import FeatureType
+from model_monitor.sketches.reading import Reading
 from model_monitor.words import counted, lost
 
 Baselines = Mapping[MonitoringType, Any]  # as each monitor reads its own

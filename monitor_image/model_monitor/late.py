@@ -24,15 +24,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from model_monitor import flow, registry
-from model_monitor.container_job import Places
+from model_monitor import flow
 from model_monitor.contract import JobKind, MonitoringType, Verdict
 from model_monitor.errors import Stopped
-from model_monitor.fetching import Labels, fetch_capture
-from model_monitor.history import History
-from model_monitor.job import Job, Maturity, MonitorSettings
+from model_monitor.job.from_container import Places
+from model_monitor.job.job import Job, Maturity, MonitorSettings
+from model_monitor.labels.fetching import Labels, fetch_capture
+from model_monitor.labels.history import History
+from model_monitor.labels.maturity import Group, Waiting, choose, has_expired, labels_until
 from model_monitor.logs import log
-from model_monitor.maturity import Group, Waiting, choose, has_expired, labels_until
+from model_monitor.monitors import registry
 from model_monitor.outputs.report import Failure, MonitorResult, Report
 from model_monitor.outputs.score import Late, Score, State
 from model_monitor.schema import Window

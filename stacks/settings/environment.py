@@ -253,7 +253,7 @@ def schema() -> dict[str, Any]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m stacks.settings.environment",
+        prog="python -m stacks.settings",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         description="""\
 Tells whether environment files can be deployed, without AWS and without the CDK: every fault at once, each with its path.

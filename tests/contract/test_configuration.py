@@ -8,8 +8,8 @@ from pathlib import Path
 import orjson
 import pytest
 
-from model_monitor.configuration import parse_configuration
 from model_monitor.contract import MONITOR_KEYS, Variable
+from model_monitor.job.configuration import parse_configuration
 from stacks.configuration import configuration_document
 from stacks.settings import environment as settings
 

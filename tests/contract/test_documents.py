@@ -8,9 +8,10 @@ from pathlib import Path
 import orjson
 import pytest
 
-from model_monitor import blocks, registry
-from model_monitor.configuration import parse_configuration
 from model_monitor.contract import MONITOR_KEYS
+from model_monitor.job import blocks
+from model_monitor.job.configuration import parse_configuration
+from model_monitor.monitors import registry
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "monitor_image" / "README.md"

@@ -14,7 +14,7 @@ from demo.breast_cancer import BREAST_CANCER
 from demo.covertype import BROKEN_ABSENT, BROKEN_TYPE, COVERTYPE, DRIFTING, draw_covertype
 from demo.data import Answers, Dataset, Mode, baseline_csv, baseline_lines, training_csv
 from demo.traffic import RECORDS_AN_HOUR, label, predicted
-from model_monitor.dataset.label_records import labels_of
+from model_monitor.labels.label_records import labels_of
 
 
 @pytest.fixture(params=["covertype", "breast-cancer"])

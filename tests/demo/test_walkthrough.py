@@ -6,8 +6,8 @@ import re
 
 from demo.covertype import COVERTYPE
 from demo.scenario import Paths
-from model_monitor.configuration import parse_configuration
 from model_monitor.contract import MonitoringType
+from model_monitor.job.configuration import parse_configuration
 from tests.conftest import ROOT
 
 PAGE = (ROOT / "docs" / "monitors.md").read_text()

@@ -10,7 +10,7 @@ import orjson
 import pytest
 from hypothesis import given, strategies as st
 
-from model_monitor import registry
+from model_monitor.monitors import registry
 from model_monitor.monitors.base import AnyMonitor
 from model_monitor.schema import Feature, FeatureType, Rows, Schema
 from tests.strategies import NAMES, records

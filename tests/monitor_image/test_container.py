@@ -12,7 +12,8 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from model_monitor import container, flow, reader, s3
+from model_monitor import container, flow, reader
+from model_monitor.aws import s3
 from model_monitor.contract import CONTAINER_ENTRYPOINT, EXIT_MESSAGE_MAX_BYTES
 from model_monitor.outputs.report import schema
 from tests.captures import HOUR, event, events_of, json_side, outputs

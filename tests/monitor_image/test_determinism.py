@@ -15,10 +15,11 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
-from model_monitor import baselines, flow
+from model_monitor import flow
 from model_monitor.contract import JobKind, MonitoringType
 from model_monitor.dataset.units import plan
-from model_monitor.job import DatasetKind, DatasetSource, Job
+from model_monitor.job import baselines
+from model_monitor.job.job import DatasetKind, DatasetSource, Job
 from model_monitor.outputs.folder import write_folder
 from model_monitor.outputs.report import Run
 from model_monitor.schema import Feature, OutputMapping, PayloadMapping, Schema, Window

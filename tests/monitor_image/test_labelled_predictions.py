@@ -10,21 +10,21 @@ from typing import Any
 import numpy as np
 import pytest
 
-from model_monitor.constraints import quality
-from model_monitor.constraints.model import Outcome
 from model_monitor.contract import JobKind
 from model_monitor.dataset.discover import discover
-from model_monitor.dataset.ground_truth import read_ground_truth
-from model_monitor.dataset.keys import record_keys
 from model_monitor.dataset.resolve import resolve_schema
 from model_monitor.dataset.rows import read_rows
 from model_monitor.dataset.units import plan
-from model_monitor.job import DatasetKind, DatasetSource, Job
-from model_monitor.labels import normalise
-from model_monitor.metrics import classification
-from model_monitor.profiles.confusion import Confusion
-from model_monitor.profiles.coverage import Coverage
-from model_monitor.profiles.scores import Scores
+from model_monitor.job.job import DatasetKind, DatasetSource, Job
+from model_monitor.label_text import normalise
+from model_monitor.labels.coverage import Coverage
+from model_monitor.labels.ground_truth import read_ground_truth
+from model_monitor.labels.keys import record_keys
+from model_monitor.monitors import thresholds as quality
+from model_monitor.monitors.conclusion import Outcome
+from model_monitor.monitors.model_quality import classification
+from model_monitor.monitors.model_quality.confusion import Confusion
+from model_monitor.monitors.model_quality.scores import Scores
 from model_monitor.schema import Feature, OutputMapping, PayloadMapping, Rows, Schema
 
 THRESHOLD = 0.5

@@ -12,7 +12,7 @@ from moto import mock_aws
 
 from model_monitor import container, late
 from model_monitor.contract import EXIT_ERROR
-from model_monitor.history import History
+from model_monitor.labels.history import History
 from model_monitor.outputs.report import schema
 from tests.monitor_image.conftest import ENDPOINT
 from tests.monitor_image.late_world import DAY, ONE_HOUR, RECORDS, World, hour, points

@@ -12,15 +12,15 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from model_monitor import late
-from model_monitor.constraints.model import Conclusion
 from model_monitor.contract import METRIC_LABEL_COVERAGE, JobKind, MonitoringType, Verdict
-from model_monitor.history import History
-from model_monitor.job import DatasetKind, DatasetSource, Job, Maturity, MonitorSettings
-from model_monitor.maturity import start_of
+from model_monitor.job.job import DatasetKind, DatasetSource, Job, Maturity, MonitorSettings
+from model_monitor.labels.history import History
+from model_monitor.labels.maturity import start_of
+from model_monitor.monitors.conclusion import Conclusion
 from model_monitor.outputs.metric import Metric
 from model_monitor.outputs.report import MonitorResult, Report
-from model_monitor.profiles.reading import Reading
 from model_monitor.schema import Window
+from model_monitor.sketches.reading import Reading
 
 QUALITY = MonitoringType.MODEL_QUALITY
 START = datetime(2026, 3, 2, tzinfo=UTC)

@@ -13,7 +13,7 @@ from model_monitor.contract import JobKind
 from model_monitor.dataset.discover import discover
 from model_monitor.dataset.units import plan
 from model_monitor.flow import Profile, profile_unit
-from model_monitor.job import DatasetKind, DatasetSource, Job
+from model_monitor.job.job import DatasetKind, DatasetSource, Job
 from model_monitor.runners import local
 from model_monitor.schema import Feature, OutputMapping, PayloadMapping, Schema
 

@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
-from model_monitor import blocks, contract, history, registry
-from model_monitor.configuration import parse_configuration
-from model_monitor.constraints import quality
-from model_monitor.metrics.quality import METRICS
+from model_monitor import contract
+from model_monitor.job import blocks
+from model_monitor.job.configuration import parse_configuration
+from model_monitor.labels import history
+from model_monitor.monitors import registry, thresholds as quality
+from model_monitor.monitors.model_quality.metrics import METRICS
 from model_monitor.predictors.settings import PREFIX_MAX
 from stacks.configuration import baseline_document, baseline_version, configuration_document
 from stacks.constructs import monitoring_schedule

@@ -17,7 +17,7 @@ from model_monitor.dataset.lines import Block, read_blocks
 from model_monitor.dataset.pair import Group, Losses, pair
 from model_monitor.dataset.sides import FORMATS, Sides, open_sides, taken
 from model_monitor.dataset.units import UNIT_BYTES, Unit
-from model_monitor.job import Job
+from model_monitor.job.job import Job
 from model_monitor.schema import LOCATED_REJECTS, Events, Reject, Rejects, Rows, Schema, Window, first_rejects
 
 UNTIMED_EVENT = "event without a time in a file of no hour"

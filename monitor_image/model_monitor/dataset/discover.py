@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from model_monitor.errors import NoDataset
-from model_monitor.job import DatasetKind, DatasetSource
+from model_monitor.job.job import DatasetKind, DatasetSource
 from model_monitor.schema import Window
 
 CAPTURE_FOLDER = re.compile(r"(?:^|/)(?P<variant>[^/]+)/(?P<hour>\d{4}/\d{2}/\d{2}/\d{2})$")

@@ -7,7 +7,7 @@ import zlib
 from pathlib import Path
 
 from model_monitor.errors import DatasetError, NoDataset, SettingsError
-from model_monitor.job import DatasetKind
+from model_monitor.job.job import DatasetKind
 
 PEEKED_BYTES = 65536
 BY_SUFFIX = {

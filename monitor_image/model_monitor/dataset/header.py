@@ -12,7 +12,7 @@ from model_monitor.dataset.discover import DataFile
 from model_monitor.dataset.tables import first_row
 from model_monitor.dataset.units import Segment
 from model_monitor.errors import DatasetError, SettingsError
-from model_monitor.job import DatasetKind, Job
+from model_monitor.job.job import DatasetKind, Job
 
 PEEKED_BYTES = 1 << 16
 POSITIONS_TOLD = 10

@@ -11,7 +11,7 @@ from typing import BinaryIO, cast
 
 from model_monitor.dataset.discover import DataFile
 from model_monitor.dataset.units import UNIT_BYTES, Segment
-from model_monitor.job import DatasetKind
+from model_monitor.job.job import DatasetKind
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 LONGEST_LINE = 4 * UNIT_BYTES  # several times the largest request with its response, so that memory stays bounded

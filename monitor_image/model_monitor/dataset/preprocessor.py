@@ -15,7 +15,7 @@ from zlib import crc32
 import numpy as np
 
 from model_monitor.errors import MonitorError, ScriptError
-from model_monitor.user_code import described, load_function
+from model_monitor.job.user_code import described, load_function
 
 HANDLER: Final = "preprocess_handler"
 LOGGER: Final = logging.getLogger("model_monitor.preprocessor")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from model_monitor.dataset import records as reasons
 from model_monitor.dataset.lines import DAMAGED, TOO_LONG
-from model_monitor.job import DatasetKind, Job
+from model_monitor.job.job import DatasetKind, Job
 from model_monitor.schema import Rejects
 from model_monitor.words import counted
 

@@ -21,7 +21,7 @@ from model_monitor.dataset.scripted import answers_of_events, answers_of_texts
 from model_monitor.dataset.sides import Format
 from model_monitor.dataset.tables import first_row
 from model_monitor.dataset.units import Segment, open_parquet, plan
-from model_monitor.job import DatasetKind, Job
+from model_monitor.job.job import DatasetKind, Job
 from model_monitor.schema import Feature, FeatureType, Schema
 
 PEEKED_EVENTS = 100

@@ -11,7 +11,7 @@ from model_monitor.dataset.formats.parquet import read_parquet
 from model_monitor.dataset.scripted import read_scripted
 from model_monitor.dataset.tables import read_csv_files, read_json_files, read_json_lines_files
 from model_monitor.dataset.units import Unit
-from model_monitor.job import DatasetKind, Job
+from model_monitor.job.job import DatasetKind, Job
 from model_monitor.schema import Rows
 
 READERS = {

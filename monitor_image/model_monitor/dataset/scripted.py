@@ -28,7 +28,7 @@ from model_monitor.dataset.named import named_rows, named_side
 from model_monitor.dataset.preprocessor import Place, Preprocessor, load_preprocessor, settle_chance
 from model_monitor.dataset.units import Segment, Unit, open_parquet
 from model_monitor.errors import DatasetError, ScriptError
-from model_monitor.job import DatasetKind, Job
+from model_monitor.job.job import DatasetKind, Job
 from model_monitor.schema import Feature, Reject, Rejects, Rows, Schema
 
 if TYPE_CHECKING:  # the capture reader hands its events over

@@ -17,7 +17,7 @@ from model_monitor.dataset.named import named_rows, named_side, side_of_header, 
 from model_monitor.dataset.records import EMPTY_PAYLOAD, WRONG_WIDTH, Records
 from model_monitor.dataset.texts import Texts
 from model_monitor.dataset.units import Segment, Unit
-from model_monitor.job import Job
+from model_monitor.job.job import Job
 from model_monitor.schema import LOCATED_REJECTS, Reject, Rejects, Rows, Schema, first_rejects
 
 FIRST_ROW_BYTES = 1 << 20

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from model_monitor.dataset.discover import DataFile
 from model_monitor.errors import DatasetError
-from model_monitor.job import DatasetKind
+from model_monitor.job.job import DatasetKind
 
 UNIT_BYTES = 16 << 20  # memory of a worker is about 300 MB plus eight times this
 GZIP_RATIO = 8  # what a compressed byte is worth when small files are put together

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, Self, TypeVar, cast
 
-from model_monitor.blocks import Block, Faults
-from model_monitor.constraints.model import Conclusion
 from model_monitor.contract import CONSTRAINTS_FILE, STATISTICS_FILE, MonitoringType
-from model_monitor.job import BaselineFiles, Job
+from model_monitor.job.blocks import Block, Faults
+from model_monitor.job.job import BaselineFiles, Job
+from model_monitor.monitors.conclusion import Conclusion
 from model_monitor.outputs.metric import Metric
 from model_monitor.schema import FeatureType, Rows, Schema
 

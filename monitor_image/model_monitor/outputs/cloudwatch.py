@@ -20,7 +20,7 @@ from model_monitor.contract import (
     dimensions,
     run_metric,
 )
-from model_monitor.job import Job
+from model_monitor.job.job import Job
 from model_monitor.outputs.metric import Metric, StatisticValues
 from model_monitor.outputs.report import Report
 from model_monitor.outputs.score import State

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 
-from model_monitor.constraints.model import Check, Outcome
 from model_monitor.contract import (
     EXIT_MESSAGE_MAX_BYTES,
     MESSAGE_ERROR,
@@ -17,6 +16,7 @@ from model_monitor.contract import (
     JobKind,
     Verdict,
 )
+from model_monitor.monitors.conclusion import Check, Outcome
 from model_monitor.outputs.report import Report
 from model_monitor.outputs.score import Late, Score, State
 

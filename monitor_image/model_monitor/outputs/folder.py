@@ -11,7 +11,6 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from model_monitor.constraints.model import Conclusion
 from model_monitor.contract import (
     ANALYSIS_FILE,
     CONSTRAINTS_FILE,
@@ -26,6 +25,7 @@ from model_monitor.contract import (
     MonitoringType,
     Verdict,
 )
+from model_monitor.monitors.conclusion import Conclusion
 from model_monitor.outputs import cloudwatch, files
 from model_monitor.outputs.report import MonitorResult, Report, Run, to_json
 

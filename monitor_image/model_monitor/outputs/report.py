@@ -17,7 +17,6 @@ from typing import Any
 
 import orjson
 
-from model_monitor.constraints.model import Check, Conclusion, Outcome
 from model_monitor.contract import (
     MONITOR_KEYS,
     REPORT_VERSION,
@@ -29,11 +28,12 @@ from model_monitor.contract import (
     worst_verdict,
 )
 from model_monitor.errors import MonitorError
-from model_monitor.job import BaselineFiles, Job
+from model_monitor.job.job import BaselineFiles, Job
+from model_monitor.monitors.conclusion import Check, Conclusion, Outcome
 from model_monitor.outputs.metric import Metric
 from model_monitor.outputs.score import Late
-from model_monitor.profiles.reading import Reading
 from model_monitor.schema import Rejects
+from model_monitor.sketches.reading import Reading
 
 PACKAGE = Path(__file__).parent.parent
 SCHEMA_FILE = Path(__file__).with_name("report.schema.json")

@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from model_monitor.constraints.bias import BiasCheck
-from model_monitor.constraints.model import Check, Outcome
 from model_monitor.contract import MONITOR_KEYS, REHEARSAL, JobKind, MonitoringType
-from model_monitor.metrics.bias import DESCRIPTIONS
+from model_monitor.monitors.conclusion import Check, Outcome
+from model_monitor.monitors.model_bias.constraints import BiasCheck
+from model_monitor.monitors.model_bias.metrics import DESCRIPTIONS
 from model_monitor.outputs.report import MonitorResult, Report, Run
 from model_monitor.outputs.summary_labels import unread_labels
 from model_monitor.words import counted, lost

@@ -15,9 +15,9 @@ from typing import Final
 
 import numpy as np
 
-from model_monitor import s3
-from model_monitor.blocks import Block
+from model_monitor.aws import s3
 from model_monitor.errors import PredictorError
+from model_monitor.job.blocks import Block
 from model_monitor.predictors import linear, onnx_model, skops_model, xgboost_model
 from model_monitor.predictors.base import Budget, Matrix, OpenPredictor
 

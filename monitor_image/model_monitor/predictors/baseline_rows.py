@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from model_monitor import s3
+from model_monitor.aws import s3
 from model_monitor.errors import SettingsError
 
 WHERE = "baseline_rows"

@@ -16,7 +16,7 @@ from typing import Final, Protocol
 
 import numpy as np
 
-from model_monitor import endpoints
+from model_monitor.aws import endpoints
 from model_monitor.contract import INFERENCE_ID_MAX, OWN_REQUEST_PREFIX
 from model_monitor.errors import BudgetExceeded, EndpointRefused, PredictorError
 from model_monitor.predictors.base import Budget, Matrix, OpenPredictor

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, Final
 
-from model_monitor.blocks import Block
+from model_monitor.job.blocks import Block
 from model_monitor.predictors import templates
 from model_monitor.predictors.responses import Selector, check_selector
 

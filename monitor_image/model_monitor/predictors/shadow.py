@@ -17,7 +17,7 @@ from typing import Final
 
 import numpy as np
 
-from model_monitor import endpoints
+from model_monitor.aws import endpoints
 from model_monitor.contract import SHADOW_EXPIRES_TAG, SHADOW_JOB_TAG, TIME_FORMAT, has_local_storage
 from model_monitor.errors import EndpointRefused, PredictorError
 from model_monitor.logs import log

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 from typing import Final
 
-from model_monitor.blocks import Block
 from model_monitor.errors import SettingsError
-from model_monitor.job import DatasetKind, Job
+from model_monitor.job.blocks import Block
+from model_monitor.job.job import DatasetKind, Job
 from model_monitor.predictors import artefact, settings, templates
 from model_monitor.predictors.artefact import ArtefactSource
 from model_monitor.predictors.base import Budget, Predictor, PredictorSource

@@ -14,7 +14,7 @@ from model_monitor.dataset import preprocessor
 from model_monitor.dataset.discover import discover
 from model_monitor.dataset.resolve import resolve_schema
 from model_monitor.dataset.units import plan
-from model_monitor.job import Job, Scripts
+from model_monitor.job.job import Job, Scripts
 from model_monitor.runners import local
 from model_monitor.schema import FeatureType, Rows, Schema
 from tests.builders import (

@@ -8,8 +8,8 @@ import jsonschema
 from model_monitor.cli import main
 from model_monitor.contract import OWN_REQUEST_PREFIX
 from model_monitor.outputs.report import schema as schema_of_reports
-from model_monitor.profiles.reading import Reading
 from model_monitor.schema import Window
+from model_monitor.sketches.reading import Reading
 from tests.builders import capture_event, capture_job, csv_payload, read_all, schema, write_capture
 
 START = datetime(2026, 3, 2, 7, tzinfo=UTC)

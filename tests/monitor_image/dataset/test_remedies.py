@@ -14,9 +14,9 @@ import pytest
 from model_monitor.dataset import records as reasons
 from model_monitor.errors import TooManyRejected
 from model_monitor.flow import too_many_rejected
-from model_monitor.job import DatasetKind, Job
-from model_monitor.profiles.reading import Reading
+from model_monitor.job.job import DatasetKind, Job
 from model_monitor.schema import Schema
+from model_monitor.sketches.reading import Reading
 from tests.builders import (
     Payload,
     baseline_job,

@@ -5,7 +5,7 @@ import pytest
 from model_monitor.dataset.discover import discover
 from model_monitor.dataset.resolve import resolve_schema
 from model_monitor.errors import SettingsError
-from model_monitor.job import DatasetKind
+from model_monitor.job.job import DatasetKind
 from model_monitor.schema import Feature, FeatureType, PayloadMapping, Schema
 from tests.builders import (
     Payload,

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from model_monitor.errors import ScriptError
-from model_monitor.job import Scripts
+from model_monitor.job.job import Scripts
 from tests.builders import (
     START,
     capture_job,

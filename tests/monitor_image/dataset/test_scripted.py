@@ -18,11 +18,11 @@ from model_monitor.dataset.capture import batches, located_rows
 from model_monitor.dataset.discover import discover
 from model_monitor.dataset.pair import Losses
 from model_monitor.dataset.units import plan
-from model_monitor.job import DatasetKind, Scripts
+from model_monitor.job.job import DatasetKind, Scripts
 from model_monitor.outputs.exit_message import exit_message
 from model_monitor.outputs.report import Run, to_json
-from model_monitor.profiles.reading import Reading
 from model_monitor.schema import FeatureType, Schema, Window
+from model_monitor.sketches.reading import Reading
 from tests.builders import (
     START,
     baseline_job,

@@ -14,7 +14,7 @@ import pytest
 from model_monitor.dataset import lines
 from model_monitor.dataset.records import MALFORMED_CSV, MALFORMED_JSON, WRONG_WIDTH
 from model_monitor.errors import DatasetError, NoDataset
-from model_monitor.job import DatasetKind
+from model_monitor.job.job import DatasetKind
 from model_monitor.schema import Feature, FeatureType, Kind, OutputMapping, PayloadMapping
 from tests.builders import baseline_job, columns_of, csv_payload, objects_of, read_all, schema
 

@@ -11,7 +11,7 @@ from model_monitor.dataset import lines
 from model_monitor.dataset.discover import discover
 from model_monitor.dataset.lines import read_blocks
 from model_monitor.dataset.units import plan
-from model_monitor.job import DatasetKind, DatasetSource
+from model_monitor.job.job import DatasetKind, DatasetSource
 
 contents = st.lists(st.text(alphabet="ab\n\n", max_size=30), min_size=1, max_size=5)
 

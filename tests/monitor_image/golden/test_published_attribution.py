@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from model_monitor import flow
-from model_monitor.configuration import parse_configuration
 from model_monitor.contract import ANALYSIS_FILE, LOCAL_SHAP_FILE, VIOLATIONS_FILE, JobKind, MonitoringType, Verdict
-from model_monitor.job import BaselineFiles, DatasetKind, DatasetSource, Job
-from model_monitor.metrics.ndcg import ndcg
+from model_monitor.job.configuration import parse_configuration
+from model_monitor.job.job import BaselineFiles, DatasetKind, DatasetSource, Job
+from model_monitor.monitors.model_explainability.ndcg import ndcg
 from model_monitor.outputs.report import MonitorResult
 
 ROOT = Path(__file__).resolve().parents[3]

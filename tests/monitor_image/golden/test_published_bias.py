@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 
 from model_monitor import flow
-from model_monitor.configuration import parse_configuration
-from model_monitor.constraints.bias import read
 from model_monitor.contract import ANALYSIS_FILE, VIOLATIONS_FILE, JobKind, MonitoringType, Verdict
-from model_monitor.job import BaselineFiles, DatasetKind, DatasetSource, Job
+from model_monitor.job.configuration import parse_configuration
+from model_monitor.job.job import BaselineFiles, DatasetKind, DatasetSource, Job
+from model_monitor.monitors.model_bias.constraints import read
 from model_monitor.outputs.report import MonitorResult
 
 STAGES = ("pre_training_bias_metrics", "post_training_bias_metrics")

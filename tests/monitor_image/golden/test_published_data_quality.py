@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from model_monitor import flow
-from model_monitor.constraints.model import Check, Outcome
 from model_monitor.contract import CheckType, JobKind, MonitoringType, Verdict
-from model_monitor.job import BaselineFiles, DatasetKind, DatasetSource, Job
+from model_monitor.job.job import BaselineFiles, DatasetKind, DatasetSource, Job
+from model_monitor.monitors.conclusion import Check, Outcome
 from model_monitor.outputs.report import Report
 from model_monitor.schema import Feature, OutputMapping, PayloadMapping, Schema
 

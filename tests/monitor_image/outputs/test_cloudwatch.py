@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from model_monitor.constraints.model import Conclusion
 from model_monitor.contract import JobKind, MonitoringType, Verdict
-from model_monitor.job import DatasetKind, DatasetSource, Job, MetricsSettings
+from model_monitor.job.job import DatasetKind, DatasetSource, Job, MetricsSettings
+from model_monitor.monitors.conclusion import Conclusion
 from model_monitor.outputs import cloudwatch
 from model_monitor.outputs.metric import Metric, StatisticValues
 from model_monitor.outputs.report import Failure, MonitorResult, Report
-from model_monitor.profiles.reading import Reading
 from model_monitor.schema import Window
+from model_monitor.sketches.reading import Reading
 
 END = datetime(2026, 3, 2, 5, tzinfo=UTC)
 JOB = Job(

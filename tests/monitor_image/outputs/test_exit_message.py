@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from hypothesis import given, strategies as st
 
-from model_monitor.constraints.model import Check, Conclusion, Outcome
 from model_monitor.contract import JobKind, MonitoringType, Verdict
-from model_monitor.job import DatasetKind, DatasetSource, Job
+from model_monitor.job.job import DatasetKind, DatasetSource, Job
+from model_monitor.monitors.conclusion import Check, Conclusion, Outcome
 from model_monitor.outputs.exit_message import exit_message, fit
 from model_monitor.outputs.report import Failure, MonitorResult, Report
-from model_monitor.profiles.reading import Reading
 from model_monitor.schema import Rejects
+from model_monitor.sketches.reading import Reading
 
 JOB = Job(JobKind.MONITOR, DatasetSource(Path("in"), DatasetKind.CAPTURE), Path("out"))
 

@@ -11,12 +11,12 @@ import jsonschema
 import orjson
 import pytest
 
-from model_monitor.constraints.model import Check, Conclusion, Outcome
 from model_monitor.contract import JobKind, MonitoringType, Verdict
-from model_monitor.job import BaselineFiles, DatasetKind, DatasetSource, Job
+from model_monitor.job.job import BaselineFiles, DatasetKind, DatasetSource, Job
+from model_monitor.monitors.conclusion import Check, Conclusion, Outcome
 from model_monitor.outputs.report import Dataset, Failure, MonitorResult, Report, Run, schema, to_json
-from model_monitor.profiles.reading import Reading
 from model_monitor.schema import Reject, Rejects, Window
+from model_monitor.sketches.reading import Reading
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 JOB = Job(

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from model_monitor.constraints.model import Check, Conclusion, Outcome
 from model_monitor.contract import JobKind, MonitoringType, Verdict
-from model_monitor.job import DatasetKind, DatasetSource, Job
+from model_monitor.job.job import DatasetKind, DatasetSource, Job
+from model_monitor.monitors.conclusion import Check, Conclusion, Outcome
 from model_monitor.outputs.report import MonitorResult, Report, Run
 from model_monitor.outputs.summary import summary
-from model_monitor.profiles.reading import Reading
+from model_monitor.sketches.reading import Reading
 
 JOB = Job(JobKind.MONITOR, DatasetSource(Path("in"), DatasetKind.CAPTURE), Path("out"))
 NOW = datetime(2026, 3, 2, tzinfo=UTC)

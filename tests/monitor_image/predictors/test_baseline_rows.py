@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from model_monitor.constraints.attribution_options import rows_of
 from model_monitor.errors import SettingsError
+from model_monitor.monitors.model_explainability.options import rows_of
 from model_monitor.predictors import baseline_rows
 from model_monitor.predictors.baseline_rows import read_rows
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from model_monitor import endpoints
+from model_monitor.aws import endpoints
 from model_monitor.contract import INFERENCE_ID_MAX, OWN_REQUEST_PREFIX
 from model_monitor.errors import BudgetExceeded, EndpointRefused, PredictorError
 from model_monitor.predictors.base import Budget, Matrix

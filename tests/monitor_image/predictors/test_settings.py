@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from model_monitor.blocks import Block, Faults
+from model_monitor.job.blocks import Block, Faults
 from model_monitor.predictors.settings import PredictorSettings, read_predictor
 
 

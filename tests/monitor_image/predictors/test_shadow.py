@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from model_monitor import endpoints
+from model_monitor.aws import endpoints
 from model_monitor.contract import SHADOW_EXPIRES_TAG, SHADOW_JOB_TAG
 from model_monitor.errors import EndpointRefused, PredictorError
 from model_monitor.predictors.base import Budget, Matrix

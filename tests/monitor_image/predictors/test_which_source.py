@@ -8,7 +8,7 @@ import pytest
 
 from model_monitor.contract import JobKind
 from model_monitor.errors import SettingsError
-from model_monitor.job import DatasetKind, DatasetSource, Job
+from model_monitor.job.job import DatasetKind, DatasetSource, Job
 from model_monitor.predictors.endpoint import EndpointSource
 from model_monitor.predictors.settings import PredictorSettings
 from model_monitor.predictors.shadow import ShadowSource

@@ -14,7 +14,7 @@ from model_monitor.dataset.classify import Literals
 from model_monitor.dataset.named import named_rows, named_side
 from model_monitor.dataset.units import Unit, open_parquet
 from model_monitor.errors import DatasetError
-from model_monitor.job import Job
+from model_monitor.job.job import Job
 from model_monitor.schema import Rejects, Rows
 
 BATCH_ROWS = 65_536

@@ -1,0 +1,51 @@
+"""Clarify's analysis configurations that a configuration names: read, and asked for the payload that they describe."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+
+from model_monitor.aws import s3
+from model_monitor.job import analysis_config
+from model_monitor.job.blocks import Faults
+
+KEY: Final = "analysis_config"
+
+
+def embedded(monitors: object, faults: Faults) -> object:
+    """The monitors' block with the documents themselves in the place of their paths or S3 URIs."""
+    if not isinstance(monitors, Mapping):
+        return monitors
+    found = dict(monitors)
+    for name, options in found.items():
+        if isinstance(options, Mapping) and isinstance(options.get(KEY), str):
+            path = f"monitors.{name}.{KEY}"
+            found[name] = {**options, KEY: _read(options[KEY], path, faults)}
+    return found
+
+
+def described_payload(monitors: object) -> dict[str, Any] | None:
+    """The payload of the first document that describes one; None when none does."""
+    for options in monitors.values() if isinstance(monitors, Mapping) else ():
+        document = options.get(KEY) if isinstance(options, Mapping) else None
+        payload = analysis_config.payload(document) if isinstance(document, Mapping) else None
+        if payload is not None:
+            return payload
+    return None
+
+
+def _read(location: str, path: str, faults: Faults) -> object:
+    try:
+        content = s3.read_object(location) if s3.is_s3(location) else Path(location).read_bytes()
+        if content is not None:
+            return orjson.loads(content)
+    except OSError as error:
+        faults.add(path, f"{location} cannot be read ({error.strerror})")
+    except orjson.JSONDecodeError as error:
+        faults.add(path, f"{location} is no JSON ({error})")
+    else:
+        faults.add(path, f"{location} is not there")
+    return {}

@@ -1,0 +1,292 @@
+"""The configuration file: what a run should read and check, as the stacks write it and a laptop user may.
+
+Everything is validated here and nowhere later: unknown keys are refused, and all faults are told at once by their path.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from pathlib import Path
+
+import orjson
+
+from model_monitor.contract import CONFIG_VERSION, MONITOR_KEYS, MetricsRoute, MonitoringType, PerFeature
+from model_monitor.errors import SettingsError
+from model_monitor.job.analysis_documents import described_payload, embedded
+from model_monitor.job.blocks import Block, Faults
+from model_monitor.job.job import Maturity, MetricsSettings, MonitorSettings
+from model_monitor.monitors import registry
+from model_monitor.schema import Feature, FeatureType, OutputMapping, PayloadMapping, Privacy, Schema
+
+ROLES = {"label": "truth", "prediction": "prediction", "score": "score"}
+DEFAULT_MONITORS = (MonitorSettings(MonitoringType.DATA_QUALITY),)
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptLocations:
+    """Where a user's scripts lie: paths or S3 URIs."""
+
+    preprocessor: str | None = None
+    postprocessor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """A validated configuration file. `schema` is positional when no payload is declared."""
+
+    endpoint: str = ""
+    schedule: str = ""
+    schema: Schema = field(default_factory=lambda: Schema(is_positional=True))
+    monitors: tuple[MonitorSettings, ...] = DEFAULT_MONITORS
+    baseline: str | None = None
+    ground_truth: str | None = None
+    history: str | None = None
+    merged: bool = False
+    scripts: ScriptLocations = field(default_factory=ScriptLocations)
+    is_rehearsal: bool = False
+    max_rejected_fraction: float = 0.1
+    metrics: MetricsSettings = field(default_factory=MetricsSettings)
+
+    @property
+    def facet_source(self) -> str | None:
+        """Where facets lie that are not in the payload; a path or an S3 URI."""
+        return next(
+            (monitor.options["facet_source"] for monitor in self.monitors if "facet_source" in monitor.options), None
+        )
+
+
+def read_configuration(path: Path) -> Configuration:
+    """Read and validate a file."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise SettingsError(str(path), f"the configuration cannot be read ({error.strerror}).") from error
+    return parse_configuration(content, str(path))
+
+
+def parse_configuration(content: bytes, where: str) -> Configuration:
+    """Validate the text of a configuration file; `where` names it in the error."""
+    try:
+        document = orjson.loads(content)
+    except orjson.JSONDecodeError as error:
+        raise SettingsError(where, f"the configuration is no JSON ({error}).") from error
+    if isinstance(document, dict) and "features" in document and "payload" not in document:
+        raise SettingsError(
+            where,
+            "holds a payload alone.",
+            f'Put it into a configuration: {{"version": {CONFIG_VERSION}, "payload": {{...}}}}.',
+        )
+    faults = Faults()
+    configuration = _configuration(document, faults)
+    if faults:
+        raise SettingsError.of_faults(f"{where}: the configuration", faults)
+    return configuration
+
+
+def _configuration(document: object, faults: Faults) -> Configuration:
+    block = Block(document, "", faults)
+    version = block.count("version", CONFIG_VERSION)
+    if version != CONFIG_VERSION:
+        faults.add("version", f"should be {CONFIG_VERSION}")
+    content = embedded(block.take("monitors"), faults)
+    payload = block.take("payload")
+    payload = described_payload(content) if payload is None else payload
+    schema = Schema(is_positional=True) if payload is None else _schema(payload, faults)
+    monitors = _monitors(content, schema, faults)
+    configuration = Configuration(
+        endpoint=block.text("endpoint", "") or "",
+        schedule=block.text("schedule", "") or "",
+        schema=_with_metadata(schema, monitors),
+        monitors=monitors,
+        baseline=block.text("baseline"),
+        ground_truth=block.text("ground_truth"),
+        history=block.text("history"),
+        merged=block.flag("merged", False),
+        scripts=_scripts(block.take("scripts"), faults),
+        is_rehearsal=block.flag("create_violation_tests", False),
+        max_rejected_fraction=block.share("max_rejected_fraction", 0.1),
+        metrics=_metrics(block.take("metrics"), faults),
+    )
+    block.end()
+    _refuse_unknown_features(configuration, faults)
+    _refuse_slices_by_facets(configuration, faults)
+    return configuration
+
+
+def _with_metadata(schema: Schema, monitors: tuple[MonitorSettings, ...]) -> Schema:
+    """Columns that monitors ask for beside the payload's features."""
+    asked = [name for monitor in monitors for name in monitor.options.get("metadata", ())]
+    names = tuple(dict.fromkeys((*schema.payload.metadata, *asked)))
+    return replace(schema, payload=replace(schema.payload, metadata=names)) if names else schema
+
+
+def _refuse_unknown_features(configuration: Configuration, faults: Faults) -> None:
+    """A name that no feature has would silently watch nothing."""
+    names = set(configuration.schema.names)
+    if configuration.schema.is_positional or not names:
+        return
+    named = {"metrics.critical": configuration.metrics.critical}
+    for monitor in configuration.monitors:
+        named[f"monitors.{MONITOR_KEYS[monitor.type]}.features"] = tuple(monitor.options.get("features", ()))
+    for path, features in named.items():
+        for feature in features:
+            if feature not in names:
+                faults.add(path, f"'{feature}' is no feature of the payload")
+
+
+def _refuse_slices_by_facets(configuration: Configuration, faults: Faults) -> None:
+    """What is joined from a facet source is restricted, and a slice tells values."""
+    sources = [monitor for monitor in configuration.monitors if "facet_source" in monitor.options]
+    joined = {name for monitor in sources for name in monitor.options.get("metadata", ())}
+    for monitor in configuration.monitors:
+        for name in monitor.options.get("slices", ()):
+            if name in joined:
+                path = f"monitors.{MONITOR_KEYS[monitor.type]}.slices"
+                faults.add(path, f"'{name}' comes from a facet_source, so it is restricted: its values may not be told")
+
+
+def _schema(content: object, faults: Faults) -> Schema:
+    block = Block(content, "payload", faults)
+    declared = block.take("features")
+    features = () if declared is None else _features(declared, "payload.features", faults)
+    beside = block.take("metadata")
+    fields = () if beside is None else _features(beside, "payload.metadata", faults)
+    records = block.text("records")
+    columns = {role: block.text(role) for role in ("label", "prediction")}
+    score, scores = _scores(block)
+    columns["score"] = score if isinstance(score, str) else None
+    output = block.take("output")
+    mapping = OutputMapping() if output is None else _output(output, faults)
+    block.end()
+    for role, column in columns.items():
+        if column is not None and column in {feature.name for feature in features}:
+            faults.add(f"payload.{role}", f"is a feature too; the {ROLES[role]} is no input of the model")
+    said = (columns["prediction"], columns["score"], *scores, mapping.prediction, mapping.score, *mapping.scores)
+    if declared is None and not any(selector is not None for selector in said):
+        faults.add("payload.features", "should be a list of at least one feature")
+    if columns["label"] is not None and columns["label"] in (columns["prediction"], columns["score"], *scores):
+        faults.add("payload.label", "holds the truth, so it cannot hold what the model said too")
+    for field_ in fields:
+        if field_.name in {feature.name for feature in features}:
+            faults.add("payload.metadata", f"'{field_.name}' is a feature too; name it once")
+    names = tuple(field_.name for field_ in fields)
+    payload = PayloadMapping(records, mapping, **columns, scores=tuple(map(str, scores)), metadata=names, fields=fields)
+    return Schema(features, payload, is_positional=declared is None)
+
+
+def _scores(block: Block) -> tuple[str | int | None, tuple[str | int, ...]]:
+    """One score, or one for each class."""
+    found = block.selectors("score")
+    return (None, found) if isinstance(found, tuple) else (found, ())
+
+
+def _features(content: object, where: str, faults: Faults) -> tuple[Feature, ...]:
+    if not isinstance(content, list) or not content:
+        faults.add(where, f"should be a list of at least one {where.rpartition('.')[2].removesuffix('s')}")
+        return ()
+    features = []
+    for position, item in enumerate(content):
+        path = f"{where}[{position}]"
+        block = Block({"name": item} if isinstance(item, str) else item, path, faults)
+        name = block.text("name")
+        if not name:
+            faults.add(block.at("name"), "is missing")
+        features.append(
+            Feature(
+                name=name or "",
+                type=block.choice("type", FeatureType, None),
+                privacy=block.choice("privacy", Privacy, Privacy.OPEN),
+                path=block.text("path"),
+            )
+        )
+        block.end()
+    names = [feature.name for feature in features]
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        faults.add(where, f"'{name}' is declared {names.count(name)} times")
+    return tuple(features)
+
+
+def _output(content: object, faults: Faults) -> OutputMapping:
+    block = Block(content, "payload.output", faults)
+    score, scores = _scores(block)
+    output = OutputMapping(
+        records=block.text("records"),
+        prediction=block.selector("prediction"),
+        score=score,
+        scores=scores,
+        payload_index=block.selector("payload_index"),
+        csv_split=block.choice("csv_split", ("auto", "lines", "comma"), "auto"),
+        attributions=_several(block.selectors("attributions")),
+    )
+    block.end()
+    return output
+
+
+def _several(found: str | int | tuple[str | int, ...] | None) -> tuple[str | int, ...]:
+    """One place may stand without a list."""
+    return found if isinstance(found, tuple) else () if found is None else (found,)
+
+
+def _scripts(content: object, faults: Faults) -> ScriptLocations:
+    if content is None:
+        return ScriptLocations()
+    block = Block(content, "scripts", faults)
+    scripts = ScriptLocations(block.text("preprocessor"), block.text("postprocessor"))
+    block.end()
+    return scripts
+
+
+def _metrics(content: object, faults: Faults) -> MetricsSettings:
+    default = MetricsSettings()
+    if content is None:
+        return default
+    block = Block(content, "metrics", faults)
+    metrics = MetricsSettings(
+        route=block.choice("route", MetricsRoute, default.route),
+        namespace=block.text("namespace", default.namespace) or default.namespace,
+        per_feature=block.choice("per_feature", PerFeature, default.per_feature),
+        critical=block.texts("critical"),
+        by_variant=block.flag("by_variant", default.by_variant),
+        feature_dimension=block.flag("feature_dimension", default.feature_dimension),
+    )
+    block.end()
+    return metrics
+
+
+def _monitors(content: object, schema: Schema, faults: Faults) -> tuple[MonitorSettings, ...]:
+    if content is None:
+        return DEFAULT_MONITORS
+    block = Block(content, "monitors", faults)
+    types = {key: type_ for type_, key in MONITOR_KEYS.items()}
+    settings = []
+    for key, type_ in types.items():
+        options = block.take(key)
+        if options is not None:
+            settings.append(_monitor(type_, Block(options, block.at(key), faults), schema))
+    block.end()
+    if not settings and not block.rest:
+        faults.add("monitors", f"names no monitor. Known here: {', '.join(types)}")
+    return tuple(settings)
+
+
+def _monitor(type_: MonitoringType, block: Block, schema: Schema) -> MonitorSettings:
+    min_records = block.count("min_records", 30, minimum=1)
+    monitor = registry.find(type_)
+    if monitor is None:
+        block.faults.add(block.path, "is not part of this version")
+        return MonitorSettings(type_)
+    maturity = _maturity(block) if monitor.needs_labels else Maturity()
+    options = monitor.complete_options(monitor.read_options(block), schema, block.path, block.faults)
+    block.end()
+    return MonitorSettings(type_, min_records, options, maturity)
+
+
+def _maturity(block: Block) -> Maturity:
+    """When labels are expected; without a horizon a window is tried until its labels are due, and a week longer."""
+    delay = block.duration("label_delay", timedelta(0))
+    coverage = block.share("min_coverage", 0.0)
+    horizon = block.duration("label_horizon", delay + timedelta(days=7))
+    if horizon < delay:
+        block.faults.add(block.at("label_horizon"), "should not be shorter than label_delay")
+    return Maturity(delay, coverage, horizon)

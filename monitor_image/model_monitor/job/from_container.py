@@ -1,0 +1,291 @@
+"""From the environment of a processing job to a `Job`: configuration, baseline and provenance are fetched here."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from model_monitor.aws import s3
+from model_monitor.contract import (
+    CONFIG_VERSION,
+    FETCHED_PATH,
+    GROUND_TRUTH_PATH,
+    MERGED_FOLDER,
+    MONITOR_KEYS,
+    PROCESSING_JOB_CONFIG,
+    RESOURCE_CONFIG,
+    JobKind,
+    MonitoringType,
+    Variable,
+)
+from model_monitor.errors import SettingsError
+from model_monitor.job import baselines, user_code
+from model_monitor.job.configuration import Configuration, parse_configuration
+from model_monitor.job.job import BaselineFiles, Job, MonitorSettings
+from model_monitor.job.variables import NativeQuality, Variables
+from model_monitor.labels.fetching import fetch_table
+
+MODEL_QUALITY: Final = MONITOR_KEYS[MonitoringType.MODEL_QUALITY]
+CAPTURE_INPUT: Final = re.compile(r"(s3://.+)/[^/]+/\d{4}/\d{2}/\d{2}/\d{2}/?")
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessingJob:
+    """What the service mounts about the job itself: all optional, since local runs have none of it.
+
+    inputs: name → S3 URI; details: facts of this very run (ARN, instance), not of its data.
+    """
+
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    image: str = ""
+    details: Mapping[str, str] = field(default_factory=dict)
+    host: str = ""
+    hosts: int = 1
+    max_seconds: int | None = None
+    volume_key: str | None = None
+
+    @property
+    def name(self) -> str:
+        return self.details.get("processing_job_name", "")
+
+
+def read_processing_job(variables: Variables) -> ProcessingJob:
+    """Read processingjobconfig.json and resourceconfig.json; values that are null or missing are left out."""
+    config = _mounted_json(variables, PROCESSING_JOB_CONFIG)
+    resources = _mounted_json(variables, RESOURCE_CONFIG)
+    inputs = {
+        str(item.get("InputName", "")): item["S3Input"]["S3Uri"]
+        for item in config.get("ProcessingInputs") or []
+        if (item.get("S3Input") or {}).get("S3Uri")
+    }
+    cluster = (config.get("ProcessingResources") or {}).get("ClusterConfig") or {}
+    details = {
+        "processing_job_arn": config.get("ProcessingJobArn"),
+        "processing_job_name": config.get("ProcessingJobName"),
+        "instance_type": cluster.get("InstanceType"),
+    }
+    return ProcessingJob(
+        inputs=inputs,
+        image=(config.get("AppSpecification") or {}).get("ImageUri") or "",
+        details={name: value for name, value in details.items() if value},
+        host=resources.get("current_host") or "",
+        hosts=len(resources.get("hosts") or [""]),
+        max_seconds=(config.get("StoppingCondition") or {}).get("MaxRuntimeInSeconds"),
+        volume_key=cluster.get("VolumeKmsKeyId"),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where a run finds labels and remembers windows that wait for them; each may be a path or an S3 URI.
+
+    capture: where the endpoint's variants lie. folder: for what the run fetches. now: the run's time.
+    """
+
+    ground_truth: str | None
+    history: str | None
+    capture: str
+    folder: Path
+    now: datetime
+
+
+def build_job(variables: Variables, processing: ProcessingJob) -> tuple[Job, Places]:
+    """Everything the environment, the configuration and the baseline say, as one job.
+
+    Raises: SettingsError with every fault of the environment at once; BaselineError.
+    """
+    faults = list(variables.faults)
+    if processing.hosts > 1:
+        faults.append("the cluster: has several instances; this image analyses a window on one. Set InstanceCount to 1")
+    if faults:
+        raise SettingsError.of_faults("environment", faults)
+    configuration = _configuration(variables)
+    if variables.is_output_last and configuration.schema.is_positional:
+        raise SettingsError(
+            Variable.DATASET_FORMAT,
+            "output_columns_position END cannot be matched to captured payloads by position.",
+            "Declare the payload in the configuration.",
+        )
+    monitors = user_code.with_local_modules(_monitors(configuration, variables), variables.local)
+    scripts = user_code.fetch_scripts(
+        variables.preprocessor or configuration.scripts.preprocessor,
+        variables.postprocessor or configuration.scripts.postprocessor,
+        variables.local,
+    )
+    image = {"image": processing.image} if processing.image else {}
+    inputs = {f"input:{name}": uri for name, uri in processing.inputs.items()}
+    places = _places(configuration, variables, processing)
+    job = Job(
+        kind=variables.kind,
+        dataset=variables.dataset,
+        output=variables.output,
+        schema=configuration.schema,
+        monitors=monitors,
+        baselines=_baselines(configuration, variables, monitors) if variables.kind is JobKind.MONITOR else {},
+        facet_source=_facets(configuration, variables),
+        merged=variables.output / MERGED_FOLDER if configuration.merged else None,
+        window=variables.window,
+        now=places.now if variables.kind is JobKind.MONITOR else None,
+        endpoint=variables.endpoint or configuration.endpoint,
+        schedule=variables.schedule or configuration.schedule,
+        processing_job=processing.name,
+        max_seconds=processing.max_seconds,
+        volume_key=processing.volume_key,
+        max_rejected_fraction=configuration.max_rejected_fraction,
+        metrics=replace(configuration.metrics, is_enabled=variables.publishes_metrics),
+        workers=variables.workers,
+        scripts=scripts,
+        is_rehearsal=variables.kind is JobKind.MONITOR and (variables.is_rehearsal or configuration.is_rehearsal),
+        provenance=variables.provenance | image | inputs | user_code.digests(scripts, monitors),
+    )
+    return job, places
+
+
+def job_before_settings(variables: Variables) -> Job:
+    """What is known of a job whose settings are wrong: enough to report the error where it is looked for."""
+    metrics = replace(Configuration().metrics, is_enabled=variables.publishes_metrics)
+    return Job(
+        kind=variables.kind,
+        dataset=variables.dataset,
+        output=variables.output,
+        window=variables.window,
+        endpoint=variables.endpoint,
+        schedule=variables.schedule,
+        metrics=metrics,
+    )
+
+
+def _places(configuration: Configuration, variables: Variables, processing: ProcessingJob) -> Places:
+    """What is mounted wins over what is fetched, a variable over the configuration."""
+    labels = variables.labels
+    default = variables.local(GROUND_TRUTH_PATH)
+    mounted = labels.source or (default if default.exists() else None)
+    ground_truth = str(mounted) if mounted else labels.uri or configuration.ground_truth
+    history = labels.history or configuration.history
+    capture = _capture(variables, processing)
+    if history and s3.is_s3(history) and not s3.is_s3(capture):
+        raise SettingsError(
+            Variable.CAPTURE_PREFIX,
+            "is needed to find the capture of windows that wait for labels.",
+            "Set it to the S3 URI of the endpoint's data capture, or remove the history.",
+        )
+    return Places(
+        _local(ground_truth, variables) if ground_truth else None,
+        _local(history, variables) if history else None,
+        capture,
+        variables.local(FETCHED_PATH),
+        variables.now or datetime.now(UTC),
+    )
+
+
+def _facets(configuration: Configuration, variables: Variables) -> Path | None:
+    """The table of facets that are not in the payload, fetched; baseline data sets have them as columns."""
+    if configuration.facet_source is None or variables.kind is not JobKind.MONITOR:
+        return None
+    return fetch_table(_local(configuration.facet_source, variables), variables.local(FETCHED_PATH) / "facets")
+
+
+def _capture(variables: Variables, processing: ProcessingJob) -> str:
+    """Below it lie `{variant}/yyyy/mm/dd/hh`: the endpoint's prefix, else what the service mounted, else the dataset itself."""
+    if variables.capture_prefix and variables.endpoint:
+        return s3.join(variables.capture_prefix, variables.endpoint)
+    found = (CAPTURE_INPUT.fullmatch(uri) for uri in processing.inputs.values())
+    return next((match[1] for match in found if match), str(variables.dataset.path))
+
+
+def _local(location: str, variables: Variables) -> str:
+    return location if s3.is_s3(location) else str(variables.local(location))
+
+
+def _mounted_json(variables: Variables, path: str) -> dict[str, Any]:
+    try:
+        content = json.loads(variables.local(path).read_bytes())
+    except FileNotFoundError:
+        return {}
+    except ValueError as error:
+        raise SettingsError(path, "is no JSON, though the service writes it.") from error
+    return content if isinstance(content, dict) else {}
+
+
+def _configuration(variables: Variables) -> Configuration:
+    """The configuration file, proven to be the one the schedule was deployed with, and what variables say over it."""
+    if variables.config is None:
+        is_native = variables.analysis_type is MonitoringType.MODEL_QUALITY
+        document = f'{{"version": {CONFIG_VERSION}, "monitors": {{"{MODEL_QUALITY}": {{}}}}}}'.encode()
+        return parse_configuration(_with_native(document, variables), "variables") if is_native else Configuration()
+    if s3.is_s3(variables.config):
+        content = s3.read_object(variables.config)
+        if content is None:
+            raise SettingsError(variables.config, "is not there.", f"Check the variable {Variable.MONITOR_CONFIG}.")
+    else:
+        path = variables.local(variables.config)
+        if not path.is_file():
+            raise SettingsError(str(path), "is no file.", f"Check the variable {Variable.MONITOR_CONFIG}.")
+        content = path.read_bytes()
+    found = hashlib.sha256(content).hexdigest()
+    if variables.config_sha256 and found != variables.config_sha256.lower():
+        raise SettingsError(
+            variables.config,
+            f"the configuration has sha256 {found}, expected {variables.config_sha256}.",
+            "It was changed after deployment; deploy again.",
+        )
+    return parse_configuration(_with_native(content, variables), variables.config)
+
+
+def _with_native(content: bytes, variables: Variables) -> bytes:
+    """A configuration with what the prebuilt analyzer's variables say of model quality; as it is when they say nothing."""
+    native = variables.native
+    options = {"problem_type": native.problem_type, "probability_threshold": native.probability_threshold}
+    output = {"prediction": native.prediction, "score": native.score}
+    try:
+        document = json.loads(content)
+        quality, payload = document["monitors"][MODEL_QUALITY], document.get("payload")
+    except (ValueError, KeyError, TypeError):
+        return content  # no configuration, or none of model quality: the parser tells
+    if not isinstance(quality, dict) or native == NativeQuality():
+        return content
+    quality |= {name: value for name, value in options.items() if value is not None}
+    if payload is None and (
+        native.prediction or native.score
+    ):  # features by position, as the prebuilt analyzer has them
+        payload = document["payload"] = {}
+    if isinstance(payload, dict):
+        payload["output"] = (payload.get("output") or {}) | {name: value for name, value in output.items() if value}
+        payload |= {"label": native.label} if native.label else {}
+    return json.dumps(document).encode()
+
+
+def _monitors(configuration: Configuration, variables: Variables) -> tuple[MonitorSettings, ...]:
+    """The configured monitors; native variables choose or override as they do in the prebuilt analyzer."""
+    monitors = configuration.monitors
+    if variables.analysis_type is MonitoringType.DATA_QUALITY and variables.config is None:
+        monitors = (MonitorSettings(variables.analysis_type),)
+    method = variables.categorical_drift_method
+    if method is None:
+        return monitors
+    return tuple(
+        replace(monitor, options=monitor.options | {"categorical_drift_method": method})
+        if monitor.type is MonitoringType.DATA_QUALITY
+        else monitor
+        for monitor in monitors
+    )
+
+
+def _baselines(
+    configuration: Configuration, variables: Variables, monitors: tuple[MonitorSettings, ...]
+) -> dict[MonitoringType, BaselineFiles]:
+    """The pointer's version, else the mounted files of BaselineConfig, else none: then checks are not evaluated."""
+    types = [monitor.type for monitor in monitors]
+    location = variables.baseline or configuration.baseline
+    if location:
+        found = baselines.resolve(_local(location, variables), types)
+        if found:
+            return found
+    files = baselines.mounted(variables.constraints, variables.statistics)
+    return {} if files is None else {types[0]: files}

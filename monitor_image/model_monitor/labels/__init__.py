@@ -1,0 +1,1 @@
+"""Ground truth: read, written, joined, merged, waited for."""

@@ -1,0 +1,390 @@
+"""Labels that come after the predictions: read from any of the forms in use, and found again by event and place.
+
+A label costs 12 bytes while it is held: 64-bit hash of its key (`keys.py`), code of its label. Common forms are read many at
+a time (`label_lines.py`), all others one by one (`label_records.py`).
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import re
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+import pyarrow.parquet
+
+from model_monitor.dataset.units import GZIP_RATIO
+from model_monitor.errors import NoDataset, UndecodableRecord
+from model_monitor.label_text import normalise_all
+from model_monitor.labels.keys import hashes, keys_of
+from model_monitor.labels.label_lines import Labels, count_breaks, read_document, read_lines
+from model_monitor.labels.label_records import (
+    ID_COLUMNS,
+    INDEX_COLUMNS,
+    LABEL_COLUMNS,
+    NOT_A_RECORD,
+    Label,
+    labels_of,
+    plain,
+)
+from model_monitor.schema import LOCATED_REJECTS, Reject, Rejects
+
+HOUR_FOLDER = re.compile(r"(?:^|/)(\d{4})/(\d{1,2})/(\d{1,2})/(\d{1,2})$")
+JSON_SUFFIXES = (".jsonl", ".json", ".jsonlines", ".ndjson")
+SUFFIXES = (*JSON_SUFFIXES, ".csv", ".parquet", ".pq")
+UNIT_BYTES = 16 << 20
+BATCH = 1 << 16
+PIECE_BYTES, PART_BYTES = 4 << 20, 1 << 16  # lines that are read together; smaller parts where one of them is unusual
+TABLE_COLUMNS = (ID_COLUMNS, INDEX_COLUMNS, LABEL_COLUMNS)
+NOT_JSON = "line is no JSON"
+WRONG_WIDTH = "unexpected number of values"
+UNREADABLE = "file cannot be read"
+OTHER_SEPARATORS = {";": "a semicolon", "\t": "a tab", "|": "a vertical bar"}
+TWO_COLUMNS = "two columns that may hold the same"
+
+
+@dataclass(frozen=True, slots=True)
+class GroundTruth:
+    """One label for each key.
+
+    keys: uint64 (labels,), ascending and different.
+    codes: int32 (labels,), position in `words`.
+    words: the different labels, in their one spelling, sorted.
+    repeats: labels that a later one replaced.
+    rejects: records that could not be read.
+    """
+
+    keys: np.ndarray = field(default_factory=lambda: np.empty(0, np.uint64))
+    codes: np.ndarray = field(default_factory=lambda: np.empty(0, np.int32))
+    words: tuple[str, ...] = ()
+    repeats: int = 0
+    rejects: Rejects = field(default_factory=Rejects)
+
+    @classmethod
+    def of(cls, keys: np.ndarray, codes: np.ndarray, words: tuple[str, ...]) -> GroundTruth:
+        """Labels in the order in which they came; `words` in any."""
+        order = _order(keys)
+        keys, codes = keys[order], codes[order]
+        is_last = np.append(keys[1:] != keys[:-1], True)
+        order_of_words = sorted(range(len(words)), key=words.__getitem__)
+        rank = np.empty(len(words), np.int32)
+        rank[order_of_words] = np.arange(len(words), dtype=np.int32)
+        repeats = int(np.count_nonzero(~is_last))
+        return cls(keys[is_last], rank[codes[is_last]], tuple(words[place] for place in order_of_words), repeats)
+
+    def merge(self, other: GroundTruth) -> GroundTruth:
+        """Those of two parts; of two labels with one key that of `other`, which came later, counts."""
+        if not len(self) or not len(other):
+            found = self if len(self) else other
+            return replace(found, repeats=self.repeats + other.repeats, rejects=self.rejects.merge(other.rejects))
+        places = {word: place for place, word in enumerate(dict.fromkeys(self.words + other.words))}
+        own = [np.array([places[word] for word in part.words], np.int32)[part.codes] for part in (self, other)]
+        found = GroundTruth.of(np.concatenate([self.keys, other.keys]), np.concatenate(own), tuple(places))
+        return replace(
+            found,
+            repeats=self.repeats + other.repeats + found.repeats,
+            rejects=self.rejects.merge(other.rejects),
+        )
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def find(self, keys: np.ndarray) -> np.ndarray:
+        """Where the label of each key is, int64; -1 without one. Sorted before probing: a random order costs many times as much."""
+        found = np.full(len(keys), -1, np.int64)
+        if not len(self.keys):
+            return found
+        order = np.argsort(keys)
+        places = np.minimum(np.searchsorted(self.keys, keys[order]), len(self.keys) - 1)
+        found[order] = np.where(self.keys[places] == keys[order], places, -1)
+        return found
+
+
+def _order(keys: np.ndarray) -> np.ndarray:
+    """Places of the keys in ascending order, equal ones as they came. A stable sort of all would take four times as long."""
+    order = np.argsort(keys)
+    ascending = keys[order]
+    is_equal = ascending[1:] == ascending[:-1]
+    if is_equal.any():
+        tied = np.flatnonzero(np.append(is_equal, False) | np.append(False, is_equal))
+        order[tied] = order[tied][np.lexsort((order[tied], ascending[tied]))]
+    return order
+
+
+def label_files(
+    root: Path, first: datetime | None = None, last: datetime | None = None
+) -> tuple[tuple[str, Path], ...]:
+    """Files (relative path, path) of the hours from `first` to `last`, both included, the oldest first; None: no limit.
+
+    Hour folders may be padded (`2026/03/02/07`) or not (`2026/3/2/7`); files outside such folders are always read, first.
+
+    Raises: NoDataset if the path does not exist.
+    """
+    if root.is_file():
+        return ((root.name, root),)
+    if not root.is_dir():
+        raise NoDataset(root, "ground truth")
+    start = first.replace(minute=0, second=0, microsecond=0) if first else datetime.min.replace(tzinfo=UTC)
+    end = last or datetime.max.replace(tzinfo=UTC)
+    found = []
+    for path in root.rglob("*"):
+        relative = path.relative_to(root).as_posix()
+        is_hidden = any(part.startswith((".", "_")) for part in relative.split("/"))
+        if is_hidden or not path.name.lower().removesuffix(".gz").endswith(SUFFIXES) or not path.is_file():
+            continue
+        hour = _hour(relative)
+        if hour is None or start <= hour <= end:
+            found.append((hour or datetime.min.replace(tzinfo=UTC), relative, path))
+    return tuple((relative, path) for _, relative, path in sorted(found))
+
+
+def label_units(
+    files: Iterable[tuple[str, Path]], unit_bytes: int = UNIT_BYTES
+) -> tuple[tuple[tuple[str, Path], ...], ...]:
+    """Files in their order, as many together as are worth a worker's while: a tenth of a second."""
+    units: list[list[tuple[str, Path]]] = []
+    size = 0
+    for relative, path in files:
+        if not units or size >= unit_bytes:
+            units.append([])
+            size = 0
+        units[-1].append((relative, path))
+        size += path.stat().st_size * (GZIP_RATIO if path.suffix.lower() == ".gz" else 1)
+    return tuple(map(tuple, units))
+
+
+def leaves_threads(files: Iterable[tuple[str, Path]]) -> bool:
+    """Whether reading them starts threads of pyarrow that stay, after which a process should not fork."""
+    return not all(relative.lower().removesuffix(".gz").endswith(JSON_SUFFIXES) for relative, _ in files)
+
+
+def read_ground_truth(files: Iterable[tuple[str, Path]]) -> GroundTruth:
+    """Labels of all files in their order; of two labels with one key the last counts."""
+    builder = _Builder()
+    for relative, path in files:
+        try:
+            _read_file(builder, relative, path)
+        except (OSError, EOFError, zlib.error, pa.ArrowException, UnicodeDecodeError, csv.Error):
+            builder.reject(relative, 0, UNREADABLE)
+    return builder.build()
+
+
+class _Builder:
+    """Labels as arrays, in the order of reading."""
+
+    def __init__(self) -> None:
+        self.keys: list[np.ndarray] = []
+        self.codes: list[np.ndarray] = []
+        self.words: dict[str, int] = {}
+        self.pending: list[Label] = []
+        self.reasons: Counter[str] = Counter()
+        self.located: list[Reject] = []
+
+    def add(self, labels: Iterable[Label]) -> None:
+        self.pending.extend(labels)
+        if len(self.pending) >= BATCH:
+            self.flush()
+
+    def reject(self, relative: str, line: int, reason: str) -> None:
+        self.reasons[reason] += 1
+        if len(self.located) < LOCATED_REJECTS:
+            self.located.append(Reject(relative, line, reason))
+
+    def flush(self) -> None:
+        if not self.pending:
+            return
+        ids, places, labels = zip(*self.pending, strict=True)
+        self.pending = []
+        self.keys.append(keys_of(hashes(ids), np.array(places, np.int64)))
+        self.codes.append(
+            np.fromiter((self.words.setdefault(label, len(self.words)) for label in labels), np.int32, len(labels))
+        )
+
+    def add_arrays(self, labels: Labels) -> None:
+        """Labels whose words are not normalised yet."""
+        self.flush()  # what came before stays before
+        own = [self.words.setdefault(word, len(self.words)) for word in normalise_all(labels.words)]
+        self.keys.append(labels.keys)
+        self.codes.append(np.array(own, np.int32)[labels.codes])
+
+    def build(self) -> GroundTruth:
+        self.flush()
+        rejects = Rejects(self.reasons, tuple(self.located))
+        if not any(map(len, self.keys)):
+            return GroundTruth(rejects=rejects)
+        found = GroundTruth.of(np.concatenate(self.keys), np.concatenate(self.codes), tuple(self.words))
+        return replace(found, rejects=rejects)
+
+
+def _read_file(builder: _Builder, relative: str, path: Path) -> None:
+    content = path.read_bytes()
+    if content[:2] == b"\x1f\x8b":
+        content = gzip.decompress(content)
+    content = content.removeprefix(b"\xef\xbb\xbf")
+    head = content[:64].lstrip()[:1]
+    if content[:4] == b"PAR1":
+        _read_table(
+            builder,
+            relative,
+            pyarrow.parquet.read_table(pa.BufferReader(content), use_threads=False, pre_buffer=False),
+            first_line=1,
+        )
+    elif head in (b"{", b"["):
+        _read_json(builder, relative, content)
+    elif head and (fault := _header_fault(_header(content))):
+        builder.reject(relative, 1, fault)
+    elif head:
+        _read_table(builder, relative, _csv_table(builder, relative, content), first_line=2)
+
+
+def _header(content: bytes) -> str:
+    return content.lstrip().split(b"\n", 1)[0].decode().rstrip("\r")
+
+
+def _header_fault(header: str) -> str:
+    """That another separator than a comma stands between the columns; "" where none is known to.
+
+    The header is told only when it names columns of ours: without a header a file begins with a record.
+    """
+    for separator, name in OTHER_SEPARATORS.items():
+        named = {plain(column.strip('"')) for column in header.split(separator)}
+        if named & {*ID_COLUMNS} and named & {*LABEL_COLUMNS}:
+            return f"a comma is expected between the columns, found {name} in the header {header!r}"
+    return ""
+
+
+def _csv_table(builder: _Builder, relative: str, content: bytes) -> pa.Table:
+    """Every column as text: ids keep their zeros, and labels are normalised by us."""
+
+    def refuse(row: pyarrow.csv.InvalidRow) -> str:
+        builder.reject(relative, row.number or 0, WRONG_WIDTH)
+        return "skip"
+
+    types = {
+        name: pa.string() for name in next(csv.reader([_header(content)]))
+    }  # with their blanks, as pyarrow has them
+    convert = pyarrow.csv.ConvertOptions(column_types=types, strings_can_be_null=True)
+    return pyarrow.csv.read_csv(
+        pa.BufferReader(content),
+        read_options=pyarrow.csv.ReadOptions(use_threads=False),  # rows are numbered only so
+        parse_options=pyarrow.csv.ParseOptions(invalid_row_handler=refuse),
+        convert_options=convert,
+    )
+
+
+def _read_table(builder: _Builder, relative: str, table: pa.Table, first_line: int) -> None:
+    table = table.rename_columns([plain(name) for name in table.column_names])
+    if any(table.column_names.count(name) > 1 for names in TABLE_COLUMNS for name in names):
+        builder.reject(relative, 0, TWO_COLUMNS)
+        return
+    line = first_line
+    for batch in table.to_batches(max_chunksize=BATCH):
+        if not _add_batch(builder, batch):
+            for number, record in enumerate(batch.to_pylist(), line):
+                _add(builder, relative, number, record)
+        line += len(batch)
+
+
+def _add_batch(builder: _Builder, batch: pa.RecordBatch) -> bool:
+    """A batch in which nothing is missing or odd, column by column; False for any other, of which nothing is taken."""
+    names = [next((name for name in known if name in batch.schema.names), "") for known in TABLE_COLUMNS]
+    if not all(names):
+        return False
+    ids, places, labels = (batch.column(name) for name in names)
+    if batch.num_rows == 0 or ids.null_count or places.null_count or labels.null_count:
+        return False
+    try:
+        places = places.cast(pa.int32()).to_numpy(zero_copy_only=False)
+    except pa.ArrowInvalid:
+        return False
+    if not (pa.types.is_string(ids.type) or pa.types.is_integer(ids.type)) or places.min() < 0:
+        return False
+    if pa.types.is_nested(labels.type):
+        return False
+    words = labels.cast(pa.string()).dictionary_encode()
+    texts, texts_of_words = ids.cast(pa.string()), words.dictionary.to_pylist()
+    if not pc.min(pc.binary_length(texts)).as_py() or not all(word.strip() for word in texts_of_words):
+        return False
+    builder.add_arrays(Labels(keys_of(hashes(texts), places), words.indices.to_numpy(), texts_of_words))
+    return True
+
+
+def _read_json(builder: _Builder, relative: str, content: bytes) -> None:
+    """One document that is a list of records, or one record a line."""
+    if content.lstrip().startswith(b"["):
+        labels = read_document(content)
+        if labels is not None:
+            builder.add_arrays(labels)
+            return
+        try:
+            records = orjson.loads(content)
+        except orjson.JSONDecodeError:
+            records = None
+        if isinstance(records, list):
+            for number, record in enumerate(records, 1):
+                _add(builder, relative, number, record)
+            return
+    for number, piece in _pieces(content, PIECE_BYTES):
+        labels = read_lines(piece)
+        if labels is not None:
+            builder.add_arrays(labels)
+            continue
+        for first, part in _pieces(piece, PART_BYTES):
+            _read_lines(builder, relative, number + first, part)
+
+
+def _read_lines(builder: _Builder, relative: str, first: int, lines: bytes) -> None:
+    """A part of a file with something unusual in it, or near it."""
+    labels = read_lines(lines)
+    if labels is not None:
+        builder.add_arrays(labels)
+        return
+    for number, line in enumerate(lines.split(b"\n"), first + 1):
+        if not line.strip():
+            continue
+        try:
+            record = orjson.loads(line)
+        except orjson.JSONDecodeError:
+            builder.reject(relative, number, NOT_JSON)
+            continue
+        _add(builder, relative, number, record)
+
+
+def _pieces(content: bytes, size: int) -> Iterator[tuple[int, bytes]]:
+    """Whole lines of at least `size` bytes together, after the number of lines before them."""
+    start = before = 0
+    while start < len(content):
+        stop = content.find(b"\n", start + size) + 1 or len(content)
+        piece = content[start:stop]
+        yield before, piece
+        start, before = stop, before + count_breaks(piece)
+
+
+def _add(builder: _Builder, relative: str, line: int, record: object) -> None:
+    try:
+        builder.add(list(labels_of(record)))
+    except UndecodableRecord as error:
+        builder.reject(relative, line, error.reason)
+    except RecursionError:  # nested as deep as no label is
+        builder.reject(relative, line, NOT_A_RECORD)
+
+
+def _hour(relative: str) -> datetime | None:
+    found = HOUR_FOLDER.search(relative.rpartition("/")[0])
+    if found is None:
+        return None
+    year, month, day, hour = map(int, found.groups())
+    try:
+        return datetime(year, month, day, hour, tzinfo=UTC)
+    except ValueError:  # digits that are no date: an ordinary folder
+        return None

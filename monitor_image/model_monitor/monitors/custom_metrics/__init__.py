@@ -1,0 +1,1 @@
+"""Metrics of a user's own: one folder from their declaration to their files."""

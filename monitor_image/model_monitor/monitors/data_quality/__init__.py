@@ -1,0 +1,1 @@
+"""Data quality: one folder from its options to its files."""

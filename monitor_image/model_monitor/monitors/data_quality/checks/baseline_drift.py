@@ -1,0 +1,135 @@
+"""baseline_drift_check: the distance between the window and the baseline is not above the threshold."""
+
+from __future__ import annotations
+
+from model_monitor.contract import CheckType
+from model_monitor.monitors.conclusion import Check
+from model_monitor.monitors.data_quality.comparison import (
+    ABSENT_REASON,
+    DISABLED_REASON,
+    EMPTY_REASON,
+    UNCOUNTED_REASON,
+    CheckRule,
+    FeatureComparison,
+    comparable_categories,
+)
+from model_monitor.schema import FeatureType
+from model_monitor.sketches.distance import (
+    binned_kolmogorov_smirnov,
+    categorical_linf,
+    chi_squared,
+    kolmogorov_smirnov,
+    robust,
+)
+from model_monitor.sketches.feature import FeatureStatistics
+
+TYPE = CheckType.BASELINE_DRIFT
+
+
+def _check(feature: FeatureComparison) -> Check:
+    current, baseline, config = feature.current, feature.baseline, feature.constraints.config
+    if not config.evaluate_constraints:
+        return feature.not_evaluated(TYPE, DISABLED_REASON)
+    if not config.distribution.perform_comparison:
+        return feature.not_evaluated(TYPE, "perform_comparison is Disabled")
+    if baseline is None:
+        which = "of the feature" if feature.has_baseline_statistics else "at all"
+        return feature.not_evaluated(TYPE, f"there are no baseline statistics {which}")
+    if not _has_distribution(baseline):
+        saw_nothing = baseline.inferred_type is FeatureType.UNKNOWN  # else: too many categories, which is as AWS has it
+        reason = "the baseline statistics hold no distribution of the feature"
+        return feature.not_evaluated(TYPE, reason, feature.is_critical and saw_nothing)
+    if current is None:
+        return feature.not_evaluated(TYPE, ABSENT_REASON, feature.is_critical)
+    if feature.is_empty:
+        return feature.not_evaluated(TYPE, EMPTY_REASON, feature.is_critical)
+    if not feature.is_type_held:
+        return feature.not_evaluated(TYPE, "the feature fails its type check", feature.is_critical)
+    if baseline.inferred_type.is_numeric != feature.expected.is_numeric:
+        return feature.not_evaluated(TYPE, "numbers and texts have no distance", feature.is_critical)
+    if feature.expected.is_numeric:
+        return _numeric(feature, current, baseline)
+    return _categorical(feature, current, baseline)
+
+
+def _has_distribution(statistics: FeatureStatistics) -> bool:
+    if statistics.inferred_type.is_numeric:
+        numeric = statistics.numeric
+        return numeric is not None and (numeric.ranks is not None or numeric.buckets is not None)
+    return bool(statistics.categories)
+
+
+def _numeric(feature: FeatureComparison, current: FeatureStatistics, baseline: FeatureStatistics) -> Check:
+    now, then = current.numeric, baseline.numeric
+    if now is None or now.ranks is None or then is None:
+        return feature.not_evaluated(TYPE, EMPTY_REASON, feature.is_critical)
+    if then.ranks is not None and then.ranks.total:
+        distance, size = kolmogorov_smirnov(now.ranks, then.ranks), then.ranks.total
+    elif then.buckets is not None and then.buckets.counts.sum():
+        distance, size = binned_kolmogorov_smirnov(now.ranks, then.buckets), int(then.buckets.counts.sum())
+    else:
+        return feature.not_evaluated(TYPE, "the baseline's distribution is empty", feature.is_critical)
+    return _compared(
+        feature, distance, now.ranks.total, size, feature.constraints.config.distribution.comparison_threshold
+    )
+
+
+def _categorical(feature: FeatureComparison, current: FeatureStatistics, baseline: FeatureStatistics) -> Check:
+    if current.categories is None:
+        return feature.not_evaluated(TYPE, UNCOUNTED_REASON, feature.is_critical)
+    known = baseline.categories or {}
+    then = known if baseline.salt is not None else comparable_categories(known, (), None)
+    now = comparable_categories(current.categories, then, baseline.salt)
+    distribution = feature.constraints.config.distribution
+    threshold = distribution.categorical_comparison_threshold
+    threshold = distribution.comparison_threshold if threshold is None else threshold
+    if distribution.categorical_drift_method == "ChiSquared":
+        return _chi_squared(feature, now, dict(then), threshold)
+    return _compared(feature, categorical_linf(now, then), sum(now.values()), sum(then.values()), threshold)
+
+
+def _compared(feature: FeatureComparison, distance: float, n: int, m: int, threshold: float) -> Check:
+    """L-infinity, plain or with the allowance for small samples."""
+    distance = _allowed_for(feature, distance, n, m)
+    return feature.evaluated(
+        TYPE,
+        distance <= threshold,
+        distance,
+        threshold,
+        f"Baseline drift distance: {distance} exceeds threshold: {threshold}",
+        is_required=feature.is_critical,
+        distance=distance,
+    )
+
+
+def _chi_squared(feature: FeatureComparison, now: dict[str, int], then: dict[str, int], threshold: float) -> Check:
+    """Simple: the statistic must not exceed the threshold. Robust: the p-value must not fall below it.
+
+    How AWS compares a p-value with a threshold that is "exceeded" is not documented; this is the only reading in which
+    a small p-value means drift. Its text tells 1 - p, so that programs which parse it read an exceeded distance.
+    """
+    result = chi_squared(now, then)
+    if result is None:
+        return feature.not_evaluated(TYPE, "too few values for a chi-squared test", feature.is_critical)
+    is_simple = feature.constraints.config.distribution.comparison_method == "Simple"
+    if is_simple:
+        is_held, observed = result.statistic <= threshold, result.statistic
+        description = f"Chi-squared distance: {result.statistic} exceeds threshold: {threshold}"
+    else:
+        is_held, observed = result.p_value >= threshold, result.p_value
+        description = (
+            f"Chi-squared p-value {result.p_value} is below {threshold}. "
+            f"Baseline drift distance: {1 - result.p_value} exceeds threshold: {1 - threshold}"
+        )
+    distance = _allowed_for(feature, categorical_linf(now, then), sum(now.values()), sum(then.values()))
+    return feature.evaluated(
+        TYPE, is_held, observed, threshold, description, is_required=feature.is_critical, distance=distance
+    )
+
+
+def _allowed_for(feature: FeatureComparison, distance: float, n: int, m: int) -> float:
+    is_simple = feature.constraints.config.distribution.comparison_method == "Simple"
+    return distance if is_simple else robust(distance, n, m)
+
+
+CHECK = CheckRule(TYPE, 50, feature=_check)

@@ -1,0 +1,44 @@
+"""What the two column checks share: counting columns and saying which."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from model_monitor.contract import CheckType
+from model_monitor.monitors.conclusion import Check, Outcome
+from model_monitor.monitors.data_quality.comparison import DISABLED_REASON, DatasetComparison
+
+NAMES_TOLD = 5
+NAME_LENGTH = 64  # keys of a payload may be data themselves: never many, never long
+
+
+def check_columns(
+    comparison: DatasetComparison, check_type: CheckType, subject: str, number: int, names: Sequence[str]
+) -> Check:
+    """A column check: `number` columns are too few or too many, `names` are known of them."""
+    if not comparison.constraints.config.evaluate_constraints:
+        return Check(check_type, subject, Outcome.NOT_EVALUATED, description=DISABLED_REASON)
+    outcome = Outcome.VIOLATED if number else Outcome.HELD
+    description = ""
+    if number:
+        baseline, current = _numbers(comparison)
+        description = (
+            f"Number of columns in current dataset: {current}, Number of columns in baseline constraints: {baseline}"
+        )
+        if names:
+            told = ", ".join(name[:NAME_LENGTH] for name in names[:NAMES_TOLD])
+            more = f" and {len(names) - NAMES_TOLD} more" if len(names) > NAMES_TOLD else ""
+            description += f". {subject}: {told}{more}"
+        if comparison.disagreement:
+            description += f". {comparison.disagreement}"
+    return Check(check_type, subject, outcome, float(number), 0.0, description, is_required=True)
+
+
+def _numbers(comparison: DatasetComparison) -> tuple[int, int]:
+    """Columns of the baseline and of the window."""
+    current, baseline = comparison.current, len(comparison.features)
+    if current.uniform_width is not None:
+        return baseline, current.uniform_width
+    names = {feature.name for feature in current.features} | set(current.extra.counts)
+    absent = {name for name, records in current.absent.items() if records >= current.item_count}
+    return baseline, len(names - absent)

@@ -1,0 +1,95 @@
+"""constraints.json in every spelling that AWS's files, documentation and SDK use."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from model_monitor.errors import BaselineError
+from model_monitor.monitors.conclusion import Constraints, FeatureConstraints
+from model_monitor.monitors.data_quality.monitoring_config import merged, read_block, to_config
+from model_monitor.schema import FeatureType
+from model_monitor.sketches.feature import DatasetStatistics
+
+_TYPES = {type_.lower(): type_ for type_ in FeatureType} | {"boolean": FeatureType.STRING}
+_OVERRIDES = ("monitoringConfigOverrides", "monitoring_config_overrides")
+
+
+def read_constraints(document: object, where: str) -> Constraints:
+    """The content of a constraints file of data quality.
+
+    Raises: BaselineError when it is none.
+    """
+    if not isinstance(document, Mapping) or not isinstance(document.get("features"), list):
+        raise BaselineError(
+            where, 'has no list "features", so it holds no data-quality constraints.', "Check which baseline was given."
+        )
+    block = read_block(
+        document.get("monitoring_config", document.get("monitoringConfig")), f"{where}: monitoring_config"
+    )
+    features = tuple(
+        _feature(item, block, f"{where}: features[{position}]") for position, item in enumerate(document["features"])
+    )
+    return Constraints(features, to_config(block), block)
+
+
+def constraints_of_types(statistics: DatasetStatistics) -> Constraints:
+    """What statistics alone demand, where no constraints file is given: names and types."""
+    return Constraints(tuple(FeatureConstraints(f.name, f.inferred_type) for f in statistics.features))
+
+
+def read_type(value: object, where: str) -> FeatureType:
+    """An `inferred_type`."""
+    type_ = _TYPES.get(str(value).lower())
+    if type_ is None:
+        raise BaselineError(where, f"inferred_type should be one of {', '.join(FeatureType)}.")
+    return type_
+
+
+def read_name(content: object, where: str) -> tuple[str, Mapping[str, Any]]:
+    """A feature's name and its block."""
+    if not isinstance(content, Mapping) or not isinstance(content.get("name"), str):
+        raise BaselineError(where, 'should be an object with a text "name".')
+    return content["name"], content
+
+
+def read_number(value: object, where: str) -> float | None:
+    """A number, None when absent or not a number (AWS writes "NaN" as text)."""
+    if value is None or isinstance(value, bool):
+        return None
+    try:
+        number = float(value)  # type: ignore[arg-type]  # anything else raises the TypeError below
+    except (TypeError, ValueError):
+        raise BaselineError(where, "should be a number.") from None
+    return number if number == number else None
+
+
+def _feature(content: object, block: dict[str, Any], where: str) -> FeatureConstraints:
+    name, feature = read_name(content, where)
+    texts, numbers = (_object(feature, key, where) for key in ("string_constraints", "num_constraints"))
+    overrides: dict[str, Any] = {}
+    for holder in (feature, numbers, texts):
+        for key in _OVERRIDES:
+            overrides = merged(overrides, read_block(holder.get(key), f"{where}.{key}"))
+    domains = texts.get("domains")
+    if domains is not None and not isinstance(domains, list):
+        raise BaselineError(f"{where}.string_constraints.domains", "should be a list.")
+    return FeatureConstraints(
+        name=name,
+        inferred_type=read_type(feature.get("inferred_type"), where),
+        completeness=read_number(feature.get("completeness"), f"{where}.completeness"),
+        is_non_negative=bool(numbers.get("is_non_negative", False)),
+        domains=None if domains is None else tuple(map(str, domains)),
+        config=to_config(merged(block, overrides)),
+        overrides=overrides,
+        salt=_object(feature, "privacy", where).get("salt"),
+    )
+
+
+def _object(holder: Mapping[str, Any], key: str, where: str) -> Mapping[str, Any]:
+    value = holder.get(key)
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise BaselineError(f"{where}.{key}", "should be an object.")
+    return value

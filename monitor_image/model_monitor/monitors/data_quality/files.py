@@ -1,0 +1,35 @@
+"""constraints.json of data quality, in AWS's shape."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from model_monitor.monitors.conclusion import Constraints, FeatureConstraints
+from model_monitor.monitors.data_quality.monitoring_config import to_file
+from model_monitor.schema import Privacy
+
+FILE_VERSION = 0.0  # what AWS's analyzer writes
+
+
+def constraints_file(constraints: Constraints) -> dict[str, Any]:
+    """The content of the file."""
+    return {
+        "version": FILE_VERSION,
+        "features": [_feature(feature) for feature in constraints.features],
+        "monitoring_config": to_file(constraints.block),
+    }
+
+
+def _feature(feature: FeatureConstraints) -> dict[str, Any]:
+    content: dict[str, Any] = {"name": feature.name, "inferred_type": feature.inferred_type.value}
+    if feature.completeness is not None:
+        content["completeness"] = feature.completeness
+    if feature.inferred_type.is_numeric:
+        content["num_constraints"] = {"is_non_negative": feature.is_non_negative}
+    elif feature.domains is not None:
+        content["string_constraints"] = {"domains": list(feature.domains)}
+    if feature.overrides:
+        content["monitoringConfigOverrides"] = to_file(feature.overrides)
+    if feature.salt is not None:
+        content["privacy"] = {"class": Privacy.RESTRICTED.value, "salt": feature.salt}
+    return content

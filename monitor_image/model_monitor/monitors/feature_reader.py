@@ -1,0 +1,103 @@
+"""statistics.json of data quality, old layouts included: the inverse of `outputs/statistics.py`, whoever wrote the file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from model_monitor.errors import BaselineError
+from model_monitor.monitors.data_quality.constraints_reader import read_name, read_number, read_type
+from model_monitor.schema import Privacy
+from model_monitor.sketches.feature import DatasetStatistics, FeatureStatistics, NumericStatistics
+from model_monitor.sketches.ranks import Buckets, Ranks
+
+
+def read_dataset_statistics(document: object, where: str) -> DatasetStatistics:
+    """The content of a statistics file of data quality, old layouts included.
+
+    Raises: BaselineError when it is none.
+    """
+    if not isinstance(document, Mapping) or not isinstance(document.get("features"), list):
+        raise BaselineError(
+            where, 'has no list "features", so it holds no data-quality statistics.', "Check which baseline was given."
+        )
+    features = tuple(
+        _read_feature(item, f"{where}: features[{position}]") for position, item in enumerate(document["features"])
+    )
+    return DatasetStatistics(_count(_object(document.get("dataset")), "item_count"), features)
+
+
+def _read_feature(content: object, where: str) -> FeatureStatistics:
+    name, feature = read_name(content, where)
+    type_ = read_type(feature.get("inferred_type"), where)
+    numbers, texts = _object(feature.get("numerical_statistics")), _object(feature.get("string_statistics"))
+    common = _object((numbers or texts).get("common"))
+    privacy = _object(feature.get("privacy"))
+    present, missing = _count(common, "num_present"), _count(common, "num_missing")
+    numeric = _read_numeric(numbers, present, where) if numbers else None
+    distinct = numbers.get("approximate_num_distinct_values") if numbers else texts.get("distinct_count")
+    return FeatureStatistics(
+        name=name,
+        inferred_type=type_,
+        present=present,
+        missing=missing,
+        distinct_count=read_number(distinct, f"{where}.distinct_count") or 0.0,
+        numeric=numeric,
+        categories=_read_categories(texts, where),
+        privacy=Privacy.RESTRICTED if privacy.get("class") == Privacy.RESTRICTED else Privacy.OPEN,
+        salt=privacy.get("salt"),
+    )
+
+
+def _read_numeric(content: Mapping[str, Any], present: int, where: str) -> NumericStatistics:
+    numbers = {key: read_number(content.get(key), f"{where}.{key}") for key in ("mean", "sum", "std_dev", "min", "max")}
+    distribution = _object(_object(content.get("distribution")).get("kll"))
+    levels = _object(distribution.get("sketch")).get("data")
+    try:
+        arrays = tuple(np.array(level, np.float64) for level in levels or ())
+        ranks = Ranks.of_levels(arrays) if any(level.size for level in arrays) else None
+        is_closed = numbers["min"] is not None and numbers["max"] is not None
+        buckets = _read_buckets(distribution.get("buckets") or [], is_closed)
+    except (TypeError, ValueError, KeyError) as error:
+        raise BaselineError(f"{where}.distribution.kll", "holds buckets or a sketch that cannot be read.") from error
+    return NumericStatistics(
+        count=present,
+        mean=numbers["mean"] or 0.0,
+        sum=numbers["sum"] or 0.0,
+        std_dev=numbers["std_dev"] or 0.0,
+        minimum=numbers["min"],
+        maximum=numbers["max"],
+        distinct_count=0.0,
+        buckets=buckets,
+        ranks=ranks,
+        levels=arrays,
+    )
+
+
+def _read_buckets(buckets: list[Mapping[str, Any]], is_closed: bool) -> Buckets | None:
+    if not buckets:
+        return None
+    bounds = [float(bucket["lower_bound"]) for bucket in buckets] + [float(buckets[-1]["upper_bound"])]
+    counts = np.array([round(float(bucket["count"])) for bucket in buckets], np.int64)
+    return Buckets(np.array(bounds), counts, is_closed)
+
+
+def _read_categories(texts: Mapping[str, Any], where: str) -> dict[str, int] | None:
+    buckets = _object(_object(texts.get("distribution")).get("categorical")).get("buckets")
+    if buckets is None:
+        return None
+    try:
+        return {str(bucket["value"]): round(float(bucket["count"])) for bucket in buckets}
+    except (TypeError, ValueError, KeyError) as error:
+        raise BaselineError(f"{where}.distribution.categorical", "holds buckets that cannot be read.") from error
+
+
+def _count(content: Mapping[str, Any], key: str) -> int:
+    value = content.get(key)
+    return round(value) if isinstance(value, (int, float)) else 0
+
+
+def _object(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}

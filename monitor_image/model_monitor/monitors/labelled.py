@@ -1,0 +1,43 @@
+"""Whether enough labels of a window are there to conclude anything, of any monitor that compares with labels."""
+
+from __future__ import annotations
+
+from model_monitor.contract import TIME_FORMAT
+from model_monitor.job.job import DatasetKind, Job, MonitorSettings
+from model_monitor.words import counted
+
+
+def why_unlabelled(labelled: int, records: int, settings: MonitorSettings, job: Job) -> str:
+    """Why nothing can be said yet, or at all; "" when enough is known."""
+    maturity, share = settings.maturity, labelled / records if records else 0.0
+    told = f"{labelled} of {counted(records, 'prediction')} have a label ({share:.1%})"
+    when = "" if job.window is None else f"due at {(job.window.end + maturity.delay).strftime(TIME_FORMAT)}"
+    if not are_due(settings, job):
+        return f"{told}; labels are {when}"
+    if not labelled and job.ground_truth is None:
+        return "no label: neither ground truth nor a label column was given"
+    if share < maturity.min_coverage or not labelled:
+        needed = f", min_coverage is {maturity.min_coverage:.1%}" if maturity.min_coverage else ""
+        return told + needed + (f"; labels were {when}" if when else "")
+    if labelled < settings.min_records:
+        return f"{counted(labelled, 'labelled record')}, fewer than min_records = {settings.min_records}"
+    return ""
+
+
+def prediction_notes(stated: int, answered: int, job: Job) -> tuple[str, ...]:
+    """That predictions come from scores alone although one is named, which no record has: its name may be misspelled.
+
+    stated: records that hold a prediction; answered: those of which it is known from anything.
+    """
+    payload = job.schema.payload
+    name, key = payload.output.prediction, "payload.output.prediction"
+    if job.dataset.kind is not DatasetKind.CAPTURE and payload.prediction:
+        name, key = payload.prediction, "payload.prediction"
+    if name is None or stated or not answered:
+        return ()
+    return (f"no record has what {key} names ('{name}'): what the model predicted is read from its scores",)
+
+
+def are_due(settings: MonitorSettings, job: Job) -> bool:
+    """Whether the labels of the job's window should be there; those of a dataset without a window should."""
+    return job.window is None or settings.maturity.is_due(job.window.end, job.now)

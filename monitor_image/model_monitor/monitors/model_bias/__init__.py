@@ -1,0 +1,1 @@
+"""Bias drift: one folder from its options to its files."""

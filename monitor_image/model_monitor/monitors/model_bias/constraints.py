@@ -1,0 +1,232 @@
+"""Constraints on bias: the metrics of a baseline, which a window's must not exceed in magnitude.
+
+Clarify's analysis.json is both a run's result and the next runs' constraints.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from model_monitor.contract import CHECK_BIAS_DRIFT, BiasStage
+from model_monitor.errors import BaselineError
+from model_monitor.monitors.conclusion import Check, Outcome
+from model_monitor.monitors.model_bias.metrics import FLIP_TEST
+from model_monitor.monitors.model_bias.settings import BiasSettings, Bootstrap
+from model_monitor.monitors.model_bias.statistics import BiasStatistics, Entry, Value
+from model_monitor.words import counted
+
+INTERVAL: Final = re.compile(r"\((.+), (.+)\]")
+INFINITIES: Final = {"Infinity": math.inf, "-Infinity": -math.inf}
+UNBOUNDED: Final = "too few records for an interval: some resamples leave it undefined or infinite"
+NO_PREDICTION: Final = "no labelled record has a prediction"
+DESCRIPTION: Final = "Metric value {} doesn't meet the baseline constraint requirement {}"
+
+Group = tuple[str, str, str]  # stage, facet, value or threshold as text
+
+
+@dataclass(frozen=True, slots=True)
+class BiasCheck(Check):
+    """A check of one metric of one group."""
+
+    facet: str = ""
+    facet_value: str = ""
+    metric_name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BiasConstraints:
+    """A baseline. groups: metric → value, None where it has none; document: the file as it was read or is to be written."""
+
+    groups: Mapping[Group, Mapping[str, float | None]]
+    document: Mapping[str, Any] = field(default_factory=dict)
+
+
+def read(document: object, where: str) -> BiasConstraints:
+    """Clarify's analysis.json, or ours.
+
+    Raises: BaselineError when it holds no bias metrics, or one is no number.
+    """
+    if not isinstance(document, Mapping):
+        raise BaselineError(where, "the analysis should be a JSON object.")
+    groups: dict[Group, dict[str, float | None]] = {}
+    for stage in BiasStage:
+        block = document.get(stage.block)
+        facets = block.get("facets") if isinstance(block, Mapping) else None
+        for facet, entries in (facets if isinstance(facets, Mapping) else {}).items():
+            for entry in entries if isinstance(entries, list) else ():
+                group = (str(stage), facet, str(_member(entry, "value_or_threshold", where)))
+                groups[group] = {
+                    _member(metric, "name", where): _value(metric, where) for metric in entry.get("metrics") or ()
+                }
+    if not groups:
+        raise BaselineError(
+            where, "holds no bias metrics.", "Expected pre_training_bias_metrics or post_training_bias_metrics."
+        )
+    return BiasConstraints(groups, document)
+
+
+def _member(content: object, key: str, where: str) -> Any:
+    if not isinstance(content, Mapping) or key not in content:
+        raise BaselineError(where, f"an entry of its facets has no '{key}'.")
+    return content[key]
+
+
+def _value(metric: Mapping[str, Any], where: str) -> float | None:
+    value = metric.get("value")
+    if value in INFINITIES:
+        return INFINITIES[value]
+    if value is None or (isinstance(value, (int, float)) and not isinstance(value, bool)):
+        return None if value is None else float(value)
+    raise BaselineError(where, f"the value of {metric['name']} should be a number, null, or Infinity as text.")
+
+
+# --- checks --------------------------------------------------------------------------------------------------------------
+
+
+def checks(statistics: BiasStatistics, constraints: BiasConstraints, settings: BiasSettings) -> Iterator[BiasCheck]:
+    """One for each metric of each group, in the order of facets, groups and names.
+
+    A stage of which the baseline has values and the window has none is required: that the other one held is no answer.
+    """
+    for entry in statistics.entries:
+        found: list[BiasCheck] = []
+        is_known = False
+        stages = ((BiasStage.PRE, entry.pre, settings.pre), (BiasStage.POST, entry.post, settings.post))
+        for stage, values, asked in stages:
+            baseline = _matching(constraints, stage, entry)
+            is_known = is_known or baseline is not None
+            known = {} if baseline is None else baseline
+            told = [
+                _check(entry, name, value, known.get(name), settings.bootstrap)
+                for name, value in values.items()
+                if baseline is None or name in baseline
+            ]
+            is_missed = all(check.outcome is Outcome.NOT_EVALUATED for check in told)
+            if is_missed and any(known.get(name) is not None for name in asked):
+                told = [replace(check, is_required=True) for check in told]
+                told = told or [_made(entry, "", Outcome.NOT_EVALUATED, NO_PREDICTION, is_required=True)]
+            found += told
+        reason = entry.reason or ("" if is_known else _unknown(constraints, entry))
+        if reason:
+            yield _made(entry, "", Outcome.NOT_EVALUATED, reason, is_required=True)
+        else:
+            yield from sorted(found, key=lambda check: check.metric_name)
+    yield from _gone(statistics, constraints)
+
+
+def _gone(statistics: BiasStatistics, constraints: BiasConstraints) -> Iterator[BiasCheck]:
+    """Groups of the baseline that have no record in the window, of facets that name none; rare ones come and go."""
+    here: dict[str, set[str]] = {}
+    for entry in statistics.entries:
+        if not entry.is_configured and not entry.reason:
+            here.setdefault(entry.facet, set()).add(entry.text)
+    for facet, texts in here.items():
+        gone = {text for _, known, text in constraints.groups if known == facet} - texts
+        if gone:
+            nobody = Entry(facet, "", "", is_configured=False, is_threshold=False)
+            yield _made(
+                nobody, "", Outcome.NOT_EVALUATED, f"{counted(len(gone), 'group')} of the baseline: no record here"
+            )
+
+
+def dropped_facets(constraints: BiasConstraints, settings: BiasSettings) -> tuple[str, ...]:
+    """That the baseline has facets which the settings name no more: nothing watches them, which nobody may have meant."""
+    gone = sorted({facet for _, facet, _ in constraints.groups} - {facet.name for facet in settings.facets})
+    if not gone:
+        return ()
+    named = ", ".join(f"'{facet}'" for facet in gone)
+    return (f"of the baseline's facets the configuration does not name {named}: nothing is said of them",)
+
+
+def _matching(constraints: BiasConstraints, stage: BiasStage, entry: Entry) -> Mapping[str, float | None] | None:
+    """The baseline of a group; an interval is known by where it starts, since it ends at the largest value of its data."""
+    exact = constraints.groups.get((str(stage), entry.facet, entry.text))
+    if exact is not None or not entry.is_threshold:
+        return exact
+    start = _starts(entry.stable_text)
+    for (known_stage, facet, text), values in constraints.groups.items():
+        if known_stage == str(stage) and facet == entry.facet and start and _starts(text) == start:
+            return values
+    return None
+
+
+def _starts(text: str) -> tuple[float, ...]:
+    """Where the intervals of a text start; none when it is no text of intervals."""
+    parts = [INTERVAL.fullmatch(part) for part in re.split(r"(?<=\]),", text)]
+    try:
+        return tuple(float(part[1]) for part in parts if part is not None) if all(parts) else ()
+    except ValueError:
+        return ()
+
+
+def _unknown(constraints: BiasConstraints, entry: Entry) -> str:
+    """Why a group has no baseline; never a value of the data."""
+    if not any(facet == entry.facet for _, facet, _ in constraints.groups):
+        return "the baseline does not know the facet"
+    if not entry.is_configured:
+        return "the baseline does not know this value of the facet"
+    kind = "a threshold" if entry.is_threshold else "values"
+    return f"the baseline compares other groups; here the facet is read as {kind} (see read_as)"
+
+
+def _check(entry: Entry, name: str, found: Value, allowed: float | None, bootstrap: Bootstrap | None) -> BiasCheck:
+    if found.value is None:
+        return _made(entry, name, Outcome.NOT_EVALUATED, found.error, None, allowed)
+    if allowed is None:
+        return _made(entry, name, Outcome.NOT_EVALUATED, "the baseline has no value of it", found.value)
+    if not abs(found.value) > abs(allowed) or _may_be_chance(entry, name, found, abs(allowed), bootstrap):
+        return _made(entry, name, Outcome.HELD, "", found.value, allowed)
+    if bootstrap and not math.isfinite(found.deviation):
+        return _made(entry, name, Outcome.NOT_EVALUATED, UNBOUNDED, found.value, allowed)
+    text = DESCRIPTION.format(written(found.value), written(allowed))
+    return _made(entry, name, Outcome.VIOLATED, text, found.value, allowed)
+
+
+def _may_be_chance(entry: Entry, name: str, found: Value, allowed: float, bootstrap: Bootstrap | None) -> bool:
+    """Whether an interval around the value meets what is allowed: with bootstrap, and for a flip test of a sample."""
+    is_sample = name == FLIP_TEST and entry.flip is not None and entry.flip.records < entry.flip.seen
+    if found.value is None or not math.isfinite(found.deviation) or not (bootstrap or is_sample):
+        return False
+    width = (bootstrap or Bootstrap()).z * found.deviation
+    return abs(found.value) - width <= allowed
+
+
+def _made(
+    entry: Entry,
+    name: str,
+    outcome: Outcome,
+    text: str,
+    observed: float | None = None,
+    allowed: float | None = None,
+    *,
+    is_required: bool = False,
+) -> BiasCheck:
+    return BiasCheck(
+        check_type=CHECK_BIAS_DRIFT,
+        subject=subject(entry, name),
+        outcome=outcome,
+        observed=observed,
+        allowed=allowed,
+        description=text,
+        is_required=is_required,
+        facet=entry.facet,
+        facet_value=entry.text,
+        metric_name=name,
+    )
+
+
+def subject(entry: Entry, name: str) -> str:
+    """How reports name a metric of a group: `DI of Sex 0`."""
+    group = " ".join(part for part in (entry.facet, entry.stable_text) if part)
+    return f"{name} of {group}" if name else group
+
+
+def written(value: float) -> str:
+    """A number as Clarify's texts have it."""
+    if math.isinf(value):
+        return "Infinity" if value > 0 else "-Infinity"
+    return repr(value)

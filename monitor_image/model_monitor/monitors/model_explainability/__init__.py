@@ -1,0 +1,1 @@
+"""Feature attribution drift: one folder from its options to its files."""

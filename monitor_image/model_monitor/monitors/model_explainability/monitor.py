@@ -1,0 +1,246 @@
+"""Feature attribution drift: do the features still matter to the model in the order in which they mattered?
+
+Rows are sampled while they are read; the model is asked once, when all are known, within a declared budget.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from model_monitor.contract import (
+    ANALYSIS_FILE,
+    CHECK_ATTRIBUTION_DRIFT,
+    DIMENSION_LABEL,
+    DIMENSION_METHOD,
+    DIMENSION_VALUE_TYPE,
+    LOCAL_SHAP_FILE,
+    METHOD_KERNEL_SHAP,
+    METRIC_EXPECTED_VALUE,
+    METRIC_NDCG_MIN,
+    SHAP_BASELINE_FILE,
+    VALUE_TYPE_EXPECTED,
+    VALUE_TYPE_GLOBAL,
+    JobKind,
+    MonitoringType,
+    PerFeature,
+    Verdict,
+    attribution_metric,
+    violations_metric,
+)
+from model_monitor.errors import DatasetError, PredictorError
+from model_monitor.job.job import BaselineFiles, Job
+from model_monitor.monitors.base import Monitor
+from model_monitor.monitors.baseline_files import read_document
+from model_monitor.monitors.conclusion import Conclusion
+from model_monitor.monitors.model_explainability import constraints as attribution, files
+from model_monitor.monitors.model_explainability.attributions import Method
+from model_monitor.monitors.model_explainability.constraints import AttributionBaseline
+from model_monitor.monitors.model_explainability.explaining import explain_sample
+from model_monitor.monitors.model_explainability.options import AttributionOptions, complete, options_of, read_options
+from model_monitor.monitors.model_explainability.profile import AttributionProfile
+from model_monitor.monitors.model_explainability.statistics import AttributionStatistics, labels_of, of_captured
+from model_monitor.monitors.verdict import conclude
+from model_monitor.outputs.metric import Metric
+from model_monitor.predictors import sources
+from model_monitor.schema import Rows
+from model_monitor.sketches.sample import RecordSample
+from model_monitor.words import counted
+
+NO_MODEL = "no model is named that could be asked"
+
+
+def empty(job: Job) -> AttributionProfile:
+    """No records of the job's features."""
+    options = _options(job)
+    if options.method is Method.CAPTURED:
+        return AttributionProfile(RecordSample(0, 0))
+    return AttributionProfile(RecordSample(len(_features(job)), _limits_rows(options), options.seed))
+
+
+def profile_rows(rows: Rows, job: Job) -> AttributionProfile:
+    """One chunk."""
+    options = _options(job)
+    if options.method is Method.CAPTURED:
+        return AttributionProfile.of_answers(rows)
+    return AttributionProfile.of_records(rows, _limits_rows(options), options.seed, keeps_names=options.saves_local)
+
+
+def statistics_of(profile: AttributionProfile, job: Job) -> AttributionStatistics:
+    """Ask the model, in the process that merged the profiles.
+
+    Raises: PredictorError in baseline jobs; a monitoring job tells it as this monitor's fault, for the others go on.
+    """
+    options, features, sample = _options(job), _features(job), profile.sample
+    found = AttributionStatistics(
+        features, sample.seen, options.method, options.aggregation, options.use_logit, notes=options.notes
+    )
+    if options.method is Method.CAPTURED:
+        values = of_captured(profile, len(features), options.aggregation)
+        labels = labels_of(len(values), options.label_headers)
+        return replace(found, labels=labels, values=values, expected=(None,) * len(values), used=profile.answered)
+    if options.predictor is None:
+        return replace(found, fault=NO_MODEL)
+    if not sample.seen:
+        return found
+    source = sources.source_of(options.predictor, job)
+    try:
+        return explain_sample(source, sample, found, options, _known_rows(job))
+    except PredictorError as error:
+        if job.kind is JobKind.BASELINE:
+            raise
+        return replace(found, fault=str(error))
+
+
+def _known_rows(job: Job) -> AttributionBaseline | None:
+    """Baseline rows that the baseline job made are used again, so that both sides are compared with the same."""
+    return load_baseline(job.baselines.get(MonitoringType.MODEL_EXPLAINABILITY, BaselineFiles()))
+
+
+def suggest(statistics: AttributionStatistics, job: Job) -> AttributionBaseline:
+    """The attributions of the baseline's data are what live data's are compared with. Raises: DatasetError."""
+    if not statistics.used:
+        why = statistics.stopped or statistics.fault or "the dataset holds no record that could be explained"
+        raise DatasetError(f"{job.dataset.path}: no attributions: {why}")
+    expected = dict(zip(statistics.labels, statistics.expected, strict=True))
+    rows = () if statistics.clusters is None else tuple(map(tuple, statistics.clusters.tolist()))
+    return AttributionBaseline(statistics.by_label, expected, statistics.facts, statistics.features, rows)
+
+
+def load_baseline(given: BaselineFiles) -> AttributionBaseline | None:
+    """analysis.json of Clarify, or ours."""
+    if given.constraints is None:
+        return None
+    return attribution.read(read_document(given.constraints), str(given.constraints))
+
+
+def check(statistics: AttributionStatistics, baseline: AttributionBaseline | None, job: Job) -> Conclusion:
+    """The ranking of the features, label by label."""
+    return replace(_conclusion(statistics, baseline, job), notes=_notes(statistics))
+
+
+def _conclusion(statistics: AttributionStatistics, baseline: AttributionBaseline | None, job: Job) -> Conclusion:
+    minimum = job.settings_of(MonitoringType.MODEL_EXPLAINABILITY).min_records
+    if not statistics.records:
+        return Conclusion(Verdict.NO_DATA, reason="the window holds no records")
+    if statistics.fault:
+        return Conclusion(Verdict.ERROR, reason=statistics.fault)
+    if statistics.used < minimum:
+        why = _why_not_all(statistics)
+        reason = f"{counted(statistics.used, 'record')} explained, fewer than min_records = {minimum}"
+        return Conclusion(Verdict.INSUFFICIENT_DATA, reason=f"{reason}: {why}" if why else reason)
+    if baseline is None:
+        return Conclusion(Verdict.INSUFFICIENT_DATA, reason=attribution.NO_BASELINE)
+    threshold = _options(job).ndcg_threshold
+    return conclude(attribution.checks(statistics.by_label, baseline, threshold, statistics.facts))
+
+
+def _why_not_all(statistics: AttributionStatistics) -> str:
+    """Why some records of the window are not explained; "" when all are."""
+    if statistics.stopped or statistics.used == statistics.records:
+        return statistics.stopped
+    if statistics.method is Method.CAPTURED:
+        return "the responses of the others hold no attributions"
+    return "a sample, as budget.rows allows no more"
+
+
+def _notes(statistics: AttributionStatistics) -> tuple[str, ...]:
+    why = _why_not_all(statistics)
+    if not why or not statistics.used:
+        return statistics.notes
+    told = f"{statistics.used} of {counted(statistics.records, 'record')} were explained: {why}"
+    return (told, *statistics.notes)
+
+
+# --- what leaves the run -------------------------------------------------------------------------------------------------
+
+
+def extra_files(statistics: AttributionStatistics, job: Job) -> Mapping[str, bytes]:
+    """Local values on request, and the baseline rows where the run made them."""
+    found = {}
+    if _options(job).saves_local and statistics.local is not None:
+        found[LOCAL_SHAP_FILE] = files.local_values(statistics)
+    if statistics.clusters is not None:
+        found[SHAP_BASELINE_FILE] = files.baseline_rows(statistics)
+    return found
+
+
+def metrics(statistics: AttributionStatistics, conclusion: Conclusion, job: Job) -> Iterator[Metric]:
+    """Violations once they were looked for, the worst label's agreement, expected values; of features as the job asks."""
+    if conclusion.verdict in (Verdict.OK, Verdict.VIOLATED):  # no count is no pass
+        yield Metric(violations_metric(CHECK_ATTRIBUTION_DRIFT), float(len(conclusion.violations)), "Count")
+    scores = [check.observed for check in conclusion.checks if check.observed is not None]
+    if scores:
+        yield Metric(METRIC_NDCG_MIN, min(scores))
+    for label, expected in zip(statistics.labels, statistics.expected, strict=True):
+        dimensions = {DIMENSION_METHOD: METHOD_KERNEL_SHAP, DIMENSION_LABEL: label}
+        if expected is not None:
+            yield Metric(
+                METRIC_EXPECTED_VALUE,
+                expected,
+                extra_dimensions={**dimensions, DIMENSION_VALUE_TYPE: VALUE_TYPE_EXPECTED},
+            )
+        for feature, value in statistics.by_label[label].items():
+            if _is_told(feature, job):
+                told = {**dimensions, DIMENSION_VALUE_TYPE: VALUE_TYPE_GLOBAL}
+                yield Metric(attribution_metric(feature), value, extra_dimensions=told)
+
+
+def _is_told(feature: str, job: Job) -> bool:
+    """Whether a feature has metrics of its own."""
+    return job.metrics.per_feature is PerFeature.ALL or (
+        job.metrics.per_feature is PerFeature.CRITICAL and feature in job.metrics.critical
+    )
+
+
+def summary(statistics: AttributionStatistics, conclusion: Conclusion) -> dict[str, Any]:
+    """The monitor's block in report.json: how the values were found, and the values of each label."""
+    scores = {check.subject: check.observed for check in conclusion.checks}
+    named = zip(statistics.by_label.items(), statistics.expected, strict=True)
+    return {
+        **statistics.facts,
+        "stopped": statistics.stopped,
+        "spent": dict(statistics.spent),
+        "ndcg_min": min((score for score in scores.values() if score is not None), default=None),
+        "labels": [
+            {"name": label, "ndcg": scores.get(label), "expected_value": expected, "attributions": values}
+            for (label, values), expected in named
+        ],
+    }
+
+
+def _features(job: Job) -> tuple[str, ...]:
+    """Names of what goes into the model: without the response's values, which positional schemas put first."""
+    return job.schema.names[job.schema.outputs :]
+
+
+def _limits_rows(options: AttributionOptions) -> int:
+    is_local = bool(getattr(options.predictor, "is_local", False))
+    return options.limits.for_source(is_local).rows or 0
+
+
+def _options(job: Job) -> AttributionOptions:
+    return options_of(job.settings_of(MonitoringType.MODEL_EXPLAINABILITY).options)
+
+
+MONITOR = Monitor(
+    type=MonitoringType.MODEL_EXPLAINABILITY,
+    empty=empty,
+    profile=profile_rows,
+    from_json=AttributionProfile.from_json,
+    statistics=statistics_of,
+    suggest=suggest,
+    load_baseline=load_baseline,
+    check=check,
+    statistics_file=files.analysis_file,
+    constraints_file=files.constraints_file,
+    violations_file=files.violations_file,
+    metrics=metrics,
+    summary=summary,
+    read_options=lambda block: read_options(block, sources.read),
+    complete_options=complete,
+    statistics_name=ANALYSIS_FILE,
+    constraints_name=ANALYSIS_FILE,
+    extra_files=extra_files,
+)

@@ -1,0 +1,1 @@
+"""Model quality: one folder from its options to its files."""

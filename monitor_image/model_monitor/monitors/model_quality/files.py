@@ -1,0 +1,201 @@
+"""statistics.json, constraints.json and constraint_violations.json of model quality, in AWS's shape."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from model_monitor.contract import PROBLEM_KEYS, ProblemType
+from model_monitor.monitors.conclusion import Conclusion
+from model_monitor.monitors.data_quality.files import FILE_VERSION
+from model_monitor.monitors.feature_file import feature_json
+from model_monitor.monitors.model_quality.classification import Curves
+from model_monitor.monitors.model_quality.metrics import Quality
+from model_monitor.monitors.model_quality.statistics import QualityStatistics, SliceStatistics
+from model_monitor.monitors.thresholds import QualityConstraint, told_name
+from model_monitor.sketches.feature import FeatureStatistics
+from model_monitor.sketches.ranks import Buckets
+
+NOT_A_NUMBER: Final = "NaN"  # as AWS's files have it
+CURVE_POINTS: Final = 1000
+PREDICTIONS: Final = "predictions"
+HISTOGRAM_BUCKETS: Final = 20
+MATRIX_LABELS: Final = 100  # in the report; statistics.json has the matrix of any number of labels
+OWN_BLOCK: Final = "model_monitor"  # what AWS's files have no place for
+
+
+def statistics_file(statistics: QualityStatistics) -> dict[str, Any]:
+    """The content of the file."""
+    quality = statistics.quality
+    return {
+        "version": FILE_VERSION,
+        "dataset": {"item_count": quality.count},
+        f"{PROBLEM_KEYS[statistics.problem.type]}_metrics": _metrics(quality),
+        OWN_BLOCK: {
+            "records": statistics.records,
+            "labelled": statistics.labelled,
+            "auc_error": quality.area_error,
+            "curve_points": {"kept": CURVE_POINTS, "of": points_of(quality.curves)},
+            PREDICTIONS: {
+                "dataset": {"item_count": statistics.records},
+                "features": [feature_json(feature) for feature in statistics.predictions],
+            },
+        },
+    }
+
+
+def _metrics(quality: Quality) -> dict[str, Any]:
+    content: dict[str, Any] = {"confusion_matrix": matrix(quality)} if quality.labels else {}
+    for name, value in quality.values.items():
+        content[name] = {
+            "value": _number(value),
+            "standard_deviation": _number(quality.deviations.get(name, math.nan)),
+        }
+    return content | (curves_json(quality.curves) if quality.curves is not None else {})
+
+
+def matrix(quality: Quality) -> dict[str, dict[str, int]]:
+    """Actual label → predicted label → records."""
+    counts = quality.counts.tolist()
+    return {
+        actual: dict(zip(quality.labels, row, strict=True)) for actual, row in zip(quality.labels, counts, strict=True)
+    }
+
+
+def curves_json(curves: Curves) -> dict[str, Any]:
+    """Both curves, of at most `CURVE_POINTS` points each, evenly chosen, the ends among them."""
+    chosen = [_thin(getattr(curves, name)) for name in Curves.__slots__]
+    false_rates, true_rates, precisions, recalls = (points.tolist() for points in chosen)
+    return {
+        "receiver_operating_characteristic_curve": {
+            "false_positive_rates": false_rates,
+            "true_positive_rates": true_rates,
+        },
+        "precision_recall_curve": {"precisions": precisions, "recalls": recalls},
+    }
+
+
+def points_of(curves: Curves | None) -> int:
+    """Points of the whole ROC curve."""
+    return 0 if curves is None else int(curves.false_positive_rates.size)
+
+
+def summary(statistics: QualityStatistics) -> dict[str, Any]:
+    """The monitor's block in report.json."""
+    found, coverage = statistics.quality, statistics.coverage
+    unlabelled: dict[str, int] = {}
+    for (_, age), count in sorted(coverage.unlabelled.items()):
+        unlabelled[age] = unlabelled.get(age, 0) + count
+    return {
+        "problem_type": statistics.problem.type,
+        "item_count": found.count,
+        "labels": {
+            "predictions": statistics.records,
+            "without_answer": statistics.records - statistics.answered,
+            "labelled": statistics.labelled,
+            "coverage": coverage.share,
+            "unlabelled_by_age": unlabelled,
+            "by_variant": _by_variant(statistics),
+            "without_prediction": statistics.unused,
+            "of_no_use": statistics.odd,
+        },
+        "metrics": [_metric(name, value, found) for name, value in found.values.items()],
+        "predictions": [_prediction(feature) for feature in statistics.predictions],
+        "slices": [_slice(part) for part in statistics.slices],
+        "auc_error": found.area_error,
+        "label_count": len(found.labels),
+        "confusion_matrix": matrix(found) if 0 < len(found.labels) <= MATRIX_LABELS else None,
+        "curves": None if found.curves is None else curves_json(found.curves) | {"points": points_of(found.curves)},
+    }
+
+
+def _slice(part: SliceStatistics) -> dict[str, Any]:
+    values = [
+        {
+            "value": value,
+            "item_count": found.count,
+            "metrics": [_metric(name, number, found) for name, number in found.values.items()],
+            "fault": found.fault,
+        }
+        for value, found in part.values.items()
+    ]
+    return {
+        "name": part.name,
+        "values": values,
+        "suppressed": {"values": part.suppressed, "records": part.suppressed_records},
+        "has_many_values": part.has_many_values,
+    }
+
+
+def _prediction(feature: FeatureStatistics) -> dict[str, Any]:
+    """The distribution of predicted labels, or a histogram of scores."""
+    content: dict[str, Any] = {"name": feature.name, "present": feature.present, "missing": feature.missing}
+    numeric = feature.numeric
+    if numeric is None or numeric.ranks is None or numeric.minimum is None or numeric.maximum is None:
+        return content | {"counts": dict(feature.categories or {})}
+    buckets = Buckets.equal_width(numeric.ranks, numeric.minimum, numeric.maximum, HISTOGRAM_BUCKETS)
+    histogram = {"bounds": buckets.bounds.tolist(), "counts": buckets.counts.tolist()}
+    return content | {
+        "mean": numeric.mean,
+        "std_dev": numeric.std_dev,
+        "min": numeric.minimum,
+        "max": numeric.maximum,
+        "histogram": histogram,
+    }
+
+
+def _by_variant(statistics: QualityStatistics) -> dict[str, dict[str, int]]:
+    coverage = statistics.coverage
+    variants = {*coverage.matched, *(variant for variant, _ in coverage.unlabelled)}
+    return {
+        variant: {
+            "labelled": coverage.matched[variant],
+            "unlabelled": sum(count for (name, _), count in coverage.unlabelled.items() if name == variant),
+        }
+        for variant in sorted(variants)
+    }
+
+
+def _metric(name: str, value: float, found: Quality) -> dict[str, Any]:
+    deviation = found.deviations.get(name, math.nan)
+    return {
+        "name": name,
+        "value": value if math.isfinite(value) else None,
+        "standard_deviation": deviation if math.isfinite(deviation) else None,
+    }
+
+
+def constraints_file(constraints: Sequence[QualityConstraint], type_: ProblemType) -> dict[str, Any]:
+    """The content of the file."""
+    block = {
+        constraint.metric: {"threshold": constraint.threshold, "comparison_operator": constraint.operator}
+        for constraint in constraints
+    }
+    return {"version": FILE_VERSION, f"{PROBLEM_KEYS[type_]}_constraints": block}
+
+
+def violations_file(conclusion: Conclusion) -> dict[str, Any] | None:
+    """The content of the file; None when nothing is violated. `feature_name` is there for readers of data quality's."""
+    violations = [
+        {
+            "constraint_check_type": check.check_type,
+            "description": check.description,
+            "metric_name": told_name(check.subject),
+            "feature_name": told_name(check.subject),
+        }
+        for check in conclusion.violations
+    ]
+    return {"violations": violations} if violations else None
+
+
+def _thin(points: np.ndarray) -> np.ndarray:
+    if points.size <= CURVE_POINTS:
+        return points
+    return points[np.linspace(0, points.size - 1, CURVE_POINTS).astype(np.int64)]
+
+
+def _number(value: float) -> float | str:
+    return value if math.isfinite(value) else NOT_A_NUMBER

@@ -1,0 +1,139 @@
+"""Whether a window's quality can be judged yet, and the judgement."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from model_monitor.contract import CHECK_PREDICTION_DRIFT, ProblemType, Verdict
+from model_monitor.errors import BaselineError
+from model_monitor.job.job import Job, MonitorSettings
+from model_monitor.monitors import thresholds as quality
+from model_monitor.monitors.conclusion import Check, Conclusion, DistributionConfig, Outcome
+from model_monitor.monitors.labelled import are_due, why_unlabelled
+from model_monitor.monitors.model_quality.predictions import distance_between
+from model_monitor.monitors.model_quality.statistics import QualityStatistics
+from model_monitor.monitors.thresholds import QualityConstraint
+from model_monitor.monitors.verdict import conclude
+from model_monitor.sketches.feature import FeatureStatistics
+from model_monitor.words import counted
+
+NEVER_MET = "no predicted label ever was a true one: check that both are written alike, and class_labels"
+NO_BASELINE_REASON = "no baseline, and no thresholds are configured"
+
+
+@dataclass(frozen=True, slots=True)
+class QualityConstraints:
+    """constraints.json of model quality. `type` is None where the file does not say (the original framework's)."""
+
+    constraints: tuple[QualityConstraint, ...]
+    type: ProblemType | None = None
+    where: str = "baseline"
+
+
+@dataclass(frozen=True, slots=True)
+class QualityBaseline:
+    """What a window is compared with. predictions: what the model said of the baseline's records, as features."""
+
+    constraints: QualityConstraints | None = None
+    predictions: tuple[FeatureStatistics, ...] = ()
+
+
+def merged(
+    baseline: QualityConstraints | None, thresholds: Mapping[str, QualityConstraint | None], type_: ProblemType
+) -> QualityConstraints | None:
+    """The baseline's constraints with a user's thresholds over them; None where there are none at all.
+
+    Raises: BaselineError when the baseline is of another type of problem.
+    """
+    if baseline is not None and baseline.type not in (None, type_):
+        raise BaselineError(
+            baseline.where, f"is of {baseline.type}, and the monitor's problem_type is {type_}.", "Correct one of them."
+        )
+    found = {constraint.metric: constraint for constraint in baseline.constraints} if baseline else {}
+    kept = {metric: value for metric, value in {**found, **thresholds}.items() if value is not None}
+    return QualityConstraints(tuple(kept.values()), type_) if kept else None
+
+
+def judge(
+    statistics: QualityStatistics,
+    constraints: QualityConstraints | None,
+    drift: Sequence[Check],
+    settings: MonitorSettings,
+    job: Job,
+) -> Conclusion:
+    """Never ok when no metric was evaluated.
+
+    Args:
+        drift: checks of what the model says. They count when the window is judged, and at once where there is no ground
+            truth to wait for.
+    """
+    if not statistics.records:
+        return Conclusion(Verdict.NO_DATA, reason="the window holds no records")
+    unjudged = why_not(statistics, settings, job)
+    reason = unjudged or ("" if constraints else NO_BASELINE_REASON)
+    if constraints is None or reason:
+        is_drifted = any(check.outcome is Outcome.VIOLATED for check in drift)
+        if is_drifted and job.ground_truth is None:
+            return Conclusion(Verdict.VIOLATED, tuple(drift), notes=(f"quality was not evaluated: {reason}",))
+        awaits = bool(unjudged) and _can_labels_help(statistics, settings)
+        return Conclusion(Verdict.INSUFFICIENT_DATA, reason=reason, awaits_labels=awaits)
+    found = statistics.quality
+    checks = [quality.check(each, found.values, found.deviations) for each in constraints.constraints]
+    judged = conclude(checks)
+    if judged.verdict in (Verdict.OK, Verdict.VIOLATED):
+        judged = conclude([*checks, *drift])
+    return replace(judged, notes=(NEVER_MET,)) if found.are_labels_disjoint else judged
+
+
+def drift_checks(
+    current: Sequence[FeatureStatistics],
+    baseline: Sequence[FeatureStatistics],
+    config: DistributionConfig,
+    minimum: int,
+) -> tuple[Check, ...]:
+    """How far what the model says is from what it said in the baseline; none where either is not known."""
+    known = {feature.name: feature for feature in baseline}
+    found = []
+    for feature in current if config.perform_comparison else ():
+        then, threshold = known.get(feature.name), config.comparison_threshold
+        if then is None or feature.present < minimum:
+            continue
+        distance = distance_between(feature, then, is_robust=config.comparison_method == "Robust")
+        if distance is None:
+            continue
+        is_held = distance <= threshold
+        text = "" if is_held else f"Prediction drift distance: {distance} exceeds threshold: {threshold}"
+        outcome = Outcome.HELD if is_held else Outcome.VIOLATED
+        found.append(Check(CHECK_PREDICTION_DRIFT, feature.name, outcome, distance, threshold, text, distance=distance))
+    return tuple(found)
+
+
+def _can_labels_help(statistics: QualityStatistics, settings: MonitorSettings) -> bool:
+    """Whether the window could be judged if every label came, and was one of a class: of a record's labels the last counts.
+
+    Not so where the model itself said too little: no label makes a record comparable that has no prediction.
+    """
+    answered = statistics.answered
+    return answered >= max(settings.min_records, 1) and answered / statistics.records >= settings.maturity.min_coverage
+
+
+def why_not(statistics: QualityStatistics, settings: MonitorSettings, job: Job) -> str:
+    """Why nothing can be said of the window's quality; "" when it can."""
+    if not statistics.answered and are_due(settings, job):
+        return "no record has a prediction; check payload.output of the configuration"
+    reason = why_unlabelled(statistics.labelled, statistics.records, settings, job)
+    if reason:
+        return reason
+    if statistics.quality.fault:
+        return statistics.quality.fault
+    compared = statistics.quality.count / statistics.records if statistics.records else 0.0
+    minimum = settings.maturity.min_coverage
+    if compared < minimum:
+        told = f"{statistics.quality.count:,} of {counted(statistics.records, 'prediction')} can be compared with their label"
+        odd = f"; of no use: {counted(statistics.odd, 'label')}" if statistics.odd else ""
+        return f"{told} ({compared:.1%}), min_coverage is {minimum:.1%}{odd}"
+    if statistics.quality.count < settings.min_records:
+        count = counted(statistics.quality.count, "record")
+        return f"{count} with prediction and label, fewer than min_records = {settings.min_records}"
+    return ""

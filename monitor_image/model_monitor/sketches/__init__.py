@@ -1,0 +1,1 @@
+"""What merges and knows no monitor."""

@@ -1,0 +1,230 @@
+"""Numbers read from a dataset's profile, or from a statistics file: what constraints are suggested from and checked against."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from model_monitor.monitors.data_quality.profile import DatasetProfile, FeatureProfile
+from model_monitor.schema import Feature, FeatureType, Privacy
+from model_monitor.sketches.frequencies import KeyCounts
+from model_monitor.sketches.kinds import accepts, canonical_number, canonical_text, inferred_type, present
+from model_monitor.sketches.numbers import Numbers
+from model_monitor.sketches.ranks import Buckets, Ranks
+
+CATEGORIES_SHOWN = 120  # a text feature with more different values has no distribution. Source: Deequ `ColumnProfiler`
+MERGED = "(other)"  # restricted features: all categories with few records
+MERGED_BELOW = 10
+
+
+@dataclass(frozen=True, slots=True)
+class NumericStatistics:
+    """The numbers of a feature. minimum and maximum are None where a baseline file does not tell them.
+
+    ranks: the whole sample, None where only buckets are known.
+    levels: the sample as AWS's `sketch.data`; rank_error: no rank is wrong by more values.
+    """
+
+    count: int
+    mean: float
+    sum: float
+    std_dev: float
+    minimum: float | None
+    maximum: float | None
+    distinct_count: float
+    buckets: Buckets | None = None
+    ranks: Ranks | None = None
+    levels: tuple[np.ndarray, ...] = ()
+    rank_error: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureStatistics:
+    """One feature.
+
+    kinds: int64 (5,), literals by `Kind`; None when read from a file.
+    numeric: numbers among the values, whatever the type: a stray text does not hide the rest.
+    categories: count by text, None when there are too many; numbers in their canonical form. With a `salt`: by digest.
+    """
+
+    name: str
+    inferred_type: FeatureType
+    present: int
+    missing: int
+    distinct_count: float = 0.0
+    numeric: NumericStatistics | None = None
+    categories: Mapping[str, int] | None = None
+    kinds: np.ndarray | None = None
+    privacy: Privacy = Privacy.OPEN
+    salt: str | None = None
+
+    @property
+    def completeness(self) -> float:
+        """Share of values that are not null; 0 of nothing."""
+        count = self.present + self.missing
+        return self.present / count if count else 0.0
+
+    @property
+    def shown_categories(self) -> Mapping[str, int] | None:
+        """The distribution of a text feature; None when it has too many different values."""
+        if self.inferred_type is not FeatureType.STRING or self.categories is None:
+            return None
+        return self.categories if len(self.categories) <= CATEGORIES_SHOWN else None
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetStatistics:
+    """A dataset. absent, extra, widths: as in the profile; empty when read from a file."""
+
+    item_count: int
+    features: tuple[FeatureStatistics, ...]
+    absent: Mapping[str, int] = field(default_factory=dict)
+    extra: KeyCounts = field(default_factory=KeyCounts)
+    widths: Mapping[int, int] = field(default_factory=dict)
+
+    @property
+    def by_name(self) -> dict[str, FeatureStatistics]:
+        """Features by their name."""
+        return {feature.name: feature for feature in self.features}
+
+    @property
+    def uniform_width(self) -> int | None:
+        """The one number of values that all records have when none has the right one."""
+        return next(iter(self.widths)) if not self.item_count and len(self.widths) == 1 else None
+
+
+def read_statistics(profile: DatasetProfile, features: tuple[Feature, ...], takes_declared: bool) -> DatasetStatistics:
+    """The statistics of a profile.
+
+    takes_declared: a declared type stands where the data agrees with it (baselines), else what the data shows.
+    """
+    profiles = profile.features or tuple(FeatureProfile() for _ in features)
+    return DatasetStatistics(
+        profile.item_count,
+        tuple(_feature(f, p, takes_declared) for f, p in zip(features, profiles, strict=True)),
+        profile.absent,
+        profile.extra,
+        profile.widths,
+    )
+
+
+def _feature(feature: Feature, profile: FeatureProfile, takes_declared: bool) -> FeatureStatistics:
+    found = inferred_type(profile.kinds)
+    if found is not FeatureType.UNKNOWN and feature.type not in (None, FeatureType.UNKNOWN):
+        declared = feature.type or found
+        found = declared if feature.is_text or (takes_declared and accepts(declared, found)) else found
+    categories = _categories(profile) if found is FeatureType.STRING else None
+    numeric = numeric_of(profile.numbers)
+    if found is not FeatureType.STRING:
+        distinct = numeric.distinct_count if numeric else 0.0
+    elif categories is not None:
+        distinct = float(len(categories))
+    else:
+        distinct = profile.texts.distinct.merge(profile.numbers.distinct).estimate
+    return FeatureStatistics(
+        feature.name,
+        found,
+        present(profile.kinds),
+        profile.nulls,
+        distinct,
+        numeric,
+        categories,
+        profile.kinds,
+        feature.privacy,
+        _salt(feature.name, profile) if feature.privacy is Privacy.RESTRICTED else None,
+    )
+
+
+def numeric_of(numbers: Numbers) -> NumericStatistics | None:
+    """Statistics of numbers; None without any."""
+    moments, quantiles = numbers.moments, numbers.quantiles
+    if not moments.count:
+        return None
+    ranks = quantiles.ranks()
+    return NumericStatistics(
+        moments.count,
+        moments.mean,
+        moments.sum,
+        moments.std_dev,
+        moments.minimum,
+        moments.maximum,
+        numbers.distinct_count,
+        Buckets.equal_width(ranks, moments.minimum, moments.maximum),
+        ranks,
+        tuple(quantiles.levels()),
+        quantiles.rank_error_bound,
+    )
+
+
+def _categories(profile: FeatureProfile) -> dict[str, int] | None:
+    """Texts and numbers of a text feature together, the most frequent first."""
+    quantiles = profile.numbers.quantiles
+    if profile.texts.counts is None or not quantiles.is_exact:
+        return None
+    counts = dict(profile.texts.counts)
+    for number, count in zip(quantiles.values.tolist(), quantiles.counts.tolist(), strict=True):
+        text = canonical_number(number)
+        counts[text] = counts.get(text, 0) + count
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
+# --- what leaves a run about a restricted feature ------------------------------------------------------------------------
+
+
+def _salt(name: str, profile: FeatureProfile) -> str:
+    """Salt of a baseline's digests: the same data gives the same salt, who lacks the data cannot guess it."""
+    state = hashlib.blake2b(name.encode(), digest_size=8)
+    state.update(profile.texts.distinct.merge(profile.numbers.distinct).hashes.tobytes())
+    state.update(profile.kinds.tobytes())
+    return state.hexdigest()
+
+
+def masked_text(text: str, salt: str) -> str:
+    """The digest that stands for a category."""
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), key=salt.encode(), digest_size=8).hexdigest()
+
+
+def masked(categories: Mapping[str, int], salt: str) -> dict[str, int]:
+    """Categories by their digests; small groups become one of at least `MERGED_BELOW`, so that nobody is alone in one."""
+    counts: Counter[str] = Counter()
+    for text, count in categories.items():
+        counts[masked_text(canonical_text(text), salt)] += count
+    kept = dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+    others = 0
+    while kept and (min(kept.values()) < MERGED_BELOW or 0 < others < MERGED_BELOW):
+        others += kept.popitem()[1]
+    return kept | {MERGED: others} if others else kept
+
+
+def masked_like(categories: Mapping[str, int], salt: str, known: Collection[str]) -> dict[str, int]:
+    """Categories as a restricted baseline would name them: what it does not know belongs to its merged group."""
+    counts: Counter[str] = Counter()
+    for text, count in categories.items():
+        digest = masked_text(canonical_text(text), salt)
+        counts[digest if digest in known else MERGED] += count
+    return dict(counts)
+
+
+def is_crowd(numeric: NumericStatistics) -> bool:
+    """Enough different records that their mean is no record's value."""
+    return numeric.count >= MERGED_BELOW and numeric.std_dev > 0 and bool(np.isfinite(numeric.std_dev))
+
+
+def masked_buckets(numeric: NumericStatistics) -> Buckets | None:
+    """Buckets whose bounds are no record's value: mean and half standard deviations, rounded, without small groups."""
+    if numeric.ranks is None or not is_crowd(numeric):
+        return None
+    digits = 1 - int(np.floor(np.log10(numeric.std_dev)))
+    bounds = np.unique(np.round(numeric.mean + numeric.std_dev * np.arange(-6, 7) / 2, digits))
+    below = np.concatenate([[0], numeric.ranks.below(bounds[1:-1]), [numeric.ranks.total]])
+    kept = [0]
+    for position in range(1, below.size - 1):
+        is_large = below[position] - below[kept[-1]] >= MERGED_BELOW and below[-1] - below[position] >= MERGED_BELOW
+        if is_large:
+            kept.append(position)
+    kept.append(below.size - 1)
+    return Buckets(bounds[kept], np.diff(below[kept]), is_closed=False)

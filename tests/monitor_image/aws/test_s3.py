@@ -1,0 +1,151 @@
+"""The one room that talks to AWS: objects that are absent, refused or there, and metrics within PutMetricData's limits."""
+
+from __future__ import annotations
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from model_monitor.aws import s3
+from model_monitor.errors import MonitorError, OutputError, SettingsError
+
+pytestmark = pytest.mark.xdist_group("moto")
+
+
+@pytest.fixture
+def aws(monkeypatch):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_PROFILE", "AWS_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    with mock_aws():
+        yield
+
+
+@pytest.fixture
+def bucket(aws):
+    client = boto3.client("s3")
+    client.create_bucket(Bucket="bucket", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    client.put_object(Bucket="bucket", Key="a/b.json", Body=b"{}")
+    return client
+
+
+def test_an_object_is_read_and_an_absent_one_is_none(bucket):
+    assert s3.read_object("s3://bucket/a/b.json") == b"{}"
+    assert s3.read_object("s3://bucket/a/c.json") is None
+    assert s3.read_object("s3://nobodys-bucket/a/c.json") is None
+
+
+@pytest.mark.parametrize("uri", ["s3://bucket", "s3://bucket/", "s3:///key"])
+def test_what_names_no_object_is_refused(uri):
+    with pytest.raises(SettingsError, match="no S3 URI"):
+        s3.read_object(uri)
+
+
+def test_a_refused_read_says_which_right_is_missing(monkeypatch, aws):
+    from botocore.exceptions import ClientError
+
+    class Refusing:
+        def get_object(self, **_):
+            raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "GetObject")
+
+    monkeypatch.setattr(s3, "_client", lambda service: Refusing())
+    with pytest.raises(SettingsError, match=r"AccessDenied.*s3:GetObject"):
+        s3.read_object("s3://bucket/key")
+
+
+def test_every_data_point_is_sent_in_calls_of_at_most_a_thousand(monkeypatch, aws):
+    calls = []
+
+    class Recording:
+        def put_metric_data(self, **call):
+            calls.append((call["Namespace"], len(call["MetricData"])))
+
+    monkeypatch.setattr(s3, "_client", lambda service: Recording())
+    s3.put_metric_data("Mine", [{"MetricName": "a", "Value": 1.0}] * 2001)
+    assert calls == [("Mine", 1000), ("Mine", 1000), ("Mine", 1)]
+
+
+def test_cloudwatch_really_takes_the_points(aws):
+    point = {
+        "MetricName": "records",
+        "Timestamp": "2026-03-02T05:00:00Z",
+        "Dimensions": [{"Name": "Endpoint", "Value": "churn"}],
+        "Value": 3.0,
+        "Unit": "Count",
+    }
+    s3.put_metric_data("Mine", [point])
+    (metric,) = boto3.client("cloudwatch").list_metrics(Namespace="Mine")["Metrics"]
+    assert metric["MetricName"] == "records"
+
+
+def test_a_refused_put_says_what_to_do(monkeypatch, aws):
+    from botocore.exceptions import EndpointConnectionError
+
+    class Unreachable:
+        def put_metric_data(self, **_):
+            raise EndpointConnectionError(endpoint_url="https://monitoring")
+
+    monkeypatch.setattr(s3, "_client", lambda service: Unreachable())
+    with pytest.raises(OutputError, match=r"cloudwatch:PutMetricData; or set metrics\.route to file"):
+        s3.put_metric_data("Mine", [{}])
+
+
+def test_no_region_is_said_in_plain_words(monkeypatch):
+    monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
+    monkeypatch.delenv("AWS_REGION", raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
+    with pytest.raises(MonitorError, match="AWS_REGION"):
+        s3.put_metric_data("Mine", [{}])
+
+
+def test_a_new_object_is_created_once(bucket):
+    assert s3.create_object("s3://bucket/scored/w.json", b"first") is True
+    assert s3.create_object("s3://bucket/scored/w.json", b"second") is False
+    assert s3.read_object("s3://bucket/scored/w.json") == b"first"
+    s3.delete_object("s3://bucket/scored/w.json")
+    s3.delete_object("s3://bucket/scored/w.json")
+    assert s3.read_object("s3://bucket/scored/w.json") is None
+
+
+def test_a_prefix_is_listed_as_a_folder_in_pages_and_without_markers(bucket, monkeypatch):
+    for number in range(1005):
+        bucket.put_object(Bucket="bucket", Key=f"labels/2026/3/2/{number:04}.jsonl", Body=b"x")
+    for key in ("labels/2026/3/20/a.jsonl", "labels/2026/3/2/", "labels/own.csv"):
+        bucket.put_object(Bucket="bucket", Key=key, Body=b"yy")
+    day = s3.list_objects("s3://bucket/labels/2026/3/2")
+    assert (len(day), day[0]) == (1005, s3.Stored("s3://bucket/labels/2026/3/2/0000.jsonl", "0000.jsonl", 1))
+    assert s3.list_folder("s3://bucket/labels/") == (
+        ["2026"],
+        [s3.Stored("s3://bucket/labels/own.csv", "own.csv", 2)],
+    )
+    assert s3.list_folder("s3://bucket")[0] == ["a", "labels"]
+
+
+def test_objects_are_downloaded_side_by_side(bucket, tmp_path):
+    wanted = []
+    for number in range(40):
+        bucket.put_object(Bucket="bucket", Key=f"many/{number}", Body=str(number).encode() * 1000)
+        wanted.append((f"s3://bucket/many/{number}", tmp_path / f"deep/{number % 3}/{number}"))
+    assert s3.download(wanted) == 40
+    assert all(path.read_bytes() == path.name.encode() * 1000 for _, path in wanted)
+
+
+@pytest.mark.parametrize(
+    ("act", "complaint"),
+    [
+        (lambda: s3.list_objects("s3://nobodys-bucket/x"), "NoSuchBucket.*s3:ListBucket"),
+        (lambda: s3.list_objects("s3://"), "no S3 URI"),
+        (lambda: s3.create_object("s3://nobodys-bucket/x", b""), "NoSuchBucket.*s3:PutObject"),
+        (lambda: s3.delete_object("s3://nobodys-bucket/x"), "NoSuchBucket.*s3:DeleteObject"),
+    ],
+)
+def test_what_cannot_be_listed_written_or_deleted_names_the_right_that_it_takes(bucket, act, complaint):
+    with pytest.raises(MonitorError, match=complaint):
+        act()
+
+
+def test_an_object_that_vanished_before_it_was_fetched_is_named(bucket, tmp_path):
+    with pytest.raises(SettingsError, match=r"s3://bucket/gone: cannot be fetched \(NoSuchKey\).*s3:GetObject"):
+        s3.download([("s3://bucket/gone", tmp_path / "gone")])
