@@ -60,7 +60,7 @@ def quality_job(
     faults = Faults()
     block = Block({"problem_type": "binary", **(options or {})}, "monitors.model_quality", faults)
     schema = schema or Schema(payload=PayloadMapping(output=OutputMapping(prediction="prediction", score="score")))
-    read = MODEL_QUALITY.complete_options(MODEL_QUALITY.read_options(block), schema, block.path, faults)
+    read = MODEL_QUALITY.options.complete(MODEL_QUALITY.options.read(block), schema, block.path, faults)
     block.end()
     assert not faults, faults
     settings = MonitorSettings(MonitoringType.MODEL_QUALITY, min_records, read, maturity or Maturity())

@@ -116,7 +116,7 @@ def baseline_files_of(rows: Rows) -> tuple[dict[str, Any], dict[str, Any]]:
     """What a baseline job over a table writes: constraints and statistics."""
     job = job_for(rows.schema, JobKind.BASELINE)
     statistics = statistics_of(rows, JobKind.BASELINE)
-    return DATA_QUALITY.constraints_file(DATA_QUALITY.suggest(statistics, job)), DATA_QUALITY.statistics_file(
+    return DATA_QUALITY.files.constraints(DATA_QUALITY.suggest(statistics, job)), DATA_QUALITY.files.statistics(
         statistics
     )
 

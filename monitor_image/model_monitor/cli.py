@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from model_monitor import __version__, reader
-from model_monitor.contract import EXIT_ERROR, EXIT_STATUS, MONITOR_KEYS, REHEARSAL_ARGUMENT, JobKind
+from model_monitor.contract import EXIT_ERROR, EXIT_STATUS, REHEARSAL_ARGUMENT, JobKind, monitor_key
 from model_monitor.errors import SettingsError
 from model_monitor.labels import command as cli_labels
 from model_monitor.runners import threads
@@ -189,7 +189,7 @@ def _labels(options: argparse.Namespace) -> int:
 
 def _tell_delays(job: Job) -> None:
     """A window waits for its labels on a schedule alone."""
-    waiting = [MONITOR_KEYS[monitor.type] for monitor in job.monitors if monitor.maturity.delay]
+    waiting = [monitor_key(monitor.type) for monitor in job.monitors if monitor.maturity.delay]
     if job.kind is JobKind.MONITOR and waiting:
         told = f"label_delay of {', '.join(waiting)} is not waited for on a laptop; labels are taken as they are there"
         print(f"model-monitor: {told}", file=sys.stderr)

@@ -9,7 +9,7 @@ import hashlib
 import re
 from datetime import datetime
 from enum import StrEnum
-from typing import Final
+from typing import Final, cast
 
 # --- the two jobs and what they conclude -------------------------------------------------------------------------------
 
@@ -172,13 +172,19 @@ CURRENT_BASELINE_FILE: Final = "current.json"  # {"version": "...", ...} beside 
 CONFIG_VERSION: Final = 1
 REPORT_VERSION: Final = 1
 
-MONITOR_KEYS: Final = {  # folder and configuration key of each monitor
-    MonitoringType.DATA_QUALITY: "data_quality",
-    MonitoringType.MODEL_QUALITY: "model_quality",
-    MonitoringType.MODEL_BIAS: "model_bias",
-    MonitoringType.MODEL_EXPLAINABILITY: "model_explainability",
-    MonitoringType.CUSTOM_METRICS: "custom_metrics",
-}
+
+def monitor_key(type_: str) -> str:
+    """Folder and configuration key of a monitor: ModelBias → model_bias."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type_).lower()
+
+
+def monitor_type(key: str) -> MonitoringType:
+    """The inverse of `monitor_key`. A monitor that is none of the contract's has its type as plain text."""
+    name = "".join(word.capitalize() for word in key.split("_"))
+    return MonitoringType(name) if name in set(MonitoringType) else cast("MonitoringType", name)
+
+
+MONITOR_KEYS: Final = {type_: monitor_key(type_) for type_ in MonitoringType}
 
 
 class ProblemType(StrEnum):

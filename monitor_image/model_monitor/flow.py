@@ -86,14 +86,14 @@ def _monitor(type_: MonitoringType) -> AnyMonitor:
 
 def load_baselines(job: Job) -> Baselines:
     """Each monitor's baseline as it reads it; None where there is none yet."""
-    return {m.type: m.load_baseline(job.baselines.get(m.type, BaselineFiles())) for m in monitors_of(job)}
+    return {m.type: m.files.load(job.baselines.get(m.type, BaselineFiles())) for m in monitors_of(job)}
 
 
 def known_features(job: Job, baselines: Baselines) -> dict[str, FeatureType]:
     """Names and types that a baseline gives, in its order, from the first monitor that has one."""
     for monitor in monitors_of(job):
         baseline = baselines.get(monitor.type)
-        if baseline is not None and (features := monitor.baseline_features(baseline)):
+        if baseline is not None and (features := monitor.files.features(baseline)):
             return dict(features)
     return {}
 
@@ -214,11 +214,11 @@ def suggest(monitor: AnyMonitor, profile: Any, report: Report) -> MonitorResult:
     constraints = monitor.suggest(statistics, job)
     conclusion = Conclusion(Verdict.OK)
     files = {
-        monitor.constraints_name: monitor.constraints_file(constraints),
-        monitor.statistics_name: monitor.statistics_file(statistics),
-        **monitor.extra_files(statistics, job),
+        monitor.files.constraints_name: monitor.files.constraints(constraints),
+        monitor.files.statistics_name: monitor.files.statistics(statistics),
+        **monitor.files.beside(statistics, job),
     }
-    return MonitorResult(monitor.type, conclusion, monitor.summary(statistics, conclusion), (), files)
+    return MonitorResult(monitor.type, conclusion, monitor.shown.summary(statistics, conclusion), (), files)
 
 
 def check(monitor: AnyMonitor, profile: Any, report: Report, baselines: Baselines) -> MonitorResult:
@@ -232,20 +232,20 @@ def check(monitor: AnyMonitor, profile: Any, report: Report, baselines: Baseline
             conclusion = Conclusion(Verdict.INSUFFICIENT_DATA, reason=reason)
     else:
         conclusion = Conclusion(Verdict.NO_DATA, reason=no_data_reason(report))
-    if job.is_rehearsal and monitor.type is job.monitors[0].type:
-        conclusion = rehearsed(conclusion, monitor.type)
-    used = monitor.constraints_used(baseline, job)
+    if job.is_rehearsal and monitor.type == job.monitors[0].type:
+        conclusion = rehearsed(conclusion, monitor.type, monitor.forced)
+    used = monitor.files.used(baseline, job)
     files = {
-        monitor.constraints_name: None if used is None else monitor.constraints_file(used),
-        monitor.statistics_name: monitor.statistics_file(statistics),
-        **monitor.extra_files(statistics, job),
-        VIOLATIONS_FILE: monitor.violations_file(conclusion),
+        monitor.files.constraints_name: None if used is None else monitor.files.constraints(used),
+        monitor.files.statistics_name: monitor.files.statistics(statistics),
+        **monitor.files.beside(statistics, job),
+        VIOLATIONS_FILE: monitor.files.violations(conclusion),
     }
     return MonitorResult(
         type=monitor.type,
         conclusion=conclusion,
-        summary=monitor.summary(statistics, conclusion),
-        metrics=tuple(monitor.metrics(statistics, conclusion, job)),
+        summary=monitor.shown.summary(statistics, conclusion),
+        metrics=tuple(monitor.shown.metrics(statistics, conclusion, job)),
         files={name: content for name, content in files.items() if content is not None},
         baseline=job.baselines.get(monitor.type),
     )

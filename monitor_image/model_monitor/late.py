@@ -27,9 +27,9 @@ from typing import Final
 from model_monitor import flow
 from model_monitor.contract import JobKind, MonitoringType, Verdict
 from model_monitor.errors import Stopped
+from model_monitor.job.fetching import Labels, fetch_capture
 from model_monitor.job.from_container import Places
 from model_monitor.job.job import Job, Maturity, MonitorSettings
-from model_monitor.labels.fetching import Labels, fetch_capture
 from model_monitor.labels.history import History
 from model_monitor.labels.maturity import Group, Waiting, choose, has_expired, labels_until
 from model_monitor.logs import log

@@ -14,121 +14,60 @@ ROOT = Path(__file__).resolve().parents[2]
 CORE = ROOT / "monitor_image" / "model_monitor"
 PACKAGE = "model_monitor"
 MODULES = {
-    path.relative_to(CORE).with_suffix("").as_posix().replace("/", "."): path for path in sorted(CORE.rglob("*.py"))
+    path.relative_to(CORE).with_suffix("").as_posix().replace("/", ".").removesuffix("__init__").rstrip("."): path
+    for path in sorted(CORE.rglob("*.py"))
 }
 
-# room -> rooms it may import, besides its own; a room is a package, or a module of the core's root
-TYPES = {"contract", "errors", "schema", "job", "words", "labels"}
-FORMULAS = TYPES | {"profiles", "metrics"}
-RULES = FORMULAS | {"constraints", "registry", "blocks"}
-AWS_FILES = {
-    f"outputs.{name}"
-    for name in ("metric", "statistics", "constraints", "violations", "model_quality", "bias", "attribution")
-}
+# room -> rooms or modules it may import, besides its own. A room is a module of the core's root, a folder of it, or a monitor's
+# folder; `monitors` alone stands for the modules that all monitors share, and their registry is a room of its own.
+GROUND = {"contract", "errors", "schema", "words", "label_text", "reader"}
+ANALYSES = ("data_quality", "model_quality", "model_bias", "model_explainability", "custom_metrics")
+SHARED_BY_MONITORS = GROUND | {"job", "sketches", "labels", "monitors", "outputs.metric"}
 ALLOWED = {
+    # the ground floor
     "contract": set(),
     "words": set(),
-    "errors": {"words"},
     "schema": set(),
-    "blocks": set(),
-    "threads": set(),
     "logs": set(),
-    "job": {"contract", "schema"},
-    "labels": {"schema"},
+    "errors": {"words"},
+    "label_text": {"schema"},  # labels in one spelling, wherever they come from
     "reader": {"contract", "errors"},  # whether the compiled one runs, for the loops that it has
-    "profiles": TYPES | {"reader"},
-    "metrics": TYPES | {"profiles"},
-    "constraints": RULES,
-    "registry": TYPES | {"constraints", "monitors"},
-    "user_code": {"contract", "errors", "job", "s3"},  # fetches and imports scripts and metrics of the user's own
-    "custom": TYPES
-    | {"profiles", "user_code"},  # declared by users, loaded and called here: the one room that runs their code
-    "monitors": RULES
-    | AWS_FILES
-    | {"custom", "predictors"},  # a model is asked through its door, once all rows are read
-    "dataset": TYPES
-    | {"ground_truth_writer", "reader", "user_code"},  # merged records spell labels as ground truth does
-    "outputs": FORMULAS | {"constraints"},
-    "runners": TYPES,
-    "configuration": TYPES | {"blocks", "registry", "analysis_documents"},
-    "analysis_documents": {"blocks", "s3", "constraints"},  # Clarify's own files, named by a configuration
-    "variables": TYPES | {"reader"},
-    "s3": {"errors"},
-    "ground_truth_writer": {"errors", "s3", "outputs.files"},  # an application's door: nothing of a run
-    "baselines": TYPES | {"s3"},
-    "endpoints": {"errors"},  # SageMaker's own calls: asking an endpoint, making and removing one
-    "predictors": TYPES
-    | {"blocks", "s3", "endpoints", "logs"},  # asks models: leaves the process through s3 and endpoints
-    "flow": RULES | {"monitors", "dataset", "runners", "outputs", "baselines"},
-    "progress": {"runners"},
-    "maturity": TYPES,
-    "fetching": {"errors", "schema", "s3"},
-    "history": TYPES | {"maturity", "outputs", "s3"},
-    "container_job": TYPES | {"configuration", "variables", "s3", "baselines", "user_code", "fetching"},
-    "late": TYPES
-    | {
-        "flow",
-        "registry",
-        "container_job",
-        "fetching",
-        "history",
-        "maturity",
-        "outputs",
-        "logs",
-    },  # windows before a run's
-    "container": TYPES
-    | {
-        "flow",
-        "late",
-        "container_job",
-        "variables",
-        "logs",
-        "outputs",
-        "runners",
-        "s3",
-        "user_code",
-        "reader",
-        "",
-    },
-    "cli_job": TYPES | {"reader", "configuration", "s3", "baselines", "dataset", "user_code"},
-    "cli_labels": {"errors", "words", "s3", "ground_truth_writer"},
-    "cli": TYPES
-    | {
-        "flow",
-        "cli_job",
-        "cli_labels",
-        "variables",
-        "outputs",
-        "runners",
-        "progress",
-        "threads",
-        "s3",
-        "user_code",
-        "reader",  # light: tells which one runs
-        "",
-    },
-    "__main__": {"cli", "container", "contract", "threads"},
-    "__init__": set(),
+    # what every run needs
+    "aws": {"errors"},
+    "sketches": GROUND,
+    "job": GROUND | {"aws", "monitors.registry"},  # a configuration asks each monitor for its options, by its key
+    "dataset": GROUND | {"job"},
+    "labels": GROUND | {"job", "dataset", "aws", "outputs.files", "outputs.score"},
+    "predictors": GROUND | {"job", "aws", "logs"},  # asks models: leaves the process through aws
+    "runners": {"contract", "errors"},
+    # the monitors
+    "monitors": GROUND | {"job", "sketches", "outputs.metric"},
+    "monitors.registry": {"contract", "monitors"},
+    **{f"monitors.{name}": SHARED_BY_MONITORS for name in ANALYSES},
+    "monitors.model_explainability": SHARED_BY_MONITORS | {"predictors"},  # a model is asked once all rows are read
+    # what leaves a run, the two jobs, the front doors
+    "outputs": GROUND | {"job", "sketches", "monitors", "monitors.registry"},
+    "flow": GROUND | {"job", "dataset", "labels", "sketches", "monitors", "monitors.registry", "outputs", "runners"},
+    "late": GROUND | {"job", "labels", "monitors.registry", "outputs", "flow", "logs"},  # windows before a run's
+    "container": GROUND | {"job", "aws", "outputs", "runners", "flow", "late", "logs", ""},
+    "cli": GROUND | {"job", "aws", "labels", "outputs", "runners", "flow", ""},
+    "__main__": {"cli", "container", "contract", "runners"},
+    "": set(),
+    # public doors
+    "custom": {"monitors.custom_metrics"},
+    "ground_truth_writer": {"labels"},
 }
-PURE_ROOMS = (
-    "profiles",
-    "metrics",
-    "constraints",
-    "monitors",
-    "schema",
-    "contract",
-    "errors",
-    "job",
-    "words",
-    "labels",
-    "maturity",
-)
+PURE_ROOMS = {
+    *("contract", "words", "schema", "errors", "label_text", "sketches", "monitors", "monitors.registry"),
+    *(f"monitors.{name}" for name in ANALYSES),
+}
+PURE_MODULES = {"job.job", "labels.maturity", "labels.coverage"}
 ONE_ROOM = {
-    "boto3": {"s3", "endpoints"},
-    "botocore": {"s3", "endpoints"},
-    "rich": {"progress"},
+    "boto3": {"aws"},
+    "botocore": {"aws"},
+    "rich": {"runners"},  # the progress bar
     "multiprocessing": {"runners"},
-    "scipy": {"metrics"},  # nearest neighbours of the flip test
+    "scipy": {"monitors.model_bias"},  # nearest neighbours of the flip test
 }
 CLOCKS_AND_CHANCE = {
     "time": {"time", "time_ns", "monotonic", "perf_counter", "localtime", "gmtime"},
@@ -151,17 +90,18 @@ FILE_METHODS = {
     "rglob",
     "exists",
 }
-READS_BASELINES = {
-    "constraints.baseline",
-    "monitors.data_quality",
-    "monitors.custom_metrics",
-}  # load_baseline is given files that are already local
-
-OPENS_BASELINES = {"constraints.baseline"}  # monitors load a baseline through it, from paths the job names
+OPENS_BASELINES = {"monitors.baseline_files"}  # monitors load a baseline through it, from paths the job names
 
 
 def room_of(module: str) -> str:
-    return module.split(".")[0]
+    first, *rest = module.split(".")
+    if first == "monitors" and rest and (rest[0] == "registry" or rest[0] in ANALYSES):
+        return f"{first}.{rest[0]}"
+    return first
+
+
+def is_pure(module: str) -> bool:
+    return room_of(module) in PURE_ROOMS or module in PURE_MODULES
 
 
 @cache
@@ -210,7 +150,13 @@ def test_a_room_imports_only_what_stands_left_of_it(module):
     assert not wrong, f"{module} must not import {sorted(wrong)}"
 
 
-@pytest.mark.parametrize("module", sorted(name for name in MODULES if room_of(name) in PURE_ROOMS))
+def test_every_folder_of_a_monitor_is_a_room_of_its_own():
+    assert set(ANALYSES) == {
+        folder.name for folder in (CORE / "monitors").iterdir() if (folder / "monitor.py").is_file()
+    }
+
+
+@pytest.mark.parametrize("module", sorted(filter(is_pure, MODULES)))
 def test_what_computes_reads_no_clock_no_environment_and_no_chance(module):
     assert not imports_of(module) & CHANCE_MODULES
     for node in ast.walk(tree_of(module)):
@@ -218,9 +164,7 @@ def test_what_computes_reads_no_clock_no_environment_and_no_chance(module):
             assert node.attr not in CLOCKS_AND_CHANCE.get(node.value.id, set()), f"{module}:{node.lineno}"
 
 
-@pytest.mark.parametrize(
-    "module", sorted(name for name in MODULES if room_of(name) in PURE_ROOMS and name not in OPENS_BASELINES)
-)
+@pytest.mark.parametrize("module", sorted(name for name in MODULES if is_pure(name) and name not in OPENS_BASELINES))
 def test_what_computes_opens_no_file(module):
     for node in ast.walk(tree_of(module)):
         if isinstance(node, ast.Call):

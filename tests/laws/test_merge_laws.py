@@ -91,7 +91,7 @@ def test_regrouping_the_parts_agrees(monitor: AnyMonitor, found: list[Any], cuts
 def test_a_profile_survives_json_exactly(monitor: AnyMonitor, found: list[Any], cut: int) -> None:
     profile = monitor.profile(rows_of(found[:cut]), JOB).merge(monitor.profile(rows_of(found[cut:]), JOB))
     written = orjson.dumps(profile.to_json())
-    assert orjson.dumps(monitor.from_json(orjson.loads(written)).to_json()) == written
+    assert orjson.dumps(type(monitor.empty(JOB)).from_json(orjson.loads(written)).to_json()) == written
 
 
 @pytest.mark.parametrize("monitor", MONITORS, ids=lambda monitor: monitor.type)
@@ -105,6 +105,6 @@ def test_a_profile_survives_the_way_to_another_process(monitor: AnyMonitor, foun
 @given(found=records())
 def test_statistics_of_the_same_profile_are_the_same_bytes(monitor: AnyMonitor, found: list[Any]) -> None:
     profile = monitor.profile(rows_of(found), JOB)
-    again = monitor.from_json(orjson.loads(orjson.dumps(profile.to_json())))
-    files = [orjson.dumps(monitor.statistics_file(monitor.statistics(each, JOB))) for each in (profile, again)]
+    again = type(monitor.empty(JOB)).from_json(orjson.loads(orjson.dumps(profile.to_json())))
+    files = [orjson.dumps(monitor.files.statistics(monitor.statistics(each, JOB))) for each in (profile, again)]
     assert files[0] == files[1]

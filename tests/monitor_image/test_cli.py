@@ -186,7 +186,7 @@ def test_positions_are_enough_when_nothing_is_declared(tmp_path):
 def test_the_format_is_guessed_from_name_and_content(tmp_path, name, kind):
     import gzip
 
-    from model_monitor.dataset.guess import guess_kind
+    from model_monitor.job.guess import guess_kind
 
     path = tmp_path / name
     if name == "capture.jsonl":

@@ -57,7 +57,7 @@ def test_settings_know_the_metrics_of_model_quality_and_where_they_get_worse():
 
 def test_baselines_consist_of_the_files_that_the_core_writes():
     for type_, monitor in registry.monitors().items():
-        assert set(contract.BASELINE_FILES[type_]) == {monitor.constraints_name, monitor.statistics_name}
+        assert set(contract.BASELINE_FILES[type_]) == {monitor.files.constraints_name, monitor.files.statistics_name}
 
 
 def test_windows_wait_in_the_folder_that_runs_may_remove_from():

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from itertools import islice, zip_longest
 from typing import Any
 
-from model_monitor.dataset.capture import batches, group_by_format
+from model_monitor.dataset.batches import batches
+from model_monitor.dataset.capture import group_by_format
 from model_monitor.dataset.discover import DataFile
 from model_monitor.dataset.fields import PLAIN_KEY, Side
 from model_monitor.dataset.formats.csv import split_rows

@@ -11,13 +11,14 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 import numpy as np
 import orjson
 import pyarrow as pa
 
+from model_monitor.dataset.batches import Batch
 from model_monitor.dataset.classify import Literals
 from model_monitor.dataset.fields import Side
 from model_monitor.dataset.formats.csv import iterate_rows
@@ -25,15 +26,12 @@ from model_monitor.dataset.formats.json import BadPayload, load, records_of
 from model_monitor.dataset.inference_record import InferenceRecord
 from model_monitor.dataset.lines import read_blocks
 from model_monitor.dataset.named import named_rows, named_side
+from model_monitor.dataset.pair import Losses
 from model_monitor.dataset.preprocessor import Place, Preprocessor, load_preprocessor, settle_chance
 from model_monitor.dataset.units import Segment, Unit, open_parquet
 from model_monitor.errors import DatasetError, ScriptError
 from model_monitor.job.job import DatasetKind, Job
 from model_monitor.schema import Feature, Reject, Rejects, Rows, Schema
-
-if TYPE_CHECKING:  # the capture reader hands its events over
-    from model_monitor.dataset.capture import Batch
-    from model_monitor.dataset.pair import Losses
 
 CHUNK_RECORDS = 1 << 16
 PARQUET_ROWS = 4096

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from model_monitor.monitors.model_bias.metrics import POST_TRAINING, PRE_TRAINING
+from model_monitor.contract import BIAS_METRICS, BiasStage
 
 STAGES: Final = ("pre_training_bias", "post_training_bias")
 EVERY: Final = "[*]"
@@ -92,7 +92,7 @@ def _methods(content: Any) -> list[Any] | str | None:
     if not isinstance(content, Mapping) or not any(stage in content for stage in STAGES):
         return None
     names: list[Any] = []
-    for stage, known in zip(STAGES, (PRE_TRAINING, POST_TRAINING), strict=True):
+    for stage, known in zip(STAGES, (BIAS_METRICS[BiasStage.PRE], BIAS_METRICS[BiasStage.POST]), strict=True):
         said = content.get(stage)
         wanted = said.get("methods", "all") if isinstance(said, Mapping) else []
         names += known if wanted == "all" else wanted if isinstance(wanted, list) else [wanted]

@@ -23,9 +23,9 @@ from model_monitor.contract import (
     ANALYSIS_FILE,
     CONSTRAINTS_FILE,
     CURRENT_BASELINE_FILE,
-    MONITOR_KEYS,
     STATISTICS_FILE,
     MonitoringType,
+    monitor_key,
 )
 from model_monitor.errors import BaselineError
 from model_monitor.job.job import BaselineFiles
@@ -60,7 +60,7 @@ def resolve(
     found: dict[MonitoringType, BaselineFiles] = {}
     wanted = tuple(monitors)
     for type_ in wanted:
-        files = _files(folder, f"{prefix}{MONITOR_KEYS[type_]}/", version)
+        files = _files(folder, f"{prefix}{monitor_key(type_)}/", version)
         if files is None and len(wanted) == 1:
             files = _files(folder, prefix, version)
         if files is not None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import orjson
 
-from model_monitor.contract import CONFIG_VERSION, MONITOR_KEYS, MetricsRoute, MonitoringType, PerFeature
+from model_monitor.contract import CONFIG_VERSION, MetricsRoute, MonitoringType, PerFeature, monitor_key
 from model_monitor.errors import SettingsError
 from model_monitor.job.analysis_documents import described_payload, embedded
 from model_monitor.job.blocks import Block, Faults
@@ -128,7 +128,7 @@ def _refuse_unknown_features(configuration: Configuration, faults: Faults) -> No
         return
     named = {"metrics.critical": configuration.metrics.critical}
     for monitor in configuration.monitors:
-        named[f"monitors.{MONITOR_KEYS[monitor.type]}.features"] = tuple(monitor.options.get("features", ()))
+        named[f"monitors.{monitor_key(monitor.type)}.features"] = tuple(monitor.options.get("features", ()))
     for path, features in named.items():
         for feature in features:
             if feature not in names:
@@ -142,7 +142,7 @@ def _refuse_slices_by_facets(configuration: Configuration, faults: Faults) -> No
     for monitor in configuration.monitors:
         for name in monitor.options.get("slices", ()):
             if name in joined:
-                path = f"monitors.{MONITOR_KEYS[monitor.type]}.slices"
+                path = f"monitors.{monitor_key(monitor.type)}.slices"
                 faults.add(path, f"'{name}' comes from a facet_source, so it is restricted: its values may not be told")
 
 
@@ -258,7 +258,7 @@ def _monitors(content: object, schema: Schema, faults: Faults) -> tuple[MonitorS
     if content is None:
         return DEFAULT_MONITORS
     block = Block(content, "monitors", faults)
-    types = {key: type_ for type_, key in MONITOR_KEYS.items()}
+    types = registry.types()
     settings = []
     for key, type_ in types.items():
         options = block.take(key)
@@ -277,7 +277,7 @@ def _monitor(type_: MonitoringType, block: Block, schema: Schema) -> MonitorSett
         block.faults.add(block.path, "is not part of this version")
         return MonitorSettings(type_)
     maturity = _maturity(block) if monitor.needs_labels else Maturity()
-    options = monitor.complete_options(monitor.read_options(block), schema, block.path, block.faults)
+    options = monitor.options.complete(monitor.options.read(block), schema, block.path, block.faults)
     block.end()
     return MonitorSettings(type_, min_records, options, maturity)
 

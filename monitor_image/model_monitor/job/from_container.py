@@ -17,21 +17,21 @@ from model_monitor.contract import (
     FETCHED_PATH,
     GROUND_TRUTH_PATH,
     MERGED_FOLDER,
-    MONITOR_KEYS,
     PROCESSING_JOB_CONFIG,
     RESOURCE_CONFIG,
     JobKind,
     MonitoringType,
     Variable,
+    monitor_key,
 )
 from model_monitor.errors import SettingsError
 from model_monitor.job import baselines, user_code
 from model_monitor.job.configuration import Configuration, parse_configuration
+from model_monitor.job.fetching import fetch_table
 from model_monitor.job.job import BaselineFiles, Job, MonitorSettings
 from model_monitor.job.variables import NativeQuality, Variables
-from model_monitor.labels.fetching import fetch_table
 
-MODEL_QUALITY: Final = MONITOR_KEYS[MonitoringType.MODEL_QUALITY]
+MODEL_QUALITY: Final = monitor_key(MonitoringType.MODEL_QUALITY)
 CAPTURE_INPUT: Final = re.compile(r"(s3://.+)/[^/]+/\d{4}/\d{2}/\d{2}/\d{2}/?")
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from model_monitor import reader
 from model_monitor.aws import s3
 from model_monitor.contract import MERGED_FOLDER, TIME_FORMAT, JobKind, MonitoringType, Variable
-from model_monitor.dataset.guess import guess_kind
 from model_monitor.errors import BaselineError, NoDataset, SettingsError
 from model_monitor.job import baselines, user_code
 from model_monitor.job.configuration import Configuration, read_configuration
+from model_monitor.job.guess import guess_kind
 from model_monitor.job.job import BaselineFiles, DatasetKind, DatasetSource, Job
 from model_monitor.schema import Window
 

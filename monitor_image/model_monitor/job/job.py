@@ -136,4 +136,4 @@ class Job:
 
     def settings_of(self, type_: MonitoringType) -> MonitorSettings:
         """One monitor's settings; the defaults where the job does not have it."""
-        return next((settings for settings in self.monitors if settings.type is type_), MonitorSettings(type_))
+        return next((settings for settings in self.monitors if settings.type == type_), MonitorSettings(type_))

@@ -19,7 +19,7 @@ from typing import Any, Final, Protocol, TypeVar
 import orjson
 
 from model_monitor.aws import s3
-from model_monitor.contract import MONITOR_KEYS, MonitoringType
+from model_monitor.contract import MonitoringType, monitor_key
 from model_monitor.errors import OutputError, SettingsError
 from model_monitor.job.job import Maturity
 from model_monitor.labels.maturity import Waiting, may_be_due, name_of
@@ -56,7 +56,7 @@ class History:
 
     def waiting(self, monitor: MonitoringType, maturity: Maturity, now: datetime) -> tuple[list[Waiting], int]:
         """Windows whose labels can be due, opened, and how many wait in all: one listing whatever their number."""
-        names = self._store.names(f"{MONITOR_KEYS[monitor]}/{PENDING}")
+        names = self._store.names(f"{monitor_key(monitor)}/{PENDING}")
         stems = [name.removesuffix(SUFFIX) for name in names if name.endswith(SUFFIX)]
         wanted = [stem for stem in stems if may_be_due(stem, maturity, now)]
         with ThreadPoolExecutor(READ_AT_ONCE) as pool:
@@ -161,4 +161,4 @@ def _entry(monitor: MonitoringType, kind: str, window: Window) -> str:
 
 
 def _path(monitor: MonitoringType, kind: str, stem: str) -> str:
-    return f"{MONITOR_KEYS[monitor]}/{kind}/{stem}{SUFFIX}"
+    return f"{monitor_key(monitor)}/{kind}/{stem}{SUFFIX}"

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from model_monitor.contract import MONITOR_KEYS, TIME_FORMAT, MonitoringType
+from model_monitor.contract import TIME_FORMAT, MonitoringType, monitor_key, monitor_type
 from model_monitor.job.job import Maturity
 from model_monitor.schema import Window
 
@@ -55,7 +55,7 @@ class Waiting:
         """The content of its file."""
         return {
             "version": WAITING_VERSION,
-            "monitor": MONITOR_KEYS[self.monitor],
+            "monitor": monitor_key(self.monitor),
             "window": window_json(self.window),
             "capture": self.capture,
             "attempts": self.attempts,
@@ -65,10 +65,9 @@ class Waiting:
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Waiting:
         """The inverse of `to_json`. Raises: KeyError, ValueError, TypeError for what it did not write."""
-        types = {key: type_ for type_, key in MONITOR_KEYS.items()}
         tried = content["tried"]
         return cls(
-            types[content["monitor"]],
+            monitor_type(content["monitor"]),
             window_of(content["window"]),
             str(content["capture"]),
             int(content["attempts"]),

@@ -19,7 +19,8 @@ from typing import Final
 import numpy as np
 import orjson
 
-from model_monitor.dataset.capture import Batch, batches, located_rows
+from model_monitor.dataset.batches import Batch, batches
+from model_monitor.dataset.capture import located_rows
 from model_monitor.dataset.discover import DataFile
 from model_monitor.dataset.formats.capture_json import NO_TIME
 from model_monitor.dataset.pair import Losses

@@ -1,14 +1,12 @@
-"""statistics.json of data quality, in AWS's shape."""
+"""A feature's block of statistics.json, in AWS's shape."""
 
 from __future__ import annotations
 
 import math
 from typing import Any
 
-from model_monitor.monitors.data_quality.files import FILE_VERSION
 from model_monitor.schema import FeatureType, Privacy
 from model_monitor.sketches.feature import (
-    DatasetStatistics,
     FeatureStatistics,
     NumericStatistics,
     is_crowd,
@@ -17,14 +15,7 @@ from model_monitor.sketches.feature import (
 )
 from model_monitor.sketches.kll import SHRINKING_FACTOR, SKETCH_SIZE
 
-
-def statistics_file(statistics: DatasetStatistics) -> dict[str, Any]:
-    """The content of the file. Of a restricted feature it holds no value of any record."""
-    return {
-        "version": FILE_VERSION,
-        "dataset": {"item_count": statistics.item_count},
-        "features": [feature_json(feature) for feature in statistics.features],
-    }
+FILE_VERSION = 0.0  # what AWS's analyzer writes
 
 
 def feature_json(feature: FeatureStatistics) -> dict[str, Any]:

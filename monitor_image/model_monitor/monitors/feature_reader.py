@@ -1,4 +1,4 @@
-"""statistics.json of data quality, old layouts included: the inverse of `outputs/statistics.py`, whoever wrote the file."""
+"""Features as AWS's statistics files have them, old layouts included: the inverse of `feature_file.py`, whoever wrote the file."""
 
 from __future__ import annotations
 
@@ -8,25 +8,51 @@ from typing import Any
 import numpy as np
 
 from model_monitor.errors import BaselineError
-from model_monitor.monitors.data_quality.constraints_reader import read_name, read_number, read_type
-from model_monitor.schema import Privacy
-from model_monitor.sketches.feature import DatasetStatistics, FeatureStatistics, NumericStatistics
+from model_monitor.schema import FeatureType, Privacy
+from model_monitor.sketches.feature import FeatureStatistics, NumericStatistics
 from model_monitor.sketches.ranks import Buckets, Ranks
 
+_TYPES = {type_.lower(): type_ for type_ in FeatureType} | {"boolean": FeatureType.STRING}
 
-def read_dataset_statistics(document: object, where: str) -> DatasetStatistics:
-    """The content of a statistics file of data quality, old layouts included.
 
-    Raises: BaselineError when it is none.
+def read_features(document: object, where: str) -> tuple[FeatureStatistics, ...]:
+    """The `features` of a statistics file.
+
+    Raises: BaselineError when there are none, or one cannot be read.
     """
     if not isinstance(document, Mapping) or not isinstance(document.get("features"), list):
         raise BaselineError(
             where, 'has no list "features", so it holds no data-quality statistics.', "Check which baseline was given."
         )
-    features = tuple(
+    return tuple(
         _read_feature(item, f"{where}: features[{position}]") for position, item in enumerate(document["features"])
     )
-    return DatasetStatistics(_count(_object(document.get("dataset")), "item_count"), features)
+
+
+def read_type(value: object, where: str) -> FeatureType:
+    """An `inferred_type`."""
+    type_ = _TYPES.get(str(value).lower())
+    if type_ is None:
+        raise BaselineError(where, f"inferred_type should be one of {', '.join(FeatureType)}.")
+    return type_
+
+
+def read_name(content: object, where: str) -> tuple[str, Mapping[str, Any]]:
+    """A feature's name and its block."""
+    if not isinstance(content, Mapping) or not isinstance(content.get("name"), str):
+        raise BaselineError(where, 'should be an object with a text "name".')
+    return content["name"], content
+
+
+def read_number(value: object, where: str) -> float | None:
+    """A number, None when absent or not a number (AWS writes "NaN" as text)."""
+    if value is None or isinstance(value, bool):
+        return None
+    try:
+        number = float(value)  # type: ignore[arg-type]  # anything else raises the TypeError below
+    except (TypeError, ValueError):
+        raise BaselineError(where, "should be a number.") from None
+    return number if number == number else None
 
 
 def _read_feature(content: object, where: str) -> FeatureStatistics:

@@ -1,61 +1,47 @@
-"""Collects monitors, checks and suggestion rules by walking their packages: adding one is adding a file."""
+"""Finds monitors by the names of their folders: adding one is adding a folder. Imports none before it is asked for."""
 
 from __future__ import annotations
 
 import importlib
 import importlib.util
 import pkgutil
-from collections.abc import Iterator
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from model_monitor.contract import MONITOR_KEYS, MonitoringType
+from model_monitor.contract import MONITOR_KEYS, MonitoringType, monitor_key, monitor_type
 
-if TYPE_CHECKING:  # the monitors themselves ask for their checks and rules here
+if TYPE_CHECKING:
     from model_monitor.monitors.base import AnyMonitor
-    from model_monitor.monitors.data_quality.comparison import CheckRule
-    from model_monitor.monitors.data_quality.suggestion import SuggestRule
+
+ROOM = __name__.rpartition(".")[0]
 
 
-def _found(package_name: str, constant: str) -> Iterator[Any]:
-    """The constant of every module below a package that has one, in the order of the modules' names."""
-    package = importlib.import_module(package_name)
-    for module in sorted(pkgutil.walk_packages(package.__path__, f"{package_name}."), key=lambda info: info.name):
-        value = getattr(importlib.import_module(module.name), constant, None)
-        if value is not None:
-            yield value
+@cache
+def types() -> dict[str, MonitoringType]:
+    """The type of each monitor by its key, which is the name of its folder: the contract's in its order, then others."""
+    rooms = importlib.import_module(ROOM)
+    known, names = (
+        list(MONITOR_KEYS.values()),
+        {room.name for room in pkgutil.iter_modules(rooms.__path__) if room.ispkg},
+    )
+    ordered = [*(name for name in known if name in names), *sorted(names.difference(known))]
+    return {name: monitor_type(name) for name in ordered}
 
 
 @cache
 def find(type_: MonitoringType) -> AnyMonitor | None:
-    """The monitor of a type, in the module that its configuration key names; no other one is imported."""
-    name = f"model_monitor.monitors.{MONITOR_KEYS[type_]}"
+    """The monitor of a type; no other one is imported."""
+    name = f"{ROOM}.{monitor_key(type_)}"
     if importlib.util.find_spec(name) is None:
         return None
     monitor: AnyMonitor = importlib.import_module(f"{name}.monitor").MONITOR
+    if monitor.type != type_:
+        raise TypeError(f"{name} should hold the monitor {type_}, and holds {monitor.type}")
     return monitor
 
 
 @cache
 def monitors() -> dict[MonitoringType, AnyMonitor]:
-    """The `MONITOR` of every folder of `model_monitor.monitors`."""
-    found: dict[MonitoringType, AnyMonitor] = {}
-    rooms = importlib.import_module("model_monitor.monitors")
-    for name in sorted(room.name for room in pkgutil.iter_modules(rooms.__path__) if room.ispkg):
-        monitor: AnyMonitor = importlib.import_module(f"{rooms.__name__}.{name}.monitor").MONITOR
-        if monitor.type in found:
-            raise TypeError(f"two monitors claim {monitor.type}")
-        found[monitor.type] = monitor
-    return found
-
-
-@cache
-def check_rules() -> tuple[CheckRule, ...]:
-    """Every `CHECK` in `model_monitor.monitors.data_quality.checks`, in the order of their `order`."""
-    return tuple(sorted(_found("model_monitor.monitors.data_quality.checks", "CHECK"), key=lambda rule: rule.order))
-
-
-@cache
-def suggest_rules() -> tuple[SuggestRule, ...]:
-    """Every `RULE` in `model_monitor.monitors.data_quality.suggest`."""
-    return tuple(_found("model_monitor.monitors.data_quality.suggest", "RULE"))
+    """The `MONITOR` of every folder beside this module."""
+    found = {type_: find(type_) for type_ in types().values()}
+    return {type_: monitor for type_, monitor in found.items() if monitor is not None}

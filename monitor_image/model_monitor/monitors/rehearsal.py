@@ -6,25 +6,15 @@ from dataclasses import replace
 from typing import Final
 
 from model_monitor.contract import (
-    CHECK_ATTRIBUTION_DRIFT,
-    CHECK_BIAS_DRIFT,
-    CHECK_CUSTOM_METRIC,
     CHECK_LESS,
-    MONITOR_KEYS,
     REHEARSAL,
     CheckType,
     MonitoringType,
     Verdict,
+    monitor_key,
 )
 from model_monitor.monitors.conclusion import Check, Conclusion, Outcome
 
-FORCED: Final = {  # the check of each monitor that its alarms watch first
-    MonitoringType.DATA_QUALITY: CheckType.BASELINE_DRIFT,
-    MonitoringType.MODEL_QUALITY: CHECK_LESS,
-    MonitoringType.MODEL_BIAS: CHECK_BIAS_DRIFT,
-    MonitoringType.MODEL_EXPLAINABILITY: CHECK_ATTRIBUTION_DRIFT,
-    MonitoringType.CUSTOM_METRICS: CHECK_CUSTOM_METRIC,
-}
 REASON: Final = (
     f"{REHEARSAL}: one violation was forced to try alarms and notifications; violations of any other name are real"
 )
@@ -32,10 +22,9 @@ DRIFT_TEXT: Final = "Baseline drift distance: 1.0 exceeds threshold: 0.0"
 METRIC_TEXT: Final = f"Metric {REHEARSAL} with -1.0 was {CHECK_LESS} '0.0'"
 
 
-def rehearsed(conclusion: Conclusion, monitor: MonitoringType) -> Conclusion:
-    """The same conclusion with one violation more; what this monitor would have concluded stands in the notes."""
-    check_type = FORCED[monitor]
-    is_drift = monitor is MonitoringType.DATA_QUALITY
+def rehearsed(conclusion: Conclusion, monitor: MonitoringType, check_type: str) -> Conclusion:
+    """The same conclusion with one violation more, of `check_type`; what this monitor would have concluded stands in the notes."""
+    is_drift = check_type == CheckType.BASELINE_DRIFT
     forced = Check(
         check_type=str(check_type),
         subject=REHEARSAL,
@@ -51,5 +40,5 @@ def rehearsed(conclusion: Conclusion, monitor: MonitoringType) -> Conclusion:
         verdict=Verdict.ERROR if conclusion.verdict is Verdict.ERROR else Verdict.VIOLATED,
         reason=conclusion.reason if conclusion.verdict is Verdict.ERROR else REASON,
         checks=(forced, *conclusion.checks),
-        notes=(f"{REASON}. Without it {MONITOR_KEYS[monitor]} is: {otherwise}", *conclusion.notes),
+        notes=(f"{REASON}. Without it {monitor_key(monitor)} is: {otherwise}", *conclusion.notes),
     )

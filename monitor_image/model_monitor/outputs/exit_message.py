@@ -11,10 +11,10 @@ from model_monitor.contract import (
     MESSAGE_NOT_EVALUATED,
     MESSAGE_OK,
     MESSAGE_VIOLATED,
-    MONITOR_KEYS,
     TIME_FORMAT,
     JobKind,
     Verdict,
+    monitor_key,
 )
 from model_monitor.monitors.conclusion import Check, Outcome
 from model_monitor.outputs.report import Report
@@ -66,7 +66,7 @@ def _unevaluated(report: Report) -> list[str]:
     """Of several monitors those that evaluated nothing: the first line may read as a pass of all of them."""
     if report.job.kind is JobKind.BASELINE or len(report.results) < 2:
         return []
-    found = [(MONITOR_KEYS[result.type], result.conclusion) for result in report.results]
+    found = [(monitor_key(result.type), result.conclusion) for result in report.results]
     return [
         f"Not evaluated: {name} ({each.verdict}): {each.reason[:REASON_SHOWN]}"
         for name, each in found

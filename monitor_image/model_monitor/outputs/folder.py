@@ -16,7 +16,6 @@ from model_monitor.contract import (
     CONSTRAINTS_FILE,
     LOCAL_SHAP_FILE,
     METRICS_LINES_FILE,
-    MONITOR_KEYS,
     PROVENANCE_FILE,
     REPORT_FILE,
     STATISTICS_FILE,
@@ -24,6 +23,7 @@ from model_monitor.contract import (
     JobKind,
     MonitoringType,
     Verdict,
+    monitor_key,
 )
 from model_monitor.monitors.conclusion import Conclusion
 from model_monitor.outputs import cloudwatch, files
@@ -60,7 +60,7 @@ def _results(report: Report) -> tuple[MonitorResult, ...]:
 def result_folder(report: Report, result: MonitorResult) -> str:
     """Where one monitor's files go below the output folder."""
     is_flat = result.type is MonitoringType.DATA_QUALITY or len(report.job.monitors) == 1
-    return "" if report.job.kind is JobKind.MONITOR and is_flat else MONITOR_KEYS[result.type]
+    return "" if report.job.kind is JobKind.MONITOR and is_flat else monitor_key(result.type)
 
 
 def _write_result(folder: Path, result: MonitorResult) -> list[Path]:

@@ -18,13 +18,13 @@ from typing import Any
 import orjson
 
 from model_monitor.contract import (
-    MONITOR_KEYS,
     REPORT_VERSION,
     TIME_FORMAT,
     JobKind,
     MonitoringType,
     Reader,
     Verdict,
+    monitor_key,
     worst_verdict,
 )
 from model_monitor.errors import MonitorError
@@ -226,7 +226,7 @@ def _monitor(result: MonitorResult, kind: JobKind) -> dict[str, Any]:
     violations = Counter(str(check.check_type) for check in conclusion.violations)
     content: dict[str, Any] = {
         "type": result.type,
-        "key": MONITOR_KEYS[result.type],
+        "key": monitor_key(result.type),
         "verdict": conclusion.verdict,
         "reason": conclusion.reason,
         "notes": list(conclusion.notes),

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from model_monitor.contract import MONITOR_KEYS, TIME_FORMAT, MonitoringType, Verdict
+from model_monitor.contract import TIME_FORMAT, MonitoringType, Verdict, monitor_key, monitor_type
 from model_monitor.outputs.metric import Metric, StatisticValues
 from model_monitor.schema import Window
 
@@ -49,7 +49,7 @@ class Score:
 
     @property
     def key(self) -> str:
-        return MONITOR_KEYS[self.monitor]
+        return monitor_key(self.monitor)
 
     def to_report(self) -> dict[str, Any]:
         """The entry under `late` in report.json."""
@@ -78,10 +78,9 @@ class Score:
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Score:
         """The inverse of `to_json`. Raises: KeyError, ValueError, TypeError for what it did not write."""
-        types = {key: type_ for type_, key in MONITOR_KEYS.items()}
         window = content["window"]
         return cls(
-            monitor=types[content["monitor"]],
+            monitor=monitor_type(content["monitor"]),
             window=Window(_time(window["start"]), _time(window["end"])),
             state=State(content["state"]),
             verdict=Verdict(content["verdict"]),

@@ -14,7 +14,8 @@ import pytest
 
 from model_monitor import flow
 from model_monitor.contract import JobKind, Verdict
-from model_monitor.dataset.capture import batches, located_rows
+from model_monitor.dataset.batches import batches
+from model_monitor.dataset.capture import located_rows
 from model_monitor.dataset.discover import discover
 from model_monitor.dataset.pair import Losses
 from model_monitor.dataset.units import plan

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from model_monitor.contract import JobKind
-from model_monitor.monitors.feature_reader import read_dataset_statistics
+from model_monitor.monitors.data_quality.baseline import read_dataset_statistics
 from model_monitor.schema import Feature, FeatureType, Privacy, Rows, Schema
 from model_monitor.sketches.feature import MERGED, MERGED_BELOW
 from tests.tables import DATA_QUALITY, statistics_of, table
 
 
 def file_of(rows: Rows, kind: JobKind = JobKind.BASELINE) -> dict:
-    return DATA_QUALITY.statistics_file(statistics_of(rows, kind))
+    return DATA_QUALITY.files.statistics(statistics_of(rows, kind))
 
 
 def only(content: dict) -> dict:
@@ -129,7 +129,7 @@ def test_what_was_written_can_be_read():
     random = np.random.default_rng(5)
     rows = table({"x": random.normal(size=9_000).tolist(), "s": random.choice(["a", "b"], 9_000).tolist()})
     written = statistics_of(rows, JobKind.BASELINE)
-    content = json.loads(json.dumps(DATA_QUALITY.statistics_file(written)))
+    content = json.loads(json.dumps(DATA_QUALITY.files.statistics(written)))
     read = read_dataset_statistics(content, "statistics.json")
     assert read.by_name["s"].categories == written.by_name["s"].categories
     assert read.by_name["x"].numeric.ranks.cumulative.tolist() == written.by_name["x"].numeric.ranks.cumulative.tolist()

@@ -11,7 +11,8 @@ import pytest
 
 from model_monitor.contract import CheckType, MonitoringType
 from model_monitor.monitors import registry
-from model_monitor.monitors.data_quality import checks, suggest
+from model_monitor.monitors.data_quality import checks, rules, suggest
+from model_monitor.monitors.walking import constants
 
 
 def modules_of(package: types.ModuleType) -> list[str]:
@@ -19,22 +20,21 @@ def modules_of(package: types.ModuleType) -> list[str]:
 
 
 def test_every_check_type_has_exactly_one_rule_in_a_file_of_its_name():
-    rules = registry.check_rules()
-    assert sorted(rule.check_type for rule in rules) == sorted(CheckType)
+    assert sorted(rule.check_type for rule in rules.check_rules()) == sorted(CheckType)
     assert sorted(modules_of(checks)) == sorted(check_type.removesuffix("_check") for check_type in CheckType)
 
 
 def test_checks_run_in_one_order_columns_first():
-    assert [rule.check_type for rule in registry.check_rules()][:3] == [
+    assert [rule.check_type for rule in rules.check_rules()][:3] == [
         CheckType.MISSING_COLUMN,
         CheckType.EXTRA_COLUMN,
         CheckType.DATA_TYPE,
     ]
-    assert len({rule.order for rule in registry.check_rules()}) == len(CheckType)
+    assert len({rule.order for rule in rules.check_rules()}) == len(CheckType)
 
 
 def test_every_suggestion_has_a_file():
-    assert len(registry.suggest_rules()) == len(modules_of(suggest))
+    assert len(rules.suggest_rules()) == len(modules_of(suggest))
 
 
 def test_data_quality_is_registered_under_its_type():
@@ -59,17 +59,21 @@ def test_a_new_file_is_found_without_editing_anything(tmp_path, monkeypatch):
     (tmp_path / "rooms_for_test" / "two.py").write_text("OTHER = 2")
     monkeypatch.syspath_prepend(str(tmp_path))
     try:
-        assert list(registry._found("rooms_for_test", "RULE")) == [1]
+        assert list(constants("rooms_for_test", "RULE")) == [1]
     finally:
         for name in [name for name in sys.modules if name.startswith("rooms_for_test")]:
             del sys.modules[name]
 
 
-def test_two_monitors_of_one_type_are_refused(monkeypatch):
+def test_a_folder_whose_monitor_is_of_another_type_is_refused(monkeypatch):
     monitor = registry.monitors()[MonitoringType.DATA_QUALITY]
-    registry.monitors.cache_clear()
+    registry.find.cache_clear()
     monkeypatch.setattr("model_monitor.monitors.model_bias.monitor.MONITOR", monitor)
-    with pytest.raises(TypeError, match="two monitors claim DataQuality"):
-        registry.monitors()
+    with pytest.raises(TypeError, match="model_bias should hold the monitor ModelBias, and holds DataQuality"):
+        registry.find(MonitoringType.MODEL_BIAS)
     monkeypatch.undo()
-    registry.monitors.cache_clear()
+    registry.find.cache_clear()
+
+
+def test_the_contracts_monitors_come_in_its_order():
+    assert list(registry.types().values()) == list(MonitoringType)

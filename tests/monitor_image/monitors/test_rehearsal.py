@@ -10,14 +10,20 @@ import jsonschema
 import pytest
 
 from model_monitor import __main__, cli, flow, late
-from model_monitor.contract import CHECK_TYPES, REHEARSAL_ARGUMENT, MonitoringType, Verdict
+from model_monitor.contract import CHECK_CUSTOM_METRIC, CHECK_TYPES, REHEARSAL_ARGUMENT, MonitoringType, Verdict
+from model_monitor.monitors import registry
 from model_monitor.monitors.conclusion import Conclusion
-from model_monitor.monitors.rehearsal import FORCED, rehearsed
+from model_monitor.monitors.rehearsal import rehearsed
 from model_monitor.outputs.report import schema
 from tests.captures import events_of, write_capture
 from tests.monitor_image.conftest import land
 
 PARSED_BY_OTHERS = re.compile("distance: (.+) exceeds threshold: (.+)")
+
+
+def forced_of(monitor):
+    """The check type that a rehearsal of a monitor violates."""
+    return registry.monitors()[monitor].forced
 
 
 def window(opt_ml, baseline, **changes):
@@ -156,9 +162,9 @@ def test_a_rehearsal_remembers_nothing(opt_ml, healthy_baseline, tmp_path, monke
 
 @pytest.mark.parametrize("monitor", MonitoringType)
 def test_the_forced_check_is_one_that_the_monitor_counts(monitor):
-    assert FORCED[monitor] in CHECK_TYPES[monitor]
-    conclusion = rehearsed(Conclusion(Verdict.OK), monitor)
-    assert [check.check_type for check in conclusion.violations] == [FORCED[monitor]]
+    assert forced_of(monitor) in CHECK_TYPES[monitor]
+    conclusion = rehearsed(Conclusion(Verdict.OK), monitor, forced_of(monitor))
+    assert [check.check_type for check in conclusion.violations] == [forced_of(monitor)]
     assert conclusion.verdict is Verdict.VIOLATED
 
 
@@ -172,7 +178,7 @@ def test_a_monitor_that_waits_for_labels_rings_its_alarm_and_tells_no_value(opt_
     options |= {"module": str(own)} if monitor == "custom_metrics" else {"problem_type": "multiclass"}
     tree = opt_ml().configure(monitors={monitor: options}).for_window(events_of(land(120)))
     assert tree.run(create_violation_tests="Enabled") == 0
-    forced = FORCED[MonitoringType.CUSTOM_METRICS if monitor == "custom_metrics" else MonitoringType.MODEL_QUALITY]
+    forced = forced_of(MonitoringType.CUSTOM_METRICS if monitor == "custom_metrics" else MonitoringType.MODEL_QUALITY)
     assert tree.violations() == [("REHEARSAL", forced)]
     assert tree.metrics()[f"violations_{forced}"] == 1
     assert not {"custom_n", "accuracy"} & set(tree.metrics())
@@ -181,8 +187,8 @@ def test_a_monitor_that_waits_for_labels_rings_its_alarm_and_tells_no_value(opt_
 
 def test_a_monitor_that_failed_stays_failed():
     failed = Conclusion(Verdict.ERROR, reason="custom metric x failed")
-    assert rehearsed(failed, MonitoringType.CUSTOM_METRICS).verdict is Verdict.ERROR
-    assert rehearsed(failed, MonitoringType.CUSTOM_METRICS).reason == failed.reason
+    assert rehearsed(failed, MonitoringType.CUSTOM_METRICS, CHECK_CUSTOM_METRIC).verdict is Verdict.ERROR
+    assert rehearsed(failed, MonitoringType.CUSTOM_METRICS, CHECK_CUSTOM_METRIC).reason == failed.reason
 
 
 def test_what_hangs_on_the_window_is_the_same_as_without(opt_ml, healthy_baseline):

@@ -6,9 +6,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from model_monitor.contract import CheckType
-from model_monitor.monitors.conclusion import Check, Constraints, FeatureConstraints, Outcome
+from model_monitor.monitors.conclusion import Check, Outcome
+from model_monitor.monitors.data_quality.baseline import Baseline
+from model_monitor.monitors.data_quality.constraints import Constraints, FeatureConstraints
+from model_monitor.monitors.data_quality.statistics import DatasetStatistics
 from model_monitor.schema import FeatureType
-from model_monitor.sketches.feature import DatasetStatistics, FeatureStatistics, masked_like
+from model_monitor.sketches.feature import FeatureStatistics, masked_like
 from model_monitor.sketches.kinds import canonical_text, matching
 
 DISABLED_REASON = "evaluate_constraints is Disabled"
@@ -17,14 +20,6 @@ NAMES_TOLD = 5
 ABSENT_REASON = "the feature is missing from the window's records"
 EMPTY_REASON = "the window has no value of the feature"
 UNCOUNTED_REASON = "the window has too many different values to count"
-
-
-@dataclass(frozen=True, slots=True)
-class Baseline:
-    """A baseline as read. Without a constraints file the statistics' names and types are the constraints."""
-
-    constraints: Constraints
-    statistics: DatasetStatistics | None = None
 
 
 @dataclass(frozen=True, slots=True)

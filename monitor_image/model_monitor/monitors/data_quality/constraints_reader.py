@@ -6,12 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from model_monitor.errors import BaselineError
-from model_monitor.monitors.conclusion import Constraints, FeatureConstraints
+from model_monitor.monitors.data_quality.constraints import Constraints, FeatureConstraints
 from model_monitor.monitors.data_quality.monitoring_config import merged, read_block, to_config
-from model_monitor.schema import FeatureType
-from model_monitor.sketches.feature import DatasetStatistics
+from model_monitor.monitors.feature_reader import read_name, read_number, read_type
 
-_TYPES = {type_.lower(): type_ for type_ in FeatureType} | {"boolean": FeatureType.STRING}
 _OVERRIDES = ("monitoringConfigOverrides", "monitoring_config_overrides")
 
 
@@ -31,37 +29,6 @@ def read_constraints(document: object, where: str) -> Constraints:
         _feature(item, block, f"{where}: features[{position}]") for position, item in enumerate(document["features"])
     )
     return Constraints(features, to_config(block), block)
-
-
-def constraints_of_types(statistics: DatasetStatistics) -> Constraints:
-    """What statistics alone demand, where no constraints file is given: names and types."""
-    return Constraints(tuple(FeatureConstraints(f.name, f.inferred_type) for f in statistics.features))
-
-
-def read_type(value: object, where: str) -> FeatureType:
-    """An `inferred_type`."""
-    type_ = _TYPES.get(str(value).lower())
-    if type_ is None:
-        raise BaselineError(where, f"inferred_type should be one of {', '.join(FeatureType)}.")
-    return type_
-
-
-def read_name(content: object, where: str) -> tuple[str, Mapping[str, Any]]:
-    """A feature's name and its block."""
-    if not isinstance(content, Mapping) or not isinstance(content.get("name"), str):
-        raise BaselineError(where, 'should be an object with a text "name".')
-    return content["name"], content
-
-
-def read_number(value: object, where: str) -> float | None:
-    """A number, None when absent or not a number (AWS writes "NaN" as text)."""
-    if value is None or isinstance(value, bool):
-        return None
-    try:
-        number = float(value)  # type: ignore[arg-type]  # anything else raises the TypeError below
-    except (TypeError, ValueError):
-        raise BaselineError(where, "should be a number.") from None
-    return number if number == number else None
 
 
 def _feature(content: object, block: dict[str, Any], where: str) -> FeatureConstraints:

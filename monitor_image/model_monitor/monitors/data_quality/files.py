@@ -1,14 +1,23 @@
-"""constraints.json of data quality, in AWS's shape."""
+"""statistics.json and constraints.json of data quality, in AWS's shape."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from model_monitor.monitors.conclusion import Constraints, FeatureConstraints
+from model_monitor.monitors.data_quality.constraints import Constraints, FeatureConstraints
 from model_monitor.monitors.data_quality.monitoring_config import to_file
+from model_monitor.monitors.data_quality.statistics import DatasetStatistics
+from model_monitor.monitors.feature_file import FILE_VERSION, feature_json
 from model_monitor.schema import Privacy
 
-FILE_VERSION = 0.0  # what AWS's analyzer writes
+
+def statistics_file(statistics: DatasetStatistics) -> dict[str, Any]:
+    """The content of the file. Of a restricted feature it holds no value of any record."""
+    return {
+        "version": FILE_VERSION,
+        "dataset": {"item_count": statistics.item_count},
+        "features": [feature_json(feature) for feature in statistics.features],
+    }
 
 
 def constraints_file(constraints: Constraints) -> dict[str, Any]:

@@ -9,7 +9,8 @@ from typing import Any
 
 from model_monitor.contract import DISABLED, ENABLED
 from model_monitor.errors import BaselineError
-from model_monitor.monitors.conclusion import Constraints, DistributionConfig, FeatureConstraints, MonitoringConfig
+from model_monitor.monitors.data_quality.constraints import Constraints, FeatureConstraints, MonitoringConfig
+from model_monitor.monitors.drift import DistributionConfig
 
 Block = dict[str, Any]  # by AWS's snake-case keys, values checked; `distribution_constraints` is nested
 

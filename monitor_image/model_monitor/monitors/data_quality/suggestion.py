@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from model_monitor.monitors.conclusion import Constraints, FeatureConstraints
+from model_monitor.monitors.data_quality.constraints import Constraints, FeatureConstraints
 from model_monitor.monitors.data_quality.monitoring_config import to_config
-from model_monitor.sketches.feature import DatasetStatistics, FeatureStatistics
+from model_monitor.monitors.data_quality.statistics import DatasetStatistics
+from model_monitor.sketches.feature import FeatureStatistics
 
 # what AWS's analyzer suggests, whatever the data; the documentation's schema shows other thresholds than real files
 SUGGESTED_CONFIG = {

@@ -2,42 +2,30 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 from model_monitor.contract import (
     ANALYSIS_FILE,
     CHECK_BIAS_DRIFT,
-    DIMENSION_BIAS_STAGE,
-    DIMENSION_FACET,
-    DIMENSION_FACET_VALUE,
-    DIMENSION_LABEL,
-    DIMENSION_LABEL_VALUE,
-    DIMENSION_MONITOR,
-    METRIC_INFINITY,
-    METRIC_LABEL_COVERAGE,
-    BiasStage,
     MonitoringType,
     Verdict,
-    bias_metric,
-    violations_metric,
 )
 from model_monitor.errors import DatasetError
 from model_monitor.job.job import BaselineFiles, Job
-from model_monitor.monitors.base import Monitor
+from model_monitor.monitors.base import Files, Monitor, Options, Shown
 from model_monitor.monitors.baseline_files import read_document
 from model_monitor.monitors.conclusion import Conclusion
 from model_monitor.monitors.labelled import prediction_notes, why_unlabelled
 from model_monitor.monitors.model_bias import constraints as bias, options as bias_options
-from model_monitor.monitors.model_bias.constraints import BiasCheck, BiasConstraints
-from model_monitor.monitors.model_bias.files import analysis_file, number, violations_file
+from model_monitor.monitors.model_bias.constraints import BiasConstraints
+from model_monitor.monitors.model_bias.files import analysis_file, violations_file
 from model_monitor.monitors.model_bias.profile import BiasProfile
 from model_monitor.monitors.model_bias.settings import BiasSettings
-from model_monitor.monitors.model_bias.statistics import BiasStatistics, Entry, Value, read_statistics
+from model_monitor.monitors.model_bias.shown import lines, metrics, summary
+from model_monitor.monitors.model_bias.statistics import BiasStatistics, read_statistics
 from model_monitor.monitors.verdict import conclude
-from model_monitor.outputs.metric import Metric
 from model_monitor.schema import Rows
 
 NO_BASELINE_REASON = "no baseline"
@@ -100,95 +88,9 @@ def _sample_notes(statistics: BiasStatistics) -> Iterator[str]:
             )
 
 
-# --- what leaves the run -------------------------------------------------------------------------------------------------
-
-
 def constraints_file(constraints: BiasConstraints) -> dict[str, Any]:
     """As it was read, or as it is to be written."""
     return dict(constraints.document)
-
-
-def metrics(statistics: BiasStatistics, conclusion: Conclusion, _: Job) -> Iterator[Metric]:
-    """Coverage always; violations and values, under Clarify's dimensions, once the window can be judged.
-
-    Groups that nobody named are values of the data, which no metric carries.
-    """
-    if statistics.records:
-        share = statistics.labelled / statistics.records
-        yield Metric(METRIC_LABEL_COVERAGE, share, extra_dimensions={DIMENSION_MONITOR: str(MonitoringType.MODEL_BIAS)})
-    if conclusion.verdict not in (Verdict.OK, Verdict.VIOLATED):
-        return
-    yield Metric(violations_metric(CHECK_BIAS_DRIFT), float(len(conclusion.violations)), "Count")
-    was_judged = any(isinstance(check, BiasCheck) for check in conclusion.checks)  # not so by a rehearsal alone
-    for entry in statistics.entries if was_judged else ():
-        for stage, values in ((BiasStage.PRE, entry.pre), (BiasStage.POST, entry.post)):
-            for name, found in values.items():
-                if entry.is_configured and found.value is not None and not math.isnan(found.value):
-                    yield Metric(
-                        bias_metric(name),
-                        math.copysign(METRIC_INFINITY, found.value) if math.isinf(found.value) else found.value,
-                        extra_dimensions=_dimensions(statistics, entry, stage),
-                    )
-
-
-def _dimensions(statistics: BiasStatistics, entry: Entry, stage: BiasStage) -> dict[str, str]:
-    return {
-        DIMENSION_FACET: entry.facet,
-        DIMENSION_FACET_VALUE: entry.stable_text,
-        DIMENSION_BIAS_STAGE: str(stage),
-        DIMENSION_LABEL: statistics.label,
-        DIMENSION_LABEL_VALUE: statistics.label_text,
-    }
-
-
-def summary(statistics: BiasStatistics, _: Conclusion) -> dict[str, Any]:
-    """The monitor's block in report.json: what was counted, and every metric with its spread where it is known."""
-    records, labelled = statistics.records, statistics.labelled
-    return {
-        "label": statistics.label,
-        "label_value_or_threshold": statistics.label_text,
-        "records": records,
-        "labelled": labelled,
-        "label_coverage": labelled / records if records else None,
-        "predicted": statistics.predicted,
-        "without_facet": dict(statistics.missing),
-        "facets": [_of_entry(entry) for entry in statistics.entries],
-    }
-
-
-def _of_entry(entry: Entry) -> dict[str, Any]:
-    content: dict[str, Any] = {
-        "facet": entry.facet,
-        "group": entry.stable_text,  # as messages and metrics have it: without a value of the data
-        "value_or_threshold": entry.text,
-        "read_as": "threshold" if entry.is_threshold else "values",
-        "reason": entry.reason,
-    }
-    if entry.reason:
-        return content
-    content |= {"advantaged": entry.advantaged, "disadvantaged": entry.disadvantaged}
-    content |= {stage: _of_values(values) for stage, values in (("pre", entry.pre), ("post", entry.post))}
-    flip = entry.flip
-    if flip is not None:
-        content["flip_test"] = {
-            "is_exact": flip.records == flip.seen,
-            "records": flip.records,
-            "seen": flip.seen,
-            "tested": flip.tested,
-            "neighbours": flip.neighbours,
-            "incomplete": flip.incomplete,
-            "low": flip.low,
-            "high": flip.high,
-        }
-    return content
-
-
-def _of_values(values: Mapping[str, Value]) -> dict[str, Any]:
-    told = {}
-    for name, found in values.items():
-        spread = {} if math.isnan(found.deviation) else {"standard_deviation": found.deviation}
-        told[name] = {"value": number(found.value)} | spread | ({"error": found.error} if found.error else {})
-    return told
 
 
 # --- settings ------------------------------------------------------------------------------------------------------------
@@ -217,19 +119,19 @@ MONITOR = Monitor(
     type=MonitoringType.MODEL_BIAS,
     empty=empty,
     profile=profile_rows,
-    from_json=BiasProfile.from_json,
     statistics=statistics_of,
     suggest=suggest_constraints,
-    load_baseline=load_baseline,
     check=check,
-    statistics_file=analysis_file,
-    constraints_file=constraints_file,
-    violations_file=violations_file,
-    metrics=metrics,
-    summary=summary,
-    read_options=bias_options.read_options,
-    complete_options=bias_options.complete_options,
+    files=Files(
+        load=load_baseline,
+        statistics=analysis_file,
+        constraints=constraints_file,
+        violations=violations_file,
+        statistics_name=ANALYSIS_FILE,
+        constraints_name=ANALYSIS_FILE,
+    ),
+    options=Options(bias_options.read_options, bias_options.complete_options),
+    shown=Shown(metrics, summary, lines),
     needs_labels=True,
-    statistics_name=ANALYSIS_FILE,
-    constraints_name=ANALYSIS_FILE,
+    forced=CHECK_BIAS_DRIFT,
 )

@@ -5,33 +5,21 @@ Rows are sampled while they are read; the model is asked once, when all are know
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 from model_monitor.contract import (
     ANALYSIS_FILE,
     CHECK_ATTRIBUTION_DRIFT,
-    DIMENSION_LABEL,
-    DIMENSION_METHOD,
-    DIMENSION_VALUE_TYPE,
     LOCAL_SHAP_FILE,
-    METHOD_KERNEL_SHAP,
-    METRIC_EXPECTED_VALUE,
-    METRIC_NDCG_MIN,
     SHAP_BASELINE_FILE,
-    VALUE_TYPE_EXPECTED,
-    VALUE_TYPE_GLOBAL,
     JobKind,
     MonitoringType,
-    PerFeature,
     Verdict,
-    attribution_metric,
-    violations_metric,
 )
 from model_monitor.errors import DatasetError, PredictorError
 from model_monitor.job.job import BaselineFiles, Job
-from model_monitor.monitors.base import Monitor
+from model_monitor.monitors.base import Files, Monitor, Options, Shown
 from model_monitor.monitors.baseline_files import read_document
 from model_monitor.monitors.conclusion import Conclusion
 from model_monitor.monitors.model_explainability import constraints as attribution, files
@@ -40,9 +28,9 @@ from model_monitor.monitors.model_explainability.constraints import AttributionB
 from model_monitor.monitors.model_explainability.explaining import explain_sample
 from model_monitor.monitors.model_explainability.options import AttributionOptions, complete, options_of, read_options
 from model_monitor.monitors.model_explainability.profile import AttributionProfile
+from model_monitor.monitors.model_explainability.shown import lines, metrics, summary
 from model_monitor.monitors.model_explainability.statistics import AttributionStatistics, labels_of, of_captured
 from model_monitor.monitors.verdict import conclude
-from model_monitor.outputs.metric import Metric
 from model_monitor.predictors import sources
 from model_monitor.schema import Rows
 from model_monitor.sketches.sample import RecordSample
@@ -153,9 +141,6 @@ def _notes(statistics: AttributionStatistics) -> tuple[str, ...]:
     return (told, *statistics.notes)
 
 
-# --- what leaves the run -------------------------------------------------------------------------------------------------
-
-
 def extra_files(statistics: AttributionStatistics, job: Job) -> Mapping[str, bytes]:
     """Local values on request, and the baseline rows where the run made them."""
     found = {}
@@ -164,50 +149,6 @@ def extra_files(statistics: AttributionStatistics, job: Job) -> Mapping[str, byt
     if statistics.clusters is not None:
         found[SHAP_BASELINE_FILE] = files.baseline_rows(statistics)
     return found
-
-
-def metrics(statistics: AttributionStatistics, conclusion: Conclusion, job: Job) -> Iterator[Metric]:
-    """Violations once they were looked for, the worst label's agreement, expected values; of features as the job asks."""
-    if conclusion.verdict in (Verdict.OK, Verdict.VIOLATED):  # no count is no pass
-        yield Metric(violations_metric(CHECK_ATTRIBUTION_DRIFT), float(len(conclusion.violations)), "Count")
-    scores = [check.observed for check in conclusion.checks if check.observed is not None]
-    if scores:
-        yield Metric(METRIC_NDCG_MIN, min(scores))
-    for label, expected in zip(statistics.labels, statistics.expected, strict=True):
-        dimensions = {DIMENSION_METHOD: METHOD_KERNEL_SHAP, DIMENSION_LABEL: label}
-        if expected is not None:
-            yield Metric(
-                METRIC_EXPECTED_VALUE,
-                expected,
-                extra_dimensions={**dimensions, DIMENSION_VALUE_TYPE: VALUE_TYPE_EXPECTED},
-            )
-        for feature, value in statistics.by_label[label].items():
-            if _is_told(feature, job):
-                told = {**dimensions, DIMENSION_VALUE_TYPE: VALUE_TYPE_GLOBAL}
-                yield Metric(attribution_metric(feature), value, extra_dimensions=told)
-
-
-def _is_told(feature: str, job: Job) -> bool:
-    """Whether a feature has metrics of its own."""
-    return job.metrics.per_feature is PerFeature.ALL or (
-        job.metrics.per_feature is PerFeature.CRITICAL and feature in job.metrics.critical
-    )
-
-
-def summary(statistics: AttributionStatistics, conclusion: Conclusion) -> dict[str, Any]:
-    """The monitor's block in report.json: how the values were found, and the values of each label."""
-    scores = {check.subject: check.observed for check in conclusion.checks}
-    named = zip(statistics.by_label.items(), statistics.expected, strict=True)
-    return {
-        **statistics.facts,
-        "stopped": statistics.stopped,
-        "spent": dict(statistics.spent),
-        "ndcg_min": min((score for score in scores.values() if score is not None), default=None),
-        "labels": [
-            {"name": label, "ndcg": scores.get(label), "expected_value": expected, "attributions": values}
-            for (label, values), expected in named
-        ],
-    }
 
 
 def _features(job: Job) -> tuple[str, ...]:
@@ -228,19 +169,19 @@ MONITOR = Monitor(
     type=MonitoringType.MODEL_EXPLAINABILITY,
     empty=empty,
     profile=profile_rows,
-    from_json=AttributionProfile.from_json,
     statistics=statistics_of,
     suggest=suggest,
-    load_baseline=load_baseline,
     check=check,
-    statistics_file=files.analysis_file,
-    constraints_file=files.constraints_file,
-    violations_file=files.violations_file,
-    metrics=metrics,
-    summary=summary,
-    read_options=lambda block: read_options(block, sources.read),
-    complete_options=complete,
-    statistics_name=ANALYSIS_FILE,
-    constraints_name=ANALYSIS_FILE,
-    extra_files=extra_files,
+    files=Files(
+        load=load_baseline,
+        statistics=files.analysis_file,
+        constraints=files.constraints_file,
+        violations=files.violations_file,
+        statistics_name=ANALYSIS_FILE,
+        constraints_name=ANALYSIS_FILE,
+        beside=extra_files,
+    ),
+    options=Options(lambda block: read_options(block, sources.read), complete),
+    shown=Shown(metrics, summary, lines),
+    forced=CHECK_ATTRIBUTION_DRIFT,
 )

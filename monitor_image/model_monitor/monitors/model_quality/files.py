@@ -10,19 +10,15 @@ import numpy as np
 
 from model_monitor.contract import PROBLEM_KEYS, ProblemType
 from model_monitor.monitors.conclusion import Conclusion
-from model_monitor.monitors.data_quality.files import FILE_VERSION
-from model_monitor.monitors.feature_file import feature_json
+from model_monitor.monitors.feature_file import FILE_VERSION, feature_json
 from model_monitor.monitors.model_quality.classification import Curves
 from model_monitor.monitors.model_quality.metrics import Quality
-from model_monitor.monitors.model_quality.statistics import QualityStatistics, SliceStatistics
+from model_monitor.monitors.model_quality.statistics import QualityStatistics
 from model_monitor.monitors.thresholds import QualityConstraint, told_name
-from model_monitor.sketches.feature import FeatureStatistics
-from model_monitor.sketches.ranks import Buckets
 
 NOT_A_NUMBER: Final = "NaN"  # as AWS's files have it
 CURVE_POINTS: Final = 1000
 PREDICTIONS: Final = "predictions"
-HISTOGRAM_BUCKETS: Final = 20
 MATRIX_LABELS: Final = 100  # in the report; statistics.json has the matrix of any number of labels
 OWN_BLOCK: Final = "model_monitor"  # what AWS's files have no place for
 
@@ -81,91 +77,6 @@ def curves_json(curves: Curves) -> dict[str, Any]:
 def points_of(curves: Curves | None) -> int:
     """Points of the whole ROC curve."""
     return 0 if curves is None else int(curves.false_positive_rates.size)
-
-
-def summary(statistics: QualityStatistics) -> dict[str, Any]:
-    """The monitor's block in report.json."""
-    found, coverage = statistics.quality, statistics.coverage
-    unlabelled: dict[str, int] = {}
-    for (_, age), count in sorted(coverage.unlabelled.items()):
-        unlabelled[age] = unlabelled.get(age, 0) + count
-    return {
-        "problem_type": statistics.problem.type,
-        "item_count": found.count,
-        "labels": {
-            "predictions": statistics.records,
-            "without_answer": statistics.records - statistics.answered,
-            "labelled": statistics.labelled,
-            "coverage": coverage.share,
-            "unlabelled_by_age": unlabelled,
-            "by_variant": _by_variant(statistics),
-            "without_prediction": statistics.unused,
-            "of_no_use": statistics.odd,
-        },
-        "metrics": [_metric(name, value, found) for name, value in found.values.items()],
-        "predictions": [_prediction(feature) for feature in statistics.predictions],
-        "slices": [_slice(part) for part in statistics.slices],
-        "auc_error": found.area_error,
-        "label_count": len(found.labels),
-        "confusion_matrix": matrix(found) if 0 < len(found.labels) <= MATRIX_LABELS else None,
-        "curves": None if found.curves is None else curves_json(found.curves) | {"points": points_of(found.curves)},
-    }
-
-
-def _slice(part: SliceStatistics) -> dict[str, Any]:
-    values = [
-        {
-            "value": value,
-            "item_count": found.count,
-            "metrics": [_metric(name, number, found) for name, number in found.values.items()],
-            "fault": found.fault,
-        }
-        for value, found in part.values.items()
-    ]
-    return {
-        "name": part.name,
-        "values": values,
-        "suppressed": {"values": part.suppressed, "records": part.suppressed_records},
-        "has_many_values": part.has_many_values,
-    }
-
-
-def _prediction(feature: FeatureStatistics) -> dict[str, Any]:
-    """The distribution of predicted labels, or a histogram of scores."""
-    content: dict[str, Any] = {"name": feature.name, "present": feature.present, "missing": feature.missing}
-    numeric = feature.numeric
-    if numeric is None or numeric.ranks is None or numeric.minimum is None or numeric.maximum is None:
-        return content | {"counts": dict(feature.categories or {})}
-    buckets = Buckets.equal_width(numeric.ranks, numeric.minimum, numeric.maximum, HISTOGRAM_BUCKETS)
-    histogram = {"bounds": buckets.bounds.tolist(), "counts": buckets.counts.tolist()}
-    return content | {
-        "mean": numeric.mean,
-        "std_dev": numeric.std_dev,
-        "min": numeric.minimum,
-        "max": numeric.maximum,
-        "histogram": histogram,
-    }
-
-
-def _by_variant(statistics: QualityStatistics) -> dict[str, dict[str, int]]:
-    coverage = statistics.coverage
-    variants = {*coverage.matched, *(variant for variant, _ in coverage.unlabelled)}
-    return {
-        variant: {
-            "labelled": coverage.matched[variant],
-            "unlabelled": sum(count for (name, _), count in coverage.unlabelled.items() if name == variant),
-        }
-        for variant in sorted(variants)
-    }
-
-
-def _metric(name: str, value: float, found: Quality) -> dict[str, Any]:
-    deviation = found.deviations.get(name, math.nan)
-    return {
-        "name": name,
-        "value": value if math.isfinite(value) else None,
-        "standard_deviation": deviation if math.isfinite(deviation) else None,
-    }
 
 
 def constraints_file(constraints: Sequence[QualityConstraint], type_: ProblemType) -> dict[str, Any]:

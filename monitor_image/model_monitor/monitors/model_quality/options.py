@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, Final
 
-from model_monitor.contract import CHECK_GREATER, CHECK_LESS, DISABLED, ENABLED, ProblemType
+from model_monitor.contract import CHECK_GREATER, CHECK_LESS, DISABLED, ENABLED, MonitoringType, ProblemType
 from model_monitor.job.blocks import Block, Faults, kind_of
+from model_monitor.job.job import Job
 from model_monitor.label_text import normalise, without_zeros
-from model_monitor.monitors.conclusion import DistributionConfig
+from model_monitor.monitors.drift import DistributionConfig
 from model_monitor.monitors.model_quality.metrics import METRICS
 from model_monitor.monitors.model_quality.slices import VARIANT
 from model_monitor.monitors.thresholds import QualityConstraint, constraint_of
@@ -90,6 +91,11 @@ def complete(options: dict[str, Any], schema: Schema, path: str, faults: Faults)
         _refuse_unknown_metrics(options[key], found, f"{path}.{key}", faults)
     _refuse_slices(options["slices"], schema, f"{path}.slices", faults)
     return {**options, "problem_type": found}
+
+
+def in_job(job: Job) -> QualityOptions:
+    """A job's options."""
+    return options_of(job.settings_of(MonitoringType.MODEL_QUALITY).options)
 
 
 def options_of(options: Mapping[str, Any]) -> QualityOptions:

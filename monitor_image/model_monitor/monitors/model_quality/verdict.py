@@ -9,7 +9,8 @@ from model_monitor.contract import CHECK_PREDICTION_DRIFT, ProblemType, Verdict
 from model_monitor.errors import BaselineError
 from model_monitor.job.job import Job, MonitorSettings
 from model_monitor.monitors import thresholds as quality
-from model_monitor.monitors.conclusion import Check, Conclusion, DistributionConfig, Outcome
+from model_monitor.monitors.conclusion import Check, Conclusion, Outcome
+from model_monitor.monitors.drift import DistributionConfig
 from model_monitor.monitors.labelled import are_due, why_unlabelled
 from model_monitor.monitors.model_quality.predictions import distance_between
 from model_monitor.monitors.model_quality.statistics import QualityStatistics

@@ -30,8 +30,8 @@ def compared(tmp_path: Path) -> Any:
         for name, content in zip(("constraints", "statistics"), baseline_files_of(baseline), strict=True):
             (tmp_path / f"{name}.json").write_text(json.dumps(content))
         files = {name: tmp_path / f"{name}.json" for name in ("constraints", "statistics") if name != without}
-        loaded = DATA_QUALITY.load_baseline(BaselineFiles(**files))
-        types = dict(DATA_QUALITY.baseline_features(loaded))
+        loaded = DATA_QUALITY.files.load(BaselineFiles(**files))
+        types = dict(DATA_QUALITY.files.features(loaded))
         schema = Schema(
             current.schema.features, PayloadMapping(label=label, output=OutputMapping(prediction="answer", score=1))
         ).with_types(types)
@@ -298,7 +298,7 @@ def test_without_one_of_their_own_categories_take_the_numbers_threshold(compared
     constraints["monitoring_config"] = {"distribution_constraints": {"comparison_threshold": 0.6}}
     for name, content in (("c", constraints), ("s", statistics)):
         (tmp_path / name).write_text(json.dumps(content))
-    loaded = DATA_QUALITY.load_baseline(BaselineFiles(tmp_path / "c", tmp_path / "s"))
+    loaded = DATA_QUALITY.files.load(BaselineFiles(tmp_path / "c", tmp_path / "s"))
     current = x(["a"] * 300 + ["b"] * 700)
     conclusion = DATA_QUALITY.check(statistics_of(current), loaded, job_for(current.schema))
     assert one(conclusion, CheckType.BASELINE_DRIFT).allowed == 0.6
@@ -312,7 +312,7 @@ def test_a_distribution_of_many_categories_that_the_baseline_file_holds_is_compa
     ]  # AWS's limit of 120 is on an approximate number
     for name, content in (("c", constraints), ("s", statistics)):
         (tmp_path / name).write_text(json.dumps(content))
-    loaded = DATA_QUALITY.load_baseline(BaselineFiles(tmp_path / "c", tmp_path / "s"))
+    loaded = DATA_QUALITY.files.load(BaselineFiles(tmp_path / "c", tmp_path / "s"))
     current = x(["c0"] * 1000)
     conclusion = DATA_QUALITY.check(statistics_of(current), loaded, job_for(current.schema))
     assert one(conclusion, CheckType.BASELINE_DRIFT).outcome is Outcome.VIOLATED

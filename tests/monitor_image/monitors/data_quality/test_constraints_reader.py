@@ -7,11 +7,12 @@ import json
 import pytest
 
 from model_monitor.errors import BaselineError
-from model_monitor.monitors.baseline_files import read_baseline
-from model_monitor.monitors.conclusion import DistributionConfig, MonitoringConfig
+from model_monitor.monitors.data_quality.baseline import read_baseline
+from model_monitor.monitors.data_quality.constraints import MonitoringConfig
 from model_monitor.monitors.data_quality.constraints_reader import read_constraints
 from model_monitor.monitors.data_quality.files import constraints_file
 from model_monitor.monitors.data_quality.monitoring_config import read_block, to_config, with_options
+from model_monitor.monitors.drift import DistributionConfig
 from model_monitor.schema import FeatureType
 
 

@@ -24,7 +24,7 @@ HEALTHY = {"amount": np.random.default_rng(1).normal(size=400).tolist(), "state"
 def baseline(tmp_path):
     for name, content in zip(("constraints", "statistics"), baseline_files_of(table(HEALTHY)), strict=True):
         (tmp_path / f"{name}.json").write_text(json.dumps(content))
-    return DATA_QUALITY.load_baseline(BaselineFiles(tmp_path / "constraints.json", tmp_path / "statistics.json"))
+    return DATA_QUALITY.files.load(BaselineFiles(tmp_path / "constraints.json", tmp_path / "statistics.json"))
 
 
 def check(rows: Rows, baseline, **job) -> Conclusion:
@@ -34,7 +34,7 @@ def check(rows: Rows, baseline, **job) -> Conclusion:
 def metrics_of(rows: Rows, baseline, metrics: MetricsSettings, **job) -> dict:
     made = job_for(rows.schema, metrics=metrics, **job)
     statistics = statistics_of(rows)
-    found = DATA_QUALITY.metrics(statistics, DATA_QUALITY.check(statistics, baseline, made), made)
+    found = DATA_QUALITY.shown.metrics(statistics, DATA_QUALITY.check(statistics, baseline, made), made)
     return {(metric.name, *metric.extra_dimensions.values()): metric.value for metric in found}
 
 
@@ -55,7 +55,7 @@ def test_without_a_baseline_nothing_is_evaluated_and_the_reason_is_given():
 
 
 def test_no_files_are_no_baseline():
-    assert DATA_QUALITY.load_baseline(BaselineFiles()) is None
+    assert DATA_QUALITY.files.load(BaselineFiles()) is None
 
 
 def test_too_few_records_are_not_evaluated(baseline):
@@ -138,12 +138,12 @@ def test_a_baseline_that_contradicts_a_declared_type_is_refused(declared, cells,
 def test_a_baseline_is_suggested_with_the_jobs_configuration():
     rows = table(HEALTHY)
     job = job_for(rows.schema, JobKind.BASELINE, options={"features": {"state": {"emit_metrics": "Disabled"}}})
-    content = DATA_QUALITY.constraints_file(DATA_QUALITY.suggest(statistics_of(rows, JobKind.BASELINE), job))
+    content = DATA_QUALITY.files.constraints(DATA_QUALITY.suggest(statistics_of(rows, JobKind.BASELINE), job))
     assert content["features"][1]["monitoringConfigOverrides"] == {"emit_metrics": "Disabled"}
 
 
 def test_a_baseline_tells_names_and_types_in_order(baseline):
-    assert DATA_QUALITY.baseline_features(baseline) == (
+    assert DATA_QUALITY.files.features(baseline) == (
         ("amount", FeatureType.FRACTIONAL),
         ("state", FeatureType.STRING),
     )
@@ -204,7 +204,7 @@ def test_a_feature_can_be_a_dimension_beside_the_name(baseline):
 
 def test_a_report_tells_the_statistics_and_no_category(baseline):
     rows = table(HEALTHY)
-    summary = DATA_QUALITY.summary(statistics_of(rows), check(rows, baseline))
+    summary = DATA_QUALITY.shown.summary(statistics_of(rows), check(rows, baseline))
     assert summary["coverage"] == {"checks": 9, "evaluated": 9}
     assert [feature["name"] for feature in summary["features"]] == ["amount", "state"]
     assert summary["features"][0]["median"] == np.sort(HEALTHY["amount"])[199]
@@ -215,7 +215,7 @@ def test_of_a_restricted_feature_neither_report_nor_metrics_tell_numbers(baselin
     rows = table(HEALTHY)
     features = tuple(Feature(feature.name, privacy=Privacy.RESTRICTED) for feature in rows.schema.features)
     rows = replace(rows, schema=Schema(features))
-    summary = DATA_QUALITY.summary(statistics_of(rows), check(rows, baseline))
+    summary = DATA_QUALITY.shown.summary(statistics_of(rows), check(rows, baseline))
     assert not {"min", "max", "mean", "median"} & set(summary["features"][0])
     found = metrics_of(rows, baseline, MetricsSettings(per_feature=PerFeature.ALL))
     assert ("feature_data_amount",) not in found

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from model_monitor.contract import CheckType, JobKind, Verdict
-from model_monitor.monitors.baseline_files import Baseline
 from model_monitor.monitors.conclusion import Conclusion, Outcome
+from model_monitor.monitors.data_quality.baseline import Baseline
 from model_monitor.monitors.data_quality.profile import DatasetProfile
+from model_monitor.monitors.data_quality.statistics import DatasetStatistics
 from model_monitor.schema import Column, Feature, Kind, Rows, Schema
-from model_monitor.sketches.feature import DatasetStatistics
 from tests.tables import DATA_QUALITY, checks_by_subject, job_for
 
 BASELINE_RECORDS = 10_000

@@ -41,7 +41,7 @@ def statistics_file(columns: dict[str, list[Any]], cuts: list[int]) -> dict[str,
         job = job or job_for(rows.schema)
         part = DATA_QUALITY.profile(rows, job)
         profile = part if profile is None else profile.merge(part)
-    content = DATA_QUALITY.statistics_file(DATA_QUALITY.statistics(profile, job))
+    content = DATA_QUALITY.files.statistics(DATA_QUALITY.statistics(profile, job))
     return {feature["name"]: feature for feature in content["features"]}
 
 

@@ -14,7 +14,15 @@ import orjson
 import pytest
 
 from model_monitor import flow
-from model_monitor.contract import ANALYSIS_FILE, REHEARSAL, VIOLATIONS_FILE, JobKind, MonitoringType, Verdict
+from model_monitor.contract import (
+    ANALYSIS_FILE,
+    CHECK_BIAS_DRIFT,
+    REHEARSAL,
+    VIOLATIONS_FILE,
+    JobKind,
+    MonitoringType,
+    Verdict,
+)
 from model_monitor.errors import BaselineError, DatasetError
 from model_monitor.job.configuration import parse_configuration
 from model_monitor.job.job import BaselineFiles, DatasetKind, DatasetSource, Job, Maturity, MonitorSettings
@@ -46,7 +54,7 @@ def statistics(rows: Rows, **options: Any) -> tuple[BiasStatistics, Job]:
 def baseline_of(rows: Rows, **options: Any) -> BiasConstraints:
     """What a baseline job over the rows writes, read again."""
     found, job = statistics(rows, **options)
-    written = orjson.loads(orjson.dumps(MONITOR.constraints_file(MONITOR.suggest(found, job))))
+    written = orjson.loads(orjson.dumps(MONITOR.files.constraints(MONITOR.suggest(found, job))))
     return read(written, "analysis.json")
 
 
@@ -85,7 +93,7 @@ def test_a_window_like_its_baseline_holds_and_one_that_treats_a_group_worse_viol
 
 def test_the_files_have_clarifys_words() -> None:
     conclusion = concluded(UNFAIR, baseline_of(FAIR))
-    file = MONITOR.violations_file(conclusion)
+    file = MONITOR.files.violations(conclusion)
     assert file is not None
     first = file["violations"][0]
     check = by_metric(conclusion)["DPL"]
@@ -96,9 +104,9 @@ def test_the_files_have_clarifys_words() -> None:
         "facet_value": "1",
         "metric_name": "DPL",
     }
-    assert MONITOR.violations_file(concluded(FAIR, baseline_of(FAIR))) is None
+    assert MONITOR.files.violations(concluded(FAIR, baseline_of(FAIR))) is None
     with_infinity = labelled({"sex": [0, 0, 1, 1, 0, 1]}, [1, 0, 1, 1, 0, 1], [1, 1, 0, 1, 0, 1])
-    written = MONITOR.statistics_file(statistics(with_infinity, flip_test=False)[0])
+    written = MONITOR.files.statistics(statistics(with_infinity, flip_test=False)[0])
     (group,) = written["post_training_bias_metrics"]["facets"]["sex"]
     told = {metric["name"]: metric["value"] for metric in group["metrics"]}
     assert told["TE"] == "Infinity"
@@ -168,7 +176,7 @@ def test_labels_that_are_due_later_or_too_few_are_waited_for() -> None:
     )
     small = replace(job, monitors=(replace(job.monitors[0], min_records=9),), now=start + timedelta(days=3))
     assert MONITOR.check(found, baseline, small).reason.startswith("8 of 20 predictions")
-    (coverage,) = MONITOR.metrics(found, few, job)
+    (coverage,) = MONITOR.shown.metrics(found, few, job)
     assert (coverage.name, coverage.value) == ("label_coverage", 0.4)
 
 
@@ -280,7 +288,7 @@ def test_metrics_carry_clarifys_dimensions_and_infinity_as_its_number() -> None:
     rows = labelled({"sex": [0, 0, 1, 1, 0, 1] * 5}, [1, 0, 1, 1, 0, 1] * 5, [1, 1, 0, 1, 0, 1] * 5)
     found, job = statistics(rows)
     conclusion = MONITOR.check(found, baseline_of(rows), job)
-    metrics = {metric.name: metric for metric in MONITOR.metrics(found, conclusion, job)}
+    metrics = {metric.name: metric for metric in MONITOR.shown.metrics(found, conclusion, job)}
     assert metrics["violations_bias_drift_check"].value == 0
     assert metrics["violations_bias_drift_check"].extra_dimensions == {}
     assert metrics["bias_metric_TE"].value == 2.348543e108
@@ -303,7 +311,7 @@ def test_values_that_nobody_named_are_in_no_metric_and_no_message() -> None:
     found, job = statistics(rows, facets=facets)
     conclusion = MONITOR.check(found, baseline_of(people(0.9, town=names, age=[1.5, 44.5] * 200), facets=facets), job)
     assert conclusion.violations
-    metrics = list(MONITOR.metrics(found, conclusion, job))
+    metrics = list(MONITOR.shown.metrics(found, conclusion, job))
     assert {metric.extra_dimensions.get("FacetValue") for metric in metrics} == {None, "(40.0, Infinity]"}
     told = [text for check in conclusion.checks for text in (check.subject, check.description)]
     assert not [text for text in told if "Kranj" in text or "59.5" in text or "44.5" in text]
@@ -322,16 +330,18 @@ def test_a_restricted_facet_shows_neither_small_groups_nor_its_largest_value_nor
     assert found.entries[0].reason == "the facet is restricted: name the values to compare"
     found, _ = statistics(hidden, facets=[{"name": "age", "values": [40]}])
     assert found.entries[0].text == "(40.0, Infinity]"
-    assert "59.5" not in json.dumps([MONITOR.statistics_file(found), MONITOR.summary(found, Conclusion(Verdict.OK))])
+    assert "59.5" not in json.dumps(
+        [MONITOR.files.statistics(found), MONITOR.shown.summary(found, Conclusion(Verdict.OK))]
+    )
     found, _ = statistics(hidden, facets=[{"name": "age", "values": [59.4]}])
     assert found.entries[0].reason == "one side of the facet has fewer than 10 records"
-    assert MONITOR.statistics_file(found) == {"version": "1.0"}
+    assert MONITOR.files.statistics(found) == {"version": "1.0"}
 
 
 def test_the_summary_is_json_and_says_what_was_counted() -> None:
     rows = labelled({"sex": [0, 0, 1, 1, 0, None] * 5}, [1, 0, 1, 1, 0, None] * 5, [1, 1, 0, 1, 0, 1] * 5)
     found, _ = statistics(rows, bootstrap=True)
-    told = orjson.loads(orjson.dumps(MONITOR.summary(found, Conclusion(Verdict.OK))))
+    told = orjson.loads(orjson.dumps(MONITOR.shown.summary(found, Conclusion(Verdict.OK))))
     assert (told["records"], told["labelled"], told["label_coverage"]) == (30, 25, pytest.approx(25 / 30))
     (facet,) = told["facets"]
     assert (facet["advantaged"], facet["disadvantaged"], facet["read_as"]) == (15, 10, "values")
@@ -341,12 +351,12 @@ def test_the_summary_is_json_and_says_what_was_counted() -> None:
 
 def test_a_rehearsal_is_written_as_a_violation_of_no_group_and_publishes_no_value() -> None:
     found, job = statistics(FAIR)
-    conclusion = rehearsed(MONITOR.check(found, None, job), MonitoringType.MODEL_BIAS)
-    file = MONITOR.violations_file(conclusion)
+    conclusion = rehearsed(MONITOR.check(found, None, job), MonitoringType.MODEL_BIAS, CHECK_BIAS_DRIFT)
+    file = MONITOR.files.violations(conclusion)
     assert file is not None
     (violation,) = file["violations"]
     assert (violation["facet"], violation["facet_value"]) == (REHEARSAL, "")
-    names = [metric.name for metric in MONITOR.metrics(found, conclusion, job)]
+    names = [metric.name for metric in MONITOR.shown.metrics(found, conclusion, job)]
     assert names == ["label_coverage", "violations_bias_drift_check"]
 
 
@@ -376,7 +386,7 @@ def test_the_terminal_shows_each_group_with_its_limits_and_no_value_of_the_data(
     rows = people(0.4, town=["Kranj", "Ljubljana"] * 200, age=[i % 60 + 0.5 for i in range(400)])
     found, job = statistics(rows, facets=facets)
     conclusion = MONITOR.check(found, baseline_of(rows, facets=facets), job)
-    result = MonitorResult(MonitoringType.MODEL_BIAS, conclusion, MONITOR.summary(found, conclusion))
+    result = MonitorResult(MonitoringType.MODEL_BIAS, conclusion, MONITOR.shown.summary(found, conclusion))
     moment = datetime(2026, 3, 2, tzinfo=UTC)
     text = summary(Report(job, results=(result,)), Run(moment, moment), ())
     assert "labels: 400 of 400 predictions" in text

@@ -89,7 +89,7 @@ def test_a_window_like_its_baseline_is_ok_and_another_one_violates():
     moved = rows_of(a=[0.001] * 40, c=[9.0 + i % 3 for i in range(40)])
     _, other, _ = run(moved, asked(), baseline=baseline)
     assert other.verdict is Verdict.VIOLATED
-    content = MONITOR.violations_file(other)
+    content = MONITOR.files.violations(other)
     assert content == {
         "version": "1.0",
         "violations": [
@@ -101,50 +101,50 @@ def test_a_window_like_its_baseline_is_ok_and_another_one_violates():
             }
         ],
     }
-    assert MONITOR.violations_file(same) is None
+    assert MONITOR.files.violations(same) is None
 
 
 def test_without_a_baseline_there_are_values_and_no_verdict():
     statistics, conclusion, _ = run(rows_of(), asked())
     assert (conclusion.verdict, conclusion.reason) == (Verdict.INSUFFICIENT_DATA, "no baseline")
-    block = MONITOR.statistics_file(statistics)["explanations"]["kernel_shap"]["label0"]
+    block = MONITOR.files.statistics(statistics)["explanations"]["kernel_shap"]["label0"]
     assert list(block["global_shap_values"]) == ["a", "b", "c"]
     assert block["expected_value"] == 0.0
-    assert MONITOR.violations_file(conclusion) is None
+    assert MONITOR.files.violations(conclusion) is None
 
 
 def test_what_the_baseline_job_wrote_is_what_the_next_run_reads(tmp_path):
     options = asked(baseline_rows=None, clusters=2)
     statistics, _, job = run(rows_of(), options, JobKind.BASELINE)
-    written = MONITOR.constraints_file(MONITOR.suggest(statistics, job))
-    assert written == MONITOR.statistics_file(statistics)
+    written = MONITOR.files.constraints(MONITOR.suggest(statistics, job))
+    assert written == MONITOR.files.statistics(statistics)
     path = tmp_path / "analysis.json"
     path.write_text(json.dumps(written))
     files = BaselineFiles(path)
-    assert MONITOR.constraints_file(MONITOR.load_baseline(files)) == written
-    header, *rows = csv.reader(MONITOR.extra_files(statistics, job)[SHAP_BASELINE_FILE].decode().splitlines())
+    assert MONITOR.files.constraints(MONITOR.files.load(files)) == written
+    header, *rows = csv.reader(MONITOR.files.beside(statistics, job)[SHAP_BASELINE_FILE].decode().splitlines())
     assert header == ["a", "b", "c"]
     assert len(rows) == 2
     later, conclusion, later_job = run(
         rows_of(seed=3),
         options,
-        baseline=MONITOR.load_baseline(files),
+        baseline=MONITOR.files.load(files),
         baselines={MonitoringType.MODEL_EXPLAINABILITY: files},
     )
     assert conclusion.verdict is Verdict.OK
     assert later.expected == statistics.expected  # the same baseline rows, not clusters of the new data
-    assert SHAP_BASELINE_FILE not in MONITOR.extra_files(later, later_job)
+    assert SHAP_BASELINE_FILE not in MONITOR.files.beside(later, later_job)
 
 
 def test_a_baseline_that_brings_no_rows_is_compared_with_a_note(tmp_path):
     statistics, _, job = run(rows_of(seed=1), asked(), JobKind.BASELINE)
     path = tmp_path / "analysis.json"
-    path.write_text(json.dumps(MONITOR.constraints_file(MONITOR.suggest(statistics, job))))
+    path.write_text(json.dumps(MONITOR.files.constraints(MONITOR.suggest(statistics, job))))
     files = BaselineFiles(path)
     _, conclusion, _ = run(
         rows_of(seed=2),
         asked(baseline_rows=None),
-        baseline=MONITOR.load_baseline(files),
+        baseline=MONITOR.files.load(files),
         baselines={MonitoringType.MODEL_EXPLAINABILITY: files},
     )
     (note,) = conclusion.notes
@@ -243,8 +243,8 @@ def test_log_odds_of_a_logistic_model_are_its_linear_part():
 def test_each_output_of_the_model_is_a_label_with_its_name():
     stub = Stub(lambda rows: np.hstack([linear(rows), -linear(rows)]), label_headers=("yes", "no"))
     statistics, _, job = run(rows_of(), asked(stub, saves_local=True))
-    assert list(MONITOR.statistics_file(statistics)["explanations"]["kernel_shap"]) == ["yes", "no"]
-    header, *rows = csv.reader(MONITOR.extra_files(statistics, job)[LOCAL_SHAP_FILE].decode().splitlines())
+    assert list(MONITOR.files.statistics(statistics)["explanations"]["kernel_shap"]) == ["yes", "no"]
+    header, *rows = csv.reader(MONITOR.files.beside(statistics, job)[LOCAL_SHAP_FILE].decode().splitlines())
     assert header == ["a_yes", "b_yes", "c_yes", "a_no", "b_no", "c_no"]
     assert len(rows) == 40
     with pytest.raises(PredictorError, match="names 1 labels, the model answers 2"):
@@ -293,7 +293,7 @@ def test_metrics_are_clarifys_and_one_plain_number():
     baseline = AttributionBaseline({"label0": {"a": 3.0, "b": 2.0, "c": 1.0}})
     told = MetricsSettings(per_feature=PerFeature.CRITICAL, critical=("b",))
     statistics, conclusion, job = run(rows_of(), asked(), baseline=baseline, metrics=told)
-    found = {metric.name: metric for metric in MONITOR.metrics(statistics, conclusion, job)}
+    found = {metric.name: metric for metric in MONITOR.shown.metrics(statistics, conclusion, job)}
     assert set(found) == {"violations_feature_attribution_drift_check", "ndcg_min", "ExpectedValue", "feature_b"}
     assert found["violations_feature_attribution_drift_check"].value == 0
     assert found["ndcg_min"].extra_dimensions == {}
@@ -317,7 +317,9 @@ def test_metrics_are_clarifys_and_one_plain_number():
 def test_a_run_that_compared_nothing_counts_no_violations(options, verdict):
     statistics, conclusion, job = run(rows_of(), options or asked())
     assert conclusion.verdict is verdict
-    assert not any(metric.name.startswith("violations_") for metric in MONITOR.metrics(statistics, conclusion, job))
+    assert not any(
+        metric.name.startswith("violations_") for metric in MONITOR.shown.metrics(statistics, conclusion, job)
+    )
 
 
 def test_attributions_of_the_endpoint_itself_are_only_added_up():
@@ -331,19 +333,19 @@ def test_attributions_of_the_endpoint_itself_are_only_added_up():
     assert (statistics.records, statistics.used) == (4, 3)
     assert conclusion.notes[0].endswith("the responses of the others hold no attributions")
     assert conclusion.verdict is Verdict.OK
-    assert MONITOR.statistics_file(statistics)["explanations"]["kernel_shap"]["label0"]["expected_value"] is None
+    assert MONITOR.files.statistics(statistics)["explanations"]["kernel_shap"]["label0"]["expected_value"] is None
     halves = [
         replace(rows_of(2), attributions=tuple(column(c[part]) for c in said)) for part in (slice(2), slice(2, 4))
     ]
     merged = MONITOR.profile(halves[0], job).merge(MONITOR.profile(halves[1], job))
     assert MONITOR.statistics(merged, job).values == pytest.approx(statistics.values)
-    again = MONITOR.from_json(json.loads(json.dumps(merged.to_json())))
+    again = type(merged).from_json(json.loads(json.dumps(merged.to_json())))
     assert again.to_json() == merged.to_json()
 
 
 def test_the_report_says_how_the_values_were_found():
     statistics, conclusion, _ = run(rows_of(), asked())
-    block = MONITOR.summary(statistics, conclusion)
+    block = MONITOR.shown.summary(statistics, conclusion)
     assert (block["method"], block["records_explained"], block["spent"]["predictions"]) == ("exact", 40, 1 + 40 * 8)
     assert block["labels"][0]["attributions"].keys() == {"a", "b", "c"}
 
@@ -351,7 +353,7 @@ def test_the_report_says_how_the_values_were_found():
 @pytest.mark.parametrize(("samples", "method"), [(6, "exact"), (4, "kernel")])
 def test_where_predictions_cost_requests_exact_values_may_cost_no_more_than_the_estimate(samples, method):
     far = asked(Stub(linear, is_local=False), samples=samples)
-    assert MONITOR.summary(*run(rows_of(), far)[:2])["method"] == method
+    assert MONITOR.shown.summary(*run(rows_of(), far)[:2])["method"] == method
 
 
 def test_baseline_rows_of_a_file_are_checked_when_they_are_read(tmp_path):

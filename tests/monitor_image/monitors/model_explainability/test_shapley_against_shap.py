@@ -15,7 +15,7 @@ SCRIPT = """
 import json, sys
 import numpy as np
 import shap
-from model_monitor.metrics import shapley
+from model_monitor.monitors.model_explainability import shapley
 from model_monitor.monitors.model_explainability.attributions import Choices, Method, explain
 from model_monitor.sketches.hashes import mixed
 

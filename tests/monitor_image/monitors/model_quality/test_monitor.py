@@ -112,7 +112,7 @@ def test_a_whole_is_the_merge_of_its_parts_in_any_grouping(job: Job, records: li
     whole = MODEL_QUALITY.profile(chunk(records), job)
     for merged in (a.merge(b).merge(c), a.merge(b.merge(c)), MODEL_QUALITY.empty(job).merge(a).merge(b).merge(c)):
         found, expected = (MODEL_QUALITY.statistics(part, job) for part in (merged, whole))
-        files = [MODEL_QUALITY.statistics_file(part) for part in (found, expected)]
+        files = [MODEL_QUALITY.files.statistics(part) for part in (found, expected)]
         said = [file["model_monitor"].pop("predictions") for file in files]
         assert [[f["name"] for f in part["features"]] for part in said] == [
             [feature.name for feature in part.predictions] for part in (expected, found)
@@ -133,7 +133,7 @@ def test_a_whole_is_the_merge_of_its_parts_in_any_grouping(job: Job, records: li
 def test_a_profile_with_labels_survives_json_exactly(job: Job, records: list[Any]) -> None:
     profile = MODEL_QUALITY.profile(chunk(records), job)
     written = orjson.dumps(profile.to_json())
-    assert orjson.dumps(MODEL_QUALITY.from_json(orjson.loads(written)).to_json()) == written
+    assert orjson.dumps(type(MODEL_QUALITY.empty(job)).from_json(orjson.loads(written)).to_json()) == written
 
 
 @pytest.mark.parametrize("job", [BINARY, REGRESSION], ids=["binary", "regression"])
@@ -271,7 +271,7 @@ def test_a_window_is_judged_once_enough_labels_have_come(job: Job, verdict: Verd
     found = conclusion_of(LATE, job)
     assert found.verdict is verdict
     assert re.search(told, found.reason)
-    names = {metric.name for metric in MODEL_QUALITY.metrics(measured(LATE, job), found, job)}
+    names = {metric.name for metric in MODEL_QUALITY.shown.metrics(measured(LATE, job), found, job)}
     assert "label_coverage" in names
     is_said = verdict is Verdict.OK
     assert ("violations_LessThanThreshold" in names) is is_said
@@ -339,7 +339,7 @@ def test_a_required_metric_that_is_undefined_is_never_ok() -> None:
 def test_ages_are_counted_to_the_time_of_the_run() -> None:
     rows = labelled([None, None, 1], score=[0.1, 0.2, 0.9], times=[END - 60, END - 86400, END - 60], variant="blue")
     job = quality_job(window=WINDOW, now=WINDOW.end + timedelta(days=2))
-    found = MODEL_QUALITY.summary(measured(rows, job), conclusion_of(rows, job))["labels"]
+    found = MODEL_QUALITY.shown.summary(measured(rows, job), conclusion_of(rows, job))["labels"]
     assert found["unlabelled_by_age"] == {"under 7 days": 2}
     assert found["by_variant"] == {"blue": {"labelled": 1, "unlabelled": 2}}
 
@@ -382,7 +382,7 @@ def test_labels_in_two_spellings_are_told() -> None:
 
 def read_baseline(folder: Path, content: Any) -> Any:
     (folder / "constraints.json").write_bytes(orjson.dumps(content))
-    return MODEL_QUALITY.load_baseline(BaselineFiles(folder / "constraints.json"))
+    return MODEL_QUALITY.files.load(BaselineFiles(folder / "constraints.json"))
 
 
 def test_the_constraints_of_the_original_framework_work_as_they_are(tmp_path: Path) -> None:
@@ -399,8 +399,8 @@ def test_thresholds_stand_above_the_baseline(tmp_path: Path) -> None:
         {"binary_classification_constraints": {"accuracy": {"threshold": 1}, "recall": {"threshold": 0.1}}},
     )
     job = quality_job({"thresholds": {"accuracy": {"threshold": 0.5}, "recall": None}})
-    used = MODEL_QUALITY.constraints_used(baseline, job)
-    assert MODEL_QUALITY.constraints_file(used) == {
+    used = MODEL_QUALITY.files.used(baseline, job)
+    assert MODEL_QUALITY.files.constraints(used) == {
         "version": 0.0,
         "binary_classification_constraints": {
             "accuracy": {"threshold": 0.5, "comparison_operator": "LessThanThreshold"}
@@ -411,13 +411,13 @@ def test_thresholds_stand_above_the_baseline(tmp_path: Path) -> None:
 def test_a_baseline_of_another_problem_is_refused(tmp_path: Path) -> None:
     baseline = read_baseline(tmp_path, {"regression_constraints": {"mae": {"threshold": 1}}})
     with pytest.raises(BaselineError, match="is of Regression"):
-        MODEL_QUALITY.constraints_used(baseline, BINARY)
+        MODEL_QUALITY.files.used(baseline, BINARY)
 
 
 def test_curves_are_bounded_and_say_so() -> None:
     random = np.random.Generator(np.random.PCG64(1))
     rows = labelled(random.integers(0, 2, 5000).tolist(), score=random.random(5000).tolist())
-    content = MODEL_QUALITY.statistics_file(measured(rows, BINARY))
+    content = MODEL_QUALITY.files.statistics(measured(rows, BINARY))
     curve = content["binary_classification_metrics"]["receiver_operating_characteristic_curve"]
     assert len(curve["true_positive_rates"]) == 1000
     assert (curve["true_positive_rates"][0], curve["true_positive_rates"][-1]) == (0.0, 1.0)
@@ -429,9 +429,9 @@ def test_a_matrix_of_many_labels_stays_out_of_the_report() -> None:
     for count, is_told in ((100, True), (101, False)):
         words = [f"class {i:03}" for i in range(count)]
         found = measured(labelled(words, prediction=words), job)
-        told = MODEL_QUALITY.summary(found, MODEL_QUALITY.check(found, None, job))
+        told = MODEL_QUALITY.shown.summary(found, MODEL_QUALITY.check(found, None, job))
         assert (told["label_count"], told["confusion_matrix"] is not None) == (count, is_told)
-        matrix = MODEL_QUALITY.statistics_file(found)["multiclass_classification_metrics"]["confusion_matrix"]
+        matrix = MODEL_QUALITY.files.statistics(found)["multiclass_classification_metrics"]["confusion_matrix"]
         assert len(matrix) == count
 
 
@@ -440,7 +440,7 @@ def test_only_defined_metrics_are_published() -> None:
     job = quality_job({"thresholds": {"accuracy": 0.5}})
     found = {
         metric.name: metric.value
-        for metric in MODEL_QUALITY.metrics(measured(rows, job), conclusion_of(rows, job), job)
+        for metric in MODEL_QUALITY.shown.metrics(measured(rows, job), conclusion_of(rows, job), job)
     }
     assert "recall" not in found
     assert found["accuracy"] == found["label_coverage"] == 1.0

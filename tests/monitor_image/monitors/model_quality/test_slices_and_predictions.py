@@ -48,7 +48,7 @@ def test_a_slice_has_the_metrics_of_its_records_alone(records: list[tuple[int, f
         return MODEL_QUALITY.profile(labelled(truth, score=score, features={"region": region}), job)
 
     merged = profile(records[:cut]).merge(profile(records[cut:]))
-    (found,) = MODEL_QUALITY.statistics(MODEL_QUALITY.from_json(merged.to_json()), job).slices
+    (found,) = MODEL_QUALITY.statistics(type(merged).from_json(merged.to_json()), job).slices
     groups: dict[str, list[tuple[int, float]]] = {}
     for truth, score, region in records:
         name = "(missing)" if region is None else str(region).removesuffix(".0")
@@ -86,7 +86,7 @@ def test_a_numeric_slice_is_cut_at_its_edges_which_end_an_interval(records: list
         return MODEL_QUALITY.profile(labelled(truth, score=[0.9] * len(truth), features={"age": age}), job)
 
     merged = profile(records[:cut]).merge(profile(records[cut:]))
-    (found,) = MODEL_QUALITY.statistics(MODEL_QUALITY.from_json(merged.to_json()), job).slices
+    (found,) = MODEL_QUALITY.statistics(type(merged).from_json(merged.to_json()), job).slices
     expected: dict[str, list[int]] = {}
     for truth, age in records:
         if age is None or isinstance(age, str):
@@ -106,7 +106,9 @@ def test_many_values_are_told_when_they_are_cut_at_edges() -> None:
     rows = labelled([1] * 400, score=[0.9] * 400, features={"age": ages})
     whole = quality_job({"slices": ["age"]}, schema=AGES)
     cut = quality_job({"slices": [{"field": "age", "edges": [30]}]}, schema=AGES)
-    (many,), (few,) = (MODEL_QUALITY.summary(measured(rows, j), conclusion_of(rows, j))["slices"] for j in (whole, cut))
+    (many,), (few,) = (
+        MODEL_QUALITY.shown.summary(measured(rows, j), conclusion_of(rows, j))["slices"] for j in (whole, cut)
+    )
     assert (many["has_many_values"], many["values"]) == (True, [])
     assert [(part["value"], part["item_count"]) for part in few["values"]] == [
         ("(30, Infinity]", 279),
@@ -132,14 +134,14 @@ def test_many_values_are_told_when_they_are_cut_at_edges() -> None:
 )
 def test_slices_that_cannot_be_are_told_by_their_path(slices: Any, fault: str) -> None:
     faults = Faults()
-    MODEL_QUALITY.read_options(Block({"slices": slices}, "q", faults))
+    MODEL_QUALITY.options.read(Block({"slices": slices}, "q", faults))
     assert any(each.startswith(f"q.{fault}") for each in faults), faults
 
 
 def test_a_slice_of_too_many_values_says_so() -> None:
     job = quality_job({"slices": ["region"]}, schema=FIELDS)
     rows = labelled([1] * 101, score=[0.9] * 101, features={"region": [f"r{i}" for i in range(101)]})
-    (found,) = MODEL_QUALITY.summary(measured(rows, job), conclusion_of(rows, job))["slices"]
+    (found,) = MODEL_QUALITY.shown.summary(measured(rows, job), conclusion_of(rows, job))["slices"]
     assert (found["has_many_values"], found["values"]) == (True, [])
 
 
@@ -147,7 +149,7 @@ def test_metrics_of_slices_are_published_where_they_are_named() -> None:
     options = {"slices": ["region", "variant"], "min_slice_records": 1, "slice_metrics": ["accuracy"]}
     job = quality_job(options, schema=FIELDS)
     rows = labelled([1, 0], score=[0.9, 0.9], features={"region": ["n", "s"]}, times=[END, END], variant="blue")
-    found = MODEL_QUALITY.metrics(measured(rows, job), conclusion_of(rows, job), job)
+    found = MODEL_QUALITY.shown.metrics(measured(rows, job), conclusion_of(rows, job), job)
     told = {tuple(m.extra_dimensions.values()): m.value for m in found if m.name == "accuracy" and m.extra_dimensions}
     assert told == {("region", "n"): 1.0, ("region", "s"): 0.0, ("variant", "blue"): 0.5}
 
@@ -164,8 +166,8 @@ def test_what_the_model_says_is_compared_with_what_it_said(tmp_path: Path) -> No
     truth = [int(value > 0.5) for value in then]
     job = quality_job({"thresholds": {"accuracy": 0.5}})
     statistics = measured(labelled(truth, score=then.tolist()), quality_job(kind=JobKind.BASELINE))
-    (tmp_path / "statistics.json").write_bytes(orjson.dumps(MODEL_QUALITY.statistics_file(statistics)))
-    baseline = MODEL_QUALITY.load_baseline(BaselineFiles(statistics=tmp_path / "statistics.json"))
+    (tmp_path / "statistics.json").write_bytes(orjson.dumps(MODEL_QUALITY.files.statistics(statistics)))
+    baseline = MODEL_QUALITY.files.load(BaselineFiles(statistics=tmp_path / "statistics.json"))
     same = conclusion_of(labelled(truth, score=then.tolist()), job, baseline)
     assert [(c.subject, c.outcome, c.distance) for c in same.checks if c.check_type == "prediction_drift_check"] == [
         ("predicted label", Outcome.HELD, 0.0),
@@ -178,7 +180,7 @@ def test_what_the_model_says_is_compared_with_what_it_said(tmp_path: Path) -> No
         "distance: " in check.description and "exceeds threshold: 0.1" in check.description
         for check in found.violations
     )
-    names = {metric.name: metric.value for metric in MODEL_QUALITY.metrics(measured(moved, job), found, job)}
+    names = {metric.name: metric.value for metric in MODEL_QUALITY.shown.metrics(measured(moved, job), found, job)}
     assert names["violations_prediction_drift_check"] == 2
     assert names["prediction_drift_max"] == max(check.distance for check in found.violations)
     off = quality_job({"thresholds": {"accuracy": 0.5}, "prediction_drift": {"perform_comparison": "Disabled"}})
@@ -188,8 +190,8 @@ def test_what_the_model_says_is_compared_with_what_it_said(tmp_path: Path) -> No
 def test_drift_of_predictions_waits_for_labels_unless_there_are_none_to_wait_for(tmp_path: Path) -> None:
     job = quality_job()
     statistics = measured(labelled([0] * 200, prediction=[0] * 200), job)
-    (tmp_path / "statistics.json").write_bytes(orjson.dumps(MODEL_QUALITY.statistics_file(statistics)))
-    baseline = MODEL_QUALITY.load_baseline(BaselineFiles(statistics=tmp_path / "statistics.json"))
+    (tmp_path / "statistics.json").write_bytes(orjson.dumps(MODEL_QUALITY.files.statistics(statistics)))
+    baseline = MODEL_QUALITY.files.load(BaselineFiles(statistics=tmp_path / "statistics.json"))
     unlabelled = labelled(None, prediction=[1] * 200)
     waits = quality_job(ground_truth=tmp_path)
     found = conclusion_of(unlabelled, waits, baseline)

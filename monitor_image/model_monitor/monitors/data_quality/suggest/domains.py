@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from model_monitor.monitors.conclusion import FeatureConstraints
+from model_monitor.monitors.data_quality.constraints import FeatureConstraints
 from model_monitor.monitors.data_quality.suggestion import SuggestRule
 from model_monitor.sketches.feature import FeatureStatistics, masked
 

@@ -1,0 +1,121 @@
+"""Captured events gathered into batches of bounded size, from the blocks of a unit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from model_monitor.contract import OWN_REQUEST_PREFIX
+from model_monitor.dataset.formats.capture_json import NO_TIME, Lines, decode_blocks
+from model_monitor.dataset.lines import Block, read_blocks
+from model_monitor.dataset.units import UNIT_BYTES, Unit
+from model_monitor.schema import Events, Reject, Window
+
+UNTIMED_EVENT = "event without a time in a file of no hour"
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Events of one variant that become rows together: those of one block, or of several small ones.
+
+    starts: int64 (blocks + 1,), number of each block's first event. inside: bool (events,), whether each is in the window.
+    untimed: how many of them count in every window, since neither they nor their files' folders say when they were.
+    """
+
+    variant: str
+    blocks: Sequence[Block]
+    lines: Lines
+    starts: np.ndarray
+    inside: np.ndarray
+    own_requests: int
+    untimed: int
+
+    @classmethod
+    def of(cls, blocks: Sequence[Block], window: Window | None) -> Batch:
+        """The events of blocks, without those that monitoring caused itself."""
+        lines = decode_blocks([block.data for block in blocks])
+        inside = _inside(lines, blocks, window)
+        own_requests = 0
+        if OWN_REQUEST_PREFIX in "\n".join(lines.keys):  # one search: nearly no window has any
+            is_own = np.array([key.startswith(OWN_REQUEST_PREFIX) for key in lines.keys], np.bool_)
+            own_requests = int(np.count_nonzero(inside & is_own))
+            lines, inside = lines.take(np.flatnonzero(~is_own)), inside[~is_own]
+        starts = np.concatenate([[0], np.cumsum(lines.counts)])
+        untimed = _untimed(lines, blocks) if window else 0
+        return cls(blocks[0].file.variant, blocks, lines, starts, inside, own_requests, untimed)
+
+    @property
+    def keys(self) -> list[str]:
+        """Of each event: inferenceId, else eventId."""
+        return self.lines.keys
+
+    @property
+    def times(self) -> np.ndarray:
+        """int64 (events,), seconds since 1970 UTC, -1 where unknown."""
+        return self.lines.times
+
+    def __len__(self) -> int:
+        return len(self.lines.keys)
+
+    def origins(self) -> Iterator[tuple[Block, range, list[int]]]:
+        """Each block that could be read, its events, and the line of each of them inside the block."""
+        for block, (start, stop) in zip(self.blocks, pairwise(self.starts.tolist()), strict=True):
+            if not block.fault:
+                yield block, range(start, stop), self.lines.numbers[start:stop].tolist()
+
+    def faults(self) -> list[tuple[Block, int, str]]:
+        """Lines that are no events, in order."""
+        unread = [(place, 0, block.fault) for place, block in enumerate(self.blocks) if block.fault]
+        return [(self.blocks[place], line, reason) for place, line, reason in sorted(unread + self.lines.faults)]
+
+    def locate(self, event: int, reason: str) -> Reject:
+        """Where an event stands."""
+        block = self.blocks[int(np.searchsorted(self.starts, event, side="right")) - 1]
+        return located_reject(block, int(self.lines.numbers[event]), reason)
+
+    def events(self, places: np.ndarray, records: np.ndarray) -> Events:
+        """Some of its events, as rows know them, with the number of rows of each."""
+        keys = self.keys if len(places) == len(self) else [self.keys[place] for place in places.tolist()]
+        return Events(tuple(keys), self.times[places], records, self.variant)
+
+
+def batches(unit: Unit, window: Window | None) -> Iterator[Batch]:
+    """The events of a unit, a bounded number at a time."""
+    blocks: list[Block] = []
+    size_bytes = 0
+    for segment in unit:
+        for block in read_blocks(segment):
+            if blocks and (blocks[0].file.variant != block.file.variant or size_bytes + len(block.data) > UNIT_BYTES):
+                yield Batch.of(blocks, window)
+                blocks, size_bytes = [], 0
+            blocks.append(block)
+            size_bytes += len(block.data)
+    if blocks:
+        yield Batch.of(blocks, window)
+
+
+def _inside(lines: Lines, blocks: Sequence[Block], window: Window | None) -> np.ndarray:
+    """Whether each event lies in the window; one without a time is judged by the hour of its folder, or kept."""
+    if window is None:
+        return np.ones(len(lines.times), np.bool_)
+    start, end = window.start.timestamp(), window.end.timestamp()
+    inside: np.ndarray = (start <= lines.times) & (lines.times < end)
+    timeless = lines.times == NO_TIME
+    if timeless.any():
+        hours = [block.file.hour for block in blocks]
+        is_near = np.array([hour is None or start - 3600 < hour.timestamp() < end for hour in hours], np.bool_)
+        inside = np.where(timeless, np.repeat(is_near, lines.counts), inside)
+    return inside
+
+
+def _untimed(lines: Lines, blocks: Sequence[Block]) -> int:
+    """Events without a time in files of no hour."""
+    has_no_hour = np.array([block.file.hour is None for block in blocks], np.bool_)
+    return int(np.count_nonzero((lines.times == NO_TIME) & np.repeat(has_no_hour, lines.counts)))
+
+
+def located_reject(block: Block, line: int, reason: str) -> Reject:
+    return Reject(block.file.relative, block.line_number(line), reason)

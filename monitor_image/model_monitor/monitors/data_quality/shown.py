@@ -1,0 +1,142 @@
+"""What a report, CloudWatch and a terminal show of data quality."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from model_monitor.contract import (
+    DIMENSION_FEATURE,
+    METRIC_DRIFT_MAX,
+    METRIC_DRIFTED_SHARE,
+    CheckType,
+    PerFeature,
+    Verdict,
+    feature_data_metric,
+    feature_drift_metric,
+    feature_non_null_metric,
+    violations_metric,
+)
+from model_monitor.job.job import Job
+from model_monitor.monitors.conclusion import Check, Conclusion, Outcome
+from model_monitor.monitors.data_quality.statistics import DatasetStatistics
+from model_monitor.outputs.metric import Metric, StatisticValues
+from model_monitor.schema import Privacy
+from model_monitor.sketches.feature import FeatureStatistics
+from model_monitor.words import number, share
+
+NAME_WIDTH = 36
+
+
+def metrics(statistics: DatasetStatistics, conclusion: Conclusion, job: Job) -> Iterator[Metric]:
+    """Violations by type and drift of the whole; of single features as the job asks."""
+    for check_type in CheckType:
+        count = sum(check.check_type == check_type for check in conclusion.violations)
+        yield Metric(violations_metric(check_type), float(count), "Count")
+    drift = _drift(conclusion)
+    if drift:
+        violated = sum(check.outcome is Outcome.VIOLATED for check in drift.values())
+        yield Metric(METRIC_DRIFTED_SHARE, violated / len(drift))
+        yield Metric(METRIC_DRIFT_MAX, max(check.distance or 0.0 for check in drift.values()))
+    for feature in statistics.features:
+        if _is_told(feature, job) and feature.name not in conclusion.silenced:
+            yield from _of_feature(feature, drift.get(feature.name), job.metrics.feature_dimension)
+
+
+def _of_feature(feature: FeatureStatistics, drift: Check | None, has_dimension: bool) -> Iterator[Metric]:
+    values: list[tuple[str, float | StatisticValues]] = []
+    if feature.present + feature.missing:
+        values.append((feature_non_null_metric(feature.name), feature.completeness))
+    numeric = feature.numeric
+    is_shown = feature.inferred_type.is_numeric and feature.privacy is not Privacy.RESTRICTED
+    if is_shown and numeric is not None and numeric.minimum is not None and numeric.maximum is not None:
+        data = StatisticValues(float(numeric.count), numeric.sum, numeric.minimum, numeric.maximum)
+        values.append((feature_data_metric(feature.name), data))
+    if drift is not None and drift.distance is not None:
+        values.append((feature_drift_metric(feature.name), drift.distance))
+    for name, value in values:
+        yield Metric(name, value)
+        if has_dimension:
+            yield Metric(name, value, extra_dimensions={DIMENSION_FEATURE: feature.name})
+
+
+def summary(statistics: DatasetStatistics, conclusion: Conclusion) -> dict[str, Any]:
+    """The monitor's block in report.json: what was covered, and the statistics of each feature, no category's name."""
+    drift = _drift(conclusion)
+    evaluated = sum(check.outcome is not Outcome.NOT_EVALUATED for check in conclusion.checks)
+    return {
+        "item_count": statistics.item_count,
+        "coverage": {"checks": len(conclusion.checks), "evaluated": evaluated},
+        "drifted_share": sum(c.outcome is Outcome.VIOLATED for c in drift.values()) / len(drift) if drift else None,
+        "drift_max": max((c.distance or 0.0 for c in drift.values()), default=None),
+        "features": [_summary(feature, drift.get(feature.name)) for feature in statistics.features],
+    }
+
+
+def _summary(feature: FeatureStatistics, drift: Check | None) -> dict[str, Any]:
+    content: dict[str, Any] = {
+        "name": feature.name,
+        "inferred_type": feature.inferred_type.value,
+        "present": feature.present,
+        "missing": feature.missing,
+        "completeness": feature.completeness,
+        "distance": drift.distance if drift is not None else None,
+    }
+    if feature.privacy is Privacy.RESTRICTED:
+        return content | {"privacy": feature.privacy.value}
+    content["distinct"] = round(feature.distinct_count)
+    numeric = feature.numeric
+    if feature.inferred_type.is_numeric and numeric is not None and numeric.ranks is not None:
+        content |= {
+            "mean": numeric.mean,
+            "std_dev": numeric.std_dev,
+            "min": numeric.minimum,
+            "median": numeric.ranks.quantile(0.5),
+            "max": numeric.maximum,
+            "rank_error": numeric.rank_error / numeric.count,
+        }
+    return content
+
+
+def _drift(conclusion: Conclusion) -> dict[str, Check]:
+    """Drift checks that were evaluated, by feature."""
+    return {
+        check.subject: check
+        for check in conclusion.checks
+        if check.check_type == CheckType.BASELINE_DRIFT and check.outcome is not Outcome.NOT_EVALUATED
+    }
+
+
+def _is_told(feature: FeatureStatistics, job: Job) -> bool:
+    """Whether a feature has metrics of its own."""
+    if job.metrics.per_feature is PerFeature.NONE:
+        return False
+    return job.metrics.per_feature is PerFeature.ALL or feature.name in job.metrics.critical
+
+
+def lines(summary: Mapping[str, Any], conclusion: Conclusion) -> list[str]:
+    """One line for each feature."""
+    features: Sequence[Mapping[str, Any]] = summary.get("features", ())
+    is_judged = bool(conclusion.checks) or conclusion.verdict is not Verdict.OK  # a baseline is not
+    if not features:
+        return []
+    by_subject: dict[str, list[Check]] = defaultdict(list)
+    for check in conclusion.checks:
+        by_subject[check.subject].append(check)
+    width = min(max(len("feature"), *(len(feature["name"]) for feature in features)), NAME_WIDTH)
+    found = [f"{'feature':<{width}}  {'type':<10}  {'complete':>8}" + ("  distance  verdict" if is_judged else "")]
+    for feature in features:
+        name = feature["name"] if len(feature["name"]) <= width else feature["name"][: width - 3] + "..."
+        line = f"{name:<{width}}  {feature['inferred_type']:<10}  {share(feature['completeness']):>8}"
+        if is_judged:
+            line += f"  {number(feature.get('distance')):>8}  {_verdict(by_subject[feature['name']])}"
+        found.append(line)
+    return found
+
+
+def _verdict(checks: list[Check]) -> str:
+    violated = [check.check_type for check in checks if check.outcome is Outcome.VIOLATED]
+    if violated:
+        return "violated: " + ", ".join(map(str, violated))
+    return "held" if any(check.outcome is Outcome.HELD for check in checks) else "not evaluated"
