@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.cells import Cell, find
+from benchmarks import headlines
+from benchmarks.cells import Cell, find, table
 from benchmarks.jobs import MILLION
 
 RECORDS = (1_000, 100_000, 1_000_000, 10_000_000, 100_000_000)
@@ -125,11 +126,9 @@ def page(cells: list[Cell], machine: dict[str, Any], prices: dict[str, Any]) -> 
         most = f"{runner.most_records(rates) / MILLION:,.0f} M"
         lines.append(f"| {runner.name} | {runner.cores:.1f} | " + " | ".join(shown) + f" | {most} |")
     kinds = [f"| {kind} | {factor:.1f} |" for kind, factor in rates.payloads.items()]
-    processor, reader = f"{machine['cores']} cores of {machine['processor']}", f"{machine['reader']} reader"
-    machine_text = f"{processor}, Python {machine['python']}, {reader}, {machine['date']}"
     largest = max(known, key=lambda runner: runner.most_records(rates))
     return TEMPLATE.read_text().format(
-        machine=machine_text,
+        machine=headlines.about(machine),
         fixed=rates.fixed_s,
         million=rates.million_s,
         rate=MILLION / rates.million_s,
@@ -146,6 +145,7 @@ def page(cells: list[Cell], machine: dict[str, Any], prices: dict[str, Any]) -> 
         most=largest.most_records(rates) / MILLION,
         bytes=largest.most_records(rates) * BYTES_PER_RECORD / 1e12,
         compiled=_compiled(cells),
+        cells=table(cells),
     )
 
 

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.publish`: put the last results into benchmarks/results.json, the README's table and docs/capacity.md."""
+"""`python -m benchmarks.publish`: the last results into benchmarks/results.json, the README's five rows and docs/capacity.md."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import sys
 from typing import Any
 
-from benchmarks import capacity, cells, jobs
+from benchmarks import capacity, cells, headlines, jobs
 
 HERE = jobs.ROOT / "benchmarks"
 RESULTS, MACHINE, PRICES = HERE / "results.json", HERE / "machine.json", HERE / "prices.json"
@@ -20,7 +20,7 @@ def main() -> int:
         found = jobs.BUILD / published.name
         if found.exists():
             published.write_bytes(found.read_bytes())
-    README.write_text(with_table(README.read_text(), *published_results()))
+    README.write_text(with_headlines(README.read_text(), *published_results()))
     PAGE.write_text(capacity.page(*published_results(), json.loads(PRICES.read_text())))
     print(f"{README}\n{PAGE}")
     return 0
@@ -31,18 +31,13 @@ def published_results() -> tuple[list[cells.Cell], dict[str, Any]]:
     return json.loads(RESULTS.read_text()), json.loads(MACHINE.read_text())
 
 
-def with_table(text: str, results: list[cells.Cell], machine: dict[str, Any]) -> str:
-    """The text with the table between the two markers."""
+def with_headlines(text: str, results: list[cells.Cell], machine: dict[str, Any]) -> str:
+    """The text with the five rows between the two markers."""
     before, _, rest = text.partition(START)
     _, end, after = rest.partition(END)
     if not end:
         raise SystemExit(f"{README}: the lines {START.strip()} and {END} are missing.")
-    about = (
-        f"{machine['cores']} cores of {machine['processor']}, Python {machine['python']}, {machine['reader']} reader, "
-        f"{machine['date']}. Medians of commands run in turn. Load: of the machine when the cell was done;\n"
-        "above about 3 something else was running, which costs a command on two cores more than one on a single core."
-    )
-    return f"{before}{START}\n{cells.table(results)}\n{about}\n\n{END}{after}"
+    return f"{before}{START}\n{headlines.table(results)}\n{headlines.about(machine)}.\n\n{END}{after}"
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import __main__ as bench, capacity, capture, cells, jobs, labels, measure, publish
+from benchmarks import __main__ as bench, capacity, capture, cells, headlines, jobs, labels, measure, publish
 from benchmarks.capture import Recipe
 from benchmarks.labels import LabelRecipe
 from model_monitor.labels.ground_truth import label_files, read_ground_truth
@@ -170,14 +170,42 @@ def test_the_command_line_tells_the_jobs(capsys: pytest.CaptureFixture[str]) -> 
 def test_the_committed_pages_follow_from_the_committed_results() -> None:
     results, machine = publish.published_results()
     readme = publish.README.read_text()
-    assert publish.with_table(readme, results, machine) == readme
+    assert publish.with_headlines(readme, results, machine) == readme
     assert capacity.page(results, machine, json.loads(publish.PRICES.read_text())) == publish.PAGE.read_text()
 
 
 def test_the_table_names_every_cell_whether_it_was_measured_or_not() -> None:
     wanted = [(one.job, one.measure) for one in (*jobs.RATIOS, *jobs.LIMITS, jobs.GROWTH)]
     assert all(f"| {job} | {measure} | not measured |" in cells.table([]) for job, measure in wanted)
-    assert all(f"| {job} | {measure} |" in publish.README.read_text() for job, measure in wanted)
+    assert all(f"| {job} | {measure} |" in publish.PAGE.read_text() for job, measure in wanted)
+
+
+def test_the_five_figures_of_the_readme_are_those_of_the_cells() -> None:
+    results, _ = publish.published_results()
+    rows = [row.split(" | ") for row in headlines.table(results).splitlines()[2:]]
+    assert len(rows) == 5
+    wanted = {
+        ("join_1m", headlines.JOIN): ("wall_s", "{:.1f} s"),
+        ("csv_10m", "peak PSS"): ("value", "{:.0f} MB"),
+        ("small_window", "wall"): ("value", "{:.2f} s"),
+        ("startup", "entry point to first byte read"): ("value", "{:.2f} s"),
+    }
+    found = {place: cells.find(results, *place) for place in (*wanted, ("csv_1m", headlines.SPARK))}
+    assert [row[1] for row in rows[1:]] == [form.format(found[place][name]) for place, (name, form) in wanted.items()]
+    assert f"Spark SQL {found['csv_1m', headlines.SPARK]['value']:.0f} times as long" in rows[0][2]
+
+
+def test_a_figure_tells_the_range_of_its_medians_and_leaves_out_what_was_not_measured() -> None:
+    pairs = [ratio for ratio in jobs.RATIOS if ratio.job == "csv_1m"][:2]
+    found = [cells.cell(ratio, 1.5, "x", 3, wall_s=seconds) for ratio, seconds in zip(pairs, (1.04, 1.96), strict=True)]
+    first, *rest = headlines.table(found).splitlines()[2:]
+    assert first.endswith("| 1.0 to 2.0 s | 1.5 times a native scan of the files |")
+    assert all("| not measured |" in row for row in rest)
+
+
+def test_a_page_without_the_two_markers_is_refused() -> None:
+    with pytest.raises(SystemExit, match="bench:start"):
+        publish.with_headlines("# a page\n", *publish.published_results())
 
 
 def test_money_and_time_follow_from_rates_and_prices() -> None:
