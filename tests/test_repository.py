@@ -11,10 +11,16 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
-PAGES = [README, *sorted(ROOT.glob("docs/*.md")), ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", ROOT / "CHANGELOG.md"]
+IMAGE = ROOT / "monitor_image"
+PAGES = [
+    README,
+    IMAGE / "README.md",
+    *sorted(ROOT.glob("docs/*.md")),
+    *(ROOT / name for name in ("CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")),
+]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
         if target.startswith(("http://", "https://", "mailto:")):
@@ -34,23 +40,47 @@ def anchors(page: Path) -> set[str]:
 
 def test_the_tree_in_the_readme_is_the_real_one() -> None:
     """Every path it names is there, and every top-level folder that is tracked is named."""
-    block = re.search(r"## The tree\n.*?```text\n(.*?)```", README.read_text(), re.DOTALL)
+    named = paths_of_the_tree(README, "The tree")
+    assert [path for path in sorted(named) if not (ROOT / path).exists()] == []
+    assert {path.split("/")[0] for path in tracked() if "/" in path and not path.startswith(".")} <= named
+
+
+def test_the_rooms_of_the_core_are_the_real_ones() -> None:
+    """Every path that the image's page names is there, and every room of the core is named, its monitors too."""
+    named = paths_of_the_tree(IMAGE / "README.md", "The rooms")
+    assert [path for path in sorted(named) if not (IMAGE / path).exists()] == []
+    rooms = IMAGE / "model_monitor"
+    folders = {path.parent for path in (*rooms.glob("*/__init__.py"), *rooms.glob("monitors/*/__init__.py"))}
+    assert {folder.relative_to(IMAGE).as_posix() for folder in folders} <= named
+
+
+def paths_of_the_tree(page: Path, heading: str) -> set[str]:
+    """What the first text block below a heading names: one entry a line, or several with single spaces between them."""
+    block = re.search(rf"## {heading}\n.*?```text\n(.*?)```", page.read_text(), re.DOTALL)
     assert block is not None
     folders: list[str] = []
     named = set()
     for line in block[1].splitlines():
         depth = (len(line) - len(line.lstrip())) // 2
-        words = line.split("  ")
-        entry = next(word for word in words if word).strip()
-        for name in entry.split(" "):
-            path = "/".join([*folders[:depth], name.rstrip("/")])
-            named.add(path)
-            assert (ROOT / path).exists(), f"the tree names {path}"
+        entry = next(word for word in line.split("  ") if word).strip()
+        named |= {"/".join([*folders[:depth], name.rstrip("/")]) for name in entry.split(" ")}
         if entry.endswith("/"):
             folders[depth:] = [entry.rstrip("/")]
-    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
-    top = {path.split("/")[0] for path in tracked if "/" in path and not path.startswith(".")}
-    assert top <= named
+    return named
+
+
+def tracked() -> list[str]:
+    """Every path that git knows."""
+    done = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True)
+    return done.stdout.split()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_source_files_that_a_page_names_are_there(page: Path) -> None:
+    """By the end of their path: a page may leave out the folder that it is about."""
+    known = ["/" + path for path in tracked()]
+    named = set(re.findall(r"`([\w./-]+\.(?:py|pyi|cpp|hpp))`", page.read_text()))
+    assert sorted(name for name in named if not any(path.endswith("/" + name) for path in known)) == []
 
 
 def test_every_make_target_that_is_written_about_exists() -> None:
