@@ -82,13 +82,13 @@ def main(arguments: list[str] | None = None) -> int:
     threads.limit()
     if options.command == "labels":
         return _labels(options)
-    from model_monitor.job import from_laptop as cli_job
+    from model_monitor.job import from_laptop
     from model_monitor.outputs.report import Failure
 
     started = datetime.now(UTC)
     job: Job | None = None
     try:
-        job = cli_job.build_job(options)
+        job = from_laptop.build_job(options)
         _tell_delays(job)
         report = _analyse(job, is_watched=not options.json and sys.stderr.isatty())
         run = _run_facts(job, started)
@@ -101,8 +101,8 @@ def main(arguments: list[str] | None = None) -> int:
     except Exception as error:  # noqa: BLE001 - the front door: a traceback may hold values of the data
         failure = Failure.of(error)
         print(f"model-monitor: {failure.message}", file=sys.stderr)
-        if not cli_job.is_about_output(error):
-            _leave_report(job or cli_job.job_before_settings(options), failure, started, options.json)
+        if not from_laptop.is_about_output(error):
+            _leave_report(job or from_laptop.job_before_settings(options), failure, started, options.json)
         return EXIT_ERROR
     try:
         _show(report, run, written, options.json)

@@ -1,4 +1,4 @@
-"""What the compiled reader offers `model_monitor/dataset/native.py`, and `profiles/numbers.py` (count_whole)."""
+"""What the compiled reader offers `model_monitor/dataset/native.py`, and `sketches/numbers.py` (count_whole)."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-// How often each whole number occurs in a column: the inner loop of model_monitor/profiles/numbers.py.
+// How often each whole number occurs in a column: the inner loop of model_monitor/sketches/numbers.py.
 #include "counts.hpp"
 
 #include <algorithm>

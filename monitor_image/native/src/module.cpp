@@ -1,4 +1,4 @@
-// model_monitor_native: the reader's inner loops, compiled. Used by dataset/native.py and profiles/numbers.py.
+// model_monitor_native: the reader's inner loops, compiled. Used by dataset/native.py and sketches/numbers.py.
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 

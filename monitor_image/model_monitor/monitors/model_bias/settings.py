@@ -1,4 +1,4 @@
-"""What a bias monitor looks at. Types only; `constraints/bias_options.py` reads them from a configuration."""
+"""What a bias monitor looks at. Types only; `options.py` reads them from a configuration."""
 
 from __future__ import annotations
 
