@@ -67,6 +67,7 @@ def _document(
         "payload": None if endpoint.payload is None else payload_document(endpoint.payload),
         "monitors": blocks,
         "max_rejected_fraction": monitor.max_rejected_fraction,
+        **({"false_alarms": monitor.false_alarms} if monitor.false_alarms else {}),
         "metrics": endpoint.metrics.model_dump(mode="json"),
         **({"scripts": scripts} if scripts else {}),
         **({"merged": True} if monitor.merged else {}),
@@ -75,10 +76,11 @@ def _document(
 
 
 def _type_document(endpoint_name: str, monitor: Monitor, type_: str) -> dict[str, Any]:
+    decision = {"decision": monitor.decision} if monitor.decision else {}
     if type_ == "data_quality":
-        return _data_quality_document(monitor)
+        return _data_quality_document(monitor) | decision
     block = monitor.own_blocks[type_]
-    document = {"min_records": monitor.min_records, **block.document}
+    document = {"min_records": monitor.min_records, **block.document, **decision}
     if isinstance(block, ModelExplainability) and block.is_shadowed:
         document["predictor"]["endpoint_name_prefix"] = shadow_prefix(endpoint_name)
     return document

@@ -41,6 +41,15 @@ class Verdict(StrEnum):
     ERROR = "error"
 
 
+class Decision(StrEnum):
+    """When a check is violated."""
+
+    CALIBRATED = (
+        "calibrated"  # beyond its limit, and beyond what sampling explains at the declared rate of false alarms
+    )
+    AWS = "aws"  # beyond its limit, exactly as AWS's analyzers decide
+
+
 VERDICT_ORDER: Final = (Verdict.NO_DATA, Verdict.INSUFFICIENT_DATA, Verdict.OK, Verdict.VIOLATED, Verdict.ERROR)
 
 
@@ -169,6 +178,7 @@ METRICS_LINES_FILE: Final = "metrics.jsonl"  # in the output folder: what a publ
 MERGED_FOLDER: Final = "merge"  # in the output folder: records with their labels, on request
 PROVENANCE_FILE: Final = "provenance.json"
 CURRENT_BASELINE_FILE: Final = "current.json"  # {"version": "...", ...} beside the version folders
+OWN_BLOCK: Final = "model_monitor"  # in AWS's files: what they have no place for
 CONFIG_VERSION: Final = 1
 REPORT_VERSION: Final = 1
 

@@ -8,7 +8,7 @@ Both jobs are the same code up to the statistics. Several monitors share one rea
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 from model_monitor.contract import (
     NO_DATA_REASON,
     VIOLATIONS_FILE,
+    Decision,
     JobKind,
     MonitoringType,
     Verdict,
@@ -34,7 +35,9 @@ from model_monitor.labels.join import join
 from model_monitor.labels.merged import write_merged
 from model_monitor.monitors import registry
 from model_monitor.monitors.base import AnyMonitor
+from model_monitor.monitors.baseline_files import is_signed, signed
 from model_monitor.monitors.conclusion import Conclusion
+from model_monitor.monitors.decision import chance_of_a_run, settle
 from model_monitor.monitors.rehearsal import rehearsed
 from model_monitor.outputs.report import Dataset, Failure, Labels, MonitorResult, Report
 from model_monitor.runners import local
@@ -43,7 +46,8 @@ from model_monitor.sketches.reading import Reading
 from model_monitor.words import counted, lost
 
 Baselines = Mapping[MonitoringType, Any]  # as each monitor reads its own
-Conclude = Callable[[AnyMonitor, Any, Report], MonitorResult]  # (monitor, its profile, the run so far)
+Found = Sequence[tuple[AnyMonitor, Any]]  # each monitor of a job with its statistics
+Conclude = Callable[[Found, Report], Iterable[MonitorResult]]  # (what was found, the run so far)
 
 
 def run(job: Job, progress: local.Progress = local.silent) -> Report:
@@ -184,13 +188,14 @@ class Measured:
         return None if found is None else Labels(len(found), found.repeats, found.rejects)
 
     def report(self, conclude: Conclude) -> Report:
-        """Let each monitor conclude, unless too much could not be read."""
+        """Let the monitors conclude, unless too much could not be read."""
         report = Report(self.job, self.reading, (), self.dataset, labels=self.read_labels)
         problem = too_many_rejected(self.reading, self.job)
         if problem is not None:
             return report.failed(Failure.of(problem))
         monitors = zip(monitors_of(self.job), self.profile.parts, strict=True)
-        return replace(report, results=tuple(conclude(monitor, part, report) for monitor, part in monitors))
+        found = [(monitor, monitor.statistics(part, self.job)) for monitor, part in monitors]
+        return replace(report, results=tuple(conclude(found, report)))
 
 
 def too_many_rejected(reading: Reading, job: Job) -> TooManyRejected | None:
@@ -207,34 +212,60 @@ def too_many_rejected(reading: Reading, job: Job) -> TooManyRejected | None:
 # --- what each monitor makes of its numbers ----------------------------------------------------------------------------
 
 
-def suggest(monitor: AnyMonitor, profile: Any, report: Report) -> MonitorResult:
+def suggest(found: Found, report: Report) -> Iterator[MonitorResult]:
     """The baseline job's side: statistics and constraints become the baseline's files."""
     job = report.job
-    statistics = monitor.statistics(profile, job)
-    constraints = monitor.suggest(statistics, job)
-    conclusion = Conclusion(Verdict.OK)
-    files = {
-        monitor.files.constraints_name: monitor.files.constraints(constraints),
-        monitor.files.statistics_name: monitor.files.statistics(statistics),
-        **monitor.files.beside(statistics, job),
-    }
-    return MonitorResult(monitor.type, conclusion, monitor.shown.summary(statistics, conclusion), (), files)
+    for monitor, statistics in found:
+        constraints = monitor.suggest(statistics, job)
+        conclusion = Conclusion(Verdict.OK)
+        files = {
+            monitor.files.constraints_name: monitor.files.constraints(constraints),
+            monitor.files.statistics_name: monitor.files.statistics(statistics),
+        }
+        written = {name: signed(content) for name, content in files.items()} | dict(
+            monitor.files.beside(statistics, job)
+        )
+        yield MonitorResult(monitor.type, conclusion, monitor.shown.summary(statistics, conclusion), (), written)
 
 
-def check(monitor: AnyMonitor, profile: Any, report: Report, baselines: Baselines) -> MonitorResult:
-    """The monitoring job's side: statistics against the baseline, as checks, files and metrics."""
-    job, baseline, rejects = report.job, baselines.get(monitor.type), report.reading.rejects
-    statistics = monitor.statistics(profile, job)
-    if report.reading.records or rejects.count:
-        conclusion = monitor.check(statistics, baseline, job)
-        if conclusion.verdict is Verdict.NO_DATA:  # there was traffic, and nothing is known of it
-            reason = f"none of {lost(rejects.sized, rejects.unsized)} could be read"
-            conclusion = Conclusion(Verdict.INSUFFICIENT_DATA, reason=reason)
-    else:
-        conclusion = Conclusion(Verdict.NO_DATA, reason=no_data_reason(report))
+def check(found: Found, report: Report, baselines: Baselines) -> Iterator[MonitorResult]:
+    """The monitoring job's side: statistics against the baseline, all monitors' checks as one family."""
+    job = report.job
+    conclusions = [conclude(monitor, statistics, report, baselines) for monitor, statistics in found]
+    length = None if job.window is None else job.window.end - job.window.start
+    settled = settle(conclusions, chance_of_a_run(job.false_alarms, length))
+    for (monitor, statistics), conclusion in zip(found, settled, strict=True):
+        yield result(monitor, statistics, conclusion, report, baselines)
+
+
+def conclude(monitor: AnyMonitor, statistics: Any, report: Report, baselines: Baselines) -> Conclusion:
+    """What a monitor says of a window, before chance has its say."""
+    job, rejects = report.job, report.reading.rejects
+    if not report.reading.records and not rejects.count:
+        return Conclusion(Verdict.NO_DATA, reason=no_data_reason(report))
+    conclusion = monitor.check(statistics, baselines.get(monitor.type), job)
+    if conclusion.verdict is Verdict.NO_DATA:  # there was traffic, and nothing is known of it
+        reason = f"none of {lost(rejects.sized, rejects.unsized)} could be read"
+        return Conclusion(Verdict.INSUFFICIENT_DATA, reason=reason)
+    return replace(conclusion, decision=decision_of(monitor, job))
+
+
+def decision_of(monitor: AnyMonitor, job: Job) -> Decision:
+    """As the job says; else calibrated for baselines of ours, and AWS's own rule for AWS's."""
+    given = job.settings_of(monitor.type).decision
+    if given is not None:
+        return given
+    return Decision.CALIBRATED if is_signed(job.baselines.get(monitor.type, BaselineFiles())) else Decision.AWS
+
+
+def result(
+    monitor: AnyMonitor, statistics: Any, conclusion: Conclusion, report: Report, baselines: Baselines
+) -> MonitorResult:
+    """A settled conclusion as checks, files and metrics."""
+    job = report.job
     if job.is_rehearsal and monitor.type == job.monitors[0].type:
         conclusion = rehearsed(conclusion, monitor.type, monitor.forced)
-    used = monitor.files.used(baseline, job)
+    used = monitor.files.used(baselines.get(monitor.type), job)
     files = {
         monitor.files.constraints_name: None if used is None else monitor.files.constraints(used),
         monitor.files.statistics_name: monitor.files.statistics(statistics),

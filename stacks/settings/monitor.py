@@ -147,6 +147,11 @@ class Monitor(Block):
     """Whether runs that read labels leave records and labels together, in SageMaker's merge layout. Default: false."""
     max_rejected_fraction: Share = 0.1
     """Share of unreadable records above which a run fails, 0 to 1. Default: 0.1."""
+    decision: Literal["calibrated", "aws"] | None = None
+    """When a check is violated: beyond its limit and beyond what sampling explains, or beyond its limit alone as AWS decides.
+    Left out: calibrated for computed baselines, aws for AWS's own files."""
+    false_alarms: Annotated[str, Field(pattern=r"^\d+(\.\d+)? per (day|week|month|quarter|year)$")] | None = None
+    """False violations of the schedule that are acceptable, such as 1 per quarter. Left out: 1 per quarter."""
     check_non_negative: bool = False
     """Whether values below zero violate where the baseline has none. Default: false, as SageMaker."""
     baseline: Baseline

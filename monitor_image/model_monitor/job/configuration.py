@@ -5,21 +5,24 @@ Everything is validated here and nowhere later: unknown keys are refused, and al
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 
 import orjson
 
-from model_monitor.contract import CONFIG_VERSION, MetricsRoute, MonitoringType, PerFeature, monitor_key
+from model_monitor.contract import CONFIG_VERSION, Decision, MetricsRoute, MonitoringType, PerFeature, monitor_key
 from model_monitor.errors import SettingsError
 from model_monitor.job.analysis_documents import described_payload, embedded
 from model_monitor.job.blocks import Block, Faults
-from model_monitor.job.job import Maturity, MetricsSettings, MonitorSettings
+from model_monitor.job.job import FalseAlarms, Maturity, MetricsSettings, MonitorSettings
 from model_monitor.monitors import registry
 from model_monitor.schema import Feature, FeatureType, OutputMapping, PayloadMapping, Privacy, Schema
 
 ROLES = {"label": "truth", "prediction": "prediction", "score": "score"}
+PERIODS = {"day": 1, "week": 7, "month": 30, "quarter": 90, "year": 365}  # days
+FALSE_ALARMS = re.compile(rf"(\d+(?:\.\d+)?) per ({'|'.join(PERIODS)})")
 DEFAULT_MONITORS = (MonitorSettings(MonitoringType.DATA_QUALITY),)
 
 
@@ -46,6 +49,7 @@ class Configuration:
     scripts: ScriptLocations = field(default_factory=ScriptLocations)
     is_rehearsal: bool = False
     max_rejected_fraction: float = 0.1
+    false_alarms: FalseAlarms = field(default_factory=FalseAlarms)
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
 
     @property
@@ -106,6 +110,7 @@ def _configuration(document: object, faults: Faults) -> Configuration:
         scripts=_scripts(block.take("scripts"), faults),
         is_rehearsal=block.flag("create_violation_tests", False),
         max_rejected_fraction=block.share("max_rejected_fraction", 0.1),
+        false_alarms=_false_alarms(block),
         metrics=_metrics(block.take("metrics"), faults),
     )
     block.end()
@@ -277,9 +282,23 @@ def _monitor(type_: MonitoringType, block: Block, schema: Schema) -> MonitorSett
         block.faults.add(block.path, "is not part of this version")
         return MonitorSettings(type_)
     maturity = _maturity(block) if monitor.needs_labels else Maturity()
+    decision = block.choice("decision", Decision, None)
     options = monitor.options.complete(monitor.options.read(block), schema, block.path, block.faults)
     block.end()
-    return MonitorSettings(type_, min_records, options, maturity)
+    return MonitorSettings(type_, min_records, options, maturity, decision)
+
+
+def _false_alarms(block: Block) -> FalseAlarms:
+    """`1 per quarter`: false violations of a whole schedule that are acceptable."""
+    text = block.text("false_alarms")
+    if text is None:
+        return FalseAlarms()
+    found = FALSE_ALARMS.fullmatch(text)
+    if found is None or not float(found[1]) > 0:
+        periods = ", ".join(PERIODS)
+        block.faults.add(block.at("false_alarms"), f"should be a number per period such as '1 per quarter' ({periods})")
+        return FalseAlarms()
+    return FalseAlarms(float(found[1]), timedelta(days=PERIODS[found[2]]))
 
 
 def _maturity(block: Block) -> Maturity:

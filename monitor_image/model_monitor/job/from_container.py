@@ -138,6 +138,7 @@ def build_job(variables: Variables, processing: ProcessingJob) -> tuple[Job, Pla
         max_seconds=processing.max_seconds,
         volume_key=processing.volume_key,
         max_rejected_fraction=configuration.max_rejected_fraction,
+        false_alarms=configuration.false_alarms,
         metrics=replace(configuration.metrics, is_enabled=variables.publishes_metrics),
         workers=variables.workers,
         scripts=scripts,

@@ -44,6 +44,7 @@ def build_job(options: argparse.Namespace) -> Job:
         endpoint=configuration.endpoint,
         schedule=configuration.schedule,
         max_rejected_fraction=configuration.max_rejected_fraction,
+        false_alarms=configuration.false_alarms,
         metrics=configuration.metrics,
         workers=options.workers or _workers_variable(),
         scripts=scripts,

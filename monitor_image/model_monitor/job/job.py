@@ -10,6 +10,7 @@ from typing import Any
 
 from model_monitor.contract import (
     NAMESPACE_DATA_QUALITY,
+    Decision,
     JobKind,
     MetricsRoute,
     MonitoringType,
@@ -53,6 +54,7 @@ class MonitorSettings:
     min_records: int = 30
     options: dict[str, Any] = field(default_factory=dict)
     maturity: Maturity = field(default_factory=lambda: Maturity())
+    decision: Decision | None = None  # None: calibrated for baselines of ours, AWS's rule for AWS's
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,14 @@ class Maturity:
     def is_due(self, end: datetime, now: datetime | None) -> bool:
         """Whether the labels of a window that ended at `end` should be there."""
         return now is None or now >= end + self.delay
+
+
+@dataclass(frozen=True, slots=True)
+class FalseAlarms:
+    """How many false violations are acceptable: `count` in the time `per`, of all monitors of a schedule together."""
+
+    count: float = 1.0
+    per: timedelta = timedelta(days=90)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +138,7 @@ class Job:
     max_seconds: int | None = None  # after which the service ends that job
     volume_key: str | None = None  # KMS key of that job's volumes
     max_rejected_fraction: float = 0.1
+    false_alarms: FalseAlarms = field(default_factory=FalseAlarms)
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
     workers: int | None = None  # None: one per core
     scripts: Scripts = field(default_factory=Scripts)

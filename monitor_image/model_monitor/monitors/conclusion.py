@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from enum import StrEnum
 
-from model_monitor.contract import Verdict
+from model_monitor.contract import Decision, Verdict
 
 
 class Outcome(StrEnum):
@@ -17,6 +18,18 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Evidence:
+    """How likely a check's observation is although nothing has changed.
+
+    p_value: that chance, in [0, 1]. allowed: level → the observation up to which the level explains it, in the check's own unit
+    and counted on the side on which it gets worse; None where that cannot be told.
+    """
+
+    p_value: float
+    allowed: Callable[[float], float | None] = field(default=lambda _: None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Check:
     """One evaluated (or not evaluated) constraint.
 
@@ -25,6 +38,9 @@ class Check:
     description: AWS's wording when violated, the reason when not evaluated, else "".
     is_required: a monitor with a required check not evaluated is never `ok`.
     distance: of drift checks, the L-infinity distance in [0, 1] that metrics carry, whatever test decided.
+    evidence: what sampling alone explains of it; None: nothing does (columns are counted, not sampled), or nobody can tell.
+    baseline: the baseline's own value, in the unit of `observed`. allowance: the observation up to which sampling explains it.
+    sentence: what changed, in the feature's own terms and in plain words; never a record's own value.
     """
 
     check_type: str
@@ -35,6 +51,10 @@ class Check:
     description: str = ""
     is_required: bool = False
     distance: float | None = None
+    evidence: Evidence | None = None
+    baseline: float | None = None
+    allowance: float | None = None
+    sentence: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +65,7 @@ class Conclusion:
     notes: what a reader of the checks should know first.
     drift_max: of model quality, how far what the model says has moved, whether that counts as a check yet or not.
     awaits_labels: labels that are still to come, or to be corrected, may settle what could not be evaluated.
+    decision: which rule decided.
     """
 
     verdict: Verdict
@@ -54,6 +75,7 @@ class Conclusion:
     notes: tuple[str, ...] = ()
     drift_max: float | None = None
     awaits_labels: bool = False
+    decision: Decision = Decision.AWS
 
     @property
     def violations(self) -> tuple[Check, ...]:

@@ -234,6 +234,7 @@ def _monitor(result: MonitorResult, kind: JobKind) -> dict[str, Any]:
     if kind is JobKind.MONITOR:
         content |= {
             "baseline": _baseline(result.baseline),
+            "decision": conclusion.decision,
             "coverage": {"checks": len(conclusion.checks)} | {str(outcome): outcomes[outcome] for outcome in Outcome},
             "violations": dict(sorted(violations.items())),
             "checks": [_check(check) for check in conclusion.checks],
@@ -263,8 +264,12 @@ def _check(check: Check) -> dict[str, Any]:
         "observed": check.observed,
         "allowed": check.allowed,
         "distance": check.distance,
+        "baseline": check.baseline,
+        "allowance": check.allowance,
+        "p_value": None if check.evidence is None else check.evidence.p_value,
         "is_required": check.is_required,
         "description": check.description,
+        "sentence": check.sentence,
     }
 
 

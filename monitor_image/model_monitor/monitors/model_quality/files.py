@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from model_monitor.contract import PROBLEM_KEYS, ProblemType
+from model_monitor.contract import OWN_BLOCK, PROBLEM_KEYS, ProblemType
 from model_monitor.monitors.conclusion import Conclusion
 from model_monitor.monitors.feature_file import FILE_VERSION, feature_json
 from model_monitor.monitors.model_quality.classification import Curves
@@ -20,7 +20,6 @@ NOT_A_NUMBER: Final = "NaN"  # as AWS's files have it
 CURVE_POINTS: Final = 1000
 PREDICTIONS: Final = "predictions"
 MATRIX_LABELS: Final = 100  # in the report; statistics.json has the matrix of any number of labels
-OWN_BLOCK: Final = "model_monitor"  # what AWS's files have no place for
 
 
 def statistics_file(statistics: QualityStatistics) -> dict[str, Any]:

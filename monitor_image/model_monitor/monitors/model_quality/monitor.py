@@ -11,6 +11,7 @@ import numpy as np
 
 from model_monitor.contract import (
     CHECK_LESS,
+    OWN_BLOCK,
     PROBLEM_KEYS,
     MonitoringType,
     ProblemType,
@@ -100,7 +101,7 @@ def load_baseline(given: BaselineFiles) -> QualityBaseline | None:
     predictions: tuple[FeatureStatistics, ...] = ()
     if given.statistics is not None:
         block = read_document(given.statistics)
-        for key in (files.OWN_BLOCK, files.PREDICTIONS):
+        for key in (OWN_BLOCK, files.PREDICTIONS):
             block = block.get(key) if isinstance(block, Mapping) else None
         if block is not None:
             predictions = read_features(block, f"{given.statistics}: {files.PREDICTIONS}")

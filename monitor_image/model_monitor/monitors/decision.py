@@ -1,0 +1,85 @@
+"""The one rule of all monitors: violated = beyond the limit AND beyond what sampling alone explains.
+
+Monitors say what lies beyond its limit and how likely that is by chance (`Check.evidence`). The checks of a run are one family:
+the chance that any of them is violated although nothing has changed stays below the budget (Holm's step-down procedure).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Final
+
+from model_monitor.contract import Decision, Verdict
+from model_monitor.job.job import FalseAlarms
+from model_monitor.monitors.conclusion import Check, Conclusion, Outcome
+from model_monitor.monitors.verdict import conclude
+
+HOUR: Final = timedelta(hours=1)
+
+
+def chance_of_a_run(budget: FalseAlarms, window: timedelta | None) -> float:
+    """The chance of a false violation that one run may have: the budget spread over the runs of its time, one a window."""
+    return min(budget.count * ((window or HOUR) / budget.per), 1.0)
+
+
+def settle(conclusions: Sequence[Conclusion], budget: float) -> list[Conclusion]:
+    """The conclusions of a run's monitors with the rule applied to all their checks together.
+
+    Args:
+        budget: chance of a false violation of the whole run, in (0, 1].
+    Conclusions that AWS's rule decides stay as they are, and so does a check without evidence.
+    """
+    family = [
+        check.evidence.p_value
+        for conclusion in conclusions
+        if conclusion.decision is Decision.CALIBRATED
+        for check in conclusion.checks
+        if is_tested(check) and check.evidence is not None
+    ]
+    cut, level = holm(family, budget)
+    return [_settled(each, cut, level) if each.decision is Decision.CALIBRATED else each for each in conclusions]
+
+
+def is_tested(check: Check) -> bool:
+    """Whether chance has a say: it was evaluated, and somebody knows how likely it is."""
+    return check.outcome is not Outcome.NOT_EVALUATED and check.evidence is not None
+
+
+def holm(p_values: Sequence[float], budget: float) -> tuple[float, float]:
+    """(largest p-value that is no chance, level at which the next one was compared); the first is below 0 when all are chance.
+
+    Source: Holm (1979): the i-th smallest of K is compared with budget / (K - i + 1), and the first that is above ends it.
+    """
+    ordered, cut = sorted(p_values), -1.0
+    for position, p_value in enumerate(ordered):
+        level = budget / (len(ordered) - position)
+        if p_value > level:
+            return cut, level
+        cut = p_value
+    return cut, budget
+
+
+def _settled(conclusion: Conclusion, cut: float, level: float) -> Conclusion:
+    checks = tuple(_decided(check, cut, level) for check in conclusion.checks)
+    settled = replace(conclusion, checks=checks)
+    if conclusion.verdict is not Verdict.VIOLATED or settled.violations:
+        return settled
+    again = conclude(checks)
+    return replace(settled, verdict=again.verdict, reason=again.reason)
+
+
+def _decided(check: Check, cut: float, level: float) -> Check:
+    """A violation that chance explains is none; of every tested check it is told how far chance reaches."""
+    if check.evidence is None or not is_tested(check):
+        return check
+    told = replace(check, allowance=check.evidence.allowed(level))
+    if check.outcome is Outcome.VIOLATED and check.evidence.p_value > cut:
+        return replace(told, outcome=Outcome.HELD, description="", sentence=explained(told))
+    return told
+
+
+def explained(check: Check) -> str:
+    """That a check lies beyond its limit, and that chance alone would do."""
+    return f"beyond its limit, and within what sampling explains{': ' + check.sentence if check.sentence else ''}"
