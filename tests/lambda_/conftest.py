@@ -1,4 +1,4 @@
-"""Loads a Lambda's folder as the runtime does: its files import each other by their bare names."""
+"""Loads a Lambda as the runtime does: its files, and those that all functions share, import each other by their bare names."""
 
 from __future__ import annotations
 
@@ -19,14 +19,16 @@ LAMBDA = Path(__file__).resolve().parents[2] / "lambda"
 
 @pytest.fixture
 def load(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], SimpleNamespace]]:
-    """`load("retraining").decide` is that folder's module, fresh; nothing of it stays behind for other tests."""
+    """`load("retraining").decide` is that function's module, fresh; nothing of it stays behind for other tests."""
     loaded: list[str] = []
 
     def load_folder(name: str) -> SimpleNamespace:
-        names = [path.stem for path in sorted((LAMBDA / name).glob("*.py"))]
+        folders = (LAMBDA / "shared", LAMBDA / name)
+        names = [path.stem for folder in folders for path in sorted(folder.glob("*.py"))]
         for module in names:
             sys.modules.pop(module, None)
-        monkeypatch.syspath_prepend(str(LAMBDA / name))
+        for folder in folders:
+            monkeypatch.syspath_prepend(str(folder))
         loaded.extend(names)
         return SimpleNamespace(**{module: importlib.import_module(module) for module in names})
 

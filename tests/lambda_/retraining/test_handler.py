@@ -157,9 +157,9 @@ def capture_log(world: SimpleNamespace) -> Iterator[list[dict[str, Any]]]:
             entries.append(json.loads(record.getMessage()))
 
     keep = Keep()
-    world.room.handler.logger.addHandler(keep)
+    world.room.aws.logger.addHandler(keep)
     yield entries
-    world.room.handler.logger.removeHandler(keep)
+    world.room.aws.logger.removeHandler(keep)
 
 
 def test_every_decision_is_one_json_line_with_a_reason(
