@@ -38,13 +38,8 @@ def load(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], SimpleName
 
 
 @pytest.fixture(autouse=True)
-def fake_account(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keys and a region that lead nowhere, whatever the developer's shell carries."""
-    for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+def _in_no_account(fake_account: None) -> None:
+    """A function makes its clients by itself."""
 
 
 @pytest.fixture
