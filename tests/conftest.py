@@ -52,6 +52,16 @@ def shared() -> Path:
     return SHARED
 
 
+@pytest.fixture
+def fake_account(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keys and a region that lead nowhere, whatever the developer's shell carries."""
+    for name in ("AWS_PROFILE", "AWS_REGION", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+
+
 @pytest.fixture(scope="session")
 def native() -> ModuleType:
     """The compiled reader."""
