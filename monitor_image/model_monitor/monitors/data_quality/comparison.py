@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from model_monitor.contract import CheckType
-from model_monitor.monitors.conclusion import Check, Outcome
+from model_monitor.monitors.conclusion import Check, Evidence, Outcome
 from model_monitor.monitors.data_quality.baseline import Baseline
 from model_monitor.monitors.data_quality.constraints import Constraints, FeatureConstraints
 from model_monitor.monitors.data_quality.statistics import DatasetStatistics
@@ -31,6 +31,7 @@ class FeatureComparison:
     baseline: None when there are no baseline statistics of it.
     is_critical: the job names it among the features that matter most.
     is_declared: the window's records were searched for it; otherwise nobody knows whether they have it.
+    is_calibrated: chance is told apart by evidence, so that no distance needs an allowance of its own.
     """
 
     constraints: FeatureConstraints
@@ -40,6 +41,7 @@ class FeatureComparison:
     has_baseline_statistics: bool = False
     is_critical: bool = False
     is_declared: bool = True
+    is_calibrated: bool = False
 
     @property
     def name(self) -> str:
@@ -80,11 +82,19 @@ class FeatureComparison:
         *,
         is_required: bool = True,
         distance: float | None = None,
+        evidence: Evidence | None = None,
+        baseline: float | None = None,
+        sentence: str = "",
     ) -> Check:
         """A check that held, or was violated as described."""
         outcome = Outcome.HELD if is_held else Outcome.VIOLATED
-        text = "" if is_held else description
-        return Check(check_type, self.name, outcome, observed, allowed, text, is_required, distance)
+        text, told = ("", "") if is_held else (description, sentence)
+        return Check(
+            *(check_type, self.name, outcome, observed, allowed, text, is_required, distance),
+            evidence=evidence,
+            baseline=baseline,
+            sentence=told,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +144,7 @@ def compare(
     declared: Mapping[str, FeatureType | None],
     critical: frozenset[str] = frozenset(),
     no_features: Iterable[str] = (),
+    is_calibrated: bool = False,
 ) -> DatasetComparison:
     """Pair each feature of the baseline with the window's.
 
@@ -154,6 +165,7 @@ def compare(
             baseline.statistics is not None,
             name in critical,
             not now or name in now,
+            is_calibrated,
         )
 
     features = tuple(pair(feature) for feature in constraints.features if feature.name not in ignored)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from model_monitor.contract import (
     CheckType,
+    Decision,
     JobKind,
     MonitoringType,
     Verdict,
@@ -109,6 +110,7 @@ def _conclusion(
         {feature.name: feature.type for feature in job.schema.features},
         frozenset(job.metrics.critical),
         _columns_beside_features(job),
+        job.settings_of(MonitoringType.DATA_QUALITY).decision is Decision.CALIBRATED,
     )
     notes = (comparison.disagreement,) if comparison.disagreement else ()
     return replace(conclude(run_checks(comparison, check_rules())), notes=notes)
