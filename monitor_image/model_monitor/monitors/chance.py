@@ -197,7 +197,7 @@ def unseen(count: int, current: Mapping[str, int], baseline: Mapping[str, int]) 
 def _sums_of_alike(values: int, share: float, occurrences: int) -> np.ndarray:
     """Chances of `occurrences` times a binomial number; what is negligible is left out above."""
     if share >= 1.0:
-        return np.eye(1, values * occurrences + 1, values * occurrences)[0]
+        return np.append(np.zeros(values * occurrences), 1.0)
     last = min(values, math.ceil(values * share + SPREADS * math.sqrt(values * share * (1 - share)) + COMMON))
     numbers = range(last + 1)
     logs = [_log_choose(values, x) + x * math.log(share) + (values - x) * math.log1p(-share) for x in numbers]

@@ -78,7 +78,7 @@ def test_the_largest_difference_of_healthy_samples_is_explained():
         gap = max(abs(now.get(name, 0) / 320 - then.get(name, 0) / 600) for name in now.keys() | then.keys())
         p_values.append(chance.largest_difference(gap, now, then).p_value)
     assert np.mean(np.array(p_values) <= 0.05) <= 0.075
-    moved = Counter(sample(source, shares, 272)) + Counter({"0": 48})
+    moved = Counter(sample(source, shares, 240)) + Counter({"0": 80})
     then = sample(source, shares, 600)
     gap = max(abs(moved.get(name, 0) / 320 - then.get(name, 0) / 600) for name in moved.keys() | then.keys())
     assert chance.largest_difference(gap, moved, then).p_value < 1e-4
