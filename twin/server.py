@@ -88,16 +88,16 @@ class Twin:
         self._closers: list[Callable[[], None]] = []
         self._clients: dict[str, Any] = {}
         self._server: BaseWSGIServer | None = None
-        self.cloudformation = Types()
-        resources.register_all(self.cloudformation)
-        self.deployments = Deployments(self, self.cloudformation)
         self.resource_policies = ResourcePolicies()
         self.identity = Identity(self)
         managed_policies.install(self)
         self.functions = Functions(self)
-        self.messages = Messages(self)
-        self.events = Events(self)
-        self.custom_resources = CustomResources(self)
+        self.messages = Messages(self, self.functions)
+        self.events = Events(self, self.functions)
+        self.cloudformation = Types()
+        resources.register_all(self.cloudformation)
+        CustomResources(self, self.cloudformation, self.functions)
+        self.deployments = Deployments(self, self.cloudformation)
         CloudFormationApi(self, self.deployments)
 
     def __enter__(self) -> Self:

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import unquote, urlparse
 
 from twin.api import ApiError, Call
@@ -14,9 +14,7 @@ from twin.cloudformation import templates
 from twin.cloudformation.deployments import Deployments
 from twin.cloudformation.stack_records import Stack, Wish
 from twin.cloudformation.templates import TemplateError
-
-if TYPE_CHECKING:
-    from twin.server import Twin
+from twin.surroundings import Surroundings
 
 Parameters = dict[str, Any]
 Answer = dict[str, Any]
@@ -41,7 +39,7 @@ class ChangeSet:
 class CloudFormationApi:
     """Answers CloudFormation's operations from `Deployments`."""
 
-    def __init__(self, twin: Twin, deployments: Deployments) -> None:
+    def __init__(self, twin: Surroundings, deployments: Deployments) -> None:
         self._twin = twin
         self._deployments = deployments
         self._change_sets: dict[str, ChangeSet] = {}
