@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import importlib
 import os
 import shutil
 import sys
@@ -28,6 +27,8 @@ from twin.cloudformation.api import CloudFormationApi
 from twin.cloudformation.custom_resources import CustomResources
 from twin.cloudformation.deployments import Deployments
 from twin.cloudformation.types import Types
+from twin.cloudwatch import metric_queries
+from twin.cloudwatch.alarms import Alarms
 from twin.events.messages import Messages
 from twin.events.rules import Events
 from twin.functions.functions import Functions
@@ -35,19 +36,16 @@ from twin.iam import managed_policies
 from twin.iam.identity import DEPLOYER_KEY, Identity
 from twin.iam.policies import ResourcePolicies
 from twin.journal import Journal
+from twin.sagemaker.inference import Endpoints
+from twin.sagemaker.processing import ProcessingJobs
+from twin.sagemaker.schedules import Schedules
+from twin.sagemaker.tags import Tags
+from twin.sagemaker.training import TrainingJobs
+from twin.workers import Workers
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 ACCOUNT: Final = "123456789012"
 START: Final = datetime(2026, 3, 2, tzinfo=UTC)
-
-# each has `install(twin) -> None`: registers API operations, resource types and what must happen when the clock moves
-PARTS: Final = (
-    "sagemaker.inference",
-    "sagemaker.processing",
-    "sagemaker.schedules",
-    "sagemaker.training",
-    "cloudwatch.alarms",
-)
 
 _running = threading.Lock()  # moto's backends are process-wide
 _making_clients = threading.Lock()  # sessions make one client at a time; clients are for every thread
@@ -99,6 +97,12 @@ class Twin:
         CustomResources(self, self.cloudformation, self.functions)
         self.deployments = Deployments(self, self.cloudformation)
         CloudFormationApi(self, self.deployments)
+        Endpoints(self)
+        self.workers, tags = Workers(self), Tags(self)
+        self.processing = ProcessingJobs(self, self.workers, tags)
+        TrainingJobs(self, self.workers, tags)
+        Schedules(self, self.processing, tags)
+        Alarms(self, metric_queries.install(self))
 
     def __enter__(self) -> Self:
         self.start()
@@ -121,8 +125,6 @@ class Twin:
         self._server = make_server("127.0.0.1", 0, self.api, threaded=True, request_handler=_RequestHandler)
         serve = functools.partial(self._server.serve_forever, poll_interval=0.05)
         threading.Thread(target=serve, name="twin", daemon=True).start()
-        for name in PARTS:
-            importlib.import_module(f"twin.{name}").install(self)
 
     def stop(self) -> None:
         """Stop serving and end what the parts started."""

@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
-from weakref import WeakKeyDictionary
 
 from twin.clock import Order
 from twin.surroundings import Surroundings
@@ -162,13 +161,3 @@ class Workers:
             threads = list(self._running.values())
         for thread in threads:
             thread.join(SECONDS_TO_END)
-
-
-_workers: WeakKeyDictionary[Surroundings, Workers] = WeakKeyDictionary()
-
-
-def workers_of(twin: Surroundings) -> Workers:
-    """The one set of workers that all services of a twin share."""
-    if twin not in _workers:
-        _workers[twin] = Workers(twin)
-    return _workers[twin]

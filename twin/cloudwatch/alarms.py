@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 
 from twin.api import ApiError, Call
 from twin.clock import Order
-from twin.cloudwatch import alarm_messages, metric_queries, metrics
+from twin.cloudwatch import alarm_messages, metrics
 from twin.cloudwatch.alarm_rules import Rule, RuleError, parse as parse_rule
 from twin.cloudwatch.alarm_settings import ACTIONS_OF, check, check_common
 from twin.cloudwatch.alarm_state import INSUFFICIENT_DATA, Conclusion, conclude, evaluation_range
@@ -67,6 +67,20 @@ class Alarms:
         self._twin, self._store = twin, store
         self._alarms: dict[str, Alarm] = {}
         self._history: list[dict[str, Any]] = []
+        register = twin.api.register
+        register("cloudwatch", "PutMetricAlarm", self.put_metric_alarm)
+        register("cloudwatch", "PutCompositeAlarm", self.put_composite_alarm)
+        register("cloudwatch", "DescribeAlarms", self.describe)
+        register("cloudwatch", "DescribeAlarmsForMetric", self.describe_for_metric)
+        register("cloudwatch", "DescribeAlarmHistory", self.describe_history)
+        register("cloudwatch", "DeleteAlarms", self.delete)
+        register("cloudwatch", "SetAlarmState", self.set_state)
+        register("cloudwatch", "TagResource", self.tag)
+        register("cloudwatch", "UntagResource", self.untag)
+        register("cloudwatch", "ListTagsForResource", self.list_tags)
+        register("cloudwatch", "EnableAlarmActions", lambda parameters, _: self.set_actions_enabled(parameters, True))
+        register("cloudwatch", "DisableAlarmActions", lambda parameters, _: self.set_actions_enabled(parameters, False))
+        twin.clock.register(self.tick, Order.ALARMS)
 
     # --- the API -------------------------------------------------------------------------------------------------------
 
@@ -316,23 +330,3 @@ class Alarms:
 
 def _history_state(alarm: Mapping[str, Any]) -> dict[str, Any]:
     return {"stateValue": alarm["StateValue"], "stateReason": alarm["StateReason"]}
-
-
-def install(twin: Surroundings) -> Alarms:
-    """Answer CloudWatch's metric and alarm operations, and evaluate alarms as the clock moves."""
-    alarms = Alarms(twin, metric_queries.install(twin))
-    register = twin.api.register
-    register("cloudwatch", "PutMetricAlarm", alarms.put_metric_alarm)
-    register("cloudwatch", "PutCompositeAlarm", alarms.put_composite_alarm)
-    register("cloudwatch", "DescribeAlarms", alarms.describe)
-    register("cloudwatch", "DescribeAlarmsForMetric", alarms.describe_for_metric)
-    register("cloudwatch", "DescribeAlarmHistory", alarms.describe_history)
-    register("cloudwatch", "DeleteAlarms", alarms.delete)
-    register("cloudwatch", "SetAlarmState", alarms.set_state)
-    register("cloudwatch", "TagResource", alarms.tag)
-    register("cloudwatch", "UntagResource", alarms.untag)
-    register("cloudwatch", "ListTagsForResource", alarms.list_tags)
-    register("cloudwatch", "EnableAlarmActions", lambda parameters, _: alarms.set_actions_enabled(parameters, True))
-    register("cloudwatch", "DisableAlarmActions", lambda parameters, _: alarms.set_actions_enabled(parameters, False))
-    twin.clock.register(alarms.tick, Order.ALARMS)
-    return alarms

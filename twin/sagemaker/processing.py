@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
-from weakref import WeakKeyDictionary
 
 from botocore.exceptions import ClientError
 
@@ -22,9 +21,9 @@ from model_monitor import contract
 from twin import objects
 from twin.api import ApiError, Call
 from twin.sagemaker.listing import listed
-from twin.sagemaker.tags import tags_of
+from twin.sagemaker.tags import Tags
 from twin.surroundings import Surroundings
-from twin.workers import Finished, Running, Workers, run, workers_of
+from twin.workers import Finished, Running, Workers, run
 
 IMAGE: Final = Path(__file__).resolve().parents[2] / "monitor_image"
 NAME: Final = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
@@ -77,10 +76,13 @@ class _Outcome:
 class ProcessingJobs:
     """All processing jobs of the account."""
 
-    def __init__(self, twin: Surroundings, workers: Workers) -> None:
-        self._twin, self._workers = twin, workers
+    def __init__(self, twin: Surroundings, workers: Workers, tags: Tags) -> None:
+        self._twin, self._workers, self._tags = twin, workers, tags
         self._jobs: dict[str, Job] = {}
-        self._tags = tags_of(twin)
+        twin.api.register("sagemaker", "CreateProcessingJob", self.create)
+        twin.api.register("sagemaker", "DescribeProcessingJob", self.describe)
+        twin.api.register("sagemaker", "StopProcessingJob", self.stop)
+        twin.api.register("sagemaker", "ListProcessingJobs", self.list)
 
     def launch(
         self,
@@ -337,20 +339,3 @@ def _job_config(job: Job) -> dict[str, Any]:
         "RoleArn": settings["RoleArn"],
         "StoppingCondition": settings.get("StoppingCondition"),
     }
-
-
-_jobs_of: WeakKeyDictionary[Surroundings, ProcessingJobs] = WeakKeyDictionary()
-
-
-def of(twin: Surroundings) -> ProcessingJobs:
-    """The processing jobs of a twin, for the services that start some."""
-    return _jobs_of[twin]
-
-
-def install(twin: Surroundings) -> None:
-    """Answer SageMaker's processing operations."""
-    jobs = _jobs_of[twin] = ProcessingJobs(twin, workers_of(twin))
-    twin.api.register("sagemaker", "CreateProcessingJob", jobs.create)
-    twin.api.register("sagemaker", "DescribeProcessingJob", jobs.describe)
-    twin.api.register("sagemaker", "StopProcessingJob", jobs.stop)
-    twin.api.register("sagemaker", "ListProcessingJobs", jobs.list)

@@ -24,9 +24,9 @@ from twin.api import ApiError, Call
 from twin.sagemaker.containers import unpack
 from twin.sagemaker.listing import listed
 from twin.sagemaker.processing import NAME
-from twin.sagemaker.tags import tags_of
+from twin.sagemaker.tags import Tags
 from twin.surroundings import Surroundings
-from twin.workers import Finished, Running, Workers, run, workers_of
+from twin.workers import Finished, Running, Workers, run
 
 PROGRAM: Final = "sagemaker_program"
 SUBMITTED: Final = "sagemaker_submit_directory"
@@ -94,10 +94,13 @@ def _failed(reason: str) -> _Outcome:
 class TrainingJobs:
     """All training jobs of the account."""
 
-    def __init__(self, twin: Surroundings, workers: Workers) -> None:
-        self._twin, self._workers = twin, workers
+    def __init__(self, twin: Surroundings, workers: Workers, tags: Tags) -> None:
+        self._twin, self._workers, self._tags = twin, workers, tags
         self._jobs: dict[str, Job] = {}
-        self._tags = tags_of(twin)
+        twin.api.register("sagemaker", "CreateTrainingJob", self.create)
+        twin.api.register("sagemaker", "DescribeTrainingJob", self.describe)
+        twin.api.register("sagemaker", "StopTrainingJob", self.stop)
+        twin.api.register("sagemaker", "ListTrainingJobs", self.list)
 
     # --- one job -------------------------------------------------------------------------------------------------------
 
@@ -325,12 +328,3 @@ def _decoded(value: str) -> Any:
 
 def _option(key: str) -> str:
     return f"-{key}" if len(key) == 1 else f"--{key}"
-
-
-def install(twin: Surroundings) -> None:
-    """Answer SageMaker's training operations."""
-    jobs = TrainingJobs(twin, workers_of(twin))
-    twin.api.register("sagemaker", "CreateTrainingJob", jobs.create)
-    twin.api.register("sagemaker", "DescribeTrainingJob", jobs.describe)
-    twin.api.register("sagemaker", "StopTrainingJob", jobs.stop)
-    twin.api.register("sagemaker", "ListTrainingJobs", jobs.list)
