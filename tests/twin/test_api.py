@@ -96,7 +96,7 @@ def test_an_operation_can_be_answered_by_a_plain_function(twin: Twin) -> None:
             raise ApiError("ParameterNotFound", "there is none")
         return {"Parameter": {"Name": asked["Name"], "Value": call.operation, "LastModifiedDate": twin.clock.now()}}
 
-    twin.api.register("ssm", "GetParameter", answer)
+    twin.api.register("ssm", GetParameter=answer)
     found = twin.client("ssm").get_parameter(Name="x")["Parameter"]
     assert (found["Name"], found["Value"]) == ("x", "GetParameter")
     assert found["LastModifiedDate"] == twin.clock.now()
@@ -108,7 +108,7 @@ def test_a_fault_of_ours_is_a_client_error_that_tells_where(twin: Twin) -> None:
     def crash(asked: dict[str, Any], call: Call) -> dict[str, Any]:
         return {"Parameter": asked["no such key"]}
 
-    twin.api.register("ssm", "GetParameter", crash)
+    twin.api.register("ssm", GetParameter=crash)
     with pytest.raises(ClientError, match=r"ssm:GetParameter failed inside the twin: KeyError.*test_api\.py"):
         twin.client("ssm").get_parameter(Name="x")
 

@@ -63,8 +63,7 @@ class CloudFormationApi:
             "DeleteChangeSet": self.delete_change_set,
             "ListChangeSets": self.list_change_sets,
         }
-        for name, operation in operations.items():
-            twin.api.register("cloudformation", name, _plain(operation))
+        twin.api.register("cloudformation", **{name: _plain(operation) for name, operation in operations.items()})
 
     # --- stacks ---------------------------------------------------------------------------------------------------------
 

@@ -67,19 +67,21 @@ class Alarms:
         self._twin, self._store = twin, store
         self._alarms: dict[str, Alarm] = {}
         self._history: list[dict[str, Any]] = []
-        register = twin.api.register
-        register("cloudwatch", "PutMetricAlarm", self.put_metric_alarm)
-        register("cloudwatch", "PutCompositeAlarm", self.put_composite_alarm)
-        register("cloudwatch", "DescribeAlarms", self.describe)
-        register("cloudwatch", "DescribeAlarmsForMetric", self.describe_for_metric)
-        register("cloudwatch", "DescribeAlarmHistory", self.describe_history)
-        register("cloudwatch", "DeleteAlarms", self.delete)
-        register("cloudwatch", "SetAlarmState", self.set_state)
-        register("cloudwatch", "TagResource", self.tag)
-        register("cloudwatch", "UntagResource", self.untag)
-        register("cloudwatch", "ListTagsForResource", self.list_tags)
-        register("cloudwatch", "EnableAlarmActions", lambda parameters, _: self.set_actions_enabled(parameters, True))
-        register("cloudwatch", "DisableAlarmActions", lambda parameters, _: self.set_actions_enabled(parameters, False))
+        twin.api.register(
+            "cloudwatch",
+            PutMetricAlarm=self.put_metric_alarm,
+            PutCompositeAlarm=self.put_composite_alarm,
+            DescribeAlarms=self.describe,
+            DescribeAlarmsForMetric=self.describe_for_metric,
+            DescribeAlarmHistory=self.describe_history,
+            DeleteAlarms=self.delete,
+            SetAlarmState=self.set_state,
+            TagResource=self.tag,
+            UntagResource=self.untag,
+            ListTagsForResource=self.list_tags,
+            EnableAlarmActions=lambda parameters, _: self.set_actions_enabled(parameters, True),
+            DisableAlarmActions=lambda parameters, _: self.set_actions_enabled(parameters, False),
+        )
         twin.clock.register(self.tick, Order.ALARMS)
 
     # --- the API -------------------------------------------------------------------------------------------------------

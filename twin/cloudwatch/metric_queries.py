@@ -156,10 +156,13 @@ def install(twin: Surroundings) -> MetricStore:
         more = {"NextToken": str(start + PAGE)} if len(found) > start + PAGE else {}
         return {"Metrics": found[start : start + PAGE], **more}
 
-    twin.api.register("cloudwatch", "PutMetricData", put)
-    twin.api.register("cloudwatch", "ListMetrics", metrics)
-    twin.api.register("cloudwatch", "GetMetricData", data)
-    twin.api.register("cloudwatch", "GetMetricStatistics", statistics)
+    twin.api.register(
+        "cloudwatch",
+        PutMetricData=put,
+        ListMetrics=metrics,
+        GetMetricData=data,
+        GetMetricStatistics=statistics,
+    )
     return store
 
 

@@ -52,8 +52,11 @@ class Messages:
     def __init__(self, twin: Surroundings, functions: Functions) -> None:
         self._twin, self._functions = twin, functions
         self.outbox: list[Mail] = []
-        twin.api.register("sns", "Publish", lambda asked, _: {"MessageId": self._publish(asked)})
-        twin.api.register("sns", "PublishBatch", self._publish_batch)
+        twin.api.register(
+            "sns",
+            Publish=lambda asked, _: {"MessageId": self._publish(asked)},
+            PublishBatch=self._publish_batch,
+        )
         twin.api.gate(self._check)
 
     def _check(self, call: Call) -> None:

@@ -58,7 +58,7 @@ class Events:
         self._born: dict[str, datetime] = {}  # when a rule was first seen: rate() counts from there
         twin.api.gate(self._check)
         twin.api.observe(self._notice)
-        twin.api.register("events", "PutEvents", self._put_events)
+        twin.api.register("events", PutEvents=self._put_events)
         twin.clock.register(self.tick, Order.RULES)
 
     def emit(

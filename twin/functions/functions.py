@@ -63,7 +63,7 @@ class Functions:
         self._sandboxes = Sandboxes(twin.python)
         self._numbers: dict[str, int] = {}
         self._lock = threading.Lock()
-        twin.api.register("lambda", "Invoke", self._invoke_api)
+        twin.api.register("lambda", Invoke=self._invoke_api)
         twin.api.gate(_check)
         twin.clock.register(self._tick, Order.JOBS)
         twin.on_stop(self._stop)

@@ -62,8 +62,8 @@ class Endpoints:
         self._dice: dict[str, random.Random] = {}
         self._counts: dict[tuple[str, str, datetime], _Counts] = {}
         self._lock = threading.Lock()
-        twin.api.register("sagemaker-runtime", "InvokeEndpoint", self.invoke)
-        twin.api.register("sagemaker", "UpdateEndpoint", self.update)
+        twin.api.register("sagemaker-runtime", InvokeEndpoint=self.invoke)
+        twin.api.register("sagemaker", UpdateEndpoint=self.update)
         twin.clock.register(self.tick, Order.DELIVERY)
 
     @property

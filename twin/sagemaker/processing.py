@@ -79,10 +79,13 @@ class ProcessingJobs:
     def __init__(self, twin: Surroundings, workers: Workers, tags: Tags) -> None:
         self._twin, self._workers, self._tags = twin, workers, tags
         self._jobs: dict[str, Job] = {}
-        twin.api.register("sagemaker", "CreateProcessingJob", self.create)
-        twin.api.register("sagemaker", "DescribeProcessingJob", self.describe)
-        twin.api.register("sagemaker", "StopProcessingJob", self.stop)
-        twin.api.register("sagemaker", "ListProcessingJobs", self.list)
+        twin.api.register(
+            "sagemaker",
+            CreateProcessingJob=self.create,
+            DescribeProcessingJob=self.describe,
+            StopProcessingJob=self.stop,
+            ListProcessingJobs=self.list,
+        )
 
     def launch(
         self,

@@ -84,19 +84,24 @@ class Schedules:
         self._twin, self._jobs, self._tags = twin, jobs, tags
         self._schedules: dict[str, MonitoringSchedule] = {}
         self._past: list[Execution] = []  # kept when a schedule is deleted
-        register = twin.api.register
-        register("sagemaker", "CreateMonitoringSchedule", self.create)
-        register("sagemaker", "UpdateMonitoringSchedule", self.update)
-        register("sagemaker", "DescribeMonitoringSchedule", self.describe)
-        register("sagemaker", "DeleteMonitoringSchedule", self.delete)
-        register("sagemaker", "StartMonitoringSchedule", self.start)
-        register("sagemaker", "StopMonitoringSchedule", self.stop)
-        register("sagemaker", "ListMonitoringSchedules", self.list)
-        register("sagemaker", "ListMonitoringExecutions", self.list_executions)
-        for operation in ("ListMonitoringAlerts", "UpdateMonitoringAlert", "ListMonitoringAlertHistory"):
-            twin.api.refuse(
-                "sagemaker", operation, "alerts of the Model Dashboard are not in the twin; use CloudWatch alarms"
-            )
+        twin.api.register(
+            "sagemaker",
+            CreateMonitoringSchedule=self.create,
+            UpdateMonitoringSchedule=self.update,
+            DescribeMonitoringSchedule=self.describe,
+            DeleteMonitoringSchedule=self.delete,
+            StartMonitoringSchedule=self.start,
+            StopMonitoringSchedule=self.stop,
+            ListMonitoringSchedules=self.list,
+            ListMonitoringExecutions=self.list_executions,
+        )
+        twin.api.refuse(
+            "sagemaker",
+            "alerts of the Model Dashboard are not in the twin; use CloudWatch alarms",
+            "ListMonitoringAlerts",
+            "UpdateMonitoringAlert",
+            "ListMonitoringAlertHistory",
+        )
         twin.clock.register(self.tick, Order.SCHEDULES)
 
     # --- time ----------------------------------------------------------------------------------------------------------

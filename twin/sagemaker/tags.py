@@ -18,9 +18,12 @@ class Tags:
     def __init__(self, twin: Surroundings) -> None:
         self._twin = twin
         self._tags: dict[str, list[dict[str, str]]] = {}
-        twin.api.register("sagemaker", "ListTags", self.list)
-        twin.api.register("sagemaker", "AddTags", self.add)
-        twin.api.register("sagemaker", "DeleteTags", self.delete)
+        twin.api.register(
+            "sagemaker",
+            ListTags=self.list,
+            AddTags=self.add,
+            DeleteTags=self.delete,
+        )
 
     def create(self, arn: str, tags: list[dict[str, str]] | None) -> None:
         """A resource of ours exists from now on."""

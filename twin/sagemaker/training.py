@@ -97,10 +97,13 @@ class TrainingJobs:
     def __init__(self, twin: Surroundings, workers: Workers, tags: Tags) -> None:
         self._twin, self._workers, self._tags = twin, workers, tags
         self._jobs: dict[str, Job] = {}
-        twin.api.register("sagemaker", "CreateTrainingJob", self.create)
-        twin.api.register("sagemaker", "DescribeTrainingJob", self.describe)
-        twin.api.register("sagemaker", "StopTrainingJob", self.stop)
-        twin.api.register("sagemaker", "ListTrainingJobs", self.list)
+        twin.api.register(
+            "sagemaker",
+            CreateTrainingJob=self.create,
+            DescribeTrainingJob=self.describe,
+            StopTrainingJob=self.stop,
+            ListTrainingJobs=self.list,
+        )
 
     # --- one job -------------------------------------------------------------------------------------------------------
 
