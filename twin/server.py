@@ -82,7 +82,6 @@ class Twin:
         self.clock = VirtualClock(start)
         self.api = Api()
         self.journal = Journal(self.clock.now, self.directory / "journal.jsonl")
-        self.extra_environment: dict[str, str] = {}  # parts add the endpoints of servers of their own
         self._closers: list[Callable[[], None]] = []
         self._clients: dict[str, Any] = {}
         self._server: BaseWSGIServer | None = None
@@ -142,7 +141,7 @@ class Twin:
 
     @property
     def port(self) -> int:
-        """The port of every AWS API except SageMaker Runtime."""
+        """The port of every AWS API."""
         if self._server is None:
             raise RuntimeError("the twin is not running: use `with Twin(...) as twin:`")
         return int(self._server.server_port)
@@ -161,7 +160,6 @@ class Twin:
             "AWS_REGION": self.region,
             "AWS_DEFAULT_REGION": self.region,
             "AWS_EC2_METADATA_DISABLED": "true",
-            **self.extra_environment,
         }
 
     @property
@@ -182,12 +180,11 @@ class Twin:
         if key not in self._clients:
             access_key = self.identity.credentials(role)["AWS_ACCESS_KEY_ID"] if role else DEPLOYER_KEY
             access_key = self.identity.service_key(principal) if principal else access_key
-            url = self.extra_environment.get(f"AWS_ENDPOINT_URL_{service.upper().replace('-', '_')}", self.url)
             with _making_clients:
                 self._clients[key] = _session().client(
                     service,
                     region_name=self.region,
-                    endpoint_url=url,
+                    endpoint_url=self.url,
                     aws_access_key_id=access_key,
                     aws_secret_access_key="twin",
                     config=Config(retries={"total_max_attempts": 1}, max_pool_connections=16),
