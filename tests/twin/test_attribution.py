@@ -161,7 +161,7 @@ def while_asking(twin: Twin, name: str, role: str = ROLE) -> None:
 
 def kill(twin: Twin, name: str) -> None:
     """As the kernel ends a process that takes too much memory: nothing of the run is executed any more."""
-    process = twin.processing._find({"ProcessingJobName": name}).running.process
+    process = twin.processing.find({"ProcessingJobName": name}).running.process
     assert process is not None
     os.killpg(process.pid, signal.SIGKILL)
 

@@ -17,10 +17,10 @@ from model_monitor import contract
 from twin.api import ApiError, Call
 from twin.clock import Order
 from twin.sagemaker import cron, definitions, executions
-from twin.sagemaker.definitions import invalid
 from twin.sagemaker.executions import Execution
+from twin.sagemaker.jobs import NAME, invalid
 from twin.sagemaker.listing import listed
-from twin.sagemaker.processing import NAME, ProcessingJobs
+from twin.sagemaker.processing import ProcessingJobs
 from twin.sagemaker.tags import Tags
 from twin.surroundings import Surroundings
 
