@@ -23,6 +23,7 @@ from twin.cloudwatch.alarm_state import INSUFFICIENT_DATA, Conclusion, conclude,
 from twin.cloudwatch.metric_queries import Queries, invalid
 from twin.cloudwatch.metrics import MetricStore
 from twin.iam.service_principals import CLOUDWATCH
+from twin.listing import has, is_between
 from twin.surroundings import Surroundings
 
 STATES: Final = ("OK", "ALARM", "INSUFFICIENT_DATA")
@@ -127,16 +128,9 @@ class Alarms:
         return {"MetricAlarms": [alarm.describe() for alarm in alarms]}
 
     def describe_history(self, parameters: dict[str, Any], _: Call) -> dict[str, Any]:
-        name, kind = parameters.get("AlarmName"), parameters.get("HistoryItemType")
-        start, end = parameters.get("StartDate"), parameters.get("EndDate")
-        items = [
-            item
-            for item in self._history
-            if name in (None, item["AlarmName"])
-            and kind in (None, item["HistoryItemType"])
-            and (start is None or item["Timestamp"] >= metrics.aware(start))
-            and (end is None or item["Timestamp"] <= metrics.aware(end))
-        ]
+        wanted = {name: parameters.get(name) for name in ("AlarmName", "HistoryItemType")}
+        span = parameters.get("StartDate"), parameters.get("EndDate")
+        items = [item for item in self._history if has(item, wanted) and is_between(item["Timestamp"], *span)]
         if parameters.get("ScanBy") != "TimestampAscending":
             items.reverse()
         return {"AlarmHistoryItems": items[: parameters.get("MaxRecords") or 100]}

@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 from model_monitor import contract
 from twin.api import ApiError, Call
 from twin.clock import Order
+from twin.listing import has
 from twin.sagemaker import cron, definitions, executions
 from twin.sagemaker.executions import Execution
 from twin.sagemaker.jobs import NAME, invalid
@@ -226,10 +227,9 @@ class Schedules:
 
 
 def _narrowed(items: list[dict[str, Any]], parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
-    for key, wanted in (
-        ("EndpointName", parameters.get("EndpointName")),
-        ("MonitoringJobDefinitionName", parameters.get("MonitoringJobDefinitionName")),
-        ("MonitoringType", parameters.get("MonitoringTypeEquals")),
-    ):
-        items = [item for item in items if wanted in (None, item.get(key))]
-    return items
+    wanted = {
+        "EndpointName": parameters.get("EndpointName"),
+        "MonitoringJobDefinitionName": parameters.get("MonitoringJobDefinitionName"),
+        "MonitoringType": parameters.get("MonitoringTypeEquals"),
+    }
+    return [item for item in items if has(item, wanted)]
