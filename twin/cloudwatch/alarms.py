@@ -23,9 +23,10 @@ from twin.cloudwatch.alarm_state import INSUFFICIENT_DATA, Conclusion, conclude,
 from twin.cloudwatch.metric_queries import Queries, invalid
 from twin.cloudwatch.metrics import MetricStore
 from twin.iam.service_principals import CLOUDWATCH
-from twin.listing import has, is_between
+from twin.listing import has, is_between, page
 from twin.surroundings import Surroundings
 
+PAGE: Final = 100  # items of a history
 STATES: Final = ("OK", "ALARM", "INSUFFICIENT_DATA")
 
 
@@ -133,7 +134,7 @@ class Alarms:
         items = [item for item in self._history if has(item, wanted) and is_between(item["Timestamp"], *span)]
         if parameters.get("ScanBy") != "TimestampAscending":
             items.reverse()
-        return {"AlarmHistoryItems": items[: parameters.get("MaxRecords") or 100]}
+        return page("AlarmHistoryItems", items, parameters.get("NextToken"), parameters.get("MaxRecords") or PAGE)
 
     def delete(self, parameters: dict[str, Any], _: Call) -> None:
         names = set(parameters["AlarmNames"])
