@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from tests.twin.deployed import TRUST, deploy, function, reason, ref, role
 from twin import Twin
-from twin.cloudformation.resources.shapes import arguments
+from twin.cloudformation.shapes import arguments
 from twin.cloudformation.types import ResourceFailed
 
 pytestmark = pytest.mark.xdist_group("twin")

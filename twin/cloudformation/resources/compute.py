@@ -6,7 +6,7 @@ import io
 import zipfile
 from typing import Any
 
-from twin.cloudformation.resources.shapes import arguments, only, part, tags
+from twin.cloudformation.shapes import arguments, only, part, tags
 from twin.cloudformation.types import Made, Properties, Request, ResourceFailed, Types
 
 CONFIGURATION = (

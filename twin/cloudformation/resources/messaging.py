@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from twin.cloudformation.resources.shapes import arguments, only, part, tags
+from twin.cloudformation.shapes import arguments, only, part, tags
 from twin.cloudformation.types import Made, Properties, Request, ResourceFailed, Types
 
 SUBSCRIPTION_ATTRIBUTES = ("FilterPolicy", "FilterPolicyScope", "RawMessageDelivery", "RedrivePolicy", "DeliveryPolicy")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from twin.cloudformation.resources.shapes import only, part, tags
+from twin.cloudformation.shapes import only, part, tags
 from twin.cloudformation.types import Made, Request, Types
 
 
