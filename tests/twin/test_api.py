@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.twin.accounts import make_buckets
 from twin import Twin
 from twin.api import ApiError, Call
 
@@ -23,7 +24,7 @@ def calls(twin: Twin) -> list[Call]:
 
 
 def test_every_protocol_is_named_and_answered(twin: Twin, calls: list[Call]) -> None:
-    twin.client("s3").create_bucket(Bucket="b-1", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    make_buckets(twin, "b-1")
     twin.client("s3").put_object(Bucket="b-1", Key="a b/ü=1", Body=b"x" * 100_000)
     assert len(twin.client("s3").get_object(Bucket="b-1", Key="a b/ü=1")["Body"].read()) == 100_000
     twin.client("sqs").create_queue(QueueName="q")
@@ -53,7 +54,7 @@ def test_a_long_request_that_the_client_compresses_is_understood(twin: Twin, cal
 
 
 def test_a_presigned_address_works(twin: Twin) -> None:
-    twin.client("s3").create_bucket(Bucket="b-1", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    make_buckets(twin, "b-1")
     twin.client("s3").put_object(Bucket="b-1", Key="k", Body=b"content")
     address = twin.client("s3").generate_presigned_url("get_object", Params={"Bucket": "b-1", "Key": "k"})
     assert urllib.request.urlopen(address).read() == b"content"

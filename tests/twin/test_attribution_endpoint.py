@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.twin.accounts import put
 from tests.twin.test_real_programs import (
     HOUR,
     NAMES,
@@ -15,7 +16,6 @@ from tests.twin.test_real_programs import (
     ask,
     deploy,
     make_baseline,
-    put,
     rows,
     schedule,
     source,

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import json
 import random
-import tarfile
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -13,11 +11,21 @@ from typing import Any
 
 import pytest
 
+from tests.twin.accounts import (
+    BASE,
+    CLUSTER,
+    IMAGE,
+    ROLE,
+    archive,
+    capture_below,
+    definition,
+    furnished,
+    make_endpoint,
+    put,
+)
 from twin import Twin
 
 ROOT = Path(__file__).resolve().parents[2]
-ROLE = "arn:aws:iam::123456789012:role/all"
-BASE = "/opt/ml/processing"
 NAMES = ("temperature", "pressure", "turns")
 SCHEDULE = "pump-data-quality"
 HOUR = timedelta(hours=1)
@@ -28,14 +36,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("twin")]
 @pytest.fixture
 def twin(tmp_path: Path) -> Iterator[Twin]:
     """An account with one role, one bucket and the real interpreters."""
-    policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
-    with Twin(tmp_path / "twin") as running:
-        iam = running.client("iam")
-        iam.create_role(RoleName="all", AssumeRolePolicyDocument="{}")
-        iam.put_role_policy(RoleName="all", PolicyName="all", PolicyDocument=json.dumps(policy))
-        running.client("s3").create_bucket(
-            Bucket="bucket", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
-        )
+    with furnished(tmp_path) as running:
         yield running
 
 
@@ -44,21 +45,9 @@ def rows(count: int, seed: int, shift: float = 0.0) -> list[list[Any]]:
     return [[round(dice.gauss(20 + shift, 2), 2), round(dice.gauss(5, 1), 2), dice.randrange(50)] for _ in range(count)]
 
 
-def put(twin: Twin, key: str, body: bytes) -> str:
-    twin.client("s3").put_object(Bucket="bucket", Key=key, Body=body)
-    return f"s3://bucket/{key}"
-
-
 def source() -> bytes:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
-        for path in sorted((ROOT / "stacks" / "model_code").glob("*.py")):
-            tar.add(path, path.name)
-        mapping = json.dumps({"features": [{"name": name} for name in NAMES]}).encode()
-        info = tarfile.TarInfo("payload.json")
-        info.size = len(mapping)
-        tar.addfile(info, io.BytesIO(mapping))
-    return buffer.getvalue()
+    files = {path.name: path.read_text() for path in sorted((ROOT / "stacks" / "model_code").glob("*.py"))}
+    return archive({**files, "payload.json": json.dumps({"features": [{"name": name} for name in NAMES]})})
 
 
 def train(twin: Twin, code: str) -> str:
@@ -87,24 +76,9 @@ def train(twin: Twin, code: str) -> str:
 
 
 def deploy(twin: Twin, artefact: str, code: str) -> None:
-    environment = {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_SUBMIT_DIRECTORY": code}
-    container = {"Image": "i", "ModelDataUrl": artefact, "Environment": environment}
-    sagemaker = twin.client("sagemaker")
-    sagemaker.create_model(ModelName="m", PrimaryContainer=container, ExecutionRoleArn=ROLE)
-    sagemaker.create_endpoint_config(
-        EndpointConfigName="c",
-        ProductionVariants=[
-            {"VariantName": "v", "ModelName": "m", "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
-        ],
-        DataCaptureConfig={
-            "EnableCapture": True,
-            "InitialSamplingPercentage": 100,
-            "DestinationS3Uri": "s3://bucket/capture",
-            "CaptureOptions": [{"CaptureMode": "Input"}, {"CaptureMode": "Output"}],
-            "CaptureContentTypeHeader": {"JsonContentTypes": ["application/json"]},
-        },
-    )
-    sagemaker.create_endpoint(EndpointName="pump", EndpointConfigName="c")
+    capture = capture_below("s3://bucket/capture", CaptureContentTypeHeader={"JsonContentTypes": ["application/json"]})
+    variables = {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_SUBMIT_DIRECTORY": code}
+    make_endpoint(twin, "pump", capture, artefact=artefact, **variables)
 
 
 def ask(twin: Twin, records: list[list[Any]]) -> list[dict[str, Any]]:
@@ -117,13 +91,6 @@ def ask(twin: Twin, records: list[list[Any]]) -> list[dict[str, Any]]:
         )
         answers.extend(json.loads(answer["Body"].read()))
     return answers
-
-
-def job_parts(image_variables: dict[str, str]) -> dict[str, Any]:
-    return {
-        "AppSpecification": {"ImageUri": "i", "ContainerEntrypoint": ["python3", "-m", "model_monitor"]},
-        "Environment": image_variables,
-    }
 
 
 def make_baseline(twin: Twin, config: str) -> None:
@@ -146,12 +113,11 @@ def make_baseline(twin: Twin, config: str) -> None:
     twin.client("sagemaker").create_processing_job(
         ProcessingJobName="baseline",
         RoleArn=ROLE,
-        ProcessingResources={
-            "ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 20}
-        },
+        AppSpecification=IMAGE,
+        Environment=variables,
+        ProcessingResources=CLUSTER,
         ProcessingInputs=[{"InputName": "d", "S3Input": dataset}],
         ProcessingOutputConfig={"Outputs": [{"OutputName": "o", "S3Output": output}]},
-        **job_parts(variables),
     )
     twin.advance(timedelta(minutes=1))
     job = twin.client("sagemaker").describe_processing_job(ProcessingJobName="baseline")
@@ -160,25 +126,12 @@ def make_baseline(twin: Twin, config: str) -> None:
 
 
 def schedule(twin: Twin, config: str) -> None:
-    image = job_parts({"monitor_config": config, "publish_cloudwatch_metrics": "Enabled"})
+    variables = {"monitor_config": config, "publish_cloudwatch_metrics": "Enabled"}
     twin.client("sagemaker").create_monitoring_schedule(
         MonitoringScheduleName=SCHEDULE,
         MonitoringScheduleConfig={
             "ScheduleConfig": {"ScheduleExpression": "cron(0 * ? * * *)"},
-            "MonitoringJobDefinition": {
-                "RoleArn": ROLE,
-                "MonitoringAppSpecification": image["AppSpecification"],
-                "Environment": image["Environment"],
-                "MonitoringInputs": [
-                    {"EndpointInput": {"EndpointName": "pump", "LocalPath": f"{BASE}/input/endpoint"}}
-                ],
-                "MonitoringOutputConfig": {
-                    "MonitoringOutputs": [{"S3Output": {"S3Uri": "s3://bucket/reports", "LocalPath": f"{BASE}/output"}}]
-                },
-                "MonitoringResources": {
-                    "ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 20}
-                },
-            },
+            "MonitoringJobDefinition": definition("pump", "s3://bucket/reports", variables),
         },
     )
 
