@@ -1,8 +1,9 @@
-"""Who knows whom in the twin: nobody in a circle, imports for the type checker included, and the server nobody."""
+"""Who knows whom in the twin: nobody in a circle, nobody the server, and the README everybody."""
 
 from __future__ import annotations
 
 import ast
+import re
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -44,3 +45,8 @@ def test_no_service_imports_in_a_circle() -> None:
 
 def test_no_service_knows_the_server() -> None:
     assert {module for module in MODULES if "twin.server" in imports_of(module)} == {"twin"}
+
+
+def test_the_readme_names_every_module() -> None:
+    picture = (ROOT / "twin" / "README.md").read_text().partition("## Where things are")[2].partition("\n\nA call")[0]
+    assert {module.rpartition(".")[2] for module in MODULES} - {"twin"} <= set(re.findall(r"\w+", picture))
