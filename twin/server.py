@@ -85,6 +85,7 @@ class Twin:
         self._closers: list[Callable[[], None]] = []
         self._clients: dict[str, Any] = {}
         self._server: BaseWSGIServer | None = None
+        # the services, each after what it needs: calls are checked in this order, and what runs is ended in the other
         self.resource_policies = ResourcePolicies()
         self.identity = Identity(self)
         managed_policies.install(self)
@@ -126,7 +127,7 @@ class Twin:
         threading.Thread(target=serve, name="twin", daemon=True).start()
 
     def stop(self) -> None:
-        """Stop serving and end what the parts started."""
+        """Stop serving and end what the services started."""
         for close in reversed(self._closers):
             close()
         if self._server is not None:
