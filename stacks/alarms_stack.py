@@ -55,12 +55,16 @@ class AlarmsStack(Stack):
         settings = self._props.endpoint.monitors[name]
         scope = Construct(self, name.title().replace("-", ""))
 
-        def props(periods: int) -> MonitorAlarmProps:
+        def props(periods: int, of_periods: int | None = None) -> MonitorAlarmProps:
             return MonitorAlarmProps(
-                environment=self._props.environment, monitor=monitor, topic=self._props.topic, periods=periods
+                environment=self._props.environment,
+                monitor=monitor,
+                topic=self._props.topic,
+                periods=periods,
+                of_periods=of_periods,
             )
 
-        usual, names = props(settings.alarms.periods), AlarmNames()
+        usual, names = props(settings.alarms.periods, settings.alarms.of_periods), AlarmNames()
         if "data_quality" in settings.types:
             _data_alarms(scope, usual, settings, names)
         for type_ in settings.types:

@@ -17,12 +17,13 @@ BELOW = cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD
 
 @dataclass(frozen=True, kw_only=True)
 class MonitorAlarmProps:
-    """Whose runs are watched, and who is told. periods: how many runs in a row."""
+    """Whose runs are watched, and who is told. periods: how many runs; of_periods: among so many, None: in a row."""
 
     environment: str
     monitor: ScheduledMonitor
     topic: sns.ITopic
     periods: int = 1
+    of_periods: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +57,8 @@ def watch(scope: Construct, construct_id: str, props: MonitorAlarmProps, watched
         metric=watched.metric,
         threshold=watched.threshold,
         comparison_operator=watched.operator,
-        evaluation_periods=props.periods,
+        evaluation_periods=props.of_periods or props.periods,
+        datapoints_to_alarm=props.periods if props.of_periods else None,
         treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
     )
     alarm.add_alarm_action(actions.SnsAction(props.topic))
