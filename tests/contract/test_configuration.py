@@ -70,6 +70,7 @@ def test_every_variable_of_the_contract_is_read_by_the_core():
 # --- everything that a run can be told ------------------------------------------------------------------------------------
 
 CLARIFY = {"analysis_config"}  # its own files say the same in other words
+OF_THE_SCHEDULE = {"min_records", "decision"}
 ELSEWHERE = {
     "": {"endpoint", "schedule", "monitors", "baseline", "ground_truth", "history", "metrics", "version", "payload"},
     "monitors.model_explainability.predictor": {"endpoint_name_prefix", "accelerator_type"},  # ours; gone
@@ -112,6 +113,12 @@ def test_everything_that_a_run_can_be_told_can_be_said_in_an_environment(monkeyp
     unsaid = {
         path: keys
         for path, kind in SETTINGS.items()
-        if (keys := read[path] - set(kind.model_fields) - ELSEWHERE.get(path, set()) - CLARIFY - {"min_records", "decision"})  # of the schedule
+        if (
+            keys := read[path]
+            - set(kind.model_fields)
+            - ELSEWHERE.get(path, set())
+            - CLARIFY
+            - {"min_records", "decision"}
+        )  # of the schedule
     }
     assert unsaid == {}
