@@ -294,7 +294,7 @@ class Monitor(Block):
     def _period_faults(self) -> Iterator[str]:
         of_periods = self.alarms.of_periods or self.alarms.periods
         if of_periods < self.alarms.periods:
-            yield f"alarms.of_periods: {self.alarms.periods} of {of_periods} periods can never be bad; raise it or lower alarms.periods"
+            yield f"alarms.of_periods: {self.alarms.periods} of {of_periods} periods can never be bad; raise it, or lower periods"
         periods = max(of_periods, self.alarms.staleness_periods)
         if self.hours * periods > 7 * 24:
             yield f"alarms: {periods} periods of {self.hours} hours are longer than the week an alarm can look back"
