@@ -57,7 +57,8 @@ def suggest_constraints(statistics: DatasetStatistics, job: Job) -> Constraints:
     if not job.schema.is_positional:
         absent = [name for name, count in statistics.absent.items() if count >= statistics.item_count]
         if absent:
-            raise FeaturesMissing(job.dataset.path, sorted(absent, key=job.schema.names.index))
+            unclaimed = sorted(statistics.extra.counts)
+            raise FeaturesMissing(job.dataset.path, sorted(absent, key=job.schema.names.index), unclaimed)
     for declared, found in zip(job.schema.features, statistics.features, strict=True):
         if declared.type is not None and not accepts(declared.type, found.inferred_type):
             raise SchemaMismatch(job.dataset.path, declared.name, declared.type, found.inferred_type)

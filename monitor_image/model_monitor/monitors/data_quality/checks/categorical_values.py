@@ -14,7 +14,6 @@ from model_monitor.monitors.data_quality.comparison import (
     FeatureComparison,
     comparable_categories,
 )
-from model_monitor.schema import FeatureType
 from model_monitor.sketches.feature import FeatureStatistics
 from model_monitor.sketches.kinds import canonical_text
 
@@ -23,7 +22,7 @@ DISTINCT_ERROR = 0.05  # three standard errors of the estimate
 
 
 def _check(feature: FeatureComparison) -> Check | None:
-    if feature.constraints.domains is None or feature.expected is not FeatureType.STRING:
+    if feature.constraints.domains is None or not feature.expected.is_categorical:
         return None
     if not feature.constraints.config.evaluate_constraints:
         return feature.not_evaluated(TYPE, DISABLED_REASON)
