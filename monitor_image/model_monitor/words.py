@@ -1,11 +1,16 @@
-"""Words for people: numbers with the right form of what they count."""
+"""Words for people: numbers with the right form of what they count, and the form of a text whose words nobody may read."""
 
 from __future__ import annotations
 
+import re
+from itertools import groupby
 from typing import Final
 
 NO_VALUE: Final = "-"
 DIGITS: Final = 6
+UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)
+HEXADECIMAL: Final = re.compile(r"(?=.*[0-9])(?=.*[a-fA-F])([0-9a-f]+|[0-9A-F]+)", re.ASCII)
+PARTS_TOLD: Final = 7  # a text of more parts is told by its length alone
 
 
 def counted(count: int, what: str) -> str:
@@ -29,3 +34,31 @@ def number(value: float | None) -> str:
     if value is None:
         return NO_VALUE
     return f"{value:.4f}" if value == 0 or 1e-3 <= abs(value) < 1e5 else f"{value:.{DIGITS}g}"
+
+
+def form_of(text: str) -> str:
+    """What a text is made of, never the text: `a UUID`, `8 hexadecimal digits`, `3 digits`, `2 letters, "-" and 6 digits`.
+
+    Punctuation is told as it is: it is what tells one writing of an id from another.
+    """
+    if not text:
+        return "an empty text"
+    if UUID.fullmatch(text):
+        return "a UUID"
+    if HEXADECIMAL.fullmatch(text):
+        return counted(len(text), "hexadecimal digit")
+    parts = [(kind, len(list(signs))) for kind, signs in groupby(text, _kind)]
+    if len(parts) > PARTS_TOLD:
+        return counted(len(text), "character")
+    told = [counted(count, kind) if len(kind) > 1 else f'"{kind * count}"' for kind, count in parts]
+    return told[0] if len(told) == 1 else f"{', '.join(told[:-1])} and {told[-1]}"
+
+
+def _kind(sign: str) -> str:
+    if sign.isdigit():
+        return "digit"
+    if sign.isalpha():
+        return "letter"
+    if sign.isspace():
+        return "blank"
+    return sign if sign.isascii() and sign.isprintable() else "other sign"

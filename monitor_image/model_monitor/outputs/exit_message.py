@@ -55,6 +55,7 @@ def fit(lines: Iterable[str], limit: int = EXIT_MESSAGE_MAX_BYTES) -> str:
 
 
 def _first_line(report: Report) -> str:
+    """Never "no violations" of a run in which something that was due could not be evaluated."""
     if report.job.kind is JobKind.BASELINE or report.verdict is Verdict.OK:
         return MESSAGE_OK
     if report.violation_count:  # also beside a custom metric that failed: AWS's tools must see them
@@ -63,14 +64,14 @@ def _first_line(report: Report) -> str:
 
 
 def _unevaluated(report: Report) -> list[str]:
-    """Of several monitors those that evaluated nothing: the first line may read as a pass of all of them."""
+    """Of several monitors those that evaluated nothing, or not yet: the first line may read as a pass of all of them."""
     if report.job.kind is JobKind.BASELINE or len(report.results) < 2:
         return []
     found = [(monitor_key(result.type), result.conclusion) for result in report.results]
     return [
         f"Not evaluated: {name} ({each.verdict}): {each.reason[:REASON_SHOWN]}"
         for name, each in found
-        if each.verdict in (Verdict.NO_DATA, Verdict.INSUFFICIENT_DATA)
+        if each.verdict in (Verdict.NO_DATA, Verdict.INSUFFICIENT_DATA, Verdict.WAITING)
     ]
 
 

@@ -52,7 +52,7 @@ def _headline(report: Report) -> str:
 
 
 def _by_monitor(report: Report) -> list[str]:
-    """Of several monitors the verdict of each, as a run is `ok` beside one that could not evaluate anything."""
+    """Of several monitors the verdict of each, and why it is none."""
     if len(report.results) < 2 or report.job.kind is JobKind.BASELINE:
         return []
     width = max(len(MONITOR_KEYS[result.type]) for result in report.results)
