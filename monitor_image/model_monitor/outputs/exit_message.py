@@ -22,6 +22,7 @@ from model_monitor.outputs.score import Late, Score, State
 
 SUBJECTS_NAMED = 5
 REASON_SHOWN = 150  # characters, so that all monitors find room beside what was violated
+FIRST_REASON_SHOWN = 500
 ELLIPSIS = "..."
 
 
@@ -60,7 +61,7 @@ def _first_line(report: Report) -> str:
         return MESSAGE_OK
     if report.violation_count:  # also beside a custom metric that failed: AWS's tools must see them
         return MESSAGE_VIOLATED.format(count=report.violation_count)
-    return MESSAGE_NOT_EVALUATED.format(verdict=report.verdict, reason=report.reason)
+    return MESSAGE_NOT_EVALUATED.format(verdict=report.verdict, reason=report.reason[:FIRST_REASON_SHOWN])
 
 
 def _unevaluated(report: Report) -> list[str]:

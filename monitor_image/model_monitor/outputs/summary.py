@@ -44,6 +44,8 @@ def summary(report: Report, run: Run, written: Sequence[Path]) -> str:
 
 
 def _headline(report: Report) -> str:
+    if report.job.kind is JobKind.BASELINE and report.error is None:
+        return "baseline"
     what = "baseline" if report.job.kind is JobKind.BASELINE else str(report.verdict)
     what = f"{REHEARSAL}: {what}" if report.job.is_rehearsal else what
     count = f" ({report.violation_count})" if report.violation_count else ""
