@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from itertools import groupby
 from typing import Final
 
 NO_VALUE: Final = "-"
 DIGITS: Final = 6
+NAMES_TOLD: Final = 5
 UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)
 HEXADECIMAL: Final = re.compile(r"(?=.*[0-9])(?=.*[a-fA-F])([0-9a-f]+|[0-9A-F]+)", re.ASCII)
 PARTS_TOLD: Final = 7  # a text of more parts is told by its length alone
@@ -22,6 +24,13 @@ def lost(records: int, events: int) -> str:
     """What could not be read: records, and captured events of which nobody knows how many they held."""
     parts = [counted(records, "record")] if records or not events else []
     return " and ".join([*parts, *([counted(events, "event")] if events else [])])
+
+
+def named(subjects: Iterable[str], most: int = NAMES_TOLD) -> str:
+    """The first few different ones, and how many more there are."""
+    unique = list(dict.fromkeys(subjects))
+    more = f" and {len(unique) - most} more" if len(unique) > most else ""
+    return ", ".join(unique[:most]) + more
 
 
 def share(value: float | None) -> str:

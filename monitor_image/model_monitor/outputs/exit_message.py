@@ -19,8 +19,8 @@ from model_monitor.contract import (
 from model_monitor.monitors.conclusion import Check, Outcome
 from model_monitor.outputs.report import Report
 from model_monitor.outputs.score import Late, Score, State
+from model_monitor.words import NAMES_TOLD, named
 
-SUBJECTS_NAMED = 5
 REASON_SHOWN = 150  # characters, so that all monitors find room beside what was violated
 FIRST_REASON_SHOWN = 500
 ELLIPSIS = "..."
@@ -86,7 +86,7 @@ def _violations(violations: tuple[Check, ...]) -> list[str]:
     by_type: dict[str, list[str]] = defaultdict(list)
     for check in violations:
         by_type[check.check_type].append(check.subject)
-    return [f"{type_} ({len(subjects)}): {_named(subjects)}" for type_, subjects in sorted(by_type.items())]
+    return [f"{type_} ({len(subjects)}): {named(subjects)}" for type_, subjects in sorted(by_type.items())]
 
 
 def _coverage(checks: tuple[Check, ...]) -> list[str]:
@@ -98,7 +98,7 @@ def _coverage(checks: tuple[Check, ...]) -> list[str]:
         by_reason[check.description].append(check.subject)
     lines = [f"Evaluated {len(checks) - len(skipped)} of {len(checks)} checks."]
     for reason, subjects in sorted(by_reason.items(), key=lambda item: (-len(item[1]), item[0])):
-        lines.append(f"Not evaluated ({len(subjects)}), {reason}: {_named(subjects)}")
+        lines.append(f"Not evaluated ({len(subjects)}), {reason}: {named(subjects)}")
     return lines
 
 
@@ -110,7 +110,7 @@ def _reading(report: Report) -> str:
     if reading.dropped:
         line += f" Dropped by the preprocessor: {reading.dropped}."
     reasons = sorted(reading.rejects.by_reason.items(), key=lambda item: (-item[1], item[0]))
-    return line + "".join(f" Rejected {count}: {reason}." for reason, count in reasons[:SUBJECTS_NAMED])
+    return line + "".join(f" Rejected {count}: {reason}." for reason, count in reasons[:NAMES_TOLD])
 
 
 def _late(late: Late | None) -> list[str]:
@@ -121,15 +121,9 @@ def _late(late: Late | None) -> list[str]:
     left = f", {late.left} of them due" if late.left else ""
     lines = [f"Earlier windows: {counts}; {late.waiting} wait for labels{left}."]
     told = [score for score in late.scores if score.violations or score.state is not State.SCORED]
-    return lines + [_of_score(score) for score in told[:SUBJECTS_NAMED]]
+    return lines + [_of_score(score) for score in told[:NAMES_TOLD]]
 
 
 def _of_score(score: Score) -> str:
-    found = _named([violation["feature_name"] for violation in score.violations]) or score.reason
+    found = named([violation["feature_name"] for violation in score.violations]) or score.reason
     return f"{score.key} of {score.window.start:{TIME_FORMAT}}: {score.verdict}: {found}"
-
-
-def _named(subjects: list[str]) -> str:
-    unique = list(dict.fromkeys(subjects))
-    more = f" and {len(unique) - SUBJECTS_NAMED} more" if len(unique) > SUBJECTS_NAMED else ""
-    return ", ".join(unique[:SUBJECTS_NAMED]) + more

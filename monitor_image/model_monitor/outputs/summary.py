@@ -12,7 +12,7 @@ from model_monitor.monitors import registry
 from model_monitor.monitors.conclusion import Outcome
 from model_monitor.outputs.report import MonitorResult, Report, Run
 from model_monitor.outputs.summary_labels import unread_labels
-from model_monitor.words import DIGITS, counted, lost
+from model_monitor.words import DIGITS, counted, lost, named
 
 NUMBER = re.compile(r"(?<![\w.])-?\d+\.\d+(?:e[+-]?\d+)?(?!\w|\.\d)")
 
@@ -87,21 +87,23 @@ def _violations(result: MonitorResult) -> list[str]:
     violations = result.conclusion.violations
     if not violations:
         return []
-    return [
-        "",
-        "violations",
-        *(f"  {check.subject}: {check.check_type}. {_rounded(check.description)}" for check in violations),
-    ]
+    lines = ["", "violations"]
+    for check in violations:
+        lines.append(f"  {check.subject}: {check.check_type}. {_rounded(check.description)}")
+        lines += [f"      {_rounded(check.sentence)}"] if check.sentence else []
+    return lines
 
 
 def _not_evaluated(result: MonitorResult) -> list[str]:
-    by_reason: dict[str, int] = defaultdict(int)
+    """Checks by why they say nothing, with the features or metrics they are of."""
+    by_reason: dict[str, list[str]] = defaultdict(list)
     for check in result.conclusion.checks:
         if check.outcome is Outcome.NOT_EVALUATED:
-            by_reason[check.description] += 1
+            by_reason[check.description].append(check.subject)
     if not by_reason:
         return []
-    return ["", "not evaluated", *(f"  {count:>7}  {reason}" for reason, count in by_reason.items())]
+    found = (f"  {len(subjects):>7}  {reason}: {named(subjects)}" for reason, subjects in by_reason.items())
+    return ["", "not evaluated", *found]
 
 
 def _rounded(text: str) -> str:
