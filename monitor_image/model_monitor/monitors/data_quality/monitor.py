@@ -97,7 +97,8 @@ def _conclusion(
     statistics: DatasetStatistics, baseline: Baseline | None, constraints: Constraints | None, job: Job
 ) -> Conclusion:
     minimum = job.settings_of(MonitoringType.DATA_QUALITY).min_records
-    records = statistics.item_count or sum(statistics.widths.values())
+    is_one_width = statistics.uniform_width is not None  # of all records that could not be read: only columns tell
+    records = statistics.item_count or (sum(statistics.widths.values()) if is_one_width else 0)
     if not records:
         return Conclusion(Verdict.NO_DATA, reason="the window holds no records")
     if baseline is None or constraints is None:
