@@ -67,7 +67,7 @@ def baseline(job: Job, progress: local.Progress = local.silent) -> Report:
 def monitor(job: Job, progress: local.Progress = local.silent) -> Report:
     """Compare one window of data with its baseline."""
     baselines = load_baselines(job)
-    measured = measure(job, baselines, progress)
+    measured = measure(with_decisions(job), baselines, progress)
     merge_records(measured)
     return measured.report(partial(check, baselines=baselines))
 
@@ -256,6 +256,12 @@ def decision_of(monitor: AnyMonitor, job: Job) -> Decision:
     if given is not None:
         return given
     return Decision.CALIBRATED if is_signed(job.baselines.get(monitor.type, BaselineFiles())) else Decision.AWS
+
+
+def with_decisions(job: Job) -> Job:
+    """The job with the rule that decides of each of its monitors, which checks may ask for."""
+    settings = zip(job.monitors, monitors_of(job), strict=True)
+    return replace(job, monitors=tuple(replace(each, decision=decision_of(monitor, job)) for each, monitor in settings))
 
 
 def result(
