@@ -16,11 +16,13 @@ from typing import Any
 from model_monitor.contract import (
     NO_DATA_REASON,
     VIOLATIONS_FILE,
+    CheckType,
     Decision,
     JobKind,
     MonitoringType,
     Verdict,
 )
+from model_monitor.dataset.answers import why_unanswered
 from model_monitor.dataset.discover import discover
 from model_monitor.dataset.remedies import main_reason, remedy
 from model_monitor.dataset.resolve import resolve_schema
@@ -28,7 +30,7 @@ from model_monitor.dataset.rows import read_rows
 from model_monitor.dataset.units import Unit, plan
 from model_monitor.errors import NoDataset, SettingsError, TooManyRejected
 from model_monitor.job.baselines import digest
-from model_monitor.job.job import BaselineFiles, Job
+from model_monitor.job.job import BaselineFiles, Job, MonitorSettings
 from model_monitor.labels.facet_table import FacetTable, read_facets
 from model_monitor.labels.ground_truth import GroundTruth, label_files, label_units, leaves_threads, read_ground_truth
 from model_monitor.labels.join import join
@@ -36,7 +38,7 @@ from model_monitor.labels.merged import write_merged
 from model_monitor.monitors import registry
 from model_monitor.monitors.base import AnyMonitor
 from model_monitor.monitors.baseline_files import is_signed, signed
-from model_monitor.monitors.conclusion import Conclusion
+from model_monitor.monitors.conclusion import Conclusion, Lack, Outcome
 from model_monitor.monitors.decision import chance_of_a_run, settle
 from model_monitor.monitors.rehearsal import rehearsed
 from model_monitor.outputs.report import Dataset, Failure, Labels, MonitorResult, Report
@@ -66,8 +68,8 @@ def baseline(job: Job, progress: local.Progress = local.silent) -> Report:
 
 def monitor(job: Job, progress: local.Progress = local.silent) -> Report:
     """Compare one window of data with its baseline."""
-    baselines = load_baselines(job)
-    measured = measure(with_decisions(job), baselines, progress)
+    baselines, job = load_baselines(job), with_decisions(job)
+    measured = measure(job, baselines, progress)
     merge_records(measured)
     return measured.report(partial(check, baselines=baselines))
 
@@ -91,6 +93,17 @@ def _monitor(type_: MonitoringType) -> AnyMonitor:
 def load_baselines(job: Job) -> Baselines:
     """Each monitor's baseline as it reads it; None where there is none yet."""
     return {m.type: m.files.load(job.baselines.get(m.type, BaselineFiles())) for m in monitors_of(job)}
+
+
+def with_decisions(job: Job) -> Job:
+    """The job with the rule of each monitor: as it is set; else calibrated for baselines of ours, and AWS's own for AWS's."""
+    return replace(job, monitors=tuple(replace(each, decision=_decision(each, job)) for each in job.monitors))
+
+
+def _decision(settings: MonitorSettings, job: Job) -> Decision:
+    if settings.decision is not None:
+        return settings.decision
+    return Decision.CALIBRATED if is_signed(job.baselines.get(settings.type, BaselineFiles())) else Decision.AWS
 
 
 def known_features(job: Job, baselines: Baselines) -> dict[str, FeatureType]:
@@ -185,24 +198,41 @@ class Measured:
     def read_labels(self) -> Labels | None:
         """How much ground truth there was, and what of it could not be read."""
         found = self.labels
-        return None if found is None else Labels(len(found), found.repeats, found.rejects)
+        return None if found is None else Labels(len(found), found.repeats, found.rejects, found.id_form)
 
     def report(self, conclude: Conclude) -> Report:
-        """Let the monitors conclude, unless too much could not be read."""
+        """Let the monitors conclude, unless too much could not be read.
+
+        Records that all have one wrong width are a violation instead, where a column check says so.
+        """
         report = Report(self.job, self.reading, (), self.dataset, labels=self.read_labels)
         problem = too_many_rejected(self.reading, self.job)
-        if problem is not None:
+        if problem is not None and not (self.job.kind is JobKind.MONITOR and is_one_width(self.reading)):
             return report.failed(Failure.of(problem))
         monitors = zip(monitors_of(self.job), self.profile.parts, strict=True)
         found = [(monitor, monitor.statistics(part, self.job)) for monitor, part in monitors]
-        return replace(report, results=tuple(conclude(found, report)))
+        results = tuple(conclude(found, report))
+        if problem is not None and not any(map(tells_columns, results)):
+            return report.failed(Failure.of(problem))
+        return replace(report, results=results)
+
+
+def is_one_width(reading: Reading) -> bool:
+    """Whether no record could be read, all for the same wrong number of values."""
+    rejects = reading.rejects
+    return not reading.records and len(rejects.widths) == 1 and rejects.widths.total() == rejects.count
+
+
+def tells_columns(result: MonitorResult) -> bool:
+    """Whether a monitor found columns missing or too many."""
+    checks = (CheckType.MISSING_COLUMN, CheckType.EXTRA_COLUMN)
+    return any(check.outcome is Outcome.VIOLATED and check.check_type in checks for check in result.conclusion.checks)
 
 
 def too_many_rejected(reading: Reading, job: Job) -> TooManyRejected | None:
-    """Above the limit a run gives no result; one wrong width throughout is a column violation instead."""
+    """Above the limit a run gives no result."""
     rejects = reading.rejects
-    is_one_width = not reading.records and len(rejects.widths) == 1 and rejects.widths.total() == rejects.count
-    if reading.rejected_fraction <= job.max_rejected_fraction or (is_one_width and job.kind is JobKind.MONITOR):
+    if reading.rejected_fraction <= job.max_rejected_fraction:
         return None
     shares = (reading.rejected_fraction, job.max_rejected_fraction)
     counts = (rejects.sized, rejects.unsized, reading.records)
@@ -247,21 +277,27 @@ def conclude(monitor: AnyMonitor, statistics: Any, report: Report, baselines: Ba
     if conclusion.verdict is Verdict.NO_DATA:  # there was traffic, and nothing is known of it
         reason = f"none of {lost(rejects.sized, rejects.unsized)} could be read"
         return Conclusion(Verdict.INSUFFICIENT_DATA, reason=reason)
-    return replace(conclusion, decision=decision_of(monitor, job))
+    return replace(explained(conclusion, report), decision=job.settings_of(monitor.type).decision or Decision.AWS)
 
 
-def decision_of(monitor: AnyMonitor, job: Job) -> Decision:
-    """As the job says; else calibrated for baselines of ours, and AWS's own rule for AWS's."""
-    given = job.settings_of(monitor.type).decision
-    if given is not None:
-        return given
-    return Decision.CALIBRATED if is_signed(job.baselines.get(monitor.type, BaselineFiles())) else Decision.AWS
+def explained(conclusion: Conclusion, report: Report) -> Conclusion:
+    """A reason in the words of its cause, where labels and payloads tell more than a monitor sees."""
+    if conclusion.lack is Lack.LABEL and (cause := unmatched(report)):
+        return replace(conclusion, reason=f"{cause}; {conclusion.reason}")
+    if conclusion.lack is Lack.PREDICTION:
+        return replace(conclusion, reason=f"{conclusion.reason}: {why_unanswered(report.job)}")
+    return conclusion
 
 
-def with_decisions(job: Job) -> Job:
-    """The job with the rule that decides of each of its monitors, which checks may ask for."""
-    settings = zip(job.monitors, monitors_of(job), strict=True)
-    return replace(job, monitors=tuple(replace(each, decision=decision_of(monitor, job)) for each, monitor in settings))
+def unmatched(report: Report) -> str:
+    """That none of the labels is of a captured record, by what their ids look like; "" where one is, or there are none."""
+    labels, reading = report.labels, report.reading
+    if labels is None or not labels.count or reading.labelled or not reading.id_form:
+        return ""
+    told = f"{counted(labels.count, 'label')} read, none matches a captured id"
+    if labels.id_form == reading.id_form:
+        return f"{told}: both look like {labels.id_form}, so these may be labels of other records"
+    return f"{told}: the first captured id looks like {reading.id_form}, the first label's id like {labels.id_form}"
 
 
 def result(

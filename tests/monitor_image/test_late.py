@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 
-import boto3
 import jsonschema
 import pytest
-from moto import mock_aws
 
 from model_monitor import container, late
 from model_monitor.contract import EXIT_ERROR
 from model_monitor.labels.history import History
 from model_monitor.outputs.report import schema
+from tests.captures import write_lines
 from tests.monitor_image.conftest import ENDPOINT
 from tests.monitor_image.late_world import DAY, ONE_HOUR, RECORDS, World, hour, points
 
@@ -45,7 +44,7 @@ def test_a_window_whose_labels_are_not_due_waits_and_publishes_nothing_of_its_ow
     world.label(0, hour(1), right=range(RECORDS))
     tree = world.run(0)
     assert world.status == 0, tree.message
-    assert first_line(tree).startswith("Completed: Not evaluated (insufficient_data)")
+    assert first_line(tree).startswith("Completed: Not evaluated (waiting)")
     assert "labels are due at 2026-03-09T05:00:00Z" in first_line(tree)
     assert world.kept("pending") == [NAME]
     assert points(tree, "accuracy") == points(tree, "label_coverage") == []
@@ -98,6 +97,55 @@ def test_a_share_of_labels_just_below_the_minimum_waits_and_just_at_it_is_scored
     assert (world.kept("scored") == [NAME]) is is_scored
 
 
+def test_the_share_of_labels_is_published_at_each_attempt_while_a_window_that_is_due_waits(world):
+    world.run(0)
+    world.label(0, hour(30), right=range(10))
+    before, tree, soon = matured(world, WEEK - 1), matured(world, WEEK), matured(world, WEEK + 1)
+    assert points(before, "label_coverage") == []  # not due: nobody expects a label
+    assert points(tree, "label_coverage") == [("2026-03-09T05:05:00Z", 0.25)]
+    assert points(soon, "label_coverage") == [("2026-03-09T06:05:00Z", 0.25)]
+    assert points(tree, "accuracy") == []
+    assert NAME in world.kept("pending")
+
+
+def test_a_window_whose_labels_are_not_due_counts_for_nothing_beside_a_monitor_that_held(world, healthy_baseline):
+    world.changes["monitors"] = {"model_quality": world.quality, "data_quality": {}}
+    world.changes["baseline"] = str(healthy_baseline)
+    tree = world.run(0)
+    verdicts = {monitor["key"]: monitor["verdict"] for monitor in tree.report["monitors"]}
+    assert verdicts == {"model_quality": "waiting", "data_quality": "ok"}, tree.message
+    assert tree.report["verdict"] == "ok"
+    assert points(tree, "run_ok") == [("2026-03-02T05:00:00Z", 1.0)]
+    assert points(tree, "run_waiting") == [("2026-03-02T05:00:00Z", 0.0)]
+    assert "Not evaluated: model_quality (waiting): 0 of 40 predictions have a label" in tree.message
+    late_one = world.run(0, now=hour(0) + 8 * DAY)  # the same labels, which were due a day ago
+    assert late_one.report["verdict"] == "insufficient_data"
+    assert first_line(late_one).startswith("Completed: Not evaluated (insufficient_data): 0 of 40")
+
+
+def test_a_run_that_remembers_nothing_has_no_windows_that_wait(world):
+    world.changes["history"] = None
+    tree = world.run(0)
+    assert tree.report["verdict"] == "insufficient_data"
+    assert "nothing remembers the window until then (monitor_history is not set)" in first_line(tree)
+
+
+def test_labels_of_other_ids_are_told_by_the_form_of_both(world):
+    world.quality |= {"label_delay": "PT0H", "min_coverage": 0.0}
+    world.labels.mkdir()
+    lines = [
+        {"groundTruthData": {"data": "1", "encoding": "CSV"}, "eventMetadata": {"eventId": f"{number:03d}"}}
+        for number in range(300)
+    ]
+    write_lines(world.labels / f"{hour(0):%Y/%m/%d/%H}/0.jsonl", lines)
+    tree = world.run(0)
+    assert first_line(tree).startswith(
+        "Completed: Not evaluated (insufficient_data): 300 labels read, none matches a captured id: the first captured id "
+        'looks like 1 digit, "-", 5 letters, "-" and 6 digits, the first label\'s id like 3 digits; 0 of 40 predictions'
+    )
+    assert "event-0" not in tree.message
+
+
 def test_a_window_below_its_coverage_is_scored_when_the_rest_has_come(world):
     world.run(0)
     world.label(0, hour(30), right=range(20))
@@ -114,7 +162,9 @@ def test_a_window_without_labels_until_its_horizon_expires_and_is_counted(world)
     (entry,) = [entry for entry in tree.report["late"] if entry["window"]["start"] == "2026-03-02T04:00:00Z"]
     assert (entry["state"], entry["verdict"]) == ("expired", "insufficient_data")
     assert points(tree, "windows_expired") == [("2026-03-16T05:00:00Z", 1.0)]
-    assert points(tree, "label_coverage") == [("2026-03-16T05:05:00Z", 0.0)]
+    assert (
+        points(tree, "label_coverage") == [("2026-03-16T05:05:00Z", 0.0)] * 2
+    )  # of the expired, and of one that waits
     assert points(tree, "accuracy") == []
     assert NAME not in world.kept("pending")
     assert world.score(0)["state"] == "expired"
@@ -336,7 +386,7 @@ def test_ninety_days_of_delay_work_like_an_hour(world):
     assert points(tree, "accuracy") == [(f"{hour(0) + 90 * DAY + ONE_HOUR:%Y-%m-%dT%H}:05:00Z", 1.0)]
 
 
-def test_labels_history_and_capture_in_s3_named_by_the_original_frameworks_variables(world, monkeypatch):
+def test_labels_history_and_capture_in_s3_named_by_the_original_frameworks_variables(world, bucket):
     """Unpadded folders below the endpoint's name, a table, and a correction collected hours later: the last label wins."""
     world.variables |= {
         "ground_truth_s3_uri_path": "s3://bucket/truth",
@@ -344,32 +394,24 @@ def test_labels_history_and_capture_in_s3_named_by_the_original_frameworks_varia
         "sagemaker_endpoint_datacapture_prefix": "s3://bucket/capture",
     }
     world.changes |= {"ground_truth": None, "history": None}
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
-    for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_PROFILE", "AWS_REGION"):
-        monkeypatch.delenv(name, raising=False)
-    with mock_aws():
-        client = boto3.client("s3")
-        client.create_bucket(Bucket="bucket", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
 
-        def put(key, body):
-            client.put_object(Bucket="bucket", Key=key, Body=body)
+    def put(key, body):
+        bucket.put_object(Bucket="bucket", Key=key, Body=body)
 
-        def table(right):
-            rows = [(f"0-event-{r // 4:06d}", r % 4, (r % 4 + (not right)) % 3) for r in range(RECORDS)]
-            named = [{"InferenceId": i, "payload_index": p, "groundTruthLabel": t} for i, p, t in rows]
-            return json.dumps(named).encode()
+    def table(right):
+        rows = [(f"0-event-{r // 4:06d}", r % 4, (r % 4 + (not right)) % 3) for r in range(RECORDS)]
+        named = [{"InferenceId": i, "payload_index": p, "groundTruthLabel": t} for i, p, t in rows]
+        return json.dumps(named).encode()
 
-        for file in world.capture.rglob("*.jsonl"):
-            put(f"capture/{file.relative_to(world.capture)}", file.read_bytes())
-        put("truth/covertype/2026/3/2/9/ground_truth.json", table(right=False))
-        put("truth/covertype/2026/3/2/11/ground_truth.json", table(right=True))
-        put("truth/churn/2026/3/2/12/ground_truth.json", table(right=False))
-        waited = world.run(0)
-        tree = matured(world)
-        again = matured(world, WEEK + 1)
-        keys = [item["Key"] for item in client.list_objects_v2(Bucket="bucket", Prefix="history/")["Contents"]]
+    for file in world.capture.rglob("*.jsonl"):
+        put(f"capture/{file.relative_to(world.capture)}", file.read_bytes())
+    put("truth/covertype/2026/3/2/9/ground_truth.json", table(right=False))
+    put("truth/covertype/2026/3/2/11/ground_truth.json", table(right=True))
+    put("truth/churn/2026/3/2/12/ground_truth.json", table(right=False))
+    waited = world.run(0)
+    tree = matured(world)
+    again = matured(world, WEEK + 1)
+    keys = [item["Key"] for item in bucket.list_objects_v2(Bucket="bucket", Prefix="history/")["Contents"]]
     assert world.status == 0, again.message
     assert points(waited, "accuracy") == points(again, "accuracy") == []
     assert points(tree, "accuracy") == [("2026-03-09T05:05:00Z", 1.0)]

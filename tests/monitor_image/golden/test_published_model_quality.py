@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from model_monitor import cli, container
+from model_monitor.contract import OWN_BLOCK
 from model_monitor.outputs import report as reports
+from tests.monitor_image.golden.published import content_of
 
 Folder = tuple[Path, dict[str, Any]]
 
@@ -18,7 +20,7 @@ Folder = tuple[Path, dict[str, Any]]
 @pytest.fixture(scope="module")
 def churn(shared: Path) -> Folder:
     folder = shared / "data" / "churn_model_quality"
-    return folder, json.loads((folder / "expected.json").read_text())
+    return folder, content_of(folder / "expected.json")
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +34,8 @@ def baseline(churn: Folder, tmp_path_factory: pytest.TempPathFactory) -> Path:
         "score": "probability",
         "output": {"score": 0},
     }
-    content = {"payload": payload, "monitors": {"model_quality": {"problem_type": "BinaryClassification"}}}
+    options = {"problem_type": "BinaryClassification", "decision": "aws"}  # AWS's verdicts are what was published
+    content = {"payload": payload, "monitors": {"model_quality": options}}
     (work / "config.json").write_text(json.dumps(content))
     run("baseline", work / "baseline", folder / "validation_with_predictions.csv", work)
     return work
@@ -41,11 +44,6 @@ def baseline(churn: Folder, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(command: str, output: Path, dataset: Path, work: Path, *more: str) -> int:
     common = ["--config", str(work / "config.json"), "--workers", "1", "--output", str(output)]
     return cli.main([command, "--dataset", str(dataset), *common, *more])
-
-
-def content_of(path: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(path.read_text())
-    return found
 
 
 def test_the_churn_baseline_has_every_published_value(churn: Folder, baseline: Path) -> None:
@@ -141,6 +139,11 @@ def job_variables(root: Path, **said: str) -> dict[str, str]:
     return {"MODEL_MONITOR_ROOT": str(root), "MODEL_MONITOR_WORKERS": "1", "analysis_type": "MODEL_QUALITY", **said}
 
 
+def as_aws_writes_it(content: dict[str, Any]) -> dict[str, Any]:
+    """Without the block that says that the baseline is ours: AWS's rule decides then."""
+    return {key: block for key, block in content.items() if key != OWN_BLOCK}
+
+
 def test_the_variables_of_the_prebuilt_analyzer_are_enough(churn: Folder, tmp_path: Path) -> None:
     """No configuration: a baseline job as the SDK starts it, then a window as a schedule of SageMaker's would."""
     folder, _ = churn
@@ -160,6 +163,7 @@ def test_the_variables_of_the_prebuilt_analyzer_are_enough(churn: Folder, tmp_pa
     assert content_of(made / "statistics.json")["binary_classification_metrics"]["auc"]["value"] == pytest.approx(
         0.93951279933939, abs=1e-12
     )
+    (made / "constraints.json").write_text(json.dumps(as_aws_writes_it(content_of(made / "constraints.json"))))
     capture = second / "processing/input/endpoint"
     capture.mkdir(parents=True)
     (capture / "capture.jsonl").write_bytes((folder / "capture_2021-05-26.jsonl").read_bytes())
@@ -181,18 +185,17 @@ def test_the_variables_of_the_prebuilt_analyzer_are_enough(churn: Folder, tmp_pa
 
 
 def test_the_original_frameworks_constraints_and_many_records_a_request_need_no_configuration(
-    shared: Path, tmp_path: Path
+    covertype: Path, tmp_path: Path
 ) -> None:
-    folder = shared / "data" / "covertype_multi_payload"
     capture = tmp_path / "processing/input/endpoint"
     capture.mkdir(parents=True)
-    (capture / "capture.jsonl").write_bytes((folder / "capture.jsonl").read_bytes())
+    (capture / "capture.jsonl").write_bytes((covertype / "capture.jsonl").read_bytes())
     (tmp_path / "constraints.json").write_text('{"accuracy": {"threshold": 0.8}}')
     said = {
         "problem_type": "MulticlassClassification",
         "inference_attribute": "label",
         "baseline_constraints": str(tmp_path / "constraints.json"),
-        "ground_truth_source": str(folder / "ground_truth.csv"),
+        "ground_truth_source": str(covertype / "ground_truth.csv"),
     }
     assert container.main(job_variables(tmp_path, **said)) == 0
     assert (tmp_path / "output/message").read_text().startswith("CompletedWithViolations: ")
@@ -202,17 +205,16 @@ def test_the_original_frameworks_constraints_and_many_records_a_request_need_no_
 
 
 def test_covertype_has_the_metrics_of_scikit_learn(
-    shared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    covertype: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder = shared / "data" / "covertype_multi_payload"
-    expected = content_of(folder / "expected.json")
-    header = (folder / "baseline.csv").open().readline().strip().split(",")
+    expected = content_of(covertype / "expected.json")
+    header = (covertype / "baseline.csv").open().readline().strip().split(",")
     output = {"prediction": "label", "score": "score", "payload_index": "payload_index"}
     options = {"problem_type": "multiclass", "thresholds": {"accuracy": 0.8}}
     content = {"payload": {"features": header[:-1], "output": output}, "monitors": {"model_quality": options}}
     (tmp_path / "config.json").write_text(json.dumps(content))
-    truth = ("--ground-truth", str(folder / "ground_truth.csv"))
-    assert run("monitor", tmp_path / "out", folder / "capture.jsonl", tmp_path, *truth) == 2
+    truth = ("--ground-truth", str(covertype / "ground_truth.csv"))
+    assert run("monitor", tmp_path / "out", covertype / "capture.jsonl", tmp_path, *truth) == 2
     told = capsys.readouterr().out
     assert "labels: 1,100 of 1,100 predictions" in told
     assert re.search(r"accuracy +0\.6909 +0\.\d{4} +0\.8000  violated", told)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from model_monitor.contract import (
     CheckType,
+    Decision,
     JobKind,
     MonitoringType,
     Verdict,
@@ -56,7 +57,8 @@ def suggest_constraints(statistics: DatasetStatistics, job: Job) -> Constraints:
     if not job.schema.is_positional:
         absent = [name for name, count in statistics.absent.items() if count >= statistics.item_count]
         if absent:
-            raise FeaturesMissing(job.dataset.path, sorted(absent, key=job.schema.names.index))
+            unclaimed = sorted(statistics.extra.counts)
+            raise FeaturesMissing(job.dataset.path, sorted(absent, key=job.schema.names.index), unclaimed)
     for declared, found in zip(job.schema.features, statistics.features, strict=True):
         if declared.type is not None and not accepts(declared.type, found.inferred_type):
             raise SchemaMismatch(job.dataset.path, declared.name, declared.type, found.inferred_type)
@@ -84,7 +86,9 @@ def constraints_used(baseline: Baseline | None, job: Job) -> Constraints | None:
 
 
 def check(statistics: DatasetStatistics, baseline: Baseline | None, job: Job) -> Conclusion:
-    """All checks of a window against its baseline."""
+    """All checks of a window against its baseline; where AWS's rule is asked for, AWS's alone."""
+    if baseline is not None and job.settings_of(MonitoringType.DATA_QUALITY).decision is Decision.AWS:
+        baseline = baseline.without_texts()
     constraints = constraints_used(baseline, job)
     return replace(_conclusion(statistics, baseline, constraints, job), silenced=_silenced(constraints, job))
 
@@ -93,7 +97,8 @@ def _conclusion(
     statistics: DatasetStatistics, baseline: Baseline | None, constraints: Constraints | None, job: Job
 ) -> Conclusion:
     minimum = job.settings_of(MonitoringType.DATA_QUALITY).min_records
-    records = statistics.item_count or sum(statistics.widths.values())
+    is_one_width = statistics.uniform_width is not None  # of all records that could not be read: only columns tell
+    records = statistics.item_count or (sum(statistics.widths.values()) if is_one_width else 0)
     if not records:
         return Conclusion(Verdict.NO_DATA, reason="the window holds no records")
     if baseline is None or constraints is None:
@@ -109,6 +114,7 @@ def _conclusion(
         {feature.name: feature.type for feature in job.schema.features},
         frozenset(job.metrics.critical),
         _columns_beside_features(job),
+        job.settings_of(MonitoringType.DATA_QUALITY).decision is Decision.CALIBRATED,
     )
     notes = (comparison.disagreement,) if comparison.disagreement else ()
     return replace(conclude(run_checks(comparison, check_rules())), notes=notes)

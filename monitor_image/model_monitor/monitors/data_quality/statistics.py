@@ -4,24 +4,31 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from model_monitor.monitors.data_quality.profile import DatasetProfile, FeatureProfile
-from model_monitor.schema import Feature, FeatureType, Privacy
+from model_monitor.schema import Feature, FeatureType, Kind, Privacy
+from model_monitor.sketches.booleans import are_booleans, folded, folded_kinds
 from model_monitor.sketches.feature import FeatureStatistics, numeric_of
-from model_monitor.sketches.frequencies import KeyCounts
+from model_monitor.sketches.frequencies import Frequencies, KeyCounts, hashes_of
 from model_monitor.sketches.kinds import accepts, canonical_number, inferred_type, present
+from model_monitor.sketches.texts import TextStatistics, read_texts
+from model_monitor.sketches.values import Values
 
 
 @dataclass(frozen=True, slots=True)
 class DatasetStatistics:
-    """A dataset. absent, extra, widths: as in the profile; empty when read from a file."""
+    """A dataset. absent, extra, widths: as in the profile; empty when read from a file.
+
+    is_baseline: windows will be compared with it, so that its file holds what they are compared with.
+    """
 
     item_count: int
     features: tuple[FeatureStatistics, ...]
     absent: Mapping[str, int] = field(default_factory=dict)
     extra: KeyCounts = field(default_factory=KeyCounts)
     widths: Mapping[int, int] = field(default_factory=dict)
+    is_baseline: bool = False
 
     @property
     def by_name(self) -> dict[str, FeatureStatistics]:
@@ -46,17 +53,19 @@ def read_statistics(profile: DatasetProfile, features: tuple[Feature, ...], take
         profile.absent,
         profile.extra,
         profile.widths,
+        takes_declared,
     )
 
 
 def _feature(feature: Feature, profile: FeatureProfile, takes_declared: bool) -> FeatureStatistics:
+    profile = profile if feature.is_text else _booleans_folded(profile)
     found = inferred_type(profile.kinds)
     if found is not FeatureType.UNKNOWN and feature.type not in (None, FeatureType.UNKNOWN):
         declared = feature.type or found
         found = declared if feature.is_text or (takes_declared and accepts(declared, found)) else found
-    categories = _categories(profile) if found is FeatureType.STRING else None
+    categories = _categories(profile) if found.is_categorical else None
     numeric = numeric_of(profile.numbers)
-    if found is not FeatureType.STRING:
+    if not found.is_categorical:
         distinct = numeric.distinct_count if numeric else 0.0
     elif categories is not None:
         distinct = float(len(categories))
@@ -73,7 +82,32 @@ def _feature(feature: Feature, profile: FeatureProfile, takes_declared: bool) ->
         profile.kinds,
         feature.privacy,
         _salt(feature.name, profile) if feature.privacy is Privacy.RESTRICTED else None,
+        _text(feature, profile, categories, distinct) if found is FeatureType.STRING else None,
     )
+
+
+def _booleans_folded(profile: FeatureProfile) -> FeatureProfile:
+    """A feature that holds spellings of true and false alone has their type, whoever wrote them."""
+    counts = profile.texts.counts
+    if not counts or not profile.kinds[Kind.STRING] or not are_booleans(counts):
+        return profile
+    one = folded(counts)
+    return replace(profile, kinds=folded_kinds(profile.kinds), texts=Frequencies.of_counts(one.keys(), one.values()))
+
+
+def _text(
+    feature: Feature, profile: FeatureProfile, categories: Mapping[str, int] | None, distinct: float
+) -> TextStatistics | None:
+    """The values of a text feature by hash; None when some were read as too many different numbers to be counted."""
+    quantiles = profile.numbers.quantiles
+    if not quantiles.is_exact:
+        return None
+    numbers = list(map(canonical_number, quantiles.values.tolist()))
+    values = profile.texts.values.merge(Values.of(hashes_of(numbers), quantiles.counts))
+    names = categories if feature.privacy is Privacy.OPEN else None
+    different = distinct if categories is not None else None
+    forms = profile.texts.forms.with_numbers(profile.kinds) if numbers else profile.texts.forms
+    return read_texts(values, forms, bool(numbers), different, names)
 
 
 def _categories(profile: FeatureProfile) -> dict[str, int] | None:

@@ -6,14 +6,14 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from model_monitor.contract import CHECK_GREATER, CHECK_PREDICTION_DRIFT, Decision, ProblemType, Verdict
+from model_monitor.contract import CHECK_PREDICTION_DRIFT, Decision, ProblemType, Verdict
 from model_monitor.errors import BaselineError
 from model_monitor.job.job import Job, MonitorSettings
 from model_monitor.monitors import thresholds as quality
-from model_monitor.monitors.conclusion import Check, Conclusion, Outcome
+from model_monitor.monitors.conclusion import Check, Conclusion, Lack, Outcome
 from model_monitor.monitors.decision import chance_of_a_run
 from model_monitor.monitors.drift import DistributionConfig
-from model_monitor.monitors.labelled import are_due, why_unlabelled
+from model_monitor.monitors.labelled import unjudged, why_unlabelled
 from model_monitor.monitors.model_quality.evidence import Comparison
 from model_monitor.monitors.model_quality.metrics import Quality
 from model_monitor.monitors.model_quality.predictions import moved_between
@@ -87,22 +87,26 @@ def judge(
     """
     if not statistics.records:
         return Conclusion(Verdict.NO_DATA, reason="the window holds no records")
-    unjudged = why_not(statistics, settings, job)
-    reason = unjudged or ("" if constraints else NO_BASELINE_REASON)
+    why = why_not(statistics, settings, job)
+    reason = why or ("" if constraints else NO_BASELINE_REASON)
     if constraints is None or reason:
         is_drifted = any(check.outcome is Outcome.VIOLATED for check in drift)
         if is_drifted and job.ground_truth is None:
             return Conclusion(Verdict.VIOLATED, tuple(drift), notes=(f"quality was not evaluated: {reason}",))
-        awaits = bool(unjudged) and _can_labels_help(statistics, settings)
-        return Conclusion(Verdict.INSUFFICIENT_DATA, reason=reason, awaits_labels=awaits)
-    found = statistics.quality
-    comparison = Comparison(found, baseline, statistics.problem.type)
+        if not statistics.answered:
+            return Conclusion(Verdict.INSUFFICIENT_DATA, reason=reason, lack=Lack.PREDICTION)
+        if not why:
+            return Conclusion(Verdict.INSUFFICIENT_DATA, reason=reason)
+        found = unjudged(reason, statistics.labelled, statistics.records, settings, job)
+        return replace(found, awaits_labels=_can_labels_help(statistics, settings))
+    measured = statistics.quality
+    comparison = Comparison(measured, baseline, statistics.problem.type)
     budget = budget_of(job) if settings.decision is Decision.CALIBRATED else None
     checks = [metric_check(each, comparison, budget) for each in constraints.constraints]
     judged = conclude(checks)
     if judged.verdict in (Verdict.OK, Verdict.VIOLATED):
         judged = conclude([*checks, *drift])
-    return replace(judged, notes=(NEVER_MET,)) if found.are_labels_disjoint else judged
+    return replace(judged, notes=(NEVER_MET,)) if measured.are_labels_disjoint else judged
 
 
 def budget_of(job: Job) -> float:
@@ -133,15 +137,13 @@ def metric_check(constraint: QualityConstraint, comparison: Comparison, budget: 
 
 
 def told(constraint: QualityConstraint, comparison: Comparison) -> str:
-    """What a metric is, what it was or should be, and on how many records."""
+    """What a metric is, what it was where the baseline is its limit, and on how many records."""
     now, name = comparison.now, constraint.metric
     error, before = now.errors.get(name, math.nan), comparison.baseline(name)
     spread = f" (+/- {figure(error)})" if math.isfinite(error) else ""
     value, count = f"{figure(now.values[name])}{spread}", counted(now.count, "labelled record")
-    if constraint.is_required or not math.isfinite(before):
-        side = "at most" if constraint.operator == CHECK_GREATER else "at least"
-        return f"{name} {value} on {count}, should be {side} {figure(constraint.threshold)}"
-    return f"{name} {figure(before)} -> {value} on {count}"
+    was = "" if constraint.is_required or not math.isfinite(before) else f"{figure(before)} -> "
+    return f"{name} {was}{value} on {count}"
 
 
 def drift_checks(
@@ -187,8 +189,8 @@ def _can_labels_help(statistics: QualityStatistics, settings: MonitorSettings) -
 
 def why_not(statistics: QualityStatistics, settings: MonitorSettings, job: Job) -> str:
     """Why nothing can be said of the window's quality; "" when it can."""
-    if not statistics.answered and are_due(settings, job):
-        return "no record has a prediction; check payload.output of the configuration"
+    if not statistics.answered:
+        return "no record has a prediction"
     reason = why_unlabelled(statistics.labelled, statistics.records, settings, job)
     if reason:
         return reason
