@@ -124,7 +124,7 @@ def greater(
     pack, scale = _pack(values, current, baseline)
     if pack is None:
         return Evidence(1.0)
-    gap = float(current @ values / n - baseline @ values / m)
+    gap = float(current @ (values / n) - baseline @ (values / m))
     per_mean = scale * (n + m) / m  # of the drawn records' standardised mean: what the gap of the samples is then
 
     def allowed(level: float) -> float:
@@ -136,13 +136,14 @@ def greater(
 
 
 def _pack(values: np.ndarray, current: np.ndarray, baseline: np.ndarray) -> tuple[Pack | None, float]:
-    """The pack and what one standard deviation of it is worth; None when all records are worth the same."""
+    """The pack and what one standard deviation of it is worth; None when all are worth the same, or more than can be said."""
     counts = (current + baseline).astype(np.float64)
     values, counts = values[counts > 0], counts[counts > 0]
-    mean = float(counts @ values / counts.sum())
-    centred = values - mean
+    if not np.isfinite(values).all():
+        return None, 0.0
+    centred = values - float(counts @ (values / counts.sum()))
     largest = float(np.abs(centred).max())
-    if not largest or not math.isfinite(largest):
+    if not largest:
         return None, 0.0
     scale = largest * math.sqrt(float(counts @ (centred / largest) ** 2 / counts.sum()))
     kinds, places = np.unique(_rounded(centred / scale), return_inverse=True)
