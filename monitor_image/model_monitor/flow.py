@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -47,6 +48,7 @@ from model_monitor.schema import FeatureType
 from model_monitor.sketches.reading import Reading
 from model_monitor.words import counted, lost
 
+DAY = timedelta(days=1)
 Baselines = Mapping[MonitoringType, Any]  # as each monitor reads its own
 Found = Sequence[tuple[AnyMonitor, Any]]  # each monitor of a job with its statistics
 Conclude = Callable[[Found, Report], Iterable[MonitorResult]]  # (what was found, the run so far)
@@ -335,5 +337,6 @@ def no_data_reason(report: Report) -> str:
     if job.window is None:
         return f"{NO_DATA_REASON}: {counted(files, 'file')} without a record"
     far = files - report.dataset.files
-    seen = f"{counted(files, 'file')} found" + (f", {far} of them of other days and not read" if far else "")
+    days = "days" if job.dataset.margin >= DAY else "hours"
+    seen = f"{counted(files, 'file')} found" + (f", {far} of them of other {days} and not read" if far else "")
     return f"{NO_DATA_REASON} in the window: {seen}; {counted(outside, 'record')} outside the window"
