@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -46,6 +46,7 @@ class FeatureStatistics:
 
     kinds: int64 (5,), literals by `Kind`; None when read from a file.
     numeric: numbers among the values, whatever the type: a stray text does not hide the rest.
+    spelled: how many missing values were written as which text, where the feature's type was not known when they were read.
     categories: count by text, None when there are too many; numbers in their canonical form. With a `salt`: by digest.
     """
 
@@ -59,6 +60,7 @@ class FeatureStatistics:
     kinds: np.ndarray | None = None
     privacy: Privacy = Privacy.OPEN
     salt: str | None = None
+    spelled: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def completeness(self) -> float:
