@@ -123,11 +123,26 @@ def known_features(job: Job, baselines: Baselines) -> dict[str, FeatureType]:
 def measure(job: Job, baselines: Baselines, progress: local.Progress) -> Measured:
     """Read every unit once for all monitors; the schema is settled first and is part of the job from then on."""
     files = discover(job.dataset, job.window)
-    job = replace(job, schema=resolve_schema(job, files, known_features(job, baselines)))
+    schema = resolve_schema(job, files, known_features(job, baselines))
+    job = replace(job, schema=schema if takes_missing(job) else schema.with_missing(()))
     labels = load_labels(job)
     task = partial(profile_unit, job=job, labels=labels, facets=load_facets(job))
     profile = local.run(task, plan(files), Profile.empty(job), job.workers, progress)
     return Measured(job, profile, Dataset(len(files), sum(file.size_bytes for file in files)), labels)
+
+
+def takes_missing(job: Job) -> bool:
+    """Whether the usual spellings of missing numbers are such: declared ones always are, and to AWS's rule all are texts."""
+    if job.schema.payload.missing is not None:
+        return True
+    given = [job.settings_of(monitor.type).decision for monitor in monitors_of(job)]
+    if job.kind is JobKind.BASELINE:
+        return Decision.AWS not in given
+    return all(
+        decision_of(monitor, job) is Decision.CALIBRATED
+        for monitor in monitors_of(job)
+        if monitor.type in job.baselines
+    )
 
 
 def load_labels(job: Job) -> GroundTruth | None:

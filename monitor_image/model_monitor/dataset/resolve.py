@@ -49,10 +49,13 @@ def resolve_schema(job: Job, files: Sequence[DataFile], baseline: Mapping[str, F
     positional: the baseline's names in its order, else those found in the first readable records (`_c0`, `_c1`, … where
     values have no names). The result depends on the files and the baseline alone.
 
+    A dataset of JSON whose first lines hold no list of records where requests do is one of records, one a line.
+
     baseline: name → type of each feature of the baseline, in its order.
 
     Raises: DatasetError, SettingsError when CSV files cannot be what they are taken for.
     """
+    job = replace(job, schema=_of_dataset(job, files))
     schema = job.schema
     if job.scripts.preprocessor is not None:
         return scripted_schema(job, files, baseline or {})
@@ -71,6 +74,29 @@ def resolve_schema(job: Job, files: Sequence[DataFile], baseline: Mapping[str, F
         features = tuple(Feature(name, path=paths.get(name)) for name in found)
     names = tuple(feature.name for feature in features)
     return replace(schema, features=features, is_positional=True, outputs=_outputs(outputs, names))
+
+
+def _of_dataset(job: Job, files: Sequence[DataFile]) -> Schema:
+    """The schema without the path of a request's records, where a dataset holds a record a line and not requests."""
+    schema = job.schema
+    if schema.payload.records is None or job.dataset.kind not in (DatasetKind.JSON, DatasetKind.JSON_LINES):
+        return schema
+    side = replace(NO_FIELDS, records=schema.payload.records)
+    is_read = False
+    for text in islice(
+        (text for file in files for text in _documents(Segment(file, 0, file.size_bytes))), PEEKED_EVENTS
+    ):
+        try:
+            value, _ = load(text)
+        except BadPayload:
+            continue
+        is_read = True
+        try:
+            records_of(value, side)
+        except BadPayload:
+            continue
+        return schema
+    return replace(schema, payload=replace(schema.payload, records=None)) if is_read else schema
 
 
 def _names(outputs: Layout | None, inputs: Layout | None) -> tuple[str, ...]:
