@@ -33,7 +33,6 @@ from model_monitor.monitors.model_bias.metrics import (
     D,
     demographic_disparity,
     generalized_entropy,
-    pre_training,
 )
 from model_monitor.monitors.tails import DrawnTail, student_reached, student_tail
 
@@ -43,6 +42,7 @@ Tally = tuple[
 ]  # records that are marked, and those among which: int64 (2,), by side of the facet
 
 HALF: Final = 0.5
+TINY: Final = 1e-300  # whose logarithm stands for that of 0, where it is multiplied by 0
 LEFT_OUT: Final = 1e-15  # chance of all numbers together that a lattice leaves out
 TIED: Final = 1e-9  # relative; equal values that are computed in two ways
 BINS: Final = 2048
@@ -141,11 +141,21 @@ def _odds(marked: np.ndarray, size: int) -> np.ndarray:
 
 
 def _divergence(name: str, of_a: np.ndarray, of_d: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    table = np.zeros((*np.broadcast_shapes(of_a.shape, of_d.shape), 1, 2, 2))
-    for side, marked in ((A, of_a), (D, of_d)):
-        table[..., 0, side, POSITIVE] = marked
-        table[..., 0, side, NEGATIVE] = sizes[side] - marked
-    return pre_training(table)[name]
+    """KL or JS, as `metrics.divergence` has it, with one logarithm for each number of an axis."""
+    total = np.zeros(np.broadcast_shapes(of_a.shape, of_d.shape))
+    for ours, theirs in ((of_a, of_d), (sizes[A] - of_a, sizes[D] - of_d)):
+        first, second = ours / sizes[A], theirs / sizes[D]
+        if name == "KL":
+            gain = first * (np.log(np.maximum(first, TINY)) - np.log(np.maximum(second, TINY)))
+            total += np.where(second > 0, gain, 0.0)
+        else:
+            middle = (first + second) / 2
+            total += (_entropy(first) + _entropy(second)) / 2 - _entropy(middle)
+    return total
+
+
+def _entropy(share: np.ndarray) -> np.ndarray:
+    return np.asarray(share * np.log(np.maximum(share, TINY)))
 
 
 def _of_balance(window: Counted, baseline: Counted) -> Evidence:
