@@ -135,14 +135,10 @@ def takes_missing(job: Job) -> bool:
     """Whether the usual spellings of missing numbers are such: declared ones always are, and to AWS's rule all are texts."""
     if job.schema.payload.missing is not None:
         return True
-    given = [job.settings_of(monitor.type).decision for monitor in monitors_of(job)]
     if job.kind is JobKind.BASELINE:
-        return Decision.AWS not in given
-    return all(
-        decision_of(monitor, job) is Decision.CALIBRATED
-        for monitor in monitors_of(job)
-        if monitor.type in job.baselines
-    )
+        return all(settings.decision is not Decision.AWS for settings in job.monitors)
+    compared = [settings for settings in job.monitors if settings.type in job.baselines]
+    return all(settings.decision is Decision.CALIBRATED for settings in compared)
 
 
 def load_labels(job: Job) -> GroundTruth | None:
