@@ -72,7 +72,8 @@ class AlarmsStack(Stack):
             LabelsMissingAlarm(scope, "LabelsMissing", props(1))
         RehearsalAlarm(scope, "Rehearsal", props(1))
         RunErrorAlarm(scope, "Error", props(1))
-        StalenessAlarm(scope, "Stale", props(settings.alarms.staleness_periods), self._props.endpoint.variant_names)
+        patience, variants = props(settings.alarms.staleness_periods), self._props.endpoint.variant_names
+        StalenessAlarm(scope, "Stale", patience, variants, settings.min_records)
         return names
 
 

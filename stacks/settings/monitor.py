@@ -117,7 +117,7 @@ class MonitorAlarms(Block):
     periods: Annotated[int, Field(ge=1, le=24)] = 1
     """Periods in a row that must be bad before an alarm fires, 1 to 24. Default: 1."""
     staleness_periods: Annotated[int, Field(ge=2, le=24)] = 2
-    """Periods with traffic and without a verdict before people are told, 2 to 24. Default: 2."""
+    """Periods with traffic of which nothing was judged before people are told, 2 to 24. Default: 2."""
 
     @check
     def _silent_faults(self) -> Iterator[str]:
@@ -175,7 +175,7 @@ class Monitor(Block):
     role_arn: fields.arn("iam", "role/.+") | None = None  # type: ignore[valid-type]
     """ARN of the role of runs and the baseline job. Left out: one is created."""
     alarms: MonitorAlarms = MonitorAlarms()
-    """When people are told. Default: at the first violation, and after two periods without a verdict."""
+    """When people are told. Default: at the first violation, and after two periods of which nothing was judged."""
 
     @property
     def expression(self) -> str:
