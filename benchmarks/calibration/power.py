@@ -21,9 +21,17 @@ from model_monitor.monitors.conclusion import Conclusion
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 WINDOWS: Final = {40: 60, 320: 60, 2_000: 50, 20_000: 40, 200_000: 20}
+PEER_WINDOWS: Final = 20  # they take a fifth of a second for each
+HEALTHY: Final = {
+    40: 100,
+    320: 100,
+    2_000: 100,
+    20_000: 60,
+    200_000: 20,
+}  # windows that settle a peer's quiet threshold
 PEERS: Final = {"evidently": "Evidently", "nannyml": "NannyML"}
 OURS: Final = ("calibrated", "aws")
-PEER_SECONDS: Final = 900  # after which a peer is given up on a size
+PEER_SECONDS: Final = 1200  # after which a peer is given up on a size
 SILENT: Final = {"DO_NOT_TRACK": "1", "NML_DISABLE_USAGE_LOGGING": "1"}  # peers report their use unless told not to
 
 
@@ -40,21 +48,22 @@ class Search:
         return f"{self.who}/{self.change or 'all'}/{self.size}"
 
 
-def searches(sizes: Sequence[int] = tuple(WINDOWS)) -> list[Search]:
-    """All of them, small windows first; our two rules are measured together."""
+def searches(who: Sequence[str] = ("ours", *PEERS), sizes: Sequence[int] = tuple(WINDOWS)) -> list[Search]:
+    """Small windows first; our two rules are measured together."""
     found = []
     for size in sizes:
-        found += [Search("ours", change.name, size) for change in changes.CHANGES]
-        found += [Search(peer, "", size) for peer in PEERS]
+        for each in who:
+            found += [
+                Search(each, name, size) for name in ([c.name for c in changes.CHANGES] if each == "ours" else [""])
+            ]
     return found
 
 
 def measure(search: Search, windows: int | None = None) -> dict[str, dict[str, Any]]:
     """change → who → `smallest` (None: not even the largest change), and false alarms at no change."""
-    count = windows or WINDOWS[search.size]
     if search.who == "ours":
-        return {search.change: _ours(changes.find(search.change), search.size, count)}
-    told = _peer(search, count)
+        return {search.change: _ours(changes.find(search.change), search.size, windows or WINDOWS[search.size])}
+    told = _peer(search, windows or PEER_WINDOWS)
     return {change.name: {search.who: told.get(change.name, told)} for change in changes.CHANGES}
 
 
@@ -110,7 +119,12 @@ def _peer(search: Search, windows: int) -> dict[str, Any]:
     python = interpreter(search.who)
     if not python.exists():
         return {"skipped": f"{PEERS[search.who]} is not installed here"}
-    asked = {"size": search.size, "windows": windows, "baseline": BASELINE_RECORDS}
+    asked = {
+        "size": search.size,
+        "windows": windows,
+        "healthy": max(windows, HEALTHY[search.size]) if windows == PEER_WINDOWS else windows,
+        "baseline": BASELINE_RECORDS,
+    }
     command = [str(python), str(ROOT / "benchmarks" / "peers" / f"{search.who}_changes.py"), json.dumps(asked)]
     environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", **SILENT}
     try:

@@ -19,9 +19,9 @@ def read_lines(file: Path) -> Iterator[dict[str, Any]]:
         yield from map(json.loads, file.read_text().splitlines())
 
 
-def results_of(folder: Path) -> dict[str, Any]:
-    """Everything that is known of some code, as it is published."""
-    found = of_lines(read_lines(folder / "replay.jsonl"), read_lines(folder / "power.jsonl"))
+def results_of(replayed: Path, power: Path, peers: Path) -> dict[str, Any]:
+    """Everything that is known, as it is published."""
+    found = of_lines(read_lines(replayed), (*read_lines(power), *read_lines(peers)))
     return {"machine": machine(), "baseline_records": replay.BASELINE_RECORDS} | found
 
 

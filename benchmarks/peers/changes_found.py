@@ -29,33 +29,34 @@ def main(excess_of: dict[str, Excess]) -> None:
     """Answer on stdout for windows of one size; see `benchmarks/calibration/power.py`."""
     asked = json.loads(sys.argv[1])
     size, baseline = asked["size"], asked["baseline"]
-    pairs = [changes.windows(size, number, baseline) for number in range(asked["windows"])]
+    pairs = [changes.windows(size, number, baseline) for number in range(asked["healthy"])]
+    frames = [(frame(then), frame(now)) for then, now, _ in pairs]
+    healthy = {excess: np.array([excess(then, now) for then, now in frames]) for excess in set(excess_of.values())}
     answer: dict[str, object] = {change.name: {"skipped": "has no such check"} for change in changes.CHANGES}
     for name, excess in excess_of.items():
-        answer[name] = answer_for(changes.find(name), excess, pairs)
+        made = [(then, window, drawn) for (then, _), (_, window, drawn) in zip(frames, pairs, strict=True)]
+        answer[name] = answer_for(changes.find(name), excess, made[: asked["windows"]], healthy[excess])
     print(json.dumps(answer | {"records": changes.told_apart(size, baseline)}))
 
 
 def answer_for(
-    change: changes.Change, excess: Excess, pairs: list[tuple[Sample, Sample, np.ndarray]]
+    change: changes.Change, excess: Excess, pairs: list[tuple[pd.DataFrame, Sample, np.ndarray]], healthy: np.ndarray
 ) -> dict[str, object]:
-    """The smallest change found with the peer's threshold, and with one at which none of these healthy windows is an alarm."""
-    baselines = [frame(baseline) for baseline, _, _ in pairs]
+    """The smallest change found with the peer's threshold, and with one at which no healthy window is an alarm."""
 
     @cache
     def found(level: float) -> np.ndarray:
-        made = (window if not level else change.make(window, level, drawn) for _, window, drawn in pairs)
-        return np.array([excess(baseline, frame(sample)) for baseline, sample in zip(baselines, made, strict=True)])
+        return np.array([excess(then, frame(change.make(window, level, drawn))) for then, window, drawn in pairs])
 
     def least(above: float) -> float | None:
-        if np.mean(found(0.0) > above) >= changes.FOUND:
+        if np.mean(healthy > above) >= changes.FOUND:
             return 0.0
         return changes.smallest(change, lambda level: float(np.mean(found(level) > above)))
 
-    none = found(0.0)
     return {
         "smallest": least(0.0),
-        "smallest_when_quiet": least(max(float(none.max()), 0.0)),
-        "false_alarms": float(np.mean(none > 0)),
+        "smallest_when_quiet": least(max(float(healthy.max()), 0.0)),
+        "false_alarms": float(np.mean(healthy > 0)),
         "windows": len(pairs),
+        "healthy": len(healthy),
     }

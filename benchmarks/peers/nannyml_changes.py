@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import nannyml
@@ -25,10 +26,15 @@ def chunk_of(then: pd.DataFrame, now: pd.DataFrame) -> dict[str, int]:
     return {"chunk_size": len(now)} if len(then) >= LEAST_CHUNKS * len(now) else {}
 
 
-def excess(calculator: object, then: pd.DataFrame, now: pd.DataFrame, *path: str) -> float:
+FITTED: dict[tuple[int, str, int], object] = {}  # by baseline (a frame that stays), question and size of the window
+
+
+def excess(make: Callable[[], object], then: pd.DataFrame, now: pd.DataFrame, *path: str) -> float:
     """How far the window's worst chunk lies beyond the thresholds."""
-    calculator.fit(then)
-    found = calculator.calculate(now).filter(period="analysis").to_df()
+    key = id(then), "/".join(path), len(now)
+    if key not in FITTED:
+        FITTED[key] = make().fit(then)
+    found = FITTED[key].calculate(now).filter(period="analysis").to_df()
     value, upper, lower = (
         found[(*path, name)].astype(float) for name in ("value", "upper_threshold", "lower_threshold")
     )
@@ -39,29 +45,38 @@ def excess(calculator: object, then: pd.DataFrame, now: pd.DataFrame, *path: str
 def drift(then: pd.DataFrame, now: pd.DataFrame) -> float:
     """Jensen-Shannon distance of a column, above 0.1."""
     column = changes.NUMBER
-    calculator = nannyml.UnivariateDriftCalculator(column_names=[column], **chunk_of(then, now))
-    return excess(calculator, then[[column]], now[[column]], column, "jensen_shannon")
+    return excess(
+        lambda: nannyml.UnivariateDriftCalculator(column_names=[column], **chunk_of(then, now)),
+        then,
+        now,
+        column,
+        "jensen_shannon",
+    )
 
 
 def missing(then: pd.DataFrame, now: pd.DataFrame) -> float:
     """Share of missing values, three standard deviations of the baseline's chunks off their mean."""
     column = changes.GAPPED
-    calculator = nannyml.MissingValuesCalculator(column_names=[column], **chunk_of(then, now))
-    return excess(calculator, then[[column]], now[[column]], column)
+    return excess(
+        lambda: nannyml.MissingValuesCalculator(column_names=[column], **chunk_of(then, now)), then, now, column
+    )
 
 
 def accuracy(then: pd.DataFrame, now: pd.DataFrame) -> float:
     """Accuracy, three standard deviations of the baseline's chunks off their mean."""
-    calculator = nannyml.PerformanceCalculator(
-        y_true="label",
-        y_pred="prediction",
-        y_pred_proba="score",
-        problem_type="classification_binary",
-        metrics=["accuracy"],
-        **chunk_of(then, now),
+    return excess(
+        lambda: nannyml.PerformanceCalculator(
+            y_true="label",
+            y_pred="prediction",
+            y_pred_proba="score",
+            problem_type="classification_binary",
+            metrics=["accuracy"],
+            **chunk_of(then, now),
+        ),
+        then,
+        now,
+        "accuracy",
     )
-    columns = ["label", "prediction", "score"]
-    return excess(calculator, then[columns], now[columns], "accuracy")
 
 
 if __name__ == "__main__":
