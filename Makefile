@@ -45,7 +45,8 @@ lint: types ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-# each Lambda's folder is a program of its own: its modules are named alike (decide, handler) and import each other by bare names
+# each Lambda's folder is a program of its own: its modules are named alike (decide, handler) and import each other and those of
+# lambda/shared (mypy_path in pyproject.toml) by bare names
 .PHONY: types
 types: build/.main-venv
 	$(BIN)/mypy

@@ -10,14 +10,14 @@ from constructs import Construct
 
 from model_monitor import contract
 from stacks.constructs.dashboard import EndpointDashboard
-from stacks.constructs.drift_alarm import DriftAlarm
-from stacks.constructs.monitor_alarm import MonitorAlarmProps
-from stacks.constructs.rehearsal_alarm import RehearsalAlarm
-from stacks.constructs.run_error_alarm import RunErrorAlarm
+from stacks.constructs.drift_alarm import drift, feature_drift
+from stacks.constructs.monitor_alarm import MonitorAlarm, MonitorAlarmProps, watch
+from stacks.constructs.rehearsal_alarm import rehearsal
+from stacks.constructs.run_error_alarm import run_error
 from stacks.constructs.scheduled_monitor import ScheduledMonitor
-from stacks.constructs.staleness_alarm import StalenessAlarm
-from stacks.constructs.value_alarm import CustomMetricAlarm, LabelCoverageAlarm, LabelsMissingAlarm, QualityAlarm
-from stacks.constructs.violation_alarm import BROKEN_DATA, MODEL, ViolationAlarm, Watched
+from stacks.constructs.staleness_alarm import staleness
+from stacks.constructs.value_alarm import custom_metric, label_coverage, labels_missing, quality
+from stacks.constructs.violation_alarm import BROKEN_DATA, MODEL, ViolationKind, violations
 from stacks.settings.endpoint import Endpoint
 from stacks.settings.monitor import Monitor
 
@@ -55,52 +55,62 @@ class AlarmsStack(Stack):
         settings = self._props.endpoint.monitors[name]
         scope = Construct(self, name.title().replace("-", ""))
 
-        def props(periods: int) -> MonitorAlarmProps:
+        def props(periods: int, of_periods: int | None = None) -> MonitorAlarmProps:
             return MonitorAlarmProps(
-                environment=self._props.environment, monitor=monitor, topic=self._props.topic, periods=periods
+                environment=self._props.environment,
+                monitor=monitor,
+                topic=self._props.topic,
+                periods=periods,
+                of_periods=of_periods,
             )
 
-        usual, names = props(settings.alarms.periods), AlarmNames()
+        usual, names = props(settings.alarms.periods, settings.alarms.of_periods), AlarmNames()
         if "data_quality" in settings.types:
             _data_alarms(scope, usual, settings, names)
         for type_ in settings.types:
-            for watched in MODEL.get(type_, ()):
-                alarm = ViolationAlarm(scope, watched.what.title().replace("-", ""), usual, watched)
-                names.of_model.setdefault(type_, {})[alarm.name] = watched.checks
+            for kind in MODEL.get(type_, ()):
+                alarm = MonitorAlarm(scope, kind.what.title().replace("-", ""), usual, violations(monitor, kind))
+                names.of_model.setdefault(type_, {})[alarm.name] = kind.checks
         _value_alarms(scope, usual, settings, names)
         if settings.labelled and self._props.endpoint.ground_truth is not None:
-            LabelsMissingAlarm(scope, "LabelsMissing", props(1))
-        RehearsalAlarm(scope, "Rehearsal", props(1))
-        RunErrorAlarm(scope, "Error", props(1))
-        StalenessAlarm(scope, "Stale", props(settings.alarms.staleness_periods), self._props.endpoint.variant_names)
+            MonitorAlarm(scope, "LabelsMissing", props(1), labels_missing(monitor))
+        MonitorAlarm(scope, "Rehearsal", props(1), rehearsal(monitor))
+        MonitorAlarm(scope, "Error", props(1), run_error(monitor))
+        periods = settings.alarms.staleness_periods
+        MonitorAlarm(scope, "Stale", props(periods), staleness(monitor, self._props.endpoint.variant_names, periods))
         return names
 
 
 def _data_alarms(scope: Construct, props: MonitorAlarmProps, settings: Monitor, names: AlarmNames) -> None:
-    """Drift, and broken data by its kind."""
-    alarms = settings.alarms
-    drift = DriftAlarm(scope, "Drift", props, drift_max=alarms.drift_max, features=alarms.drift_features)
-    names.of_model["data_quality"] = dict.fromkeys(drift.names, (contract.CheckType.BASELINE_DRIFT,))
-    for watched in page_worthy(settings):
-        (check,) = watched.checks
-        alarm = ViolationAlarm(scope, check.title().replace("_", ""), props, watched)
+    """Drift, of all features together and of single ones, and broken data by its kind."""
+    monitor, alarms = props.monitor, settings.alarms
+    alarm = MonitorAlarm(scope, "Drift", props, drift(monitor, alarms.drift_max))
+    drifted = [alarm.name]
+    for feature, distance in alarms.drift_features.items():
+        child = f"Feature-{feature.replace('/', '-')}"
+        drifted.append(watch(alarm, child, props, feature_drift(monitor, feature, distance)))
+    names.of_model["data_quality"] = dict.fromkeys(drifted, (contract.CheckType.BASELINE_DRIFT,))
+    for kind in page_worthy(settings):
+        (check,) = kind.checks
+        alarm = MonitorAlarm(scope, check.title().replace("_", ""), props, violations(monitor, kind))
         names.of_broken_data.append(alarm.name)
 
 
 def _value_alarms(scope: Construct, props: MonitorAlarmProps, settings: Monitor, names: AlarmNames) -> None:
     """Values that the environment bounds by itself, whatever baselines and constraints say."""
-    alarms = settings.alarms
+    monitor, alarms = props.monitor, settings.alarms
     for metric, threshold in alarms.quality.items():
-        quality = QualityAlarm(scope, f"Quality-{metric}", props, metric, threshold)
-        names.of_model["model_quality"][quality.name] = (contract.CHECK_LESS, contract.CHECK_GREATER)
+        alarm = MonitorAlarm(scope, f"Quality-{metric}", props, quality(monitor, metric, threshold))
+        names.of_model["model_quality"][alarm.name] = (contract.CHECK_LESS, contract.CHECK_GREATER)
     for metric, bound in alarms.custom.items():
-        custom = CustomMetricAlarm(scope, f"Custom-{metric}", props, metric, above=bound.above, below=bound.below)
-        names.of_model["custom_metrics"][custom.name] = (contract.CHECK_CUSTOM_METRIC,)
+        bounded = custom_metric(monitor, metric, above=bound.above, below=bound.below)
+        alarm = MonitorAlarm(scope, f"Custom-{metric}", props, bounded)
+        names.of_model["custom_metrics"][alarm.name] = (contract.CHECK_CUSTOM_METRIC,)
     if alarms.label_coverage is not None:
-        LabelCoverageAlarm(scope, "LabelCoverage", props, alarms.label_coverage)
+        MonitorAlarm(scope, "LabelCoverage", props, label_coverage(monitor, alarms.label_coverage))
 
 
-def page_worthy(settings: Monitor) -> list[Watched]:
+def page_worthy(settings: Monitor) -> list[ViolationKind]:
     """Kinds of broken data with an alarm of their own: all that the monitor evaluates."""
     off = set() if settings.check_non_negative else {contract.CheckType.NON_NEGATIVE}
-    return [watched for watched in BROKEN_DATA if not off & set(watched.checks)]
+    return [kind for kind in BROKEN_DATA if not off & set(kind.checks)]

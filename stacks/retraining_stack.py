@@ -9,11 +9,11 @@ from constructs import Construct
 
 from model_monitor import contract
 from stacks.alarms_stack import AlarmNames
-from stacks.constructs.monitor_alarm import MonitorAlarmProps
+from stacks.constructs.monitor_alarm import MonitorAlarm, MonitorAlarmProps
 from stacks.constructs.places import EndpointPlaces
 from stacks.constructs.retraining_trigger import RetrainingTrigger, RetrainingTriggerProps
 from stacks.constructs.scheduled_monitor import ScheduledMonitor
-from stacks.constructs.undecided_alarm import UndecidedAlarm
+from stacks.constructs.undecided_alarm import undecided
 from stacks.endpoint_stack import model_code
 from stacks.settings.endpoint import Retraining
 from stacks.settings.environment import Network
@@ -61,10 +61,10 @@ class RetrainingStack(Stack):
                 network=props.network,
             ),
         )
-        UndecidedAlarm(
+        MonitorAlarm(
             self,
             "Undecided",
             MonitorAlarmProps(environment=props.environment, monitor=props.monitor, topic=props.topic),
-            trigger.failed,
+            undecided(props.monitor, trigger.failed),
         )
         CfnOutput(self, "ModelLocation", value=props.places.models.uri, description="Models that retraining made")

@@ -9,6 +9,7 @@ from stacks.settings import environment as settings
 from stacks.settings.environment import Settings
 
 BUCKET = "s3://team-123456789012/fraud"
+MONITOR = "monitors__all__"  # where paths of changes to its schedule begin
 MODEL_QUALITY: dict[str, Any] = {
     "problem_type": "binary",
     "label_delay": "P7D",

@@ -24,6 +24,7 @@ ALLOWED_SKIPS = {
     "no address sanitizer": "not every compiler brings the libraries of its sanitizers",
     "no container builder": "the image can only be built where docker or buildah is installed",
     "models environment not installed": "`make test` installs it in build/venv/models; `make check` leaves it out",
+    "polars not installed": "the protocol by which its DataFrames are taken is tested without it, too",
     "sagemaker SDK environment not installed": "`make test` installs it in build/venv/sdk; `make check` leaves it out",
     "shap environment not installed": "`make test` installs it in build/venv/shap; `make check` leaves it out",
     "smclarify environment not installed": "`make test` installs it in build/venv/smclarify; `make check` leaves it out",
@@ -50,6 +51,16 @@ def shared() -> Path:
     if not (SHARED / "data").is_dir():
         pytest.skip(f"acceptance data not here: {SHARED} (set SHARED to the folder that holds data/ and samples/)")
     return SHARED
+
+
+@pytest.fixture
+def fake_account(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keys and a region that lead nowhere, whatever the developer's shell carries."""
+    for name in ("AWS_PROFILE", "AWS_REGION", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
 
 
 @pytest.fixture(scope="session")

@@ -72,14 +72,14 @@ class Api:
         self._gates: list[Callable[[Call], None]] = []
         self._moto = DomainDispatcherApplication(create_backend_app)
 
-    def register(self, service: str, operation: str, handler: Operation) -> None:
-        """Answer an operation ourselves. `service` is boto3's name; the handler takes (parameters, call) and returns the
+    def register(self, service: str, /, **operations: Operation) -> None:
+        """Answer operations ourselves. `service` is boto3's name; an operation takes (parameters, call) and returns the
         result as boto3 shows it (None: empty), or raises ApiError."""
-        self._operations[service, operation] = handler
+        self._operations |= {(service, name): operation for name, operation in operations.items()}
 
-    def refuse(self, service: str, operation: str, reason: str) -> None:
-        """Fail an operation that moto would answer without doing what the service does."""
-        self._refusals[service, operation] = reason
+    def refuse(self, service: str, reason: str, *operations: str) -> None:
+        """Fail operations that moto would answer without doing what the service does."""
+        self._refusals |= dict.fromkeys(((service, name) for name in operations), reason)
 
     def page(self, prefix: str, handler: Page) -> None:
         """Serve a path that is no AWS API (a sink for responses): (method, path, body) → (status, body)."""

@@ -75,6 +75,11 @@ class VirtualClock:
             self._moving.release()
 
 
+def aware(time: datetime) -> datetime:
+    """A time that somebody gave, in UTC; without a zone it is UTC already, as in parameters of the APIs."""
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+
+
 def _utc(time: datetime) -> datetime:
     if time.tzinfo is None:
         raise ValueError(f"{time!r} has no time zone: the virtual clock runs in UTC and takes aware times only")

@@ -12,12 +12,12 @@ import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Protocol
 
 from botocore.exceptions import ClientError
 
-if TYPE_CHECKING:
-    from twin.server import Twin
+from twin.cloudformation.deployments import Deployments
+from twin.surroundings import Surroundings
 
 BOOTSTRAP_VERSION: Final = "30"
 QUALIFIER: Final = "hnb659fds"
@@ -25,6 +25,18 @@ PLACEHOLDER: Final = re.compile(r"\$\{AWS::(AccountId|Region|Partition)\}")
 CLI: Final = Path(__file__).resolve().parent.parent / "node_modules" / ".bin" / "cdk"
 ALWAYS: Final = ("--no-notices",)
 FOR_DEPLOY: Final = {"--require-approval": "never", "--method": "direct"}
+
+
+class Account(Surroundings, Protocol):
+    """What is deployed to."""
+
+    @property
+    def deployments(self) -> Deployments: ...
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Variables for whoever deploys: endpoints, credentials, and the CDK CLI's switches."""
+        ...
 
 
 class DeployFailed(Exception):
@@ -45,7 +57,7 @@ class CommandResult:
 
 
 def cdk(
-    twin: Twin, arguments: Sequence[str], *, directory: Path, check: bool, variables: dict[str, str]
+    twin: Account, arguments: Sequence[str], *, directory: Path, check: bool, variables: dict[str, str]
 ) -> CommandResult:
     """Run `npx --no-install cdk …` against the twin.
 
@@ -78,7 +90,7 @@ def cdk(
     return result
 
 
-def _docker(twin: Twin) -> dict[str, str]:
+def _docker(twin: Account) -> dict[str, str]:
     """A command that stands for docker, in the twin's own directory."""
     script = twin.directory / "docker"
     if not script.is_file():
@@ -88,7 +100,7 @@ def _docker(twin: Twin) -> dict[str, str]:
     return {"CDK_DOCKER": str(script), "TWIN_IMAGE_LOG": str(twin.directory / "images.jsonl")}
 
 
-def _report_images(twin: Twin) -> None:
+def _report_images(twin: Account) -> None:
     log = twin.directory / "images.jsonl"
     if not log.is_file():
         return
@@ -99,7 +111,7 @@ def _report_images(twin: Twin) -> None:
             twin.journal.add("image", f"{line['tag'].rpartition('/')[2]}: {text}", **line)
 
 
-def bootstrap(twin: Twin) -> None:
+def bootstrap(twin: Account) -> None:
     """What `cdk bootstrap` leaves that `deploy_assembly` needs: the assets' bucket and repository, and the version."""
     account, region = twin.account, twin.region
     bucket, repository = (
@@ -122,7 +134,7 @@ def bootstrap(twin: Twin) -> None:
                 raise
 
 
-def deploy_assembly(twin: Twin, assembly: Path, stacks: Sequence[str] | None = None) -> dict[str, str]:
+def deploy_assembly(twin: Account, assembly: Path, stacks: Sequence[str] | None = None) -> dict[str, str]:
     """Deploy a `cdk.out` through boto3: assets, then the stacks in the order of their dependencies.
 
     Returns: stack name → status. Raises: DeployFailed naming the stack and its reasons.
@@ -156,7 +168,7 @@ def _in_order(artifacts: dict[str, Any]) -> list[str]:
     return done
 
 
-def _deploy(twin: Twin, name: str, body: str, parameters: dict[str, str], tags: dict[str, str]) -> str:
+def _deploy(twin: Account, name: str, body: str, parameters: dict[str, str], tags: dict[str, str]) -> str:
     client = twin.client("cloudformation")
     arguments = {
         "StackName": name,
@@ -181,7 +193,7 @@ def _deploy(twin: Twin, name: str, body: str, parameters: dict[str, str], tags: 
     return status
 
 
-def _publish(twin: Twin, assembly: Path, manifest: dict[str, Any]) -> None:
+def _publish(twin: Account, assembly: Path, manifest: dict[str, Any]) -> None:
     values = {"AccountId": twin.account, "Region": twin.region, "Partition": "aws"}
 
     def fill(text: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import importlib
 import os
 import shutil
 import sys
@@ -28,6 +27,8 @@ from twin.cloudformation.api import CloudFormationApi
 from twin.cloudformation.custom_resources import CustomResources
 from twin.cloudformation.deployments import Deployments
 from twin.cloudformation.types import Types
+from twin.cloudwatch import metric_queries
+from twin.cloudwatch.alarms import Alarms
 from twin.events.messages import Messages
 from twin.events.rules import Events
 from twin.functions.functions import Functions
@@ -35,19 +36,16 @@ from twin.iam import managed_policies
 from twin.iam.identity import DEPLOYER_KEY, Identity
 from twin.iam.policies import ResourcePolicies
 from twin.journal import Journal
+from twin.sagemaker.inference import Endpoints
+from twin.sagemaker.processing import ProcessingJobs
+from twin.sagemaker.schedules import Schedules
+from twin.sagemaker.tags import Tags
+from twin.sagemaker.training import TrainingJobs
+from twin.workers import Workers
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 ACCOUNT: Final = "123456789012"
 START: Final = datetime(2026, 3, 2, tzinfo=UTC)
-
-# each has `install(twin) -> None`: registers API operations, resource types and what must happen when the clock moves
-PARTS: Final = (
-    "sagemaker.inference",
-    "sagemaker.processing",
-    "sagemaker.schedules",
-    "sagemaker.training",
-    "cloudwatch.alarms",
-)
 
 _running = threading.Lock()  # moto's backends are process-wide
 _making_clients = threading.Lock()  # sessions make one client at a time; clients are for every thread
@@ -84,21 +82,27 @@ class Twin:
         self.clock = VirtualClock(start)
         self.api = Api()
         self.journal = Journal(self.clock.now, self.directory / "journal.jsonl")
-        self.extra_environment: dict[str, str] = {}  # parts add the endpoints of servers of their own
         self._closers: list[Callable[[], None]] = []
         self._clients: dict[str, Any] = {}
         self._server: BaseWSGIServer | None = None
-        self.cloudformation = Types()
-        resources.register_all(self.cloudformation)
-        self.deployments = Deployments(self, self.cloudformation)
+        # the services, each after what it needs: calls are checked in this order, and what runs is ended in the other
         self.resource_policies = ResourcePolicies()
         self.identity = Identity(self)
         managed_policies.install(self)
         self.functions = Functions(self)
-        self.messages = Messages(self)
-        self.events = Events(self)
-        self.custom_resources = CustomResources(self)
+        self.messages = Messages(self, self.functions)
+        self.events = Events(self, self.functions)
+        self.cloudformation = Types()
+        resources.register_all(self.cloudformation)
+        CustomResources(self, self.cloudformation, self.functions)
+        self.deployments = Deployments(self, self.cloudformation)
         CloudFormationApi(self, self.deployments)
+        Endpoints(self)
+        self.workers, tags = Workers(self), Tags(self)
+        self.processing = ProcessingJobs(self, self.workers, tags)
+        TrainingJobs(self, self.workers, tags)
+        Schedules(self, self.processing, tags)
+        Alarms(self, metric_queries.install(self))
 
     def __enter__(self) -> Self:
         self.start()
@@ -121,11 +125,9 @@ class Twin:
         self._server = make_server("127.0.0.1", 0, self.api, threaded=True, request_handler=_RequestHandler)
         serve = functools.partial(self._server.serve_forever, poll_interval=0.05)
         threading.Thread(target=serve, name="twin", daemon=True).start()
-        for name in PARTS:
-            importlib.import_module(f"twin.{name}").install(self)
 
     def stop(self) -> None:
-        """Stop serving and end what the parts started."""
+        """Stop serving and end what the services started."""
         for close in reversed(self._closers):
             close()
         if self._server is not None:
@@ -140,7 +142,7 @@ class Twin:
 
     @property
     def port(self) -> int:
-        """The port of every AWS API except SageMaker Runtime."""
+        """The port of every AWS API."""
         if self._server is None:
             raise RuntimeError("the twin is not running: use `with Twin(...) as twin:`")
         return int(self._server.server_port)
@@ -159,7 +161,6 @@ class Twin:
             "AWS_REGION": self.region,
             "AWS_DEFAULT_REGION": self.region,
             "AWS_EC2_METADATA_DISABLED": "true",
-            **self.extra_environment,
         }
 
     @property
@@ -180,12 +181,11 @@ class Twin:
         if key not in self._clients:
             access_key = self.identity.credentials(role)["AWS_ACCESS_KEY_ID"] if role else DEPLOYER_KEY
             access_key = self.identity.service_key(principal) if principal else access_key
-            url = self.extra_environment.get(f"AWS_ENDPOINT_URL_{service.upper().replace('-', '_')}", self.url)
             with _making_clients:
                 self._clients[key] = _session().client(
                     service,
                     region_name=self.region,
-                    endpoint_url=url,
+                    endpoint_url=self.url,
                     aws_access_key_id=access_key,
                     aws_secret_access_key="twin",
                     config=Config(retries={"total_max_attempts": 1}, max_pool_connections=16),

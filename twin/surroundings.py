@@ -1,22 +1,17 @@
-"""What the twin's services need of the twin; `Twin` is one, and the tests build smaller ones."""
+"""What a service of the twin sees of it: the account around it. The server (`twin.server.Twin`) is one, and makes all services.
+
+No service knows the server. Where one needs another, it is given it when it is made, or finds it here as what it does.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-from twin.api import Operation
+from twin.api import Api
 from twin.clock import VirtualClock
 from twin.journal import Journal
-
-
-class Operations(Protocol):
-    """Where a service's operations are registered (`twin.api.Api`)."""
-
-    def register(self, service: str, operation: str, handler: Operation) -> None: ...
-
-    def refuse(self, service: str, operation: str, reason: str) -> None: ...
 
 
 class Bus(Protocol):
@@ -26,11 +21,25 @@ class Bus(Protocol):
 
 
 class Roles(Protocol):
-    """Who a job is (`twin.iam.identity`)."""
+    """Who acts, and who called (`twin.iam.identity`)."""
 
     def environment(self, role: str) -> dict[str, str]:
         """A clean process environment that acts as a role (name or ARN)."""
         ...
+
+    def principal(self, access_key: str) -> str:
+        """The role (or `deployer`, or an AWS service) behind an access key."""
+        ...
+
+
+class RecordedPolicies(Protocol):
+    """The policies of buckets, topics and queues as deployed (`twin.iam.policies`)."""
+
+    def put(self, resource: str, document: Mapping[str, Any]) -> None: ...
+
+    def get(self, resource: str) -> Mapping[str, Any] | None: ...
+
+    def forget(self, resource: str) -> None: ...
 
 
 class Surroundings(Protocol):
@@ -54,13 +63,33 @@ class Surroundings(Protocol):
     def journal(self) -> Journal: ...
 
     @property
-    def api(self) -> Operations: ...
+    def api(self) -> Api:
+        """Where a service registers its operations."""
+        ...
 
     @property
     def events(self) -> Bus: ...
 
     @property
     def identity(self) -> Roles: ...
+
+    @property
+    def resource_policies(self) -> RecordedPolicies: ...
+
+    @property
+    def url(self) -> str:
+        """Where the twin is served."""
+        ...
+
+    @property
+    def endpoints(self) -> dict[str, str]:
+        """Variables that lead any AWS client to the twin, without credentials."""
+        ...
+
+    @property
+    def python(self) -> Path:
+        """The interpreter of the Lambdas."""
+        ...
 
     @property
     def image_python(self) -> Path:

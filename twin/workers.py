@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
-from weakref import WeakKeyDictionary
 
 from twin.clock import Order
 from twin.surroundings import Surroundings
@@ -41,6 +40,7 @@ class Running:
 class Finished:
     """How a process ended. `tail` are its last lines."""
 
+    command: tuple[str, ...]
     exit_code: int
     is_timed_out: bool
     is_stopped: bool
@@ -57,10 +57,10 @@ def run(
     running: Running,
 ) -> Finished:
     """Run a program to its end or to its time limit; it gets this environment and nothing of ours."""
-    is_timed_out = False
+    words, is_timed_out = tuple(str(part) for part in command), False
     with log.open("wb") as stream:
         process = subprocess.Popen(
-            [str(part) for part in command],
+            words,
             env=dict(environment),
             cwd=directory,
             stdin=subprocess.DEVNULL,
@@ -77,7 +77,7 @@ def run(
             is_timed_out = True
             _end(process)
     lines = log.read_text("utf-8", "replace").splitlines()
-    return Finished(process.returncode, is_timed_out, running.is_stopped, "\n".join(lines[-LAST_LINES:]))
+    return Finished(words, process.returncode, is_timed_out, running.is_stopped, "\n".join(lines[-LAST_LINES:]))
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
@@ -162,13 +162,3 @@ class Workers:
             threads = list(self._running.values())
         for thread in threads:
             thread.join(SECONDS_TO_END)
-
-
-_workers: WeakKeyDictionary[Surroundings, Workers] = WeakKeyDictionary()
-
-
-def workers_of(twin: Surroundings) -> Workers:
-    """The one set of workers that all services of a twin share."""
-    if twin not in _workers:
-        _workers[twin] = Workers(twin)
-    return _workers[twin]

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+import cloudformation
+
 NAME_MAX = 63  # of a processing job
 ATTEMPTS_MAX = 20
-RESPONSE_MAX_BYTES = 4096  # CloudFormation refuses a longer answer
 PROPERTIES = ("Endpoint", "Schedule", "Version", "JobName", "ProcessingJob", "CurrentKey", "LiveParameter", "Files")
 
 
@@ -202,24 +203,16 @@ def failure_reason(name: str, status: str, job: Mapping[str, Any]) -> str:
 def success(event: Mapping[str, Any], version: str = "", job_name: str = "") -> dict[str, Any]:
     """An answer that lets the deployment go on."""
     data = {"Version": version, "JobName": job_name} if version else {}
-    return _answer(event) | {"Status": "SUCCESS", "Data": data}
+    return cloudformation.success(event, _physical_id(event), data)
 
 
 def failure(event: Mapping[str, Any], reason: str) -> dict[str, Any]:
     """An answer that fails the deployment with the reason in its events."""
-    answer = _answer(event) | {"Status": "FAILED", "Reason": reason}
-    while len(json.dumps(answer)) > RESPONSE_MAX_BYTES:
-        answer["Reason"] = answer["Reason"][: len(answer["Reason"]) * 3 // 4]
-    return answer
+    return cloudformation.failure(event, _physical_id(event), reason)
 
 
-def _answer(event: Mapping[str, Any]) -> dict[str, Any]:
-    """The physical id never changes, so an update never makes CloudFormation delete a predecessor."""
+def _physical_id(event: Mapping[str, Any]) -> str:
+    """It never changes, so an update never makes CloudFormation delete a predecessor."""
     given = event.get("ResourceProperties", {})
     stable = f"baseline-{given.get('Endpoint', 'unknown')}-{given.get('Schedule', 'unknown')}"
-    return {
-        "PhysicalResourceId": event.get("PhysicalResourceId") or stable,
-        "StackId": event.get("StackId", ""),
-        "RequestId": event.get("RequestId", ""),
-        "LogicalResourceId": event.get("LogicalResourceId", ""),
-    }
+    return event.get("PhysicalResourceId") or stable

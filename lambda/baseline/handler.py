@@ -10,32 +10,16 @@ Environment: BUCKET (baselines and parked requests). Role: ListBucket on it, or 
 from __future__ import annotations
 
 import json
-import logging
 import os
-import sys
-import urllib.request
 from collections.abc import Callable, Iterable
-from functools import cache
 from typing import Any
 
-import boto3
+import cloudformation
 import decide
+from aws import client, log
 from botocore.exceptions import ClientError
 
-RESPONSE_TIMEOUT_SECONDS = 20
 NAME_TAKEN = "ResourceInUse"
-
-logger = logging.getLogger("baseline")
-if not logger.handlers:
-    logger.addHandler(logging.StreamHandler(sys.stdout))
-    logger.setLevel(logging.INFO)
-    logger.propagate = False
-
-
-@cache
-def client(service: str) -> Any:
-    """One boto3 client per service and execution environment."""
-    return boto3.client(service)
 
 
 def handle(event: dict[str, Any], _context: object = None) -> None:
@@ -45,7 +29,7 @@ def handle(event: dict[str, Any], _context: object = None) -> None:
     elif (ended := decide.ended_job(event)) is not None:
         _on_job_end(*ended)
     else:
-        _log("ignored", detail_type=event.get("detail-type", ""))
+        log("ignored", detail_type=event.get("detail-type", ""))
 
 
 def _answering(request: dict[str, Any], act: Callable[[dict[str, Any]], dict[str, Any] | None]) -> None:
@@ -56,8 +40,8 @@ def _answering(request: dict[str, Any], act: Callable[[dict[str, Any]], dict[str
         answer = decide.failure(request, f"{type(error).__name__}: {error}")
     if answer is None:
         return
-    _respond(request["ResponseURL"], answer)
-    _log("answered", request=request.get("RequestType"), status=answer["Status"], reason=answer.get("Reason", ""))
+    cloudformation.respond(request["ResponseURL"], answer)
+    log("answered", request=request.get("RequestType"), status=answer["Status"], reason=answer.get("Reason", ""))
 
 
 def _on_request(request: dict[str, Any]) -> dict[str, Any] | None:
@@ -74,7 +58,7 @@ def _on_request(request: dict[str, Any]) -> dict[str, Any] | None:
         return decide.success(request, baseline.version)
     version = str((current or {})["version"])
     _publish_live(baseline, version)
-    _log("kept", endpoint=baseline.endpoint, version=version, asked_for=baseline.version)
+    log("kept", endpoint=baseline.endpoint, version=version, asked_for=baseline.version)
     return decide.success(request, version)
 
 
@@ -108,7 +92,7 @@ def _create(name: str, request: dict[str, Any], baseline: decide.Baseline) -> di
             raise
         taken_by: dict[str, Any] = client("sagemaker").describe_processing_job(ProcessingJobName=name)
         return taken_by
-    _log("started", endpoint=baseline.endpoint, version=baseline.version, job=name)
+    log("started", endpoint=baseline.endpoint, version=baseline.version, job=name)
     return None
 
 
@@ -116,7 +100,7 @@ def _on_job_end(name: str, status: str) -> None:
     """Events arrive at least once and for every job of the account: only a parked request makes one ours."""
     request = _parked(name)
     if request is None:
-        _log("ignored", job=name, status=status, reason="no_pending_request")
+        log("ignored", job=name, status=status, reason="no_pending_request")
         return
 
     def finish(request: dict[str, Any]) -> dict[str, Any]:
@@ -148,7 +132,7 @@ def _make_current(baseline: decide.Baseline) -> None:
         ContentType="application/json",
     )
     _publish_live(baseline, baseline.version)
-    _log("current", endpoint=baseline.endpoint, version=baseline.version)
+    log("current", endpoint=baseline.endpoint, version=baseline.version)
 
 
 def _publish_live(baseline: decide.Baseline, version: str) -> None:
@@ -177,17 +161,3 @@ def _read(key: str) -> dict[str, Any] | None:
     except s3.exceptions.NoSuchKey:
         return None
     return content
-
-
-def _respond(url: str, answer: dict[str, Any]) -> None:
-    """PUT to the signed address; an empty content type is part of its signature."""
-    if not url.startswith(("https://", "http://")):
-        raise ValueError("ResponseURL should be an http(s) address")
-    body = json.dumps(answer).encode()
-    request = urllib.request.Request(url, data=body, method="PUT", headers={"Content-Type": ""})  # noqa: S310 (scheme checked above)
-    with urllib.request.urlopen(request, timeout=RESPONSE_TIMEOUT_SECONDS):  # noqa: S310 (scheme checked above)
-        return
-
-
-def _log(what: str, **fields: Any) -> None:
-    logger.info(json.dumps({"event": what, **fields}))

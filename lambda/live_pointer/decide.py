@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-RESPONSE_MAX_BYTES = 4096  # CloudFormation refuses a longer answer
+import cloudformation
 
 
 @dataclass(frozen=True)
@@ -37,23 +36,10 @@ def plan(event: Mapping[str, Any]) -> Plan:
 
 def success(event: Mapping[str, Any], done: Plan, value: str) -> dict[str, Any]:
     """The physical id is the parameter's name: another name is another resource."""
-    data = {"Value": value} if value else {}
-    return _answer(event, done.parameter_name) | {"Status": "SUCCESS", "Data": data}
+    return cloudformation.success(event, done.parameter_name, {"Value": value} if value else {})
 
 
 def failure(event: Mapping[str, Any], reason: str) -> dict[str, Any]:
     """An answer that fails the deployment with the reason in its events."""
     name = event.get("PhysicalResourceId") or event.get("ResourceProperties", {}).get("ParameterName") or "live-pointer"
-    answer = _answer(event, str(name)) | {"Status": "FAILED", "Reason": reason}
-    while len(json.dumps(answer)) > RESPONSE_MAX_BYTES:
-        answer["Reason"] = answer["Reason"][: len(answer["Reason"]) * 3 // 4]
-    return answer
-
-
-def _answer(event: Mapping[str, Any], physical_id: str) -> dict[str, Any]:
-    return {
-        "PhysicalResourceId": physical_id,
-        "StackId": event.get("StackId", ""),
-        "RequestId": event.get("RequestId", ""),
-        "LogicalResourceId": event.get("LogicalResourceId", ""),
-    }
+    return cloudformation.failure(event, str(name), reason)

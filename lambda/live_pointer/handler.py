@@ -7,29 +7,11 @@ Properties: ParameterName, InitialValue. Attribute: Value.
 
 from __future__ import annotations
 
-import json
-import logging
-import sys
-import urllib.request
-from functools import cache
 from typing import Any
 
-import boto3
+import cloudformation
 import decide
-
-logger = logging.getLogger("live_pointer")
-if not logger.handlers:
-    logger.addHandler(logging.StreamHandler(sys.stdout))
-    logger.setLevel(logging.INFO)
-    logger.propagate = False
-
-RESPONSE_TIMEOUT_SECONDS = 20
-
-
-@cache
-def client(service: str) -> Any:
-    """One boto3 client per service and execution environment."""
-    return boto3.client(service)
+from aws import client, log
 
 
 def handle(event: dict[str, Any], _context: object = None) -> None:
@@ -40,17 +22,13 @@ def handle(event: dict[str, Any], _context: object = None) -> None:
         answer = decide.success(event, plan, value)
     except Exception as error:  # noqa: BLE001 (CloudFormation must be told of every failure)
         answer = decide.failure(event, f"{type(error).__name__}: {error}")
-    _respond(event["ResponseURL"], answer)
-    logger.info(
-        json.dumps(
-            {
-                "event": "live_pointer",
-                "request": event.get("RequestType"),
-                "parameter": answer["PhysicalResourceId"],
-                "status": answer["Status"],
-                "reason": answer.get("Reason", ""),
-            }
-        )
+    cloudformation.respond(event["ResponseURL"], answer)
+    log(
+        "live_pointer",
+        request=event.get("RequestType"),
+        parameter=answer["PhysicalResourceId"],
+        status=answer["Status"],
+        reason=answer.get("Reason", ""),
     )
 
 
@@ -68,13 +46,3 @@ def _seed(plan: decide.Plan) -> str:
     except ssm.exceptions.ParameterAlreadyExists:
         return str(ssm.get_parameter(Name=plan.parameter_name)["Parameter"]["Value"])
     return str(plan.initial_value)
-
-
-def _respond(url: str, answer: dict[str, Any]) -> None:
-    """PUT to the signed address; an empty content type is part of its signature."""
-    if not url.startswith(("https://", "http://")):
-        raise ValueError("ResponseURL should be an http(s) address")
-    body = json.dumps(answer).encode()
-    request = urllib.request.Request(url, data=body, method="PUT", headers={"Content-Type": ""})  # noqa: S310 (scheme checked above)
-    with urllib.request.urlopen(request, timeout=RESPONSE_TIMEOUT_SECONDS):  # noqa: S310 (scheme checked above)
-        return

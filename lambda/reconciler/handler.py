@@ -10,31 +10,16 @@ maximum bears that, while a value that is never published would hide a failed ru
 from __future__ import annotations
 
 import json
-import logging
 import os
-import sys
-from functools import cache
 from typing import Any
 
-import boto3
 import decide
 import shadows
-
-logger = logging.getLogger("reconciler")
-if not logger.handlers:
-    logger.addHandler(logging.StreamHandler(sys.stdout))
-    logger.setLevel(logging.INFO)
-    logger.propagate = False
+from aws import client, log
 
 
 class ReconcileError(RuntimeError):
     """Some schedules could not be reconciled; the others were."""
-
-
-@cache
-def client(service: str) -> Any:
-    """One boto3 client per service and execution environment."""
-    return boto3.client(service)
 
 
 def handle(event: dict[str, Any], _context: object = None) -> dict[str, int]:
@@ -48,13 +33,13 @@ def handle(event: dict[str, Any], _context: object = None) -> dict[str, int]:
         try:
             published += _reconcile(schedule, target, now)
         except Exception as error:  # noqa: BLE001 (raised again below, after the other schedules)
-            _log("failed", schedule=schedule, error=f"{type(error).__name__}: {error}")
+            log("failed", schedule=schedule, error=f"{type(error).__name__}: {error}")
             failed.append(schedule)
     try:
         removed = _remove_shadows(now)
     except Exception as error:  # noqa: BLE001 (raised again below)
         removed = 0
-        _log("failed", error=f"{type(error).__name__}: {error}")
+        log("failed", error=f"{type(error).__name__}: {error}")
         failed.append("shadow endpoints")
     if failed:
         raise ReconcileError(f"not reconciled: {', '.join(failed)}. The log above says why; the next hour tries again.")
@@ -67,7 +52,7 @@ def _remove_shadows(now: Any, job: str | None = None) -> int:
         return 0
     removed = shadows.remove(client("sagemaker"), prefixes, now, job)
     for name in removed:
-        _log("removed", endpoint=name, job=job or "")
+        log("removed", endpoint=name, job=job or "")
     return len(removed)
 
 
@@ -82,7 +67,7 @@ def _reconcile(schedule: str, target: dict[str, str], now: Any) -> int:
         )
         published = decide.kept([*published, outcome.id], since)
         _write_published(schedule, published)
-        _log(
+        log(
             "published",
             endpoint=target["endpoint"],
             schedule=schedule,
@@ -128,7 +113,3 @@ def _read_published(schedule: str) -> list[str]:
 
 def _write_published(schedule: str, published: list[str]) -> None:
     client("ssm").put_parameter(Name=_state_name(schedule), Value=json.dumps(published), Type="String", Overwrite=True)
-
-
-def _log(what: str, **fields: Any) -> None:
-    logger.info(json.dumps({"event": what, **fields}))

@@ -8,38 +8,23 @@ repeated by Lambda, finds the name taken and writes the state.
 from __future__ import annotations
 
 import json
-import logging
 import os
-import sys
 from datetime import datetime
-from functools import cache
 from typing import Any
 
 import alarms
-import boto3
 import decide
 import evidence
 import policy as policies
 import request
+from aws import client, log
 from botocore.exceptions import ClientError
 
 NAME_TAKEN = "ResourceInUse"
 
-logger = logging.getLogger("retraining")
-if not logger.handlers:
-    logger.addHandler(logging.StreamHandler(sys.stdout))
-    logger.setLevel(logging.INFO)
-    logger.propagate = False
-
 
 class NotYetError(RuntimeError):
     """A decision needs what is not there yet. Lambda delivers the event again, at last to the queue of failed events."""
-
-
-@cache
-def client(service: str) -> Any:
-    """One boto3 client per service and execution environment."""
-    return boto3.client(service)
 
 
 def handle(event: dict[str, Any], _context: object = None) -> dict[str, Any]:
@@ -47,7 +32,7 @@ def handle(event: dict[str, Any], _context: object = None) -> dict[str, Any]:
     decisions = []
     for item in alarms.read(event):
         if isinstance(item, alarms.Unreadable):
-            _log(
+            log(
                 "message", action="ignore", reason="unreadable_message", message_id=item.message_id, detail=item.problem
             )
         else:
@@ -81,7 +66,7 @@ def _act(alarm: alarms.Alarm) -> dict[str, Any]:
         "detail": decision.detail,
         "training_job": decision.job_name,
     }
-    _log("decision", **entry)
+    log("decision", **entry)
     return entry
 
 
@@ -109,7 +94,7 @@ def _gather(alarm: alarms.Alarm, policy: policies.Policy) -> decide.Facts:
 def _start(decision: decide.Decision, training: policies.Training, empty: frozenset[str]) -> decide.Decision:
     for channel in training.channels:
         if channel.is_optional and channel.name in empty:
-            _log("channel_left_out", channel=channel.name, reason="prefix_is_empty", training_job=decision.job_name)
+            log("channel_left_out", channel=channel.name, reason="prefix_is_empty", training_job=decision.job_name)
     try:
         client("sagemaker").create_training_job(**request.create_training_job(decision.job_name, training, empty))
     except ClientError as error:
@@ -145,7 +130,3 @@ def _write_state(state: decide.State) -> None:
     client("ssm").put_parameter(
         Name=_state_name(), Value=json.dumps(content, separators=(",", ":")), Type="String", Overwrite=True
     )
-
-
-def _log(what: str, **fields: Any) -> None:
-    logger.info(json.dumps({"event": what, **fields}))

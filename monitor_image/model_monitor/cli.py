@@ -90,11 +90,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         job = from_laptop.build_job(options)
         _tell_delays(job)
-        report = _analyse(job, is_watched=not options.json and sys.stderr.isatty())
-        run = _run_facts(job, started)
-        written = _write(report, run)
-        report = _postprocessed(report)
-        written = written if report.error is None else _write(report, run)
+        report, run, written = carried_out(job, started, is_watched=not options.json and sys.stderr.isatty())
     except KeyboardInterrupt:
         print("model-monitor: stopped", file=sys.stderr)
         return EXIT_ERROR
@@ -193,6 +189,15 @@ def _tell_delays(job: Job) -> None:
     if job.kind is JobKind.MONITOR and waiting:
         told = f"label_delay of {', '.join(waiting)} is not waited for on a laptop; labels are taken as they are there"
         print(f"model-monitor: {told}", file=sys.stderr)
+
+
+def carried_out(job: Job, started: datetime, *, is_watched: bool = False) -> tuple[Report, Run, list[Path]]:
+    """A job from its data to its written files, the user's own step behind it included."""
+    report = _analyse(job, is_watched)
+    run = _run_facts(job, started)
+    written = _write(report, run)
+    report = _postprocessed(report)
+    return report, run, written if report.error is None else _write(report, run)
 
 
 def _analyse(job: Job, is_watched: bool) -> Report:

@@ -28,7 +28,7 @@ from model_monitor.dataset.rows import read_rows
 from model_monitor.dataset.units import Unit, plan
 from model_monitor.errors import NoDataset, SettingsError, TooManyRejected
 from model_monitor.job.baselines import digest
-from model_monitor.job.job import BaselineFiles, Job
+from model_monitor.job.job import BaselineFiles, Job, MonitorSettings
 from model_monitor.labels.facet_table import FacetTable, read_facets
 from model_monitor.labels.ground_truth import GroundTruth, label_files, label_units, leaves_threads, read_ground_truth
 from model_monitor.labels.join import join
@@ -66,7 +66,7 @@ def baseline(job: Job, progress: local.Progress = local.silent) -> Report:
 
 def monitor(job: Job, progress: local.Progress = local.silent) -> Report:
     """Compare one window of data with its baseline."""
-    baselines = load_baselines(job)
+    baselines, job = load_baselines(job), with_decisions(job)
     measured = measure(job, baselines, progress)
     merge_records(measured)
     return measured.report(partial(check, baselines=baselines))
@@ -91,6 +91,17 @@ def _monitor(type_: MonitoringType) -> AnyMonitor:
 def load_baselines(job: Job) -> Baselines:
     """Each monitor's baseline as it reads it; None where there is none yet."""
     return {m.type: m.files.load(job.baselines.get(m.type, BaselineFiles())) for m in monitors_of(job)}
+
+
+def with_decisions(job: Job) -> Job:
+    """The job with the rule of each monitor: as it is set; else calibrated for baselines of ours, and AWS's own for AWS's."""
+    return replace(job, monitors=tuple(replace(each, decision=_decision(each, job)) for each in job.monitors))
+
+
+def _decision(settings: MonitorSettings, job: Job) -> Decision:
+    if settings.decision is not None:
+        return settings.decision
+    return Decision.CALIBRATED if is_signed(job.baselines.get(settings.type, BaselineFiles())) else Decision.AWS
 
 
 def known_features(job: Job, baselines: Baselines) -> dict[str, FeatureType]:
@@ -247,15 +258,7 @@ def conclude(monitor: AnyMonitor, statistics: Any, report: Report, baselines: Ba
     if conclusion.verdict is Verdict.NO_DATA:  # there was traffic, and nothing is known of it
         reason = f"none of {lost(rejects.sized, rejects.unsized)} could be read"
         return Conclusion(Verdict.INSUFFICIENT_DATA, reason=reason)
-    return replace(conclusion, decision=decision_of(monitor, job))
-
-
-def decision_of(monitor: AnyMonitor, job: Job) -> Decision:
-    """As the job says; else calibrated for baselines of ours, and AWS's own rule for AWS's."""
-    given = job.settings_of(monitor.type).decision
-    if given is not None:
-        return given
-    return Decision.CALIBRATED if is_signed(job.baselines.get(monitor.type, BaselineFiles())) else Decision.AWS
+    return replace(conclusion, decision=job.settings_of(monitor.type).decision or Decision.AWS)
 
 
 def result(

@@ -17,16 +17,22 @@ import pyarrow as pa
 
 
 class FeatureType(StrEnum):
-    """Types as AWS's statistics and constraints spell them."""
+    """Types as AWS's statistics and constraints spell them; Boolean is ours, and String to AWS's files."""
 
     INTEGRAL = "Integral"
     FRACTIONAL = "Fractional"
     STRING = "String"
+    BOOLEAN = "Boolean"
     UNKNOWN = "Unknown"  # every value is missing
 
     @property
     def is_numeric(self) -> bool:
         return self in (FeatureType.INTEGRAL, FeatureType.FRACTIONAL)
+
+    @property
+    def is_categorical(self) -> bool:
+        """Values are counted one by one."""
+        return self in (FeatureType.STRING, FeatureType.BOOLEAN)
 
 
 class Kind(IntEnum):
@@ -52,12 +58,13 @@ class Privacy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """One analysed column. `type` is None until it is declared or a baseline gives it."""
+    """One analysed column. `type` is None until it is declared or a baseline gives it (`is_inferred`)."""
 
     name: str
     type: FeatureType | None = None
     privacy: Privacy = Privacy.OPEN
     path: str | None = None  # JMESPath inside one record; None: the key `name` (JSON) or the position (CSV)
+    is_inferred: bool = False
 
     @property
     def is_text(self) -> bool:
@@ -118,7 +125,9 @@ class Schema:
 
     def with_types(self, types: dict[str, FeatureType]) -> Schema:
         """The same schema with types filled in where none is declared (a declared type wins)."""
-        features = tuple(f if f.type else replace(f, type=types.get(f.name)) for f in self.features)
+        features = tuple(
+            f if f.type else replace(f, type=types.get(f.name), is_inferred=f.name in types) for f in self.features
+        )
         return replace(self, features=features)
 
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 from typing import Final
 
 NO_VALUE: Final = "-"
 DIGITS: Final = 6
+LIKENESS: Final = 0.7  # of letters that two names share, from which one may be meant by the other
+NAMES_LISTED: Final = 20
+NAME_LENGTH: Final = 64  # keys of a payload may be data themselves: never many, never long
 
 
 def counted(count: int, what: str) -> str:
@@ -29,3 +34,36 @@ def number(value: float | None) -> str:
     if value is None:
         return NO_VALUE
     return f"{value:.4f}" if value == 0 or 1e-3 <= abs(value) < 1e5 else f"{value:.{DIGITS}g}"
+
+
+def meant(name: str, known: Iterable[str]) -> str | None:
+    """Which of the known names is meant: the same in another case or with other separators, else the most alike."""
+    plain = {_letters(each): each for each in known}
+    close = get_close_matches(_letters(name), plain, n=1, cutoff=LIKENESS)
+    return plain[close[0]] if close else None
+
+
+def did_you_mean(names: Iterable[str], known: Sequence[str]) -> str:
+    """`did you mean 'bmi'?`; with several names, for which each; "" where no name is alike."""
+    wanted = list(names)
+    found = {name: other for name in wanted if (other := meant(name, known)) is not None}
+    if not found:
+        return ""
+    if len(wanted) == 1:
+        return f"did you mean {_quoted(found[wanted[0]])}?"
+    pairs = [f"{_quoted(other)} for {_quoted(name)}" for name, other in list(found.items())[:NAMES_LISTED]]
+    return f"did you mean {', '.join(pairs)}?"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names in quotes, many of them cut off."""
+    more = f" and {len(names) - NAMES_LISTED} more" if len(names) > NAMES_LISTED else ""
+    return ", ".join(map(_quoted, names[:NAMES_LISTED])) + more
+
+
+def _quoted(name: str) -> str:
+    return f"'{name if len(name) <= NAME_LENGTH else name[:NAME_LENGTH] + '...'}'"
+
+
+def _letters(name: str) -> str:
+    return "".join(filter(str.isalnum, name.casefold())) or name

@@ -2,67 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from aws_cdk import aws_cloudwatch as cloudwatch
-from constructs import Construct
-
 from model_monitor import contract
-from stacks.constructs.monitor_alarm import MonitorAlarmProps, watch
+from stacks.constructs.monitor_alarm import ABOVE, Watched
+from stacks.constructs.scheduled_monitor import ScheduledMonitor
 
-ABOVE = cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD  # the same inequality as the check
 
-
-class DriftAlarm(Construct):
-    """Fires when live data moved away from the baseline.
+def drift(monitor: ScheduledMonitor, drift_max: float | None) -> Watched:
+    """Live data moved away from the baseline.
 
     drift_max: a distance that no feature may exceed; None: whatever the drift check finds violated.
-    features: distances of single features, each with an alarm of its own.
-    names: of all its alarms.
     """
+    if drift_max is None:
+        return Watched(
+            what="drift",
+            description=(
+                f"Runs of {monitor.schedule_name} found features that drifted from the baseline. The report names them."
+            ),
+            metric=monitor.metric(contract.violations_metric(contract.CheckType.BASELINE_DRIFT)),
+        )
+    return Watched(
+        what="drift",
+        description=(
+            f"The largest drift in a run of {monitor.schedule_name} exceeds {drift_max}. The report names the feature."
+        ),
+        metric=monitor.metric(contract.METRIC_DRIFT_MAX),
+        operator=ABOVE,
+        threshold=drift_max,
+    )
 
-    def __init__(
-        self,
-        scope: Construct,
-        construct_id: str,
-        props: MonitorAlarmProps,
-        *,
-        drift_max: float | None = None,
-        features: Mapping[str, float] | None = None,
-    ) -> None:
-        super().__init__(scope, construct_id)
-        schedule = props.monitor.schedule_name
-        if drift_max is None:
-            watch(
-                self,
-                "Alarm",
-                props,
-                metric=props.monitor.metric(contract.violations_metric(contract.CheckType.BASELINE_DRIFT)),
-                what="drift",
-                description=f"Runs of {schedule} found features that drifted from the baseline. The report names them.",
-                threshold=1,
-            )
-        else:
-            watch(
-                self,
-                "Alarm",
-                props,
-                metric=props.monitor.metric(contract.METRIC_DRIFT_MAX),
-                what="drift",
-                description=f"The largest drift in a run of {schedule} exceeds {drift_max}. The report names the feature.",
-                threshold=drift_max,
-                operator=ABOVE,
-            )
-        self.names = [props.name("drift")]
-        for feature, distance in (features or {}).items():
-            watch(
-                self,
-                f"Feature-{feature.replace('/', '-')}",
-                props,
-                metric=props.monitor.metric(contract.feature_drift_metric(feature)),
-                what=f"drift-{feature}",
-                description=f"The drift of {feature} in a run of {schedule} exceeds {distance}.",
-                threshold=distance,
-                operator=ABOVE,
-            )
-            self.names.append(props.name(f"drift-{feature}"))
+
+def feature_drift(monitor: ScheduledMonitor, feature: str, distance: float) -> Watched:
+    """One feature moved further away from its baseline than it may."""
+    return Watched(
+        what=f"drift-{feature}",
+        description=f"The drift of {feature} in a run of {monitor.schedule_name} exceeds {distance}.",
+        metric=monitor.metric(contract.feature_drift_metric(feature)),
+        operator=ABOVE,
+        threshold=distance,
+    )

@@ -10,43 +10,56 @@ from constructs import Construct
 from model_monitor import contract
 from stacks.constructs.scheduled_monitor import ScheduledMonitor
 
+AT_LEAST = cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD
+ABOVE = cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD  # equal is not beyond, as in the checks
+BELOW = cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD
+
 
 @dataclass(frozen=True, kw_only=True)
 class MonitorAlarmProps:
-    """Whose runs are watched, and who is told. periods: how many runs in a row."""
+    """Whose runs are watched, and who is told. periods: how many runs; of_periods: among so many, None: in a row."""
 
     environment: str
     monitor: ScheduledMonitor
     topic: sns.ITopic
     periods: int = 1
-
-    def name(self, what: str) -> str:
-        """Explicit, because people read it in a page and the retraining policy decides by it."""
-        return contract.alarm_name(self.environment, self.monitor.schedule_name, what)
+    of_periods: int | None = None
 
 
-def watch(
-    scope: Construct,
-    construct_id: str,
-    props: MonitorAlarmProps,
-    *,
-    metric: cloudwatch.IMetric,
-    what: str,
-    description: str,
-    threshold: float,
-    operator: cloudwatch.ComparisonOperator = cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-) -> cloudwatch.Alarm:
-    """One alarm that publishes to the topic. Missing values do not breach: silence is StalenessAlarm's business."""
+@dataclass(frozen=True, kw_only=True)
+class Watched:
+    """What one alarm is about. what: the end of its name; description: for people; the rest: when it fires."""
+
+    what: str
+    description: str
+    metric: cloudwatch.IMetric
+    operator: cloudwatch.ComparisonOperator = AT_LEAST
+    threshold: float = 1
+
+
+class MonitorAlarm(Construct):
+    """One alarm that publishes to the topic. name: explicit, because people read it in a page and the retraining policy decides
+    by it."""
+
+    def __init__(self, scope: Construct, construct_id: str, props: MonitorAlarmProps, watched: Watched) -> None:
+        super().__init__(scope, construct_id)
+        self.name = watch(self, "Alarm", props, watched)
+
+
+def watch(scope: Construct, construct_id: str, props: MonitorAlarmProps, watched: Watched) -> str:
+    """Make the alarm; its name. Missing values do not breach: silence is the staleness alarm's business."""
+    name = contract.alarm_name(props.environment, props.monitor.schedule_name, watched.what)
     alarm = cloudwatch.Alarm(
         scope,
         construct_id,
-        alarm_name=props.name(what),
-        alarm_description=description,
-        metric=metric,
-        threshold=threshold,
-        comparison_operator=operator,
-        evaluation_periods=props.periods,
+        alarm_name=name,
+        alarm_description=watched.description,
+        metric=watched.metric,
+        threshold=watched.threshold,
+        comparison_operator=watched.operator,
+        evaluation_periods=props.of_periods or props.periods,
+        datapoints_to_alarm=props.periods if props.of_periods else None,
         treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
     )
     alarm.add_alarm_action(actions.SnsAction(props.topic))
-    return alarm
+    return name

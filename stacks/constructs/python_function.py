@@ -1,8 +1,14 @@
-"""One Lambda of ours: a folder of plain Python below lambda/, with its own role and its own log group."""
+"""One Lambda of ours: a folder of plain Python below lambda/, with its own role and its own log group.
+
+Every function carries the modules of lambda/shared/ beside its own, and imports both by their bare names.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,9 +18,9 @@ from constructs import Construct
 from stacks.constructs import permissions
 
 FOLDER = Path(__file__).resolve().parents[2] / "lambda"
+SHARED = FOLDER / "shared"
 HANDLER = "handler.handle"
 RUNTIME = lambda_.Runtime.PYTHON_3_14
-UNUSED = ["**/__pycache__", "**/.mypy_cache", "**/.ruff_cache", "*.md"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,20 +54,21 @@ class PythonFunction(Construct):
                 enforce_ssl=True,
                 retention_period=Duration.days(14),
             )
-        self.function = lambda_.Function(
-            self,
-            "Function",
-            runtime=RUNTIME,
-            handler=HANDLER,
-            code=lambda_.Code.from_asset(str(FOLDER / props.code), exclude=UNUSED),
-            description=props.description,
-            environment=dict(props.environment),
-            timeout=props.timeout,
-            memory_size=256,
-            role=self.role,
-            log_group=self.log_group,
-            dead_letter_queue=self._failed,
-        )
+        with staged(props.code) as code:  # the asset is copied into the assembly while the function is constructed
+            self.function = lambda_.Function(
+                self,
+                "Function",
+                runtime=RUNTIME,
+                handler=HANDLER,
+                code=lambda_.Code.from_asset(code),
+                description=props.description,
+                environment=dict(props.environment),
+                timeout=props.timeout,
+                memory_size=256,
+                role=self.role,
+                log_group=self.log_group,
+                dead_letter_queue=self._failed,
+            )
 
     @property
     def failed(self) -> sqs.Queue:
@@ -69,3 +76,12 @@ class PythonFunction(Construct):
         if self._failed is None:
             raise ValueError("failed events should be watched, but keeps_failed is not set")
         return self._failed
+
+
+@contextmanager
+def staged(code: str) -> Iterator[str]:
+    """A folder, for a moment, with all that a function is made of. The asset is known by names and contents of files alone."""
+    with tempfile.TemporaryDirectory() as folder:
+        for module in (*SHARED.glob("*.py"), *(FOLDER / code).glob("*.py")):
+            shutil.copy(module, folder)
+        yield folder

@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-from constructs import Construct
-
 from model_monitor import contract
-from stacks.constructs.monitor_alarm import MonitorAlarmProps, watch
+from stacks.constructs.monitor_alarm import Watched
+from stacks.constructs.scheduled_monitor import ScheduledMonitor
 
 
-class RehearsalAlarm(Construct):
-    """Fires when a run was a rehearsal. No policy knows it, so it trains nothing."""
-
-    def __init__(self, scope: Construct, construct_id: str, props: MonitorAlarmProps) -> None:
-        super().__init__(scope, construct_id)
-        watch(
-            self,
-            "Alarm",
-            props,
-            metric=props.monitor.metric(contract.METRIC_REHEARSAL),
-            what="rehearsal",
-            description=(
-                f"REHEARSAL: a run of {props.monitor.schedule_name} forced a violation to try alarms and notifications. Other "
-                "alarms of the same schedule and hour are part of it."
-            ),
-            threshold=1,
-        )
+def rehearsal(monitor: ScheduledMonitor) -> Watched:
+    """A run was a rehearsal. No policy knows this alarm, so it trains nothing."""
+    return Watched(
+        what="rehearsal",
+        description=(
+            f"REHEARSAL: a run of {monitor.schedule_name} forced a violation to try alarms and notifications. Other "
+            "alarms of the same schedule and hour are part of it."
+        ),
+        metric=monitor.metric(contract.METRIC_REHEARSAL),
+    )

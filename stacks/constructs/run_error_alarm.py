@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from constructs import Construct
-
 from model_monitor import contract
-from stacks.constructs.monitor_alarm import MonitorAlarmProps, watch
+from stacks.constructs.monitor_alarm import Watched
+from stacks.constructs.scheduled_monitor import ScheduledMonitor
 
 
-class RunErrorAlarm(Construct):
-    """Fires when a run ends in an error."""
-
-    def __init__(self, scope: Construct, construct_id: str, props: MonitorAlarmProps) -> None:
-        super().__init__(scope, construct_id)
-        watch(
-            self,
-            "Alarm",
-            props,
-            metric=props.monitor.metric(contract.run_metric(contract.Verdict.ERROR)),
-            what="error",
-            description=f"A run of {props.monitor.schedule_name} ended in an error. Its exit message and its log say why.",
-            threshold=1,
-        )
+def run_error(monitor: ScheduledMonitor) -> Watched:
+    """A run ended in an error."""
+    return Watched(
+        what="error",
+        description=f"A run of {monitor.schedule_name} ended in an error. Its exit message and its log say why.",
+        metric=monitor.metric(contract.run_metric(contract.Verdict.ERROR)),
+    )

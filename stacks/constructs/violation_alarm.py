@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from aws_cdk import aws_cloudwatch as cloudwatch
-from constructs import Construct
 
 from model_monitor import contract
-from stacks.constructs.monitor_alarm import MonitorAlarmProps, watch
+from stacks.constructs.monitor_alarm import Watched
+from stacks.constructs.scheduled_monitor import ScheduledMonitor
 
 
 @dataclass(frozen=True)
-class Watched:
+class ViolationKind:
     """One kind of violation. what: the end of the alarm's name; checks: types whose counts it adds up; meaning: for people."""
 
     what: str
@@ -21,8 +21,8 @@ class Watched:
     meaning: str
 
 
-def _of_data(check: contract.CheckType, meaning: str) -> Watched:
-    return Watched(check.removesuffix("_check").replace("_", "-"), (check,), meaning)
+def _of_data(check: contract.CheckType, meaning: str) -> ViolationKind:
+    return ViolationKind(check.removesuffix("_check").replace("_", "-"), (check,), meaning)
 
 
 BROKEN_DATA = (
@@ -35,53 +35,43 @@ BROKEN_DATA = (
 )
 MODEL = {
     "model_quality": (
-        Watched(
+        ViolationKind(
             "model-quality",
             (contract.CHECK_LESS, contract.CHECK_GREATER),
             "a quality of the model beyond its threshold",
         ),
-        Watched(
+        ViolationKind(
             "prediction-drift", (contract.CHECK_PREDICTION_DRIFT,), "predictions that moved away from the baseline"
         ),
     ),
-    "model_bias": (Watched("bias-drift", (contract.CHECK_BIAS_DRIFT,), "more bias than in the baseline"),),
+    "model_bias": (ViolationKind("bias-drift", (contract.CHECK_BIAS_DRIFT,), "more bias than in the baseline"),),
     "model_explainability": (
-        Watched(
+        ViolationKind(
             "attribution-drift",
             (contract.CHECK_ATTRIBUTION_DRIFT,),
             "features of another importance than in the baseline",
         ),
     ),
     "custom_metrics": (
-        Watched("custom-metrics", (contract.CHECK_CUSTOM_METRIC,), "metrics of your own beyond their threshold"),
+        ViolationKind("custom-metrics", (contract.CHECK_CUSTOM_METRIC,), "metrics of your own beyond their threshold"),
     ),
 }
 
 
-class ViolationAlarm(Construct):
-    """Fires when a run counts one violation or more. name: of the alarm."""
-
-    def __init__(self, scope: Construct, construct_id: str, props: MonitorAlarmProps, watched: Watched) -> None:
-        super().__init__(scope, construct_id)
-        watch(
-            self,
-            "Alarm",
-            props,
-            metric=_count(props, watched.checks),
-            what=watched.what,
-            description=f"Runs of {props.monitor.schedule_name} found {watched.meaning}. The report names them.",
-            threshold=1,
-        )
-        self.name = props.name(watched.what)
+def violations(monitor: ScheduledMonitor, kind: ViolationKind) -> Watched:
+    """A run counts one violation or more."""
+    return Watched(
+        what=kind.what,
+        description=f"Runs of {monitor.schedule_name} found {kind.meaning}. The report names them.",
+        metric=_count(monitor, kind.checks),
+    )
 
 
-def _count(props: MonitorAlarmProps, checks: Sequence[str]) -> cloudwatch.IMetric:
+def _count(monitor: ScheduledMonitor, checks: Sequence[str]) -> cloudwatch.IMetric:
     """Violations of one check type, or of several together: every run emits the counts of all of them, zeros included."""
-    series = {
-        f"m{number}": props.monitor.metric(contract.violations_metric(check)) for number, check in enumerate(checks)
-    }
+    series = {f"m{number}": monitor.metric(contract.violations_metric(check)) for number, check in enumerate(checks)}
     if len(series) == 1:
         return series["m0"]
     return cloudwatch.MathExpression(
-        expression=" + ".join(series), using_metrics=dict(series), period=props.monitor.period, label="violations"
+        expression=" + ".join(series), using_metrics=dict(series), period=monitor.period, label="violations"
     )

@@ -115,7 +115,9 @@ class MonitorAlarms(Block):
     custom: dict[fields.MetricName, Bound] = Field(default_factory=dict)
     """Metric of your own → above or below which it has an alarm of its own. Default: none, one alarm for all of them."""
     periods: Annotated[int, Field(ge=1, le=24)] = 1
-    """Periods in a row that must be bad before an alarm fires, 1 to 24. Default: 1."""
+    """Periods that must be bad before an alarm fires, 1 to 24; in a row unless of_periods is larger. Default: 1."""
+    of_periods: Annotated[int, Field(ge=1, le=24)] | None = None
+    """Periods among which so many must be bad, periods to 24: 2 of 3 rings at two bad ones of any three. Left out: periods."""
     staleness_periods: Annotated[int, Field(ge=2, le=24)] = 2
     """Periods with traffic and without a verdict before people are told, 2 to 24. Default: 2."""
 
@@ -290,6 +292,9 @@ class Monitor(Block):
 
     @check
     def _period_faults(self) -> Iterator[str]:
-        periods = max(self.alarms.periods, self.alarms.staleness_periods)
+        of_periods = self.alarms.of_periods or self.alarms.periods
+        if of_periods < self.alarms.periods:
+            yield f"alarms.of_periods: {self.alarms.periods} of {of_periods} periods can never be bad; raise it, or lower periods"
+        periods = max(of_periods, self.alarms.staleness_periods)
         if self.hours * periods > 7 * 24:
             yield f"alarms: {periods} periods of {self.hours} hours are longer than the week an alarm can look back"

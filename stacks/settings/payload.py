@@ -16,8 +16,9 @@ class Feature(Block):
 
     name: fields.FeatureName
     """The feature's name: the key in JSON, the column in reports and metrics; 1 to 200 characters."""
-    type: Literal["Integral", "Fractional", "String"] | None = None
-    """The type that the values have. String keeps numerals as they were written. Left out: inferred from the values."""
+    type: Literal["Integral", "Fractional", "String", "Boolean"] | None = None
+    """The type that the values have. String keeps numerals as they were written. Boolean takes true, True, TRUE and 1 as one
+    value, and so false. Left out: inferred from the values."""
     privacy: Literal["open", "internal", "restricted"] = "open"
     """restricted: baselines and reports hold none of its values, categories by salted digest only; internal ones leave out
     the sketch that holds single values. Default: open."""

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import ast
+import json
 from pathlib import Path
 
 import orjson
 import pytest
 
 from model_monitor.contract import MONITOR_KEYS, Variable
+from model_monitor.job import blocks
 from model_monitor.job.configuration import parse_configuration
 from stacks.configuration import configuration_document
-from stacks.settings import environment as settings
+from stacks.settings import (
+    analysis as analysis_settings,
+    attribution as attribution_settings,
+    bias as bias_settings,
+    endpoint as endpoint_settings,
+    environment as settings,
+    monitor as monitor_settings,
+    payload as payload_settings,
+)
+from tests.analyses import analysed
 
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENTS = sorted((ROOT / "environments").glob("*.yaml"))
@@ -54,3 +65,60 @@ def test_every_variable_of_the_contract_is_read_by_the_core():
                 if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "Variable"
             }
     assert {variable.name for variable in Variable} - used == set()
+
+
+# --- everything that a run can be told ------------------------------------------------------------------------------------
+
+CLARIFY = {"analysis_config"}  # its own files say the same in other words
+OF_THE_SCHEDULE = {"min_records", "decision"}
+ELSEWHERE = {
+    "": {"endpoint", "schedule", "monitors", "baseline", "ground_truth", "history", "metrics", "version", "payload"},
+    "monitors.model_explainability.predictor": {"endpoint_name_prefix", "accelerator_type"},  # ours; gone
+}
+SETTINGS = {
+    "": monitor_settings.Monitor,
+    "payload": payload_settings.Payload,
+    "payload.output": payload_settings.Output,
+    "metrics": endpoint_settings.Metrics,
+    "monitors.model_quality": analysis_settings.ModelQuality,
+    "monitors.model_quality.prediction_drift": analysis_settings.PredictionDrift,
+    "monitors.model_bias": bias_settings.ModelBias,
+    "monitors.model_bias.facets[0]": bias_settings.Facet,
+    "monitors.model_bias.flip_test": bias_settings.FlipTest,
+    "monitors.model_bias.bootstrap": bias_settings.Bootstrap,
+    "monitors.model_explainability": attribution_settings.ModelExplainability,
+    "monitors.model_explainability.predictor": attribution_settings.Predictor,
+    "monitors.model_explainability.budget": attribution_settings.Budget,
+    "monitors.custom_metrics": analysis_settings.CustomMetrics,
+    "scripts": analysis_settings.Scripts,
+}
+
+
+def test_everything_that_a_run_can_be_told_can_be_said_in_an_environment(monkeypatch):
+    read: dict[str, set[str]] = {}
+    end = blocks.Block.end
+
+    def noted(block: blocks.Block) -> None:
+        read.setdefault(block.path, set()).update(block.known)
+        end(block)
+
+    monkeypatch.setattr(blocks.Block, "end", noted)
+    document = configuration_document("fraud", analysed().endpoints["fraud"], "all")
+    document["monitors"]["model_quality"]["prediction_drift"] = {}
+    document["scripts"] = {}
+    for predictor in ({"artefact": "model.json"}, {}):
+        document["monitors"]["model_explainability"]["predictor"] = predictor
+        parse_configuration(json.dumps(document).encode(), "told.json")
+    assert set(SETTINGS) <= set(read)
+    unsaid = {
+        path: keys
+        for path, kind in SETTINGS.items()
+        if (
+            keys := read[path]
+            - set(kind.model_fields)
+            - ELSEWHERE.get(path, set())
+            - CLARIFY
+            - {"min_records", "decision"}
+        )  # of the schedule
+    }
+    assert unsaid == {}

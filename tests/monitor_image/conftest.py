@@ -1,10 +1,10 @@
-"""An /opt/ml tree for the container, and the records that tests put into it."""
+"""An /opt/ml tree for the container, the records that tests put into it, and AWS in memory."""
 
 from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -115,6 +115,25 @@ class OptMl:
 
     def run(self, **variables: str) -> int:
         return container.main(self.environment | {"MODEL_MONITOR_ROOT": str(self.root)} | variables)
+
+
+@pytest.fixture
+def aws(fake_account: None) -> Iterator[None]:
+    """AWS in memory, empty."""
+    from moto import mock_aws
+
+    with mock_aws():
+        yield
+
+
+@pytest.fixture
+def bucket(aws: None) -> Any:
+    """S3 with an empty bucket of the name `bucket`: its client."""
+    import boto3
+
+    client = boto3.client("s3")
+    client.create_bucket(Bucket="bucket", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    return client
 
 
 @pytest.fixture

@@ -7,10 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-import boto3
 import jsonschema
 import pytest
-from moto import mock_aws
 
 from model_monitor import __version__, cli, reader
 from model_monitor.outputs.report import schema
@@ -321,21 +319,13 @@ def test_a_dataset_in_s3_is_to_be_copied_first(tmp_path, capsys):
 
 
 @pytest.mark.xdist_group("moto")
-def test_a_baseline_in_s3_is_used(tmp_path, config, baseline, monkeypatch, capsys):
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
-    for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_PROFILE", "AWS_REGION"):
-        monkeypatch.delenv(name, raising=False)
-    with mock_aws():
-        client = boto3.client("s3")
-        client.create_bucket(Bucket="bucket", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
-        for path in (baseline / "data_quality").iterdir():
-            client.upload_file(str(path), "bucket", f"land/v1/data_quality/{path.name}")
-        client.put_object(Bucket="bucket", Key="land/current.json", Body=b'{"version": "v1"}')
-        assert monitor(tmp_path, config, "s3://bucket/land", events_of(land(120))) == 0
-        assert json.loads(_json_of(tmp_path))["monitors"][0]["baseline"]["version"] == "v1"
-        assert monitor(tmp_path, config, "s3://bucket/nothing", events_of(land(120))) == 1
+def test_a_baseline_in_s3_is_used(tmp_path, config, baseline, bucket, capsys):
+    for path in (baseline / "data_quality").iterdir():
+        bucket.upload_file(str(path), "bucket", f"land/v1/data_quality/{path.name}")
+    bucket.put_object(Bucket="bucket", Key="land/current.json", Body=b'{"version": "v1"}')
+    assert monitor(tmp_path, config, "s3://bucket/land", events_of(land(120))) == 0
+    assert json.loads(_json_of(tmp_path))["monitors"][0]["baseline"]["version"] == "v1"
+    assert monitor(tmp_path, config, "s3://bucket/nothing", events_of(land(120))) == 1
     assert "s3://bucket/nothing: holds no baseline." in capsys.readouterr().err
 
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 
-import boto3
 import jsonschema
 import pytest
-from moto import mock_aws
 
 from model_monitor import container, late
 from model_monitor.contract import EXIT_ERROR
@@ -336,7 +334,7 @@ def test_ninety_days_of_delay_work_like_an_hour(world):
     assert points(tree, "accuracy") == [(f"{hour(0) + 90 * DAY + ONE_HOUR:%Y-%m-%dT%H}:05:00Z", 1.0)]
 
 
-def test_labels_history_and_capture_in_s3_named_by_the_original_frameworks_variables(world, monkeypatch):
+def test_labels_history_and_capture_in_s3_named_by_the_original_frameworks_variables(world, bucket):
     """Unpadded folders below the endpoint's name, a table, and a correction collected hours later: the last label wins."""
     world.variables |= {
         "ground_truth_s3_uri_path": "s3://bucket/truth",
@@ -344,32 +342,24 @@ def test_labels_history_and_capture_in_s3_named_by_the_original_frameworks_varia
         "sagemaker_endpoint_datacapture_prefix": "s3://bucket/capture",
     }
     world.changes |= {"ground_truth": None, "history": None}
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
-    for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_PROFILE", "AWS_REGION"):
-        monkeypatch.delenv(name, raising=False)
-    with mock_aws():
-        client = boto3.client("s3")
-        client.create_bucket(Bucket="bucket", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
 
-        def put(key, body):
-            client.put_object(Bucket="bucket", Key=key, Body=body)
+    def put(key, body):
+        bucket.put_object(Bucket="bucket", Key=key, Body=body)
 
-        def table(right):
-            rows = [(f"0-event-{r // 4:06d}", r % 4, (r % 4 + (not right)) % 3) for r in range(RECORDS)]
-            named = [{"InferenceId": i, "payload_index": p, "groundTruthLabel": t} for i, p, t in rows]
-            return json.dumps(named).encode()
+    def table(right):
+        rows = [(f"0-event-{r // 4:06d}", r % 4, (r % 4 + (not right)) % 3) for r in range(RECORDS)]
+        named = [{"InferenceId": i, "payload_index": p, "groundTruthLabel": t} for i, p, t in rows]
+        return json.dumps(named).encode()
 
-        for file in world.capture.rglob("*.jsonl"):
-            put(f"capture/{file.relative_to(world.capture)}", file.read_bytes())
-        put("truth/covertype/2026/3/2/9/ground_truth.json", table(right=False))
-        put("truth/covertype/2026/3/2/11/ground_truth.json", table(right=True))
-        put("truth/churn/2026/3/2/12/ground_truth.json", table(right=False))
-        waited = world.run(0)
-        tree = matured(world)
-        again = matured(world, WEEK + 1)
-        keys = [item["Key"] for item in client.list_objects_v2(Bucket="bucket", Prefix="history/")["Contents"]]
+    for file in world.capture.rglob("*.jsonl"):
+        put(f"capture/{file.relative_to(world.capture)}", file.read_bytes())
+    put("truth/covertype/2026/3/2/9/ground_truth.json", table(right=False))
+    put("truth/covertype/2026/3/2/11/ground_truth.json", table(right=True))
+    put("truth/churn/2026/3/2/12/ground_truth.json", table(right=False))
+    waited = world.run(0)
+    tree = matured(world)
+    again = matured(world, WEEK + 1)
+    keys = [item["Key"] for item in bucket.list_objects_v2(Bucket="bucket", Prefix="history/")["Contents"]]
     assert world.status == 0, again.message
     assert points(waited, "accuracy") == points(again, "accuracy") == []
     assert points(tree, "accuracy") == [("2026-03-09T05:05:00Z", 1.0)]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.synthesis import ENVIRONMENTS, Assembly, environment
+from tests.analyses import analysed
+from tests.synthesis import ENVIRONMENTS, Assembly, environment, synthesize
 
 
 @pytest.fixture(scope="session", params=ENVIRONMENTS)
@@ -23,3 +24,9 @@ def dev() -> Assembly:
 def prod() -> Assembly:
     """The environment with everything brought."""
     return environment("prod")
+
+
+@pytest.fixture(scope="session")
+def every_type() -> Assembly:
+    """An environment with one schedule of every type."""
+    return synthesize(analysed())

@@ -186,3 +186,17 @@ def test_a_baseline_version_follows_what_it_is_computed_from_and_nothing_else():
 
 def test_archives_of_scripts_are_the_same_bytes_every_time():
     assert source_archive(SCRIPTS, {"payload.json": b"{}"}) == source_archive(SCRIPTS, {"payload.json": b"{}"})
+
+
+def test_an_alarm_can_wait_for_two_bad_windows_of_three_and_says_nothing_of_it_by_default():
+    def change(document: dict[str, Any]) -> None:
+        document["endpoints"]["covertype"]["monitors"]["loop"]["alarms"] |= {"periods": 2, "of_periods": 3}
+
+    def drift(assembly: Assembly) -> dict[str, Any]:
+        found = assembly.properties("AWS::CloudWatch::Alarm", "-Alarms")
+        return next(alarm for alarm in found if alarm["AlarmName"].endswith("-drift"))
+
+    patient, usual = drift(varied(change)), drift(varied(lambda _: None))
+    assert (patient["EvaluationPeriods"], patient["DatapointsToAlarm"]) == (3, 2)
+    assert usual["EvaluationPeriods"] == 1
+    assert "DatapointsToAlarm" not in usual

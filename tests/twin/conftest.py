@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.twin.accounts import allow_everything
 from twin import Twin
 
 
@@ -26,8 +26,6 @@ class RememberingBus:
     def of(self, detail_type: str) -> list[dict[str, Any]]:
         return [detail for _, kind, detail in self.emitted if kind == detail_type]
 
-
-EVERYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
 
 STAND_IN = '''#!{python}
 """Writes down what it was given and then does what variable `plan` says."""
@@ -73,11 +71,7 @@ def twin(tmp_path: Path) -> Iterator[Twin]:
     image.write_text(STAND_IN.format(python=sys.executable))
     image.chmod(0o755)
     with Twin(tmp_path / "twin", image_python=image, xgboost_python=Path(sys.executable)) as running:
-        for role in ("monitor", "endpoint", "training"):
-            running.client("iam").create_role(RoleName=role, AssumeRolePolicyDocument="{}")
-            running.client("iam").put_role_policy(
-                RoleName=role, PolicyName="all", PolicyDocument=json.dumps(EVERYTHING)
-            )
+        allow_everything(running, "monitor", "endpoint", "training")
         yield running
 
 

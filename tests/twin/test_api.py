@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.twin.accounts import make_buckets
 from twin import Twin
 from twin.api import ApiError, Call
 
@@ -23,7 +24,7 @@ def calls(twin: Twin) -> list[Call]:
 
 
 def test_every_protocol_is_named_and_answered(twin: Twin, calls: list[Call]) -> None:
-    twin.client("s3").create_bucket(Bucket="b-1", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    make_buckets(twin, "b-1")
     twin.client("s3").put_object(Bucket="b-1", Key="a b/ü=1", Body=b"x" * 100_000)
     assert len(twin.client("s3").get_object(Bucket="b-1", Key="a b/ü=1")["Body"].read()) == 100_000
     twin.client("sqs").create_queue(QueueName="q")
@@ -53,7 +54,7 @@ def test_a_long_request_that_the_client_compresses_is_understood(twin: Twin, cal
 
 
 def test_a_presigned_address_works(twin: Twin) -> None:
-    twin.client("s3").create_bucket(Bucket="b-1", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    make_buckets(twin, "b-1")
     twin.client("s3").put_object(Bucket="b-1", Key="k", Body=b"content")
     address = twin.client("s3").generate_presigned_url("get_object", Params={"Bucket": "b-1", "Key": "k"})
     assert urllib.request.urlopen(address).read() == b"content"
@@ -96,7 +97,7 @@ def test_an_operation_can_be_answered_by_a_plain_function(twin: Twin) -> None:
             raise ApiError("ParameterNotFound", "there is none")
         return {"Parameter": {"Name": asked["Name"], "Value": call.operation, "LastModifiedDate": twin.clock.now()}}
 
-    twin.api.register("ssm", "GetParameter", answer)
+    twin.api.register("ssm", GetParameter=answer)
     found = twin.client("ssm").get_parameter(Name="x")["Parameter"]
     assert (found["Name"], found["Value"]) == ("x", "GetParameter")
     assert found["LastModifiedDate"] == twin.clock.now()
@@ -108,7 +109,7 @@ def test_a_fault_of_ours_is_a_client_error_that_tells_where(twin: Twin) -> None:
     def crash(asked: dict[str, Any], call: Call) -> dict[str, Any]:
         return {"Parameter": asked["no such key"]}
 
-    twin.api.register("ssm", "GetParameter", crash)
+    twin.api.register("ssm", GetParameter=crash)
     with pytest.raises(ClientError, match=r"ssm:GetParameter failed inside the twin: KeyError.*test_api\.py"):
         twin.client("ssm").get_parameter(Name="x")
 

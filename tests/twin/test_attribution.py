@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import random
 import signal
 import subprocess
 import sys
-import tarfile
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -20,18 +18,15 @@ import pytest
 from aws_cdk import App, DefaultStackSynthesizer, Environment, Stack, aws_iam as iam
 from aws_cdk.aws_s3 import Bucket
 
-from model_monitor import contract
 from stacks.constructs import endpoint_permissions
 from stacks.constructs.reconciler import Reconciler, ReconcilerProps
 from stacks.constructs.scheduled_monitor import ScheduledMonitor
+from tests.twin.accounts import BASE, CLUSTER, IMAGE, ROLE, archive, furnished, put
 from twin import Twin
 from twin.api import ApiError, Call
 from twin.sagemaker import processing
 
-ROLE = "arn:aws:iam::123456789012:role/all"
 EXPLAINING = "arn:aws:iam::123456789012:role/explaining"
-BASE = "/opt/ml/processing"
-EVERYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
 NAMES = ("temperature", "pressure")
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 SHADOW = {"model_name": "m", "instance_type": "ml.m5.large", "content_type": "text/csv"}
@@ -58,13 +53,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("twin")]
 @pytest.fixture
 def twin(tmp_path: Path) -> Iterator[Twin]:
     """An account with one role, one bucket, the real image's interpreter, and models that run in the one of the tests."""
-    with Twin(tmp_path / "twin", xgboost_python=Path(sys.executable)) as running:
-        iam = running.client("iam")
-        iam.create_role(RoleName="all", AssumeRolePolicyDocument="{}")
-        iam.put_role_policy(RoleName="all", PolicyName="all", PolicyDocument=json.dumps(EVERYTHING))
-        running.client("s3").create_bucket(
-            Bucket="bucket", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
-        )
+    with furnished(tmp_path, xgboost_python=Path(sys.executable)) as running:
         lines = [",".join(NAMES), *(f"{a},{b}" for a, b in rows(60))]
         put(running, "data/data.csv", "\n".join(lines).encode())
         yield running
@@ -75,29 +64,14 @@ def rows(count: int, seed: int = 1) -> list[tuple[float, float]]:
     return [(round(dice.gauss(20, 2), 2), round(dice.gauss(5, 1), 2)) for _ in range(count)]
 
 
-def put(twin: Twin, key: str, body: bytes) -> str:
-    twin.client("s3").put_object(Bucket="bucket", Key=key, Body=body)
-    return f"s3://bucket/{key}"
-
-
-def archive(**files: str) -> bytes:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
-        for name, text in files.items():
-            info = tarfile.TarInfo(name.replace("__", "."))
-            info.size = len(text)
-            tar.addfile(info, io.BytesIO(text.encode()))
-    return buffer.getvalue()
-
-
 def make_model(twin: Twin, seconds: float = 0.0, script: str = SCRIPT) -> None:
     """Model `m`; each request takes so long."""
     environment = {
-        "SAGEMAKER_SUBMIT_DIRECTORY": put(twin, "source.tar.gz", archive(serve__py=script)),
+        "SAGEMAKER_SUBMIT_DIRECTORY": put(twin, "source.tar.gz", archive({"serve.py": script})),
         "SAGEMAKER_PROGRAM": "serve.py",
         "SECONDS": str(seconds),
     }
-    artefact = put(twin, "model.tar.gz", archive(weights__txt="2"))
+    artefact = put(twin, "model.tar.gz", archive({"weights.txt": "2"}))
     container = {"Image": "i", "ModelDataUrl": artefact, "Environment": environment}
     twin.client("sagemaker").create_model(ModelName="m", PrimaryContainer=container, ExecutionRoleArn=ROLE)
 
@@ -122,10 +96,8 @@ def start(twin: Twin, name: str, predictor: dict[str, Any], role: str = ROLE, **
     twin.client("sagemaker").create_processing_job(
         ProcessingJobName=name,
         RoleArn=role,
-        ProcessingResources={
-            "ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 20}
-        },
-        AppSpecification={"ImageUri": "i", "ContainerEntrypoint": list(contract.CONTAINER_ENTRYPOINT)},
+        ProcessingResources=CLUSTER,
+        AppSpecification=IMAGE,
         Environment=variables,
         ProcessingInputs=[{"InputName": "d", "S3Input": {**dataset, "S3InputMode": "File"}}],
         ProcessingOutputConfig={"Outputs": [{"OutputName": "o", "S3Output": output}]},
@@ -161,7 +133,7 @@ def while_asking(twin: Twin, name: str, role: str = ROLE) -> None:
 
 def kill(twin: Twin, name: str) -> None:
     """As the kernel ends a process that takes too much memory: nothing of the run is executed any more."""
-    process = processing.of(twin)._find({"ProcessingJobName": name}).running.process
+    process = twin.processing.find({"ProcessingJobName": name}).running.process
     assert process is not None
     os.killpg(process.pid, signal.SIGKILL)
 

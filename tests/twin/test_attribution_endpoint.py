@@ -3,32 +3,28 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.twin.test_real_programs import (
-    HOUR,
-    NAMES,
-    SCHEDULE,
-    ask,
-    deploy,
-    make_baseline,
-    put,
-    rows,
-    schedule,
-    source,
-    train,
-    twin,
-)
+from tests.twin.accounts import furnished, put
+from tests.twin.pump import NAMES, SCHEDULE, ask, deploy, make_baseline, rows, schedule, source, train
 from twin import Twin
 
-__all__ = ["twin"]  # the fixture
+HOUR = timedelta(hours=1)
+PREDICTOR = {"content_type": "text/csv", "accept_type": "text/csv", "probability": 1, "label_headers": ["warm"]}
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("twin")]
 
-PREDICTOR = {"content_type": "text/csv", "accept_type": "text/csv", "probability": 1, "label_headers": ["warm"]}
+
+@pytest.fixture
+def twin(tmp_path: Path) -> Iterator[Twin]:
+    """An account with one role, one bucket and the real interpreters."""
+    with furnished(tmp_path) as running:
+        yield running
 
 
 def reports(twin: Twin, name: str) -> list[dict[str, Any]]:

@@ -17,11 +17,10 @@ import pytest
 from botocore.exceptions import ClientError
 from sklearn.metrics import accuracy_score, f1_score
 
+from tests.twin.accounts import capture_below, definition, furnished, make_endpoint, put
 from twin import Twin
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("twin")]
-ROLE = "arn:aws:iam::123456789012:role/all"
-BASE = "/opt/ml/processing"
 ENDPOINT, SCHEDULE = "churn", "churn-model-quality"
 START = datetime(2026, 3, 2, tzinfo=UTC)
 DAY, HOUR, MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
@@ -35,34 +34,13 @@ DIMENSIONS = [{"Name": "Endpoint", "Value": ENDPOINT}, {"Name": "MonitoringSched
 @pytest.fixture
 def twin(tmp_path: Path) -> Iterator[Twin]:
     """An account with an endpoint that captures; requests themselves are not made, their capture is put where it belongs."""
-    policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
-    with Twin(tmp_path / "twin", start=START) as running:
-        iam, sagemaker = running.client("iam"), running.client("sagemaker")
-        iam.create_role(RoleName="all", AssumeRolePolicyDocument="{}")
-        iam.put_role_policy(RoleName="all", PolicyName="all", PolicyDocument=json.dumps(policy))
-        running.client("s3").create_bucket(
-            Bucket="bucket", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
-        )
-        container = {"Image": "i", "ModelDataUrl": "s3://bucket/model.tar.gz"}
-        sagemaker.create_model(ModelName="m", PrimaryContainer=container, ExecutionRoleArn=ROLE)
-        sagemaker.create_endpoint_config(
-            EndpointConfigName="c",
-            ProductionVariants=[
-                {"VariantName": "v", "ModelName": "m", "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
-            ],
-            DataCaptureConfig={
-                "EnableCapture": True,
-                "InitialSamplingPercentage": 100,
-                "DestinationS3Uri": "s3://bucket/capture",
-                "CaptureOptions": [{"CaptureMode": "Input"}, {"CaptureMode": "Output"}],
-            },
-        )
-        sagemaker.create_endpoint(EndpointName=ENDPOINT, EndpointConfigName="c")
+    with furnished(tmp_path, start=START) as running:
+        make_endpoint(running, ENDPOINT, capture_below("s3://bucket/capture"))
         yield running
 
 
-def put(twin: Twin, key: str, lines: list[dict[str, Any]]) -> None:
-    twin.client("s3").put_object(Bucket="bucket", Key=key, Body="".join(json.dumps(line) + "\n" for line in lines))
+def put_lines(twin: Twin, key: str, lines: list[dict[str, Any]]) -> None:
+    put(twin, key, "".join(json.dumps(line) + "\n" for line in lines).encode())
 
 
 def serve(twin: Twin, day: int) -> list[int]:
@@ -84,7 +62,7 @@ def serve(twin: Twin, day: int) -> list[int]:
         }
         metadata = {"eventId": f"{day}-{number}", "inferenceTime": f"{at + number * MINUTE:%Y-%m-%dT%H:%M:%SZ}"}
         lines.append({"captureData": sides, "eventMetadata": metadata, "eventVersion": "0"})
-    put(twin, f"capture/{ENDPOINT}/v/{at:%Y/%m/%d/%H}/00-00-000-x.jsonl", lines)
+    put_lines(twin, f"capture/{ENDPOINT}/v/{at:%Y/%m/%d/%H}/00-00-000-x.jsonl", lines)
     return said
 
 
@@ -103,7 +81,7 @@ def tell(twin: Twin, day: int, said: list[int], collected: datetime) -> list[int
         for place, label in enumerate(truth)
         if label is not None
     ]
-    put(twin, f"truth/{collected:%Y/%m/%d/%H}/labels.jsonl", lines)
+    put_lines(twin, f"truth/{collected:%Y/%m/%d/%H}/labels.jsonl", lines)
     return truth
 
 
@@ -123,9 +101,8 @@ def watch(twin: Twin, delay_days: int) -> None:
         },
         "metrics": {"route": "put", "namespace": NAMESPACE},
     }
-    twin.client("s3").put_object(Bucket="bucket", Key="monitor.json", Body=json.dumps(settings))
     environment = {
-        "monitor_config": "s3://bucket/monitor.json",
+        "monitor_config": put(twin, "monitor.json", json.dumps(settings).encode()),
         "publish_cloudwatch_metrics": "Enabled",
         "ground_truth_s3_uri_path": "s3://bucket/truth",
         "monitor_history": f"s3://bucket/history/{SCHEDULE}",
@@ -134,31 +111,7 @@ def watch(twin: Twin, delay_days: int) -> None:
         MonitoringScheduleName=SCHEDULE,
         MonitoringScheduleConfig={
             "ScheduleConfig": {"ScheduleExpression": "cron(0 0 ? * * *)"},
-            "MonitoringJobDefinition": {
-                "RoleArn": ROLE,
-                "MonitoringAppSpecification": {
-                    "ImageUri": "i",
-                    "ContainerEntrypoint": ["python3", "-m", "model_monitor"],
-                },
-                "Environment": environment,
-                "MonitoringInputs": [
-                    {"EndpointInput": {"EndpointName": ENDPOINT, "LocalPath": f"{BASE}/input/endpoint"}}
-                ],
-                "MonitoringOutputConfig": {
-                    "MonitoringOutputs": [
-                        {
-                            "S3Output": {
-                                "S3Uri": "s3://bucket/reports",
-                                "LocalPath": f"{BASE}/output",
-                                "S3UploadMode": "EndOfJob",
-                            }
-                        }
-                    ]
-                },
-                "MonitoringResources": {
-                    "ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 20}
-                },
-            },
+            "MonitoringJobDefinition": definition(ENDPOINT, "s3://bucket/reports", environment),
         },
     )
     twin.client("cloudwatch").put_metric_alarm(

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import yaml
 
+from tests.twin.accounts import make_buckets
 from twin import Twin
 from twin.server import ROOT
 
@@ -22,7 +23,7 @@ BUCKET = "model-monitor-demo-123456789012"
 def put_what_a_team_has_already(twin: Twin) -> list[str]:
     """Artefacts and baseline data of both endpoints, as their training pipelines left them; returns the endpoints."""
     s3 = twin.client("s3")
-    s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": twin.region})
+    make_buckets(twin, BUCKET)
     settings = yaml.safe_load((ROOT / "environments" / "dev.yaml").read_text())
     rng = np.random.default_rng(7)
     for name, endpoint in settings["endpoints"].items():

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import io
 import json
-import random
-import tarfile
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.twin.accounts import furnished, put
+from tests.twin.pump import NAMES, SCHEDULE, ask, deploy, make_baseline, rows, schedule, source, train
 from twin import Twin
 
-ROOT = Path(__file__).resolve().parents[2]
-ROLE = "arn:aws:iam::123456789012:role/all"
-BASE = "/opt/ml/processing"
-NAMES = ("temperature", "pressure", "turns")
-SCHEDULE = "pump-data-quality"
 HOUR = timedelta(hours=1)
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("twin")]
@@ -28,159 +21,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("twin")]
 @pytest.fixture
 def twin(tmp_path: Path) -> Iterator[Twin]:
     """An account with one role, one bucket and the real interpreters."""
-    policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
-    with Twin(tmp_path / "twin") as running:
-        iam = running.client("iam")
-        iam.create_role(RoleName="all", AssumeRolePolicyDocument="{}")
-        iam.put_role_policy(RoleName="all", PolicyName="all", PolicyDocument=json.dumps(policy))
-        running.client("s3").create_bucket(
-            Bucket="bucket", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
-        )
+    with furnished(tmp_path) as running:
         yield running
-
-
-def rows(count: int, seed: int, shift: float = 0.0) -> list[list[Any]]:
-    dice = random.Random(seed)
-    return [[round(dice.gauss(20 + shift, 2), 2), round(dice.gauss(5, 1), 2), dice.randrange(50)] for _ in range(count)]
-
-
-def put(twin: Twin, key: str, body: bytes) -> str:
-    twin.client("s3").put_object(Bucket="bucket", Key=key, Body=body)
-    return f"s3://bucket/{key}"
-
-
-def source() -> bytes:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
-        for path in sorted((ROOT / "stacks" / "model_code").glob("*.py")):
-            tar.add(path, path.name)
-        mapping = json.dumps({"features": [{"name": name} for name in NAMES]}).encode()
-        info = tarfile.TarInfo("payload.json")
-        info.size = len(mapping)
-        tar.addfile(info, io.BytesIO(mapping))
-    return buffer.getvalue()
-
-
-def train(twin: Twin, code: str) -> str:
-    """A model that tells warm from cold; its artefact."""
-    lines = [",".join(map(str, [int(row[0] > 20), *row])) for row in rows(400, 1)]
-    uri = put(twin, "train/train.csv", ("\n".join(lines) + "\n").encode())
-    place = {"S3DataType": "S3Prefix", "S3Uri": uri.rpartition("/")[0]}
-    twin.client("sagemaker").create_training_job(
-        TrainingJobName="pump",
-        RoleArn=ROLE,
-        AlgorithmSpecification={"TrainingImage": "i", "TrainingInputMode": "File"},
-        HyperParameters={
-            "num_round": "5",
-            "sagemaker_program": '"train.py"',
-            "sagemaker_submit_directory": json.dumps(code),
-        },
-        InputDataConfig=[{"ChannelName": "train", "DataSource": {"S3DataSource": place}}],
-        OutputDataConfig={"S3OutputPath": "s3://bucket/models"},
-        ResourceConfig={"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 10},
-        StoppingCondition={"MaxRuntimeInSeconds": 120},
-    )
-    twin.advance(timedelta(minutes=1))
-    job = twin.client("sagemaker").describe_training_job(TrainingJobName="pump")
-    assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
-    return str(job["ModelArtifacts"]["S3ModelArtifacts"])
-
-
-def deploy(twin: Twin, artefact: str, code: str) -> None:
-    environment = {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_SUBMIT_DIRECTORY": code}
-    container = {"Image": "i", "ModelDataUrl": artefact, "Environment": environment}
-    sagemaker = twin.client("sagemaker")
-    sagemaker.create_model(ModelName="m", PrimaryContainer=container, ExecutionRoleArn=ROLE)
-    sagemaker.create_endpoint_config(
-        EndpointConfigName="c",
-        ProductionVariants=[
-            {"VariantName": "v", "ModelName": "m", "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
-        ],
-        DataCaptureConfig={
-            "EnableCapture": True,
-            "InitialSamplingPercentage": 100,
-            "DestinationS3Uri": "s3://bucket/capture",
-            "CaptureOptions": [{"CaptureMode": "Input"}, {"CaptureMode": "Output"}],
-            "CaptureContentTypeHeader": {"JsonContentTypes": ["application/json"]},
-        },
-    )
-    sagemaker.create_endpoint(EndpointName="pump", EndpointConfigName="c")
-
-
-def ask(twin: Twin, records: list[list[Any]]) -> list[dict[str, Any]]:
-    """Requests of ten records each; the answers to all records."""
-    answers: list[dict[str, Any]] = []
-    for start in range(0, len(records), 10):
-        body = json.dumps([dict(zip(NAMES, row, strict=True)) for row in records[start : start + 10]])
-        answer = twin.client("sagemaker-runtime").invoke_endpoint(
-            EndpointName="pump", ContentType="application/json", Accept="application/json", Body=body
-        )
-        answers.extend(json.loads(answer["Body"].read()))
-    return answers
-
-
-def job_parts(image_variables: dict[str, str]) -> dict[str, Any]:
-    return {
-        "AppSpecification": {"ImageUri": "i", "ContainerEntrypoint": ["python3", "-m", "model_monitor"]},
-        "Environment": image_variables,
-    }
-
-
-def make_baseline(twin: Twin, config: str) -> None:
-    lines = [",".join(NAMES), *(",".join(map(str, row)) for row in rows(1000, 2))]
-    uri = put(twin, "baseline/data.csv", ("\n".join(lines) + "\n").encode())
-    variables = {
-        "monitor_job": "baseline",
-        "dataset_format": '{"csv": {"header": true}}',
-        "dataset_source": f"{BASE}/input/baseline_dataset_input",
-        "output_path": f"{BASE}/output",
-        "monitor_config": config,
-        "baseline_version": "v1",
-    }
-    dataset = {"S3Uri": uri, "LocalPath": variables["dataset_source"], "S3DataType": "S3Prefix", "S3InputMode": "File"}
-    output = {
-        "S3Uri": "s3://bucket/baselines/pump/v1",
-        "LocalPath": variables["output_path"],
-        "S3UploadMode": "EndOfJob",
-    }
-    twin.client("sagemaker").create_processing_job(
-        ProcessingJobName="baseline",
-        RoleArn=ROLE,
-        ProcessingResources={
-            "ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 20}
-        },
-        ProcessingInputs=[{"InputName": "d", "S3Input": dataset}],
-        ProcessingOutputConfig={"Outputs": [{"OutputName": "o", "S3Output": output}]},
-        **job_parts(variables),
-    )
-    twin.advance(timedelta(minutes=1))
-    job = twin.client("sagemaker").describe_processing_job(ProcessingJobName="baseline")
-    assert job["ProcessingJobStatus"] == "Completed", job.get("FailureReason")
-    put(twin, "baselines/pump/current.json", json.dumps({"version": "v1"}).encode())
-
-
-def schedule(twin: Twin, config: str) -> None:
-    image = job_parts({"monitor_config": config, "publish_cloudwatch_metrics": "Enabled"})
-    twin.client("sagemaker").create_monitoring_schedule(
-        MonitoringScheduleName=SCHEDULE,
-        MonitoringScheduleConfig={
-            "ScheduleConfig": {"ScheduleExpression": "cron(0 * ? * * *)"},
-            "MonitoringJobDefinition": {
-                "RoleArn": ROLE,
-                "MonitoringAppSpecification": image["AppSpecification"],
-                "Environment": image["Environment"],
-                "MonitoringInputs": [
-                    {"EndpointInput": {"EndpointName": "pump", "LocalPath": f"{BASE}/input/endpoint"}}
-                ],
-                "MonitoringOutputConfig": {
-                    "MonitoringOutputs": [{"S3Output": {"S3Uri": "s3://bucket/reports", "LocalPath": f"{BASE}/output"}}]
-                },
-                "MonitoringResources": {
-                    "ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 20}
-                },
-            },
-        },
-    )
 
 
 def test_a_trained_model_serves_is_captured_and_its_drift_raises_an_alarm(twin: Twin) -> None:

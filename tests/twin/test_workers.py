@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from twin import Twin
-from twin.workers import Running, run, workers_of
+from twin.workers import Running, run
 
 pytestmark = pytest.mark.xdist_group("twin")
 
 
 def test_jobs_run_side_by_side_and_finish_in_the_order_of_their_start(twin: Twin) -> None:
-    workers, second_ran, finished = workers_of(twin), threading.Event(), []
+    workers, second_ran, finished = twin.workers, threading.Event(), []
     workers.start("first", lambda: second_ran.wait(10), lambda result: finished.append(("first", result)))
     workers.start("second", second_ran.set, lambda _: finished.append(("second", True)))
     workers.wait()
@@ -23,7 +23,7 @@ def test_jobs_run_side_by_side_and_finish_in_the_order_of_their_start(twin: Twin
 
 
 def test_the_clock_waits_for_jobs_that_jobs_start(twin: Twin) -> None:
-    workers, finished = workers_of(twin), []
+    workers, finished = twin.workers, []
 
     def start_another(_: None) -> None:
         workers.start("inner", lambda: time.sleep(0.05), lambda _: finished.append("inner"))
@@ -37,11 +37,11 @@ def test_an_error_of_the_twin_itself_reaches_whoever_waits(twin: Twin) -> None:
     def fail() -> None:
         raise LookupError("a defect")
 
-    workers_of(twin).start("job", fail, lambda _: None)
+    twin.workers.start("job", fail, lambda _: None)
     with pytest.raises(LookupError, match="a defect"):
-        workers_of(twin).wait()
+        twin.workers.wait()
     assert [entry.text for entry in twin.journal.of("internal-error")] == ["job: LookupError: a defect"]
-    workers_of(twin).wait()
+    twin.workers.wait()
 
 
 def test_a_program_that_ignores_the_request_to_end_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,17 +6,16 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import unquote, urlparse
 
 from twin.api import ApiError, Call
 from twin.cloudformation import templates
 from twin.cloudformation.deployments import Deployments
+from twin.cloudformation.shapes import is_true
 from twin.cloudformation.stack_records import Stack, Wish
 from twin.cloudformation.templates import TemplateError
-
-if TYPE_CHECKING:
-    from twin.server import Twin
+from twin.surroundings import Surroundings
 
 Parameters = dict[str, Any]
 Answer = dict[str, Any]
@@ -41,7 +40,7 @@ class ChangeSet:
 class CloudFormationApi:
     """Answers CloudFormation's operations from `Deployments`."""
 
-    def __init__(self, twin: Twin, deployments: Deployments) -> None:
+    def __init__(self, twin: Surroundings, deployments: Deployments) -> None:
         self._twin = twin
         self._deployments = deployments
         self._change_sets: dict[str, ChangeSet] = {}
@@ -65,15 +64,14 @@ class CloudFormationApi:
             "DeleteChangeSet": self.delete_change_set,
             "ListChangeSets": self.list_change_sets,
         }
-        for name, operation in operations.items():
-            twin.api.register("cloudformation", name, _plain(operation))
+        twin.api.register("cloudformation", **{name: _plain(operation) for name, operation in operations.items()})
 
     # --- stacks ---------------------------------------------------------------------------------------------------------
 
     def create_stack(self, asked: Parameters) -> Answer:
         wish = self._wish(asked, None)
         stack = self._deployments.reserve(asked["StackName"])
-        stack.is_protected = _is_true(asked.get("EnableTerminationProtection"))
+        stack.is_protected = is_true(asked.get("EnableTerminationProtection"))
         self._deployments.create(stack, wish)
         return {"StackId": stack.id}
 
@@ -165,7 +163,7 @@ class CloudFormationApi:
 
     def update_termination_protection(self, asked: Parameters) -> Answer:
         stack = self._deployments.find(asked["StackName"])
-        stack.is_protected = _is_true(asked["EnableTerminationProtection"])
+        stack.is_protected = is_true(asked["EnableTerminationProtection"])
         return {"StackId": stack.id}
 
     # --- change sets ----------------------------------------------------------------------------------------------------
@@ -238,11 +236,11 @@ class CloudFormationApi:
         given: dict[str, str] = {}
         for entry in asked.get("Parameters") or []:
             name = entry["ParameterKey"]
-            if not _is_true(entry.get("UsePreviousValue")):
+            if not is_true(entry.get("UsePreviousValue")):
                 given[name] = entry.get("ParameterValue", "")
             elif stack is not None and name in stack.given:
                 given[name] = stack.given[name]  # a parameter that was left to its default stays there
-        is_same = stack is not None and _is_true(asked.get("UsePreviousTemplate"))
+        is_same = stack is not None and is_true(asked.get("UsePreviousTemplate"))
         body = stack.body if is_same and stack is not None else self._body(asked)
         tags = {tag["Key"]: tag["Value"] for tag in asked.get("Tags") or []}
         if "Tags" not in asked and stack is not None:
@@ -273,10 +271,6 @@ def _s3_location(url: str) -> tuple[str, str]:
 
 def _plain(operation: Callable[[Parameters], Answer]) -> Callable[[Parameters, Call], Answer]:
     return lambda parameters, _: operation(parameters)
-
-
-def _is_true(value: Any) -> bool:
-    return str(value).lower() == "true"
 
 
 def _read(body: str) -> templates.Template:

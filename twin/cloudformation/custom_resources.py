@@ -11,12 +11,11 @@ import json
 import threading
 import uuid
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from twin.cloudformation.types import Made, Request, ResourceFailed
-
-if TYPE_CHECKING:
-    from twin.server import Twin
+from twin.cloudformation.types import Made, Request, ResourceFailed, Types
+from twin.functions.functions import Functions
+from twin.surroundings import Surroundings
 
 PATH: Final = "/twin/custom-resource-response/"
 TIMEOUT_SECONDS: Final = 600.0  # real seconds where the resource names none; the service waits an hour
@@ -34,11 +33,11 @@ class _Question:
 class CustomResources:
     """Asks functions and takes their answers."""
 
-    def __init__(self, twin: Twin) -> None:
-        self._twin = twin
+    def __init__(self, twin: Surroundings, types: Types, functions: Functions) -> None:
+        self._twin, self._functions = twin, functions
         self._open: dict[str, _Question] = {}
         twin.api.page(PATH, self._receive)
-        twin.cloudformation.register_type(
+        types.register_type(
             "AWS::CloudFormation::CustomResource",
             create=lambda request: self._ask(request, "Create"),
             update=lambda request: self._ask(request, "Update"),
@@ -85,7 +84,7 @@ class CustomResources:
             raise ResourceFailed(f"the twin asks functions only, not {function}")
         cause = f"{event['RequestType']} of {request.type} {request.stack_name}/{request.logical_id}"
         for attempt in range(1, ATTEMPTS + 1):
-            result = self._twin.functions.invoke(function, event, cause, attempt)
+            result = self._functions.invoke(function, event, cause, attempt)
             if not result.error or question.answered.is_set():
                 return
         raise ResourceFailed(f"the function of the custom resource failed {ATTEMPTS} times: {result.error}")

@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from botocore.exceptions import ClientError
 
@@ -21,9 +21,7 @@ from twin.cloudformation import templates
 from twin.cloudformation.stack_records import Resource, Stack, Wish
 from twin.cloudformation.templates import Scope, Template, TemplateError
 from twin.cloudformation.types import Made, Properties, Request, ResourceFailed, Types
-
-if TYPE_CHECKING:
-    from twin.server import Twin
+from twin.surroundings import Surroundings
 
 ANSWER_SECONDS: Final = 20.0  # how long CreateStack waits for a fast stack before it answers "in progress"
 RETAINED: Final = ("Retain", "RetainExceptOnCreate")
@@ -32,7 +30,7 @@ RETAINED: Final = ("Retain", "RetainExceptOnCreate")
 class Deployments:
     """All stacks of the account."""
 
-    def __init__(self, twin: Twin, types: Types) -> None:
+    def __init__(self, twin: Surroundings, types: Types) -> None:
         self._twin = twin
         self._types = types
         self.stacks: dict[str, Stack] = {}  # by id, deleted ones included

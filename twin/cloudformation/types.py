@@ -8,10 +8,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from twin.server import Twin
+from twin.surroundings import Surroundings
 
 Properties = dict[str, Any]
 
@@ -32,7 +31,7 @@ class Made:
 class Request:
     """What a handler is told: which resource of which stack, with all references resolved."""
 
-    twin: Twin
+    twin: Surroundings
     type: str
     logical_id: str
     stack_name: str

@@ -16,15 +16,17 @@ from botocore.exceptions import ClientError
 
 from twin.api import ApiError, Call
 from twin.clock import Order
-from twin.cloudwatch import alarm_messages, metric_queries, metrics
+from twin.cloudwatch import alarm_messages, metrics
 from twin.cloudwatch.alarm_rules import Rule, RuleError, parse as parse_rule
 from twin.cloudwatch.alarm_settings import ACTIONS_OF, check, check_common
 from twin.cloudwatch.alarm_state import INSUFFICIENT_DATA, Conclusion, conclude, evaluation_range
 from twin.cloudwatch.metric_queries import Queries, invalid
 from twin.cloudwatch.metrics import MetricStore
 from twin.iam.service_principals import CLOUDWATCH
+from twin.listing import has, is_between, page
 from twin.surroundings import Surroundings
 
+PAGE: Final = 100  # items of a history
 STATES: Final = ("OK", "ALARM", "INSUFFICIENT_DATA")
 
 
@@ -67,6 +69,22 @@ class Alarms:
         self._twin, self._store = twin, store
         self._alarms: dict[str, Alarm] = {}
         self._history: list[dict[str, Any]] = []
+        twin.api.register(
+            "cloudwatch",
+            PutMetricAlarm=self.put_metric_alarm,
+            PutCompositeAlarm=self.put_composite_alarm,
+            DescribeAlarms=self.describe,
+            DescribeAlarmsForMetric=self.describe_for_metric,
+            DescribeAlarmHistory=self.describe_history,
+            DeleteAlarms=self.delete,
+            SetAlarmState=self.set_state,
+            TagResource=self.tag,
+            UntagResource=self.untag,
+            ListTagsForResource=self.list_tags,
+            EnableAlarmActions=lambda parameters, _: self.set_actions_enabled(parameters, True),
+            DisableAlarmActions=lambda parameters, _: self.set_actions_enabled(parameters, False),
+        )
+        twin.clock.register(self.tick, Order.ALARMS)
 
     # --- the API -------------------------------------------------------------------------------------------------------
 
@@ -111,19 +129,12 @@ class Alarms:
         return {"MetricAlarms": [alarm.describe() for alarm in alarms]}
 
     def describe_history(self, parameters: dict[str, Any], _: Call) -> dict[str, Any]:
-        name, kind = parameters.get("AlarmName"), parameters.get("HistoryItemType")
-        start, end = parameters.get("StartDate"), parameters.get("EndDate")
-        items = [
-            item
-            for item in self._history
-            if name in (None, item["AlarmName"])
-            and kind in (None, item["HistoryItemType"])
-            and (start is None or item["Timestamp"] >= metrics.aware(start))
-            and (end is None or item["Timestamp"] <= metrics.aware(end))
-        ]
+        wanted = {name: parameters.get(name) for name in ("AlarmName", "HistoryItemType")}
+        span = parameters.get("StartDate"), parameters.get("EndDate")
+        items = [item for item in self._history if has(item, wanted) and is_between(item["Timestamp"], *span)]
         if parameters.get("ScanBy") != "TimestampAscending":
             items.reverse()
-        return {"AlarmHistoryItems": items[: parameters.get("MaxRecords") or 100]}
+        return page("AlarmHistoryItems", items, parameters.get("NextToken"), parameters.get("MaxRecords") or PAGE)
 
     def delete(self, parameters: dict[str, Any], _: Call) -> None:
         names = set(parameters["AlarmNames"])
@@ -316,23 +327,3 @@ class Alarms:
 
 def _history_state(alarm: Mapping[str, Any]) -> dict[str, Any]:
     return {"stateValue": alarm["StateValue"], "stateReason": alarm["StateReason"]}
-
-
-def install(twin: Surroundings) -> Alarms:
-    """Answer CloudWatch's metric and alarm operations, and evaluate alarms as the clock moves."""
-    alarms = Alarms(twin, metric_queries.install(twin))
-    register = twin.api.register
-    register("cloudwatch", "PutMetricAlarm", alarms.put_metric_alarm)
-    register("cloudwatch", "PutCompositeAlarm", alarms.put_composite_alarm)
-    register("cloudwatch", "DescribeAlarms", alarms.describe)
-    register("cloudwatch", "DescribeAlarmsForMetric", alarms.describe_for_metric)
-    register("cloudwatch", "DescribeAlarmHistory", alarms.describe_history)
-    register("cloudwatch", "DeleteAlarms", alarms.delete)
-    register("cloudwatch", "SetAlarmState", alarms.set_state)
-    register("cloudwatch", "TagResource", alarms.tag)
-    register("cloudwatch", "UntagResource", alarms.untag)
-    register("cloudwatch", "ListTagsForResource", alarms.list_tags)
-    register("cloudwatch", "EnableAlarmActions", lambda parameters, _: alarms.set_actions_enabled(parameters, True))
-    register("cloudwatch", "DisableAlarmActions", lambda parameters, _: alarms.set_actions_enabled(parameters, False))
-    twin.clock.register(alarms.tick, Order.ALARMS)
-    return alarms

@@ -9,8 +9,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from twin.api import ApiError, Call
+from twin.clock import aware
 from twin.cloudwatch.alarm_math import Expression, MathError, Scope, Series, Value, parse
-from twin.cloudwatch.metrics import STATISTICS, MetricQuery, MetricStore, aware, is_statistic, metric_key
+from twin.cloudwatch.metrics import STATISTICS, MetricQuery, MetricStore, is_statistic, metric_key
+from twin.listing import has, page
 from twin.surroundings import Surroundings
 
 PAGE: Final = 500
@@ -144,22 +146,23 @@ def install(twin: Surroundings) -> MetricStore:
         return {"Label": parameters["MetricName"], "Datapoints": points}
 
     def metrics(parameters: dict[str, Any], _: Call) -> dict[str, Any]:
-        wanted = {(d["Name"], d.get("Value")) for d in parameters.get("Dimensions") or ()}
-        found = [
+        wanted = {name: parameters.get(name) for name in ("Namespace", "MetricName")}
+        asked = {(d["Name"], d.get("Value")) for d in parameters.get("Dimensions") or ()}
+        known = [
             {"Namespace": space, "MetricName": name, "Dimensions": [{"Name": n, "Value": v} for n, v in dimensions]}
             for space, name, dimensions in store.known()
-            if parameters.get("Namespace") in (None, space)
-            and parameters.get("MetricName") in (None, name)
-            and all(any(n == key and value in (None, v) for n, v in dimensions) for key, value in wanted)
+            if all(any(n == key and value in (None, v) for n, v in dimensions) for key, value in asked)
         ]
-        start = int(parameters.get("NextToken") or 0)
-        more = {"NextToken": str(start + PAGE)} if len(found) > start + PAGE else {}
-        return {"Metrics": found[start : start + PAGE], **more}
+        found = [metric for metric in known if has(metric, wanted)]
+        return page("Metrics", found, parameters.get("NextToken"), PAGE)
 
-    twin.api.register("cloudwatch", "PutMetricData", put)
-    twin.api.register("cloudwatch", "ListMetrics", metrics)
-    twin.api.register("cloudwatch", "GetMetricData", data)
-    twin.api.register("cloudwatch", "GetMetricStatistics", statistics)
+    twin.api.register(
+        "cloudwatch",
+        PutMetricData=put,
+        ListMetrics=metrics,
+        GetMetricData=data,
+        GetMetricStatistics=statistics,
+    )
     return store
 
 

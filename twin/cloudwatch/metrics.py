@@ -13,12 +13,12 @@ import threading
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import Any, Final
 
 from twin.api import ApiError
-from twin.clock import VirtualClock
+from twin.clock import VirtualClock, aware
 from twin.cloudwatch.alarm_math import Series
 
 Key = tuple[str, str, tuple[tuple[str, str], ...]]
@@ -64,11 +64,6 @@ def metric_key(namespace: str, name: str, dimensions: Iterable[Mapping[str, str]
 def is_statistic(statistic: str) -> bool:
     """Whether this is one of the statistics computed here."""
     return statistic in STATISTICS or _PERCENTILE.fullmatch(statistic) is not None
-
-
-def aware(time: datetime) -> datetime:
-    """API parameters arrive with and without a zone; those without are UTC."""
-    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
 
 
 class MetricStore:

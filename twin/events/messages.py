@@ -10,13 +10,12 @@ import json
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from twin.api import ApiError, Call
 from twin.events import patterns
-
-if TYPE_CHECKING:
-    from twin.server import Twin
+from twin.functions.functions import Functions
+from twin.surroundings import Surroundings
 
 PROTOCOLS: Final = ("lambda", "sqs", "email", "email-json")
 MESSAGE_BYTES: Final = 256 * 1024
@@ -50,11 +49,14 @@ class _Message:
 class Messages:
     """Publishes to topics."""
 
-    def __init__(self, twin: Twin) -> None:
-        self._twin = twin
+    def __init__(self, twin: Surroundings, functions: Functions) -> None:
+        self._twin, self._functions = twin, functions
         self.outbox: list[Mail] = []
-        twin.api.register("sns", "Publish", lambda asked, _: {"MessageId": self._publish(asked)})
-        twin.api.register("sns", "PublishBatch", self._publish_batch)
+        twin.api.register(
+            "sns",
+            Publish=lambda asked, _: {"MessageId": self._publish(asked)},
+            PublishBatch=self._publish_batch,
+        )
         twin.api.gate(self._check)
 
     def _check(self, call: Call) -> None:
@@ -131,10 +133,10 @@ class Messages:
         topic = message.topic_arn.rpartition(":")[2]
         try:
             if protocol == "lambda":
-                if not self._twin.functions.permits(endpoint, "sns.amazonaws.com", message.topic_arn):
+                if not self._functions.permits(endpoint, "sns.amazonaws.com", message.topic_arn):
                     raise ApiError("AccessDeniedException", f"no permission of {endpoint} admits sns.amazonaws.com")
                 event = lambda_event(message, subscription["SubscriptionArn"], self._twin.region)
-                self._twin.functions.invoke_later(endpoint, event, f"topic {topic}")
+                self._functions.invoke_later(endpoint, event, f"topic {topic}")
             elif protocol == "sqs":
                 is_raw = attributes.get("RawMessageDelivery", "false").lower() == "true"
                 body = message.body("sqs") if is_raw else json.dumps(_notification(message, "sqs", self._twin.region))

@@ -13,15 +13,14 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from twin.api import ApiError, Call
 from twin.clock import Order
 from twin.events import patterns, rates
+from twin.functions.functions import Functions
 from twin.iam.service_principals import EVENTBRIDGE
-
-if TYPE_CHECKING:
-    from twin.server import Twin
+from twin.surroundings import Surroundings
 
 TIME_FORMAT: Final = "%Y-%m-%dT%H:%M:%SZ"
 CHANGES: Final = ("PutRule", "DeleteRule", "EnableRule", "DisableRule", "PutTargets", "RemoveTargets")
@@ -53,13 +52,13 @@ class Rule:
 class Events:
     """The default event bus of the account."""
 
-    def __init__(self, twin: Twin) -> None:
-        self._twin = twin
+    def __init__(self, twin: Surroundings, functions: Functions) -> None:
+        self._twin, self._functions = twin, functions
         self._rules: tuple[Rule, ...] | None = None
         self._born: dict[str, datetime] = {}  # when a rule was first seen: rate() counts from there
         twin.api.gate(self._check)
         twin.api.observe(self._notice)
-        twin.api.register("events", "PutEvents", self._put_events)
+        twin.api.register("events", PutEvents=self._put_events)
         twin.clock.register(self.tick, Order.RULES)
 
     def emit(
@@ -109,9 +108,9 @@ class Events:
             cause = f"rule {rule.name}"
             try:
                 if service == "lambda":
-                    if not self._twin.functions.permits(arn, EVENTBRIDGE, rule.arn):
+                    if not self._functions.permits(arn, EVENTBRIDGE, rule.arn):
                         raise ApiError("AccessDeniedException", f"no permission of {arn} admits events.amazonaws.com")
-                    self._twin.functions.invoke_later(arn, payload, cause)
+                    self._functions.invoke_later(arn, payload, cause)
                 elif service == "sns":
                     topics = self._twin.client("sns", principal=EVENTBRIDGE)
                     topics.publish(TopicArn=arn, Message=json.dumps(payload))

@@ -19,16 +19,14 @@ import zipfile
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from moto.backends import get_backend
 
 from twin.api import ApiError, Call
 from twin.clock import Order
 from twin.functions.sandboxes import Sandboxes, TimedOut
-
-if TYPE_CHECKING:
-    from twin.server import Twin
+from twin.surroundings import Surroundings
 
 RETRIES: Final = 2
 PAYLOAD_BYTES: Final = 6 * 2**20
@@ -57,7 +55,7 @@ class _Waiting:
 class Functions:
     """Runs the functions that are deployed."""
 
-    def __init__(self, twin: Twin) -> None:
+    def __init__(self, twin: Surroundings) -> None:
         self._twin = twin
         self._queue: queue.Queue[_Waiting | None] = queue.Queue()
         self._worker = threading.Thread(target=self._work, name="twin-functions", daemon=True)
@@ -65,7 +63,7 @@ class Functions:
         self._sandboxes = Sandboxes(twin.python)
         self._numbers: dict[str, int] = {}
         self._lock = threading.Lock()
-        twin.api.register("lambda", "Invoke", self._invoke_api)
+        twin.api.register("lambda", Invoke=self._invoke_api)
         twin.api.gate(_check)
         twin.clock.register(self._tick, Order.JOBS)
         twin.on_stop(self._stop)

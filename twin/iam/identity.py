@@ -11,16 +11,13 @@ import hashlib
 import threading
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from moto.backends import get_backend
 
-from twin.api import ApiError
+from twin.api import ApiError, Call
 from twin.iam import actions, policies, service_principals
-
-if TYPE_CHECKING:
-    from twin.api import Call
-    from twin.server import Twin
+from twin.surroundings import Surroundings
 
 DEPLOYER: Final = "deployer"
 SERVICE: Final = ".amazonaws.com"
@@ -46,7 +43,7 @@ def role_name(role: str) -> str:
 class Identity:
     """Hands out credentials per role, remembers which role a call came from, and holds it to its policies."""
 
-    def __init__(self, twin: Twin) -> None:
+    def __init__(self, twin: Surroundings) -> None:
         self._twin = twin
         self._role_of_key: dict[str, str] = {DEPLOYER_KEY: DEPLOYER}
         self._calls: dict[str, Counter[tuple[str, str]]] = {}

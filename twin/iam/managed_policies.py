@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import functools
 import json
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from moto.backends import get_backend
 from moto.iam.aws_managed_policies import aws_managed_policies_data
 from moto.iam.models import AWSManagedPolicy
 
-if TYPE_CHECKING:
-    from twin.api import Call
-    from twin.server import Twin
+from twin.api import Call
+from twin.surroundings import Surroundings
 
 OWNED_BY_AWS: Final = ":iam::aws:policy/"
 
@@ -23,7 +22,7 @@ def _all() -> dict[str, dict[str, Any]]:
     return policies
 
 
-def install(twin: Twin) -> None:
+def install(twin: Surroundings) -> None:
     """Have a policy there by the time that moto looks for it."""
 
     def bring(call: Call) -> None:

@@ -6,14 +6,12 @@ AWS's own key (alias/aws/sns) or under a key that does not name the service cann
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from botocore.exceptions import ClientError
 
 from twin.iam import policies
-
-if TYPE_CHECKING:
-    from twin.server import Twin
+from twin.surroundings import Surroundings
 
 CLOUDWATCH: Final = "cloudwatch.amazonaws.com"
 EVENTBRIDGE: Final = "events.amazonaws.com"
@@ -21,7 +19,7 @@ BY_DEFAULT: Final = (CLOUDWATCH,)  # a topic's default policy admits the account
 KEY_ACTIONS: Final = ("kms:Decrypt", "kms:GenerateDataKey")
 
 
-def refusal(twin: Twin, service: str, topic_arn: str) -> str:
+def refusal(twin: Surroundings, service: str, topic_arn: str) -> str:
     """Why a service may not publish to a topic; empty when it may."""
     policy = twin.resource_policies.get(f"sns:{topic_arn}")
     if policy is None and service not in BY_DEFAULT:
@@ -41,7 +39,7 @@ def refusal(twin: Twin, service: str, topic_arn: str) -> str:
     return f"the policy of key {key} does not let {service} do {', '.join(missing)}" if missing else ""
 
 
-def _key(twin: Twin, topic_arn: str) -> str:
+def _key(twin: Surroundings, topic_arn: str) -> str:
     try:
         attributes = twin.client("sns").get_topic_attributes(TopicArn=topic_arn)["Attributes"]
     except ClientError:

@@ -5,17 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from model_monitor import contract
-from twin.api import ApiError
 from twin.sagemaker import cron, processing
+from twin.sagemaker.jobs import invalid
 
 DEFAULT_SECONDS: Final = 3600
 HOURLY_SECONDS: Final = 3600
 CLUSTER: Final = "ClusterConfig"
-
-
-def invalid(message: str) -> ApiError:
-    return ApiError("ValidationException", message)
 
 
 def check(name: str, config: Mapping[str, Any]) -> dict[str, Any]:
@@ -40,12 +35,7 @@ def check(name: str, config: Mapping[str, Any]) -> dict[str, Any]:
 
 def _check_definition(name: str, definition: Mapping[str, Any]) -> None:
     specification = definition["MonitoringAppSpecification"]
-    entrypoint = tuple(specification.get("ContainerEntrypoint") or ())
-    if entrypoint != contract.CONTAINER_ENTRYPOINT:
-        raise invalid(
-            f"{name}: the twin runs the monitor image only: ContainerEntrypoint must be "
-            f"{list(contract.CONTAINER_ENTRYPOINT)}, found {list(entrypoint)}"
-        )
+    processing.check_entrypoint(name, specification)
     for script in ("RecordPreprocessorSourceUri", "PostAnalyticsProcessorSourceUri"):
         if specification.get(script):
             raise invalid(f"{name}: {script} is for the built-in containers; the twin runs the monitor image only")

@@ -18,7 +18,7 @@ from model_monitor.contract import Variable
 from twin import objects
 from twin.api import ApiError
 from twin.sagemaker import cron
-from twin.sagemaker.processing import Job, ProcessingJobs
+from twin.sagemaker.processing import ProcessingJob, ProcessingJobs
 from twin.surroundings import Surroundings
 
 METRICS_PER_CALL: Final = 1000
@@ -105,7 +105,7 @@ def begin(
         return
     execution.status = "InProgress"
 
-    def on_end(job: Job) -> None:
+    def on_end(job: ProcessingJob) -> None:
         conclude(twin, execution, job)
 
     try:
@@ -193,7 +193,7 @@ def _input(name: str, uri: str, path: str) -> dict[str, Any]:
     return {"InputName": name, "AppManaged": False, "S3Input": source}
 
 
-def conclude(twin: Surroundings, execution: Execution, job: Job) -> None:
+def conclude(twin: Surroundings, execution: Execution, job: ProcessingJob) -> None:
     """Exit code and message become the execution's status; the metrics file of a job that completed is published."""
     execution.changed = twin.clock.now()
     is_violated = (job.exit_message or "").startswith(contract.VIOLATIONS_PREFIX)
@@ -205,9 +205,9 @@ def conclude(twin: Surroundings, execution: Execution, job: Job) -> None:
     _journal(twin, execution, job)
 
 
-def publish(twin: Surroundings, job: Job) -> None:
+def publish(twin: Surroundings, job: ProcessingJob) -> None:
     """Send the lines of the job's metrics file to the namespace of data quality, at their own timestamps."""
-    path = job.root / Path(contract.METRICS_DIRECTORY).relative_to(contract.OPT_ML) / contract.METRICS_FILE
+    path = job.local(contract.METRICS_DIRECTORY) / contract.METRICS_FILE
     lines = path.read_text().splitlines() if path.is_file() else []
     data = []
     for number, line in enumerate(lines, 1):
@@ -222,7 +222,7 @@ def publish(twin: Surroundings, job: Job) -> None:
         twin.client("cloudwatch").put_metric_data(Namespace=contract.NAMESPACE_DATA_QUALITY, MetricData=part)
 
 
-def _journal(twin: Surroundings, execution: Execution, job: Job | None = None) -> None:
+def _journal(twin: Surroundings, execution: Execution, job: ProcessingJob | None = None) -> None:
     message = (job.exit_message or "").splitlines()[0] if job and job.exit_message else ""
     why = execution.failure or message
     twin.journal.add(

@@ -62,6 +62,9 @@ class Endpoints:
         self._dice: dict[str, random.Random] = {}
         self._counts: dict[tuple[str, str, datetime], _Counts] = {}
         self._lock = threading.Lock()
+        twin.api.register("sagemaker-runtime", InvokeEndpoint=self.invoke)
+        twin.api.register("sagemaker", UpdateEndpoint=self.update)
+        twin.clock.register(self.tick, Order.DELIVERY)
 
     @property
     def _backend(self) -> Any:
@@ -210,11 +213,3 @@ class Endpoints:
 def _identity(model: Any) -> str:
     """Name and time of creation: a model made anew under an old name is another one."""
     return f"{model.model_name}-{model.creation_time:%Y%m%d%H%M%S%f}"
-
-
-def install(twin: Surroundings) -> None:
-    """Answer InvokeEndpoint and UpdateEndpoint; deliver capture and metrics as the clock moves."""
-    endpoints = Endpoints(twin)
-    twin.api.register("sagemaker-runtime", "InvokeEndpoint", endpoints.invoke)
-    twin.api.register("sagemaker", "UpdateEndpoint", endpoints.update)
-    twin.clock.register(endpoints.tick, Order.DELIVERY)

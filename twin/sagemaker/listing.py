@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from twin.api import ApiError
-from twin.cloudwatch.metrics import aware
+from twin.listing import has, is_between, page
 
 _TIMES: Final = ("CreationTime", "LastModifiedTime", "ScheduledTime")
 PAGE: Final = 100
@@ -22,34 +21,16 @@ def listed(
     sort: str = "CreationTime",
 ) -> dict[str, Any]:
     """One page of `items` under the key `result`; `name` and `status` are what items call these two."""
-    found = [item for item in items if _matches(item, parameters, name, status)]
-    wanted = parameters.get("SortBy") or sort
-    key = {"Name": name, "Status": status}.get(wanted, wanted)
-    found.sort(
-        key=lambda item: (item[key], item[name]), reverse=parameters.get("SortOrder", "Descending") == "Descending"
-    )
-    start = _position(parameters.get("NextToken"))
-    end = start + min(parameters.get("MaxResults") or PAGE, PAGE)
-    return {result: found[start:end], **({"NextToken": str(end)} if end < len(found) else {})}
+    wanted = {status: parameters.get("StatusEquals") or None}
+    part = parameters.get("NameContains") or ""
+    found = [item for item in items if part in item[name] and has(item, wanted) and _is_of_time(item, parameters)]
+    order = parameters.get("SortBy") or sort
+    key = {"Name": name, "Status": status}.get(order, order)
+    is_descending = parameters.get("SortOrder", "Descending") == "Descending"
+    found.sort(key=lambda item: (item[key], item[name]), reverse=is_descending)
+    return page(result, found, parameters.get("NextToken"), min(parameters.get("MaxResults") or PAGE, PAGE))
 
 
-def _position(token: str | None) -> int:
-    if token is None:
-        return 0
-    if not token.isdecimal():
-        raise ApiError("ValidationException", "NextToken is not one that was handed out")
-    return int(token)
-
-
-def _matches(item: Mapping[str, Any], parameters: Mapping[str, Any], name: str, status: str) -> bool:
-    if parameters.get("NameContains") and parameters["NameContains"] not in item[name]:
-        return False
-    if parameters.get("StatusEquals") and parameters["StatusEquals"] != item[status]:
-        return False
-    for time in _TIMES:
-        before, after = parameters.get(f"{time}Before"), parameters.get(f"{time}After")
-        if before is not None and item[time] > aware(before):
-            return False
-        if after is not None and item[time] < aware(after):
-            return False
-    return True
+def _is_of_time(item: Mapping[str, Any], parameters: Mapping[str, Any]) -> bool:
+    bounds = {time: (parameters.get(f"{time}After"), parameters.get(f"{time}Before")) for time in _TIMES}
+    return all(is_between(item[time], *bound) for time, bound in bounds.items() if any(bound))

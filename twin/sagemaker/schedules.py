@@ -16,12 +16,13 @@ from botocore.exceptions import ClientError
 from model_monitor import contract
 from twin.api import ApiError, Call
 from twin.clock import Order
-from twin.sagemaker import cron, definitions, executions, processing
-from twin.sagemaker.definitions import invalid
+from twin.listing import has
+from twin.sagemaker import cron, definitions, executions
 from twin.sagemaker.executions import Execution
+from twin.sagemaker.jobs import NAME, invalid
 from twin.sagemaker.listing import listed
-from twin.sagemaker.processing import NAME, ProcessingJobs
-from twin.sagemaker.tags import tags_of
+from twin.sagemaker.processing import ProcessingJobs
+from twin.sagemaker.tags import Tags
 from twin.surroundings import Surroundings
 
 LONGEST_DELAY_MINUTES: Final = 20
@@ -80,10 +81,29 @@ def delay(schedule: str, hour: datetime) -> timedelta:
 class Schedules:
     """All monitoring schedules of the account."""
 
-    def __init__(self, twin: Surroundings, jobs: ProcessingJobs) -> None:
-        self._twin, self._jobs = twin, jobs
+    def __init__(self, twin: Surroundings, jobs: ProcessingJobs, tags: Tags) -> None:
+        self._twin, self._jobs, self._tags = twin, jobs, tags
         self._schedules: dict[str, MonitoringSchedule] = {}
         self._past: list[Execution] = []  # kept when a schedule is deleted
+        twin.api.register(
+            "sagemaker",
+            CreateMonitoringSchedule=self.create,
+            UpdateMonitoringSchedule=self.update,
+            DescribeMonitoringSchedule=self.describe,
+            DeleteMonitoringSchedule=self.delete,
+            StartMonitoringSchedule=self.start,
+            StopMonitoringSchedule=self.stop,
+            ListMonitoringSchedules=self.list,
+            ListMonitoringExecutions=self.list_executions,
+        )
+        twin.api.refuse(
+            "sagemaker",
+            "alerts of the Model Dashboard are not in the twin; use CloudWatch alarms",
+            "ListMonitoringAlerts",
+            "UpdateMonitoringAlert",
+            "ListMonitoringAlertHistory",
+        )
+        twin.clock.register(self.tick, Order.SCHEDULES)
 
     # --- time ----------------------------------------------------------------------------------------------------------
 
@@ -146,7 +166,7 @@ class Schedules:
         schedule = MonitoringSchedule(name, arn, dict(config), definition, now, now)
         self._capture(schedule.endpoint)
         self._schedules[name] = schedule
-        tags_of(self._twin).create(arn, parameters.get("Tags"))
+        self._tags.create(arn, parameters.get("Tags"))
         self._twin.journal.add("schedule", f"{name} created for {schedule.endpoint}", schedule=name)
         return {"MonitoringScheduleArn": arn}
 
@@ -207,29 +227,9 @@ class Schedules:
 
 
 def _narrowed(items: list[dict[str, Any]], parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
-    for key, wanted in (
-        ("EndpointName", parameters.get("EndpointName")),
-        ("MonitoringJobDefinitionName", parameters.get("MonitoringJobDefinitionName")),
-        ("MonitoringType", parameters.get("MonitoringTypeEquals")),
-    ):
-        items = [item for item in items if wanted in (None, item.get(key))]
-    return items
-
-
-def install(twin: Surroundings) -> None:
-    """Answer the API and fire as the clock moves."""
-    schedules = Schedules(twin, processing.of(twin))
-    register = twin.api.register
-    register("sagemaker", "CreateMonitoringSchedule", schedules.create)
-    register("sagemaker", "UpdateMonitoringSchedule", schedules.update)
-    register("sagemaker", "DescribeMonitoringSchedule", schedules.describe)
-    register("sagemaker", "DeleteMonitoringSchedule", schedules.delete)
-    register("sagemaker", "StartMonitoringSchedule", schedules.start)
-    register("sagemaker", "StopMonitoringSchedule", schedules.stop)
-    register("sagemaker", "ListMonitoringSchedules", schedules.list)
-    register("sagemaker", "ListMonitoringExecutions", schedules.list_executions)
-    for operation in ("ListMonitoringAlerts", "UpdateMonitoringAlert", "ListMonitoringAlertHistory"):
-        twin.api.refuse(
-            "sagemaker", operation, "alerts of the Model Dashboard are not in the twin; use CloudWatch alarms"
-        )
-    twin.clock.register(schedules.tick, Order.SCHEDULES)
+    wanted = {
+        "EndpointName": parameters.get("EndpointName"),
+        "MonitoringJobDefinitionName": parameters.get("MonitoringJobDefinitionName"),
+        "MonitoringType": parameters.get("MonitoringTypeEquals"),
+    }
+    return [item for item in items if has(item, wanted)]

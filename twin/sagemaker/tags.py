@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any, Final
-from weakref import WeakKeyDictionary
 
 from moto.sagemaker.models import sagemaker_backends
 
@@ -19,6 +18,12 @@ class Tags:
     def __init__(self, twin: Surroundings) -> None:
         self._twin = twin
         self._tags: dict[str, list[dict[str, str]]] = {}
+        twin.api.register(
+            "sagemaker",
+            ListTags=self.list,
+            AddTags=self.add,
+            DeleteTags=self.delete,
+        )
 
     def create(self, arn: str, tags: list[dict[str, str]] | None) -> None:
         """A resource of ours exists from now on."""
@@ -46,16 +51,3 @@ class Tags:
     def delete(self, parameters: dict[str, Any], _: Call) -> None:
         tags = self._of(parameters["ResourceArn"])
         tags[:] = [tag for tag in tags if tag["Key"] not in parameters["TagKeys"]]
-
-
-_tags: WeakKeyDictionary[Surroundings, Tags] = WeakKeyDictionary()
-
-
-def tags_of(twin: Surroundings) -> Tags:
-    """The tags of a twin's resources."""
-    if twin not in _tags:
-        tags = _tags[twin] = Tags(twin)
-        twin.api.register("sagemaker", "ListTags", tags.list)
-        twin.api.register("sagemaker", "AddTags", tags.add)
-        twin.api.register("sagemaker", "DeleteTags", tags.delete)
-    return _tags[twin]

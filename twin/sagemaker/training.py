@@ -13,117 +13,80 @@ import re
 import tarfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from botocore.exceptions import ClientError
-
 from twin import objects
-from twin.api import ApiError, Call
 from twin.sagemaker.containers import unpack
-from twin.sagemaker.listing import listed
-from twin.sagemaker.processing import NAME
-from twin.sagemaker.tags import tags_of
-from twin.surroundings import Surroundings
-from twin.workers import Finished, Running, Workers, run, workers_of
+from twin.sagemaker.jobs import NAME, REASON_MAX, RESOURCE_CONFIG, Job, Jobs, Outcome, Program, fetch, invalid
+from twin.workers import Finished
 
 PROGRAM: Final = "sagemaker_program"
 SUBMITTED: Final = "sagemaker_submit_directory"
-DEFAULT_SECONDS: Final = 86400
-REASON_MAX: Final = 1024
 _SECONDARY: Final = ("Starting", "Downloading", "Training", "Uploading")
 
 
 @dataclass(eq=False)
-class Job:
-    """A training job. `settings` is what CreateTrainingJob was given."""
+class TrainingJob(Job):
+    """A training job."""
 
-    name: str
-    arn: str
-    settings: dict[str, Any]
-    created: datetime
-    root: Path  # stands for /opt/ml
-    status: str = "InProgress"
+    kind = "Training"
+    in_summaries = ("SecondaryStatus",)
+
     secondary: str = "Starting"
-    failure: str | None = None
-    ended: datetime | None = None
     metrics: list[dict[str, Any]] = field(default_factory=list)
-    running: Running = field(default_factory=Running)
 
     @property
     def output(self) -> str:
         """Where the job's archives go."""
         return f"{self.settings['OutputDataConfig']['S3OutputPath'].rstrip('/')}/{self.name}/output"
 
-    def describe(self) -> dict[str, Any]:
-        """As DescribeTrainingJob shows it."""
-        known = {
-            "TrainingJobArn": self.arn,
-            "TrainingJobStatus": self.status,
+    @property
+    def model(self) -> str:
+        """Where its model goes."""
+        return f"{self.output}/model.tar.gz"
+
+    def own(self) -> dict[str, Any]:
+        return {
             "SecondaryStatus": self.secondary,
-            "FailureReason": self.failure,
-            "CreationTime": self.created,
-            "TrainingStartTime": self.created,
-            "TrainingEndTime": self.ended,
-            "LastModifiedTime": self.ended or self.created,
+            "ModelArtifacts": {"S3ModelArtifacts": self.model},
             "FinalMetricDataList": self.metrics or None,
             "SecondaryStatusTransitions": self._transitions(),
         }
-        model = {"S3ModelArtifacts": f"{self.output}/model.tar.gz"}
-        settings = {key: value for key, value in self.settings.items() if key != "Tags"}
-        return {**settings, "ModelArtifacts": model, **{key: v for key, v in known.items() if v is not None}}
 
     def _transitions(self) -> list[dict[str, Any]]:
         names = ["Starting"] if self.ended is None else [*_SECONDARY, self.secondary]
         return [{"Status": name, "StartTime": self.created, "StatusMessage": name} for name in names]
 
+    def detail(self) -> dict[str, Any]:
+        left_out = ("SecondaryStatusTransitions", "FinalMetricDataList")
+        return {key: value for key, value in super().detail().items() if key not in left_out}
+
+    def stop(self) -> None:
+        self.secondary = "Stopping"
+        super().stop()
+
 
 @dataclass(frozen=True)
-class _Outcome:
-    status: str
-    secondary: str
-    failure: str | None = None
+class _Outcome(Outcome):
     metrics: tuple[dict[str, Any], ...] = ()
+    is_timed_out: bool = False
 
 
-def _failed(reason: str) -> _Outcome:
-    return _Outcome("Failed", "Failed", reason[:REASON_MAX])
-
-
-class TrainingJobs:
+class TrainingJobs(Jobs[TrainingJob, _Outcome]):
     """All training jobs of the account."""
 
-    def __init__(self, twin: Surroundings, workers: Workers) -> None:
-        self._twin, self._workers = twin, workers
-        self._jobs: dict[str, Job] = {}
-        self._tags = tags_of(twin)
+    job, outcome = TrainingJob, _Outcome
+    folder = "training"
+    is_taken = "there is a training job already: {arn}"
+    is_missing = "Requested resource not found: training job {name}"
+    not_staged = "ClientError: Data download failed"
+    not_uploaded = "ClientError: Artifact upload failed"
 
-    # --- one job -------------------------------------------------------------------------------------------------------
+    def _check(self, settings: Mapping[str, Any]) -> None:
+        check(settings)
 
-    def _work(self, job: Job) -> _Outcome:
-        s3 = self._twin.client("s3", job.settings["RoleArn"])
-        try:
-            command, environment = self._stage(job, s3)
-        except (objects.NothingThere, ClientError, tarfile.TarError) as error:
-            return _failed(f"ClientError: Data download failed: {error}")
-        finished = run(
-            command,
-            environment=environment,
-            directory=job.root / "code",
-            log=job.root / "log.txt",
-            seconds=(job.settings.get("StoppingCondition") or {}).get("MaxRuntimeInSeconds", DEFAULT_SECONDS),
-            running=job.running,
-        )
-        outcome = self._outcome(job, finished, command)
-        try:
-            self._upload(job, s3, outcome)
-        except ClientError as error:
-            return _failed(f"ClientError: Artifact upload failed: {error}")
-        return outcome
-
-    def _stage(self, job: Job, s3: Any) -> tuple[list[str | Path], dict[str, str]]:
-        """Fetch script and channels, write the configuration files; the command and its environment."""
+    def _stage(self, job: TrainingJob, s3: Any) -> Program:
         parameters = {key: _decoded(value) for key, value in (job.settings.get("HyperParameters") or {}).items()}
         program, source = str(parameters.pop(PROGRAM)), str(parameters.pop(SUBMITTED))
         unpack(s3, source, job.root / "code")
@@ -133,28 +96,27 @@ class TrainingJobs:
             (job.root / folder).mkdir(parents=True, exist_ok=True)
         channels = job.settings.get("InputDataConfig") or ()
         for channel in channels:
-            place = channel["DataSource"]["S3DataSource"]
-            fetch = objects.download_manifest if place["S3DataType"] == "ManifestFile" else objects.download
-            fetch(s3, place["S3Uri"], job.root / "input" / "data" / channel["ChannelName"])
+            fetch(s3, channel["DataSource"]["S3DataSource"], job.root / "input" / "data" / channel["ChannelName"])
         config = job.root / "input" / "config"
         (config / "hyperparameters.json").write_text(json.dumps(job.settings.get("HyperParameters") or {}))
         described = {
             c["ChannelName"]: {"TrainingInputMode": "File", "S3DistributionType": "FullyReplicated"} for c in channels
         }
         (config / "inputdataconfig.json").write_text(json.dumps(described))
-        (config / "resourceconfig.json").write_text(json.dumps({"current_host": "algo-1", "hosts": ["algo-1"]}))
+        (config / "resourceconfig.json").write_text(RESOURCE_CONFIG)
         parameters = {key: value for key, value in parameters.items() if not key.startswith("sagemaker_")}
         arguments = [part for key, value in sorted(parameters.items()) for part in (_option(key), str(value))]
-        return [self._twin.xgboost_python, program, *arguments], self._environment(job, program, source, parameters)
+        return Program(
+            [self._twin.xgboost_python, program, *arguments],
+            self._variables(job, program, source, parameters),
+            job.root / "code",
+        )
 
-    def _environment(self, job: Job, program: str, source: str, parameters: Mapping[str, Any]) -> dict[str, str]:
+    def _variables(self, job: TrainingJob, program: str, source: str, parameters: Mapping[str, Any]) -> dict[str, str]:
         """The training toolkit's variables; paths lie below the job's root."""
         names = [channel["ChannelName"] for channel in job.settings.get("InputDataConfig") or ()]
         inputs = job.root / "input"
         return {
-            "PATH": "/usr/local/bin:/usr/bin:/bin",
-            "HOME": str(job.root),
-            "PYTHONUNBUFFERED": "1",
             "TRAINING_JOB_NAME": job.name,
             "TRAINING_JOB_ARN": job.arn,
             "SM_MODEL_DIR": str(job.root / "model"),
@@ -177,21 +139,21 @@ class TrainingJobs:
             **(job.settings.get("Environment") or {}),
         }
 
-    def _outcome(self, job: Job, finished: Finished, command: list[str | Path]) -> _Outcome:
+    def _conclude(self, job: TrainingJob, finished: Finished) -> _Outcome:
         if finished.is_stopped:
-            return _Outcome("Stopped", "Stopped")
+            return _Outcome("Stopped")
         if finished.is_timed_out:
-            return _Outcome("Stopped", "MaxRuntimeExceeded")
+            return _Outcome("Stopped", is_timed_out=True)
         if finished.exit_code:
-            script = " ".join(["python3", *map(str, command[1:])])
-            return _failed(
+            script = " ".join(["python3", *finished.command[1:]])
+            reason = (
                 f"AlgorithmError: ExecuteUserScriptError:\nExitCode {finished.exit_code}\n"
                 f'ErrorMessage "{finished.tail.strip()[-600:]}"\nCommand "{script}"'
             )
-        log = (job.root / "log.txt").read_text("utf-8", "replace")
-        return _Outcome("Completed", "Completed", metrics=tuple(self._metrics(job, log)))
+            return _Outcome("Failed", reason[:REASON_MAX])
+        return _Outcome("Completed", metrics=tuple(self._metrics(job, job.log.read_text("utf-8", "replace"))))
 
-    def _metrics(self, job: Job, log: str) -> list[dict[str, Any]]:
+    def _metrics(self, job: TrainingJob, log: str) -> list[dict[str, Any]]:
         """The last value that each of the job's metric definitions finds in the log."""
         found = []
         for definition in job.settings["AlgorithmSpecification"].get("MetricDefinitions") or ():
@@ -205,7 +167,7 @@ class TrainingJobs:
                 found.append(point)
         return found
 
-    def _upload(self, job: Job, s3: Any, outcome: _Outcome) -> None:
+    def _upload(self, job: TrainingJob, s3: Any, outcome: _Outcome) -> None:
         """model.tar.gz of a job that completed; output.tar.gz of any that wrote into the output data folder."""
         bucket, prefix = objects.split(job.output)
         kms_key = job.settings["OutputDataConfig"].get("KmsKeyId")
@@ -214,93 +176,42 @@ class TrainingJobs:
         if any((job.root / "output" / "data").iterdir()):
             objects.put(s3, bucket, f"{prefix}/output.tar.gz", archive(job.root / "output"), kms_key)
 
-    def _finish(self, job: Job, outcome: _Outcome) -> None:
-        job.status, job.secondary, job.failure = outcome.status, outcome.secondary, outcome.failure
-        job.metrics, job.ended = list(outcome.metrics), self._twin.clock.now()
-        where = f": {job.output}/model.tar.gz" if job.status == "Completed" else f": {job.failure or job.secondary}"
+    def _settle(self, job: TrainingJob, outcome: _Outcome) -> None:
+        is_completed = job.status == "Completed"
+        job.secondary = "MaxRuntimeExceeded" if job.status == "Stopped" and outcome.is_timed_out else job.status
+        job.metrics = list(outcome.metrics) if is_completed else []
         self._twin.journal.add(
             "training",
-            f"{job.name} {job.status}{where}",
+            f"{job.name} {job.status}: {job.model if is_completed else job.failure or job.secondary}",
             job=job.name,
             status=job.status,
-            artifact=f"{job.output}/model.tar.gz" if job.status == "Completed" else None,
-            log=str(job.root / "log.txt"),
+            artifact=job.model if is_completed else None,
+            log=str(job.log),
         )
-        self._emit(job)
-
-    def _emit(self, job: Job) -> None:
-        detail = {
-            key: str(int(value.timestamp() * 1000)) if isinstance(value, datetime) else value
-            for key, value in job.describe().items()
-            if key not in ("SecondaryStatusTransitions", "FinalMetricDataList")
-        }
-        self._twin.events.emit("aws.sagemaker", "SageMaker Training Job State Change", detail, [job.arn])
-
-    # --- the API -------------------------------------------------------------------------------------------------------
-
-    def create(self, parameters: dict[str, Any], _: Call) -> dict[str, Any]:
-        name = parameters["TrainingJobName"]
-        check(parameters)
-        arn = f"arn:aws:sagemaker:{self._twin.region}:{self._twin.account}:training-job/{name}"
-        if name in self._jobs:
-            raise ApiError("ResourceInUse", f"Job name must be unique: there is a training job already: {arn}")
-        root = self._twin.directory / "training" / name
-        job = self._jobs[name] = Job(name, arn, parameters, self._twin.clock.now(), root)
-        self._tags.create(arn, parameters.get("Tags"))
-        self._twin.journal.add("training", f"{name} started", job=name, status=job.status)
-        self._emit(job)
-        self._workers.start(name, lambda: self._work(job), lambda outcome: self._finish(job, outcome))
-        return {"TrainingJobArn": arn}
-
-    def describe(self, parameters: dict[str, Any], _: Call) -> dict[str, Any]:
-        return self._find(parameters).describe()
-
-    def stop(self, parameters: dict[str, Any], _: Call) -> None:
-        job = self._find(parameters)
-        if job.status != "InProgress":
-            raise ApiError("ValidationException", f"{job.name} is {job.status}: only a job in progress can be stopped")
-        job.status = job.secondary = "Stopping"
-        job.running.stop()
-
-    def list(self, parameters: dict[str, Any], _: Call) -> dict[str, Any]:
-        names = ("TrainingJobName", "TrainingJobArn", "CreationTime", "TrainingEndTime", "LastModifiedTime")
-        wanted = (*names, "TrainingJobStatus", "SecondaryStatus")
-        summaries = [{key: v for key, v in job.describe().items() if key in wanted} for job in self._jobs.values()]
-        return listed("TrainingJobSummaries", summaries, parameters, name="TrainingJobName", status="TrainingJobStatus")
-
-    def _find(self, parameters: Mapping[str, Any]) -> Job:
-        job = self._jobs.get(parameters["TrainingJobName"])
-        if job is None:
-            raise ApiError(
-                "ResourceNotFound", f"Requested resource not found: training job {parameters['TrainingJobName']}"
-            )
-        return job
 
 
 def check(settings: Mapping[str, Any]) -> None:
     """Refuse what the service refuses, and what would not really train here. Raises: ApiError."""
     name, parameters = settings["TrainingJobName"], settings.get("HyperParameters") or {}
-
-    def invalid(problem: str) -> ApiError:
-        return ApiError("ValidationException", f"{name}: {problem}")
-
     if not NAME.fullmatch(name):
-        raise invalid("TrainingJobName has 1 to 63 letters, digits and inner hyphens")
+        raise invalid(f"{name}: TrainingJobName has 1 to 63 letters, digits and inner hyphens")
     for key in (PROGRAM, SUBMITTED):
         if key not in parameters:
-            raise invalid(f"the twin trains in script mode only: hyperparameter {key} is missing")
+            raise invalid(f"{name}: the twin trains in script mode only: hyperparameter {key} is missing")
         if not isinstance(_decoded(parameters[key]), str) or _decoded(parameters[key]) == parameters[key]:
-            raise invalid(f"hyperparameter {key} is a JSON text, as the training toolkit reads it: '\"train.py\"'")
+            raise invalid(
+                f"{name}: hyperparameter {key} is a JSON text, as the training toolkit reads it: '\"train.py\"'"
+            )
     if not str(_decoded(parameters[SUBMITTED])).startswith("s3://"):
-        raise invalid(f"hyperparameter {SUBMITTED} must be an S3 URI")
+        raise invalid(f"{name}: hyperparameter {SUBMITTED} must be an S3 URI")
     if settings.get("EnableNetworkIsolation"):
-        raise invalid("under network isolation a container cannot fetch its script from S3")
+        raise invalid(f"{name}: under network isolation a container cannot fetch its script from S3")
     if (settings.get("ResourceConfig") or {}).get("InstanceCount", 1) != 1:
-        raise invalid("training on several instances is not in the twin")
+        raise invalid(f"{name}: training on several instances is not in the twin")
     for channel in settings.get("InputDataConfig") or ():
         mode = channel.get("InputMode") or settings["AlgorithmSpecification"]["TrainingInputMode"]
         if mode != "File" or "S3DataSource" not in channel["DataSource"]:
-            raise invalid(f"channel {channel['ChannelName']}: only File mode from S3 is in the twin")
+            raise invalid(f"{name}: channel {channel['ChannelName']}: only File mode from S3 is in the twin")
 
 
 def archive(folder: Path) -> bytes:
@@ -325,12 +236,3 @@ def _decoded(value: str) -> Any:
 
 def _option(key: str) -> str:
     return f"-{key}" if len(key) == 1 else f"--{key}"
-
-
-def install(twin: Surroundings) -> None:
-    """Answer SageMaker's training operations."""
-    jobs = TrainingJobs(twin, workers_of(twin))
-    twin.api.register("sagemaker", "CreateTrainingJob", jobs.create)
-    twin.api.register("sagemaker", "DescribeTrainingJob", jobs.describe)
-    twin.api.register("sagemaker", "StopTrainingJob", jobs.stop)
-    twin.api.register("sagemaker", "ListTrainingJobs", jobs.list)

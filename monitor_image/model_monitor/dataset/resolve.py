@@ -66,7 +66,7 @@ def resolve_schema(job: Job, files: Sequence[DataFile], baseline: Mapping[str, F
     found = _names(outputs, inputs)
     paths = {name: path for layout in (inputs, outputs) if layout is not None for name, path in layout.paths}
     if baseline:
-        features = tuple(Feature(name, kind, path=paths.get(name)) for name, kind in baseline.items())
+        features = tuple(Feature(name, kind, path=paths.get(name), is_inferred=True) for name, kind in baseline.items())
     else:
         features = tuple(Feature(name, path=paths.get(name)) for name in found)
     names = tuple(feature.name for feature in features)
@@ -105,10 +105,10 @@ def scripted_schema(job: Job, files: Sequence[DataFile], baseline: Mapping[str, 
     if not baseline:
         features = tuple(map(Feature, keys))
     elif set(keys) & set(baseline):
-        features = tuple(Feature(name, kind) for name, kind in baseline.items())
+        features = tuple(Feature(name, kind, is_inferred=True) for name, kind in baseline.items())
     else:
         pairs = zip_longest(baseline.items(), keys[: len(baseline)])
-        features = tuple(Feature(name, kind, path=key) for (name, kind), key in pairs)
+        features = tuple(Feature(name, kind, path=key, is_inferred=True) for (name, kind), key in pairs)
     return replace(schema, features=features, is_positional=True, outputs=0)
 
 

@@ -19,6 +19,7 @@ from model_monitor.job.blocks import Block, Faults
 from model_monitor.job.job import FalseAlarms, Maturity, MetricsSettings, MonitorSettings
 from model_monitor.monitors import registry
 from model_monitor.schema import Feature, FeatureType, OutputMapping, PayloadMapping, Privacy, Schema
+from model_monitor.words import did_you_mean
 
 ROLES = {"label": "truth", "prediction": "prediction", "score": "score"}
 PERIODS = {"day": 1, "week": 7, "month": 30, "quarter": 90, "year": 365}  # days
@@ -137,7 +138,8 @@ def _refuse_unknown_features(configuration: Configuration, faults: Faults) -> No
     for path, features in named.items():
         for feature in features:
             if feature not in names:
-                faults.add(path, f"'{feature}' is no feature of the payload")
+                asked = did_you_mean([feature], configuration.schema.names)
+                faults.add(path, f"'{feature}' is no feature of the payload{f'; {asked}' if asked else ''}")
 
 
 def _refuse_slices_by_facets(configuration: Configuration, faults: Faults) -> None:

@@ -19,7 +19,8 @@ NEGLIGIBLE: Final = 1e-18
 COMMON: Final = (
     64  # occurrences of a value in both samples, above which one sample alone never holds them all by chance
 )
-STEPS: Final = 60  # of a bisection
+STEPS: Final = 20  # of a bisection
+SPREADS: Final = 12.0  # standard deviations beyond which nothing is worth counting
 
 
 def hypergeometric_tail(count: int, drawn: int, marked: int, total: int) -> float:
@@ -152,7 +153,7 @@ def _differs(gap: float, pooled: int, n: int, m: int) -> float:
 def _bisect(chance: Callable[[float], float], level: float) -> float:
     """Where a falling chance crosses a level, in [0, 1]."""
     low, high = 0.0, 1.0
-    for _ in range(STEPS // 3):
+    for _ in range(STEPS):
         middle = (low + high) / 2
         low, high = (middle, high) if chance(middle) > level else (low, middle)
     return high
@@ -171,25 +172,18 @@ def unseen(count: int, current: Mapping[str, int], baseline: Mapping[str, int]) 
         pooled = current.get(name, 0) + baseline.get(name, 0)
         if pooled <= COMMON:
             numbers[pooled] = numbers.get(pooled, 0) + 1
-    at_most = min(count, n)
-    spread = np.zeros(at_most + 1)  # chance of each sum below `count`; what is beyond is the tail
+    alone = {  # chance that all occurrences of one value fall into the window
+        pooled: math.exp(_log_choose(n + m - pooled, n - pooled) - _log_choose(n + m, n)) if pooled <= n else 0.0
+        for pooled in sorted(numbers)
+    }
+    mean = sum(numbers[pooled] * pooled * share for pooled, share in alone.items())
+    variance = sum(numbers[pooled] * pooled**2 * share * (1 - share) for pooled, share in alone.items())
+    at_most = min(n, max(count, math.ceil(mean + SPREADS * math.sqrt(variance)) + COMMON))
+    spread = np.zeros(at_most + 1)  # chance of each sum
     spread[0] = 1.0
-    for pooled, values in sorted(numbers.items()):
-        alone = math.exp(_log_choose(n + m - pooled, n - pooled) - _log_choose(n + m, n)) if pooled <= n else 0.0
-        if alone <= 0:
-            continue
-        most = min(values, at_most // pooled)
-        chances = np.exp(
-            [
-                _log_choose(values, number) + number * math.log(alone) + (values - number) * math.log1p(-alone)
-                for number in range(most + 1)
-            ]
-            if alone < 1
-            else [0.0 if number == values else -math.inf for number in range(most + 1)]
-        )
-        step = np.zeros(at_most + 1)
-        step[: most * pooled + 1 : pooled] = chances
-        spread = np.convolve(spread, step)[: at_most + 1]
+    for pooled, share in alone.items():
+        if share > 0:
+            spread = np.convolve(spread, _sums_of_alike(numbers[pooled], share, pooled))[: at_most + 1]
     below = np.cumsum(spread)
     chance = max(0.0, 1.0 - float(below[count - 1])) if count else 1.0
 
@@ -198,6 +192,18 @@ def unseen(count: int, current: Mapping[str, int], baseline: Mapping[str, int]) 
         return None if not found.size else float(found[0]) / n
 
     return Evidence(chance, allowed)
+
+
+def _sums_of_alike(values: int, share: float, occurrences: int) -> np.ndarray:
+    """Chances of `occurrences` times a binomial number; what is negligible is left out above."""
+    if share >= 1.0:
+        return np.append(np.zeros(values * occurrences), 1.0)
+    last = min(values, math.ceil(values * share + SPREADS * math.sqrt(values * share * (1 - share)) + COMMON))
+    numbers = range(last + 1)
+    logs = [_log_choose(values, x) + x * math.log(share) + (values - x) * math.log1p(-share) for x in numbers]
+    chances = np.zeros(last * occurrences + 1)
+    chances[::occurrences] = np.exp(logs)
+    return chances
 
 
 def normal_tail(value: float) -> float:

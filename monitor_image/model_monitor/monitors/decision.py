@@ -76,7 +76,8 @@ def _decided(check: Check, cut: float, level: float) -> Check:
         return check
     told = replace(check, allowance=check.evidence.allowed(level))
     if check.outcome is Outcome.VIOLATED and check.evidence.p_value > cut:
-        return replace(told, outcome=Outcome.HELD, description="", sentence=explained(told))
+        distance = None if told.distance is None else min(told.distance, told.allowed or 0.0)  # so that alarms agree
+        return replace(told, outcome=Outcome.HELD, description="", sentence=explained(told), distance=distance)
     return told
 
 

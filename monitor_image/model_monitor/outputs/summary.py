@@ -9,10 +9,10 @@ from pathlib import Path
 
 from model_monitor.contract import MONITOR_KEYS, REHEARSAL, JobKind
 from model_monitor.monitors import registry
-from model_monitor.monitors.conclusion import Outcome
+from model_monitor.monitors.conclusion import Check, Outcome
 from model_monitor.outputs.report import MonitorResult, Report, Run
 from model_monitor.outputs.summary_labels import unread_labels
-from model_monitor.words import DIGITS, counted, lost
+from model_monitor.words import DIGITS, counted, lost, number
 
 NUMBER = re.compile(r"(?<![\w.])-?\d+\.\d+(?:e[+-]?\d+)?(?!\w|\.\d)")
 
@@ -85,11 +85,18 @@ def _violations(result: MonitorResult) -> list[str]:
     violations = result.conclusion.violations
     if not violations:
         return []
-    return [
-        "",
-        "violations",
-        *(f"  {check.subject}: {check.check_type}. {_rounded(check.description)}" for check in violations),
-    ]
+    return ["", "violations", *(f"  {check.subject}: {check.check_type}. {_told(check)}" for check in violations)]
+
+
+def _told(check: Check) -> str:
+    """What changed, and beside it what was allowed; in AWS's words where nobody has better ones."""
+    if not check.sentence:
+        return _rounded(check.description)
+    if check.observed is None or check.allowed is None:
+        return check.sentence
+    limits = f"observed {number(check.observed)}, limit {number(check.allowed)}"
+    reach = "" if check.allowance is None else f", sampling explains {number(check.allowance)}"
+    return f"{check.sentence} ({limits}{reach})"
 
 
 def _not_evaluated(result: MonitorResult) -> list[str]:

@@ -69,7 +69,7 @@ class FeatureStatistics:
     @property
     def shown_categories(self) -> Mapping[str, int] | None:
         """The distribution of a text feature; None when it has too many different values."""
-        if self.inferred_type is not FeatureType.STRING or self.categories is None:
+        if not self.inferred_type.is_categorical or self.categories is None:
             return None
         return self.categories if len(self.categories) <= CATEGORIES_SHOWN else None
 

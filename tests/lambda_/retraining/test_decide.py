@@ -13,48 +13,15 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
+from tests.lambda_.retraining.covertype import PREFIX, delivered, policy_json
+
 NOW = datetime(2026, 3, 4, 5, 1, 7, tzinfo=UTC)
-NAME = "covertype-data-quality-retrain-202603040500-1"
+NAME = f"{PREFIX}-202603040500-1"
 
 
 @pytest.fixture
 def room(load: Callable[[str], SimpleNamespace]) -> SimpleNamespace:
     return load("retraining")
-
-
-def policy_json(**changes: Any) -> str:
-    content: dict[str, Any] = {
-        "endpoint": "covertype",
-        "schedule": "covertype-data-quality",
-        "mode": "train",
-        "namespace": "metrics",
-        "hours": 1,
-        "alarms": {
-            "covertype-drift": ["baseline_drift_check"],
-            "covertype-drift-composite": ["baseline_drift_check"],
-            "covertype-model-quality": ["LessThanThreshold", "GreaterThanThreshold"],
-        },
-        "other_alarm_names": ["covertype-bias-drift"],
-        "violation_alarm_names": ["covertype-violations"],
-        "cooldown_hours": 24,
-        "max_per_week": 2,
-        "retrain_on_broken_data": False,
-        "reports_uri": "s3://reports/reports",
-        "job_name_prefix": "covertype-data-quality-retrain",
-        "training": {
-            "image": "123456789012.dkr.ecr.eu-west-1.amazonaws.com/xgboost:3.0-5",
-            "role_arn": "arn:aws:iam::123456789012:role/training",
-            "instance_type": "ml.m5.large",
-            "output_uri": "s3://models/covertype/retraining",
-            "hyperparameters": {"num_round": "100"},
-            "channels": [
-                {"name": "train", "uri": "s3://models/covertype/train/"},
-                {"name": "fresh", "uri": "s3://ground-truth/covertype/training/"},
-                {"name": "validation", "uri": "s3://models/covertype/validation/"},
-            ],
-        },
-    }
-    return json.dumps(content | changes)
 
 
 def alarm(room: SimpleNamespace, **changes: Any) -> Any:
@@ -147,7 +114,7 @@ def test_a_report_that_is_not_there_yet_is_waited_for(room: SimpleNamespace, cha
 
 
 def test_a_job_in_progress_refuses_another(room: SimpleNamespace) -> None:
-    running = "covertype-data-quality-retrain-202603010000-1"
+    running = f"{PREFIX}-202603010000-1"
     decision = verdict(room, facts_=facts(room, jobs=room.decide.Jobs((running,), (running,))), cooldown_hours=0)
     assert (decision.action, decision.reason, decision.detail) == ("refuse", "training_in_progress", running)
 
@@ -208,15 +175,13 @@ def test_a_lost_record_is_restored_from_the_name_of_the_job(room: SimpleNamespac
 
 
 def test_jobs_of_earlier_hours_count_even_when_the_state_was_lost(room: SimpleNamespace) -> None:
-    earlier = room.decide.Jobs(("covertype-data-quality-retrain-202603031000-1",))
+    earlier = room.decide.Jobs((f"{PREFIX}-202603031000-1",))
     assert verdict(room, facts_=facts(room, jobs=earlier)).reason == "cooldown"
 
 
-@pytest.mark.parametrize(
-    "name", ["covertype-data-quality-retrain", "other-202603040500-1", "covertype-data-quality-retrain-999999999999-1"]
-)
+@pytest.mark.parametrize("name", [PREFIX, "other-202603040500-1", f"{PREFIX}-999999999999-1"])
 def test_foreign_jobs_are_not_counted(room: SimpleNamespace, name: str) -> None:
-    assert room.decide.hour_of("covertype-data-quality-retrain", name) is None
+    assert room.decide.hour_of(PREFIX, name) is None
 
 
 def test_a_long_prefix_still_gives_a_valid_name_that_is_recognised(room: SimpleNamespace) -> None:
@@ -279,40 +244,22 @@ def test_every_fault_of_a_policy_names_its_key(room: SimpleNamespace) -> None:
 
 
 def test_a_real_message_is_read(room: SimpleNamespace) -> None:
-    message = {
-        "AlarmName": "covertype-drift",
-        "NewStateValue": "ALARM",
-        "OldStateValue": "INSUFFICIENT_DATA",
-        "StateChangeTime": "2017-01-12T16:30:42.236+0000",
-        "Trigger": {"MetricName": "drift_max", "EvaluationPeriods": 3, "Statistic": "AVERAGE", "Threshold": 0.2},
-    }
-    (found,) = room.alarms.read({"Records": [{"Sns": {"MessageId": "1", "Message": json.dumps(message)}}]})
+    trigger = {"MetricName": "drift_max", "EvaluationPeriods": 3, "Statistic": "AVERAGE", "Threshold": 0.2}
+    event = delivered("2017-01-12T16:30:42.236+0000", OldStateValue="INSUFFICIENT_DATA", Trigger=trigger)
+    (found,) = room.alarms.read(event)
     assert found.time == datetime(2017, 1, 12, 16, 30, 42, 236000, UTC)
     assert (found.windows, found.is_composite, found.threshold) == (3, False, 0.2)
 
 
 def test_two_of_three_periods_are_told_by_two_reports(room: SimpleNamespace) -> None:
-    message = {
-        "AlarmName": "covertype-drift",
-        "NewStateValue": "ALARM",
-        "OldStateValue": "OK",
-        "StateChangeTime": "2017-01-12T16:30:42.236+0000",
-        "Trigger": {"EvaluationPeriods": 3, "DatapointsToAlarm": 2, "Metrics": []},
-    }
-    (found,) = room.alarms.read({"Records": [{"Sns": {"Message": json.dumps(message)}}]})
+    trigger = {"EvaluationPeriods": 3, "DatapointsToAlarm": 2, "Metrics": []}
+    (found,) = room.alarms.read(delivered("2017-01-12T16:30:42.236+0000", Trigger=trigger))
     assert found.windows == 2
 
 
 def test_a_composite_message_is_read(room: SimpleNamespace) -> None:
-    message = {
-        "AlarmName": "any-drift",
-        "NewStateValue": "ALARM",
-        "OldStateValue": "OK",
-        "StateChangeTime": "2026-03-04T05:01:07Z",
-        "AlarmRule": "ALARM(a) OR ALARM(b)",
-        "TriggeringChildren": [{"Arn": "a"}],
-    }
-    (found,) = room.alarms.read({"Records": [{"Sns": {"Message": json.dumps(message)}}]})
+    composite = {"AlarmName": "any-drift", "AlarmRule": "ALARM(a) OR ALARM(b)", "TriggeringChildren": [{"Arn": "a"}]}
+    (found,) = room.alarms.read(delivered("2026-03-04T05:01:07Z", **composite))
     assert (found.name, found.is_composite, found.windows, found.time) == ("any-drift", True, 1, NOW)
 
 

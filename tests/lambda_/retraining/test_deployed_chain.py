@@ -19,6 +19,7 @@ from moto import mock_aws
 from model_monitor import contract
 from tests.analyses import analysed
 from tests.deployed_runs import Schedule, run_monitor
+from tests.lambda_.retraining.covertype import delivered
 from tests.synthesis import Assembly, synthesize
 
 pytestmark = [pytest.mark.xdist_group("synth"), pytest.mark.slow]
@@ -68,15 +69,9 @@ def publish(world: SimpleNamespace, output: Path) -> datetime:
 
 
 def decision(world: SimpleNamespace, alarm: str, time: datetime, **trigger: Any) -> dict[str, Any]:
-    content = {
-        "AlarmName": START + alarm,
-        "NewStateValue": "ALARM",
-        "OldStateValue": "OK",
-        "StateChangeTime": f"{time + timedelta(minutes=9):%Y-%m-%dT%H:%M:%S}.000+0000",
-        "Trigger": {"EvaluationPeriods": 1, **trigger},
-    }
-    envelope = {"Type": "Notification", "MessageId": "m", "Message": json.dumps(content)}
-    (made,) = world.room.handler.handle({"Records": [{"Sns": envelope}]})["decisions"]
+    changed = f"{time + timedelta(minutes=9):%Y-%m-%dT%H:%M:%S}.000+0000"
+    event = delivered(changed, AlarmName=START + alarm, Trigger={"EvaluationPeriods": 1, **trigger})
+    (made,) = world.room.handler.handle(event)["decisions"]
     return dict(made)
 
 

@@ -15,39 +15,9 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
+from tests.lambda_.retraining.covertype import PREFIX, delivered, policy_json
+
 HOUR = datetime(2026, 3, 4, 5, tzinfo=UTC)
-PREFIX = "covertype-data-quality-retrain"
-POLICY = {
-    "endpoint": "covertype",
-    "schedule": "covertype-data-quality",
-    "mode": "train",
-    "namespace": "metrics",
-    "hours": 1,
-    "alarms": {
-        "covertype-drift": ["baseline_drift_check"],
-        "covertype-drift-composite": ["baseline_drift_check"],
-        "covertype-model-quality": ["LessThanThreshold", "GreaterThanThreshold"],
-    },
-    "other_alarm_names": ["covertype-bias-drift"],
-    "violation_alarm_names": ["covertype-violations"],
-    "cooldown_hours": 24,
-    "max_per_week": 2,
-    "reports_uri": "s3://reports/reports",
-    "job_name_prefix": PREFIX,
-    "training": {
-        "image": "123456789012.dkr.ecr.eu-west-1.amazonaws.com/xgboost:3.0-5",
-        "role_arn": "arn:aws:iam::123456789012:role/training",
-        "instance_type": "ml.m5.large",
-        "output_uri": "s3://models/covertype/retraining",
-        "kms_key_arn": "arn:aws:kms:eu-west-1:123456789012:key/k",
-        "source_uri": "s3://assets/sourcedir.tar.gz",
-        "hyperparameters": {"num_round": "100"},
-        "channels": [
-            {"name": "train", "uri": "s3://models/covertype/train/"},
-            {"name": "fresh", "uri": "s3://models/covertype/training/"},
-        ],
-    },
-}
 
 
 class SageMaker:
@@ -91,7 +61,7 @@ def world(load: Callable[[str], SimpleNamespace], monkeypatch: pytest.MonkeyPatc
         for bucket in ("reports", "models"):
             s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
         s3.put_object(Bucket="models", Key="covertype/train/train.csv", Body=b"1,2\n")
-        ssm.put_parameter(Name="/policy", Value=json.dumps(POLICY), Type="String")
+        ssm.put_parameter(Name="/policy", Value=policy_json(), Type="String")
         world = SimpleNamespace(room=room, s3=s3, ssm=ssm, sagemaker=sagemaker, cloudwatch=cloudwatch)
         report(world, HOUR, {"baseline_drift_check": 2})
         yield world
@@ -104,15 +74,7 @@ def report(world: SimpleNamespace, hour: datetime, violations: dict[str, int], *
 
 
 def message(time: datetime = HOUR + timedelta(minutes=7), **changes: Any) -> dict[str, Any]:
-    content = {
-        "AlarmName": "covertype-drift",
-        "NewStateValue": "ALARM",
-        "OldStateValue": "OK",
-        "StateChangeTime": f"{time:%Y-%m-%dT%H:%M:%S}.236+0000",
-        "Trigger": {"EvaluationPeriods": 1},
-    }
-    envelope = {"Type": "Notification", "MessageId": "m-1", "Message": json.dumps(content | changes)}
-    return {"Records": [{"EventSource": "aws:sns", "Sns": envelope}]}
+    return delivered(f"{time:%Y-%m-%dT%H:%M:%S}.236+0000", **{"Trigger": {"EvaluationPeriods": 1}, **changes})
 
 
 def reason(world: SimpleNamespace, event: dict[str, Any]) -> str:
@@ -157,9 +119,9 @@ def capture_log(world: SimpleNamespace) -> Iterator[list[dict[str, Any]]]:
             entries.append(json.loads(record.getMessage()))
 
     keep = Keep()
-    world.room.handler.logger.addHandler(keep)
+    world.room.aws.logger.addHandler(keep)
     yield entries
-    world.room.handler.logger.removeHandler(keep)
+    world.room.aws.logger.removeHandler(keep)
 
 
 def test_every_decision_is_one_json_line_with_a_reason(
@@ -325,7 +287,7 @@ def rehearsed(world: SimpleNamespace, time: datetime, value: float, schedule: st
 
 def test_a_forced_violation_trains_nothing_even_when_reports_are_not_asked(world: SimpleNamespace) -> None:
     rehearsed(world, HOUR, 1)
-    trusting = json.dumps({**POLICY, "retrain_on_broken_data": True})
+    trusting = policy_json(retrain_on_broken_data=True)
     world.ssm.put_parameter(Name="/policy", Value=trusting, Type="String", Overwrite=True)
     assert reason(world, message()) == "rehearsal"
     assert world.sagemaker.jobs() == []

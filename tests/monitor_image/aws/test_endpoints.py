@@ -7,7 +7,6 @@ import io
 import boto3
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
-from moto import mock_aws
 
 from model_monitor.aws import endpoints
 from model_monitor.errors import EndpointRefused, MonitorError
@@ -16,17 +15,6 @@ pytestmark = pytest.mark.xdist_group("moto")
 
 QUESTION = endpoints.Question("e", b"1,2", "text/csv", "text/csv", "id-1", {"TargetVariant": "blue"})
 SHADOW = endpoints.Shadow("sm-clarify-1", "m", "ml.m5.large", 2, {"model-monitor:job": "j"}, "arn:key")
-
-
-@pytest.fixture
-def aws(monkeypatch):
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
-    for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE", "AWS_REGION"):
-        monkeypatch.delenv(name, raising=False)
-    with mock_aws():
-        yield
 
 
 class Stub:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import boto3
 import pytest
-from moto import mock_aws
 
 from model_monitor.aws import s3
 from model_monitor.errors import MonitorError, OutputError, SettingsError
@@ -13,22 +12,10 @@ pytestmark = pytest.mark.xdist_group("moto")
 
 
 @pytest.fixture
-def aws(monkeypatch):
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
-    for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_PROFILE", "AWS_REGION"):
-        monkeypatch.delenv(name, raising=False)
-    with mock_aws():
-        yield
-
-
-@pytest.fixture
-def bucket(aws):
-    client = boto3.client("s3")
-    client.create_bucket(Bucket="bucket", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
-    client.put_object(Bucket="bucket", Key="a/b.json", Body=b"{}")
-    return client
+def bucket(bucket):
+    """With one object."""
+    bucket.put_object(Bucket="bucket", Key="a/b.json", Body=b"{}")
+    return bucket
 
 
 def test_an_object_is_read_and_an_absent_one_is_none(bucket):

@@ -12,12 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from model_monitor import flow
-from model_monitor.contract import ANALYSIS_FILE, LOCAL_SHAP_FILE, VIOLATIONS_FILE, JobKind, MonitoringType, Verdict
-from model_monitor.job.configuration import parse_configuration
-from model_monitor.job.job import BaselineFiles, DatasetKind, DatasetSource, Job
+from model_monitor.contract import ANALYSIS_FILE, LOCAL_SHAP_FILE, VIOLATIONS_FILE, Verdict
+from model_monitor.job.job import DatasetKind
 from model_monitor.monitors.model_explainability.ndcg import ndcg
 from model_monitor.outputs.report import MonitorResult
+from tests.monitor_image.golden.published import content_of, recompute
 
 ROOT = Path(__file__).resolve().parents[3]
 MODELS = ROOT / "build" / "venv" / "models" / "bin" / "python"
@@ -25,42 +24,18 @@ RUNS = ("seed004_jsonl_endpoint_2023", "jsonl_batch_2023", "json_batch_2024")
 EXACT, AWS = 5e-4, (-1.3e-3, 3e-4)  # AWS's means of sizes carry the noise of 100 coalitions
 
 
-def run(
-    tmp_path: Path, data: Path, kind: DatasetKind, content: dict[str, Any], baseline: Path | None = None
-) -> MonitorResult:
-    configuration = parse_configuration(json.dumps(content).encode(), "test")
-    job = Job(
-        JobKind.MONITOR if baseline else JobKind.BASELINE,
-        DatasetSource(data, kind),
-        tmp_path / "output",
-        configuration.schema,
-        configuration.monitors,
-        {MonitoringType.MODEL_EXPLAINABILITY: BaselineFiles(baseline)} if baseline else {},
-        workers=1,
-    )
-    report = flow.run(job)
-    assert report.error is None
-    return report.results[0]
-
-
 # --- adult: a logistic model of 14 features --------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
-def adult(shared: Path) -> Path:
-    return shared / "data" / "adult_clarify"
-
-
-@pytest.fixture(scope="module")
 def published(adult: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((adult / "expected_shap.json").read_text())
-    return found
+    return content_of(adult / "expected_shap.json")
 
 
 def configuration(
     adult: Path, published: dict[str, Any], *, is_capture: bool = False, **options: Any
 ) -> dict[str, Any]:
-    names = json.loads((adult / "model_parameters.json").read_text())["feature_names"]
+    names = content_of(adult / "model_parameters.json")["feature_names"]
     places = names if is_capture else [{"name": name, "path": f"features[{i}]"} for i, name in enumerate(names)]
     explain = {
         "predictor": {"artefact": str(adult / "model_parameters.json")},
@@ -74,7 +49,7 @@ def configuration(
 def exact(adult: Path, published: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> MonitorResult:
     content = configuration(adult, published, save_local_shap_values=True)
     data = adult / "validation-dataset.jsonl"
-    return run(tmp_path_factory.mktemp("exact"), data, DatasetKind.JSON_LINES, content)
+    return recompute(tmp_path_factory.mktemp("exact"), data, DatasetKind.JSON_LINES, content)
 
 
 def label_of(result: MonitorResult) -> dict[str, Any]:
@@ -113,7 +88,7 @@ def test_a_hundred_coalitions_a_record_give_aws_values_with_their_noise(
     adult: Path, published: dict[str, Any], tmp_path: Path
 ) -> None:
     content = configuration(adult, published, method="kernel", num_samples=100)
-    result = run(tmp_path, adult / "validation-dataset.jsonl", DatasetKind.JSON_LINES, content)
+    result = recompute(tmp_path, adult / "validation-dataset.jsonl", DatasetKind.JSON_LINES, content)
     assert result.files[ANALYSIS_FILE]["computation"]["method"] == "kernel"
     tables = published["aws_published"]["global_shap_values"].values()
     mean = {name: float(np.mean([table[name] for table in tables])) for name in published["exact_shapley_mean_abs"]}
@@ -124,7 +99,7 @@ def test_a_converged_estimate_is_within_the_tolerance_of_the_exact_values(
     adult: Path, published: dict[str, Any], tmp_path: Path
 ) -> None:
     content = configuration(adult, published, method="kernel")
-    result = run(tmp_path, adult / "validation-dataset.jsonl", DatasetKind.JSON_LINES, content)
+    result = recompute(tmp_path, adult / "validation-dataset.jsonl", DatasetKind.JSON_LINES, content)
     off = differences(label_of(result)["global_shap_values"], published["exact_shapley_mean_abs"])
     assert np.abs(off).max() < EXACT
 
@@ -134,7 +109,7 @@ def test_the_published_baseline_row_is_the_rounded_mean_of_the_data(
 ) -> None:
     content = configuration(adult, published, num_clusters=1, baseline_rounded=True)
     del content["monitors"]["model_explainability"]["baseline_rows"]
-    result = run(tmp_path, adult / "validation-dataset.jsonl", DatasetKind.JSON_LINES, content)
+    result = recompute(tmp_path, adult / "validation-dataset.jsonl", DatasetKind.JSON_LINES, content)
     assert result.files[ANALYSIS_FILE]["baseline_rows"]["rows"] == [published["config"]["baseline"]]
 
 
@@ -145,7 +120,7 @@ def test_values_of_single_records_sum_to_their_predictions(
     assert isinstance(written, bytes)
     header, *rows = csv.reader(written.decode().splitlines())
     assert header[:2] == ["Age_label0", "Workclass_label0"]
-    model = json.loads((adult / "model_parameters.json").read_text())
+    model = content_of(adult / "model_parameters.json")
     lines = (adult / "validation-dataset.jsonl").read_text().splitlines()
     data = np.array([json.loads(line)["features"] for line in lines], float)
     scores = 1 / (1 + np.exp(-(data @ np.array(model["weights"]) + model["bias"])))
@@ -159,7 +134,7 @@ def test_live_captures_agree_with_a_baseline_that_aws_wrote(
     baseline = shared / "samples" / "explainability" / "endpoint_jsonl_baseline_analysis.json"
     content = configuration(adult, published, is_capture=True)
     capture = adult / "capture_jsonlines_endpoint.jsonl"
-    result = run(tmp_path, capture, DatasetKind.CAPTURE, content, baseline)
+    result = recompute(tmp_path, capture, DatasetKind.CAPTURE, content, baseline=baseline)
     (check,) = result.conclusion.checks
     assert result.conclusion.verdict is Verdict.OK
     assert check.subject == "label0"
@@ -181,8 +156,8 @@ def churn(shared: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def known(churn: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((churn / "expected.json").read_text())["explain"]
-    return found
+    known: dict[str, Any] = content_of(churn / "expected.json")["explain"]
+    return known
 
 
 def explained(churn: Path, known: dict[str, Any], folder: Path, **options: Any) -> dict[str, Any]:
@@ -206,8 +181,7 @@ def explained(churn: Path, known: dict[str, Any], folder: Path, **options: Any) 
         timeout=600,
     )
     assert done.returncode == 0, done.stderr
-    analysis: dict[str, Any] = json.loads((folder / "out" / "model_explainability" / ANALYSIS_FILE).read_text())
-    return analysis
+    return content_of(folder / "out" / "model_explainability" / ANALYSIS_FILE)
 
 
 @pytest.mark.slow

@@ -13,12 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from model_monitor import flow
-from model_monitor.contract import ANALYSIS_FILE, VIOLATIONS_FILE, JobKind, MonitoringType, Verdict
-from model_monitor.job.configuration import parse_configuration
-from model_monitor.job.job import BaselineFiles, DatasetKind, DatasetSource, Job
+from model_monitor.contract import ANALYSIS_FILE, VIOLATIONS_FILE, Verdict
+from model_monitor.job.job import DatasetKind
 from model_monitor.monitors.model_bias.constraints import read
 from model_monitor.outputs.report import MonitorResult
+from tests.monitor_image.golden.published import content_of, recompute
 
 STAGES = ("pre_training_bias_metrics", "post_training_bias_metrics")
 PREDICTION = {"prediction": "predicted_label"}
@@ -26,30 +25,10 @@ TEXT = re.compile(r"Metric value (\S+) doesn't meet the baseline constraint requ
 
 
 def run(
-    tmp_path: Path,
-    data: Path,
-    kind: DatasetKind,
-    payload: dict[str, Any],
-    monitor: dict[str, Any],
-    *,
-    baseline: Path | None = None,
-    ground_truth: Path | None = None,
+    folder: Path, data: Path, kind: DatasetKind, payload: dict[str, Any], monitor: dict[str, Any], **compared: Path
 ) -> MonitorResult:
     content = {"version": 1, "payload": payload, "monitors": {"model_bias": monitor}}
-    configuration = parse_configuration(json.dumps(content).encode(), "test")
-    job = Job(
-        JobKind.MONITOR if baseline else JobKind.BASELINE,
-        DatasetSource(data, kind),
-        tmp_path / "output",
-        configuration.schema,
-        configuration.monitors,
-        {MonitoringType.MODEL_BIAS: BaselineFiles(baseline)} if baseline else {},
-        ground_truth=ground_truth,
-        workers=1,
-    )
-    report = flow.run(job)
-    assert report.error is None
-    return report.results[0]
+    return recompute(folder, data, kind, content, **compared)
 
 
 def written(analysis: dict[str, Any], stage: str) -> dict[str, Any]:
@@ -67,14 +46,8 @@ def number(value: float | str) -> float:
 
 
 @pytest.fixture(scope="module")
-def adult(shared: Path) -> Path:
-    return shared / "data" / "adult_clarify"
-
-
-@pytest.fixture(scope="module")
 def published(adult: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((adult / "expected_bias_baseline.json").read_text())
-    return found
+    return content_of(adult / "expected_bias_baseline.json")
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +72,7 @@ def inside(names: Sequence[str]) -> list[dict[str, str]]:
 def adult_baseline(adult: Path, names: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """analysis.json of the validation set with what the published model says of it."""
     folder = tmp_path_factory.mktemp("adult")
-    model = json.loads((adult / "model_parameters.json").read_text())
+    model = content_of(adult / "model_parameters.json")
     records = [json.loads(line) for line in (adult / "validation-dataset.jsonl").read_text().splitlines()]
     inputs = np.array([record["features"] for record in records], np.float64)
     scores = 1 / (1 + np.exp(-(inputs @ np.array(model["weights"]) + model["bias"])))
@@ -116,7 +89,7 @@ def adult_baseline(adult: Path, names: list[str], tmp_path_factory: pytest.TempP
 def test_the_adult_baseline_has_the_values_that_clarify_published(
     adult_baseline: Path, published: dict[str, Any]
 ) -> None:
-    analysis, expected = json.loads(adult_baseline.read_text()), published["aws_published"]
+    analysis, expected = content_of(adult_baseline), published["aws_published"]
     assert list(analysis) == ["version", STAGES[1], STAGES[0]]
     for stage in STAGES:
         block = analysis[stage]
@@ -137,7 +110,7 @@ def test_the_published_json_document_gives_the_same_values_before_training(
     analysis = run(tmp_path, data, DatasetKind.JSON, payload, ADULT).files[ANALYSIS_FILE]
     assert isinstance(analysis, dict)
     assert STAGES[1] not in analysis  # nothing is predicted there
-    assert analysis[STAGES[0]] == json.loads(adult_baseline.read_text())[STAGES[0]]
+    assert analysis[STAGES[0]] == content_of(adult_baseline)[STAGES[0]]
 
 
 def check_live(result: MonitorResult, case: dict[str, Any]) -> None:
@@ -192,7 +165,7 @@ def test_the_live_adult_runs_have_the_violations_that_clarify_published(
         baseline=baseline if is_clarifys_own else adult_baseline,
         ground_truth=adult / f"groundtruth_{capture}",
     )
-    check_live(result, json.loads((adult / "expected_bias_violations.json").read_text())["cases"][case])
+    check_live(result, content_of(adult / "expected_bias_violations.json")["cases"][case])
 
 
 def test_the_batch_run_has_no_violation_of_the_flip_test(
@@ -209,9 +182,9 @@ def test_the_batch_run_has_no_violation_of_the_flip_test(
     data.write_text("\n".join(map(json.dumps, rows)))
     payload = {"features": inside(names), "label": "label", "output": PREDICTION}
     result = run(tmp_path, data, DatasetKind.JSON_LINES, payload, ADULT, baseline=adult_baseline)
-    cases = json.loads((adult / "expected_bias_violations.json").read_text())["cases"]
+    cases = content_of(adult / "expected_bias_violations.json")["cases"]
     check_live(result, cases["json_batch_single"])
-    published = json.loads((shared / "samples" / "bias" / "batch_json_constraint_violations.json").read_text())
+    published = content_of(shared / "samples" / "bias" / "batch_json_constraint_violations.json")
     ours = result.files[VIOLATIONS_FILE]
     assert isinstance(ours, dict)
     assert ours.keys() == published.keys()
@@ -235,7 +208,7 @@ def test_churn_has_the_values_that_clarify_published_for_a_threshold_without_a_g
     shared: Path, tmp_path: Path
 ) -> None:
     folder = shared / "data" / "churn_bias_explain"
-    expected = json.loads((folder / "expected.json").read_text())["bias"]["aws_published"]
+    expected = content_of(folder / "expected.json")["bias"]["aws_published"]
     header, *lines = (folder / "validation-dataset-with-header.csv").read_text().splitlines()
     scores = [line.split(",")[1] for line in (folder / "validation_predictions.csv").read_text().splitlines()[1:]]
     data = tmp_path / "churn.csv"
@@ -252,7 +225,7 @@ def test_churn_has_the_values_that_clarify_published_for_a_threshold_without_a_g
 
 
 def test_a_model_that_says_one_thing_only_has_the_values_that_clarify_published(shared: Path, tmp_path: Path) -> None:
-    expected = json.loads((shared / "data" / "clarify_constant_predictor" / "expected.json").read_text())
+    expected = content_of(shared / "data" / "clarify_constant_predictor" / "expected.json")
     lines = ["amount,customer_gender_female,fraud,said"]
     for facet, counts in enumerate(expected["contingency"].values()):
         for label, count in ((0, counts["label_0"]), (1, counts["n"] - counts["label_0"])):

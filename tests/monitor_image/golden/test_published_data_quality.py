@@ -15,6 +15,7 @@ from model_monitor.job.job import BaselineFiles, DatasetKind, DatasetSource, Job
 from model_monitor.monitors.conclusion import Check, Outcome
 from model_monitor.outputs.report import Report
 from model_monitor.schema import Feature, OutputMapping, PayloadMapping, Schema
+from tests.monitor_image.golden.published import content_of
 
 
 def run(
@@ -70,8 +71,7 @@ def churn(shared) -> Path:
 
 @pytest.fixture(scope="module")
 def expected(churn) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads((churn / "expected.json").read_text())
-    return content
+    return content_of(churn / "expected.json")
 
 
 @pytest.fixture(scope="module")
@@ -168,14 +168,8 @@ def test_columns_that_fail_their_type_check_get_no_drift_check(churn_live):
 
 
 @pytest.fixture(scope="module")
-def covertype(shared) -> Path:
-    return shared / "data/covertype_multi_payload"
-
-
-@pytest.fixture(scope="module")
 def oracle(covertype) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads((covertype / "expected.json").read_text())
-    return content
+    return content_of(covertype / "expected.json")
 
 
 @pytest.fixture(scope="module")
@@ -258,16 +252,16 @@ def samples(shared) -> Path:
     return shared / "samples/data_quality"
 
 
-def test_an_aws_baselines_statistics_are_reproduced(samples):
-    report = run(
-        JobKind.BASELINE,
-        samples / "qualitycheck_baseline_dataset.csv",
-        DatasetKind.CSV,
-        Schema(is_positional=True),
-        has_header=False,
-    )
-    theirs = json.loads((samples / "qualitycheck_statistics.json").read_text())
-    ours = report.results[0].files["statistics.json"]
+@pytest.fixture
+def sampled(samples) -> Report:
+    """A baseline job over the dataset of AWS's own."""
+    dataset = samples / "qualitycheck_baseline_dataset.csv"
+    return run(JobKind.BASELINE, dataset, DatasetKind.CSV, Schema(is_positional=True), has_header=False)
+
+
+def test_an_aws_baselines_statistics_are_reproduced(samples, sampled):
+    theirs = content_of(samples / "qualitycheck_statistics.json")
+    ours = sampled.results[0].files["statistics.json"]
     assert (ours["version"], ours["dataset"]) == (theirs["version"], theirs["dataset"])
     for mine, published in zip(ours["features"], theirs["features"], strict=True):
         assert (mine["name"], mine["inferred_type"]) == (published["name"], published["inferred_type"])
@@ -286,16 +280,9 @@ def test_an_aws_baselines_statistics_are_reproduced(samples):
         assert kll["sketch"]["data"] == [sorted(level) for level in distribution["sketch"]["data"]]
 
 
-def test_the_constraints_of_an_aws_baseline_are_suggested_again(samples):
-    report = run(
-        JobKind.BASELINE,
-        samples / "qualitycheck_baseline_dataset.csv",
-        DatasetKind.CSV,
-        Schema(is_positional=True),
-        has_header=False,
-    )
-    theirs = json.loads((samples / "qualitycheck_constraints_good.json").read_text())
-    ours = report.results[0].files["constraints.json"]
+def test_the_constraints_of_an_aws_baseline_are_suggested_again(samples, sampled):
+    theirs = content_of(samples / "qualitycheck_constraints_good.json")
+    ours = sampled.results[0].files["constraints.json"]
     assert ours["features"] == theirs["features"]
     defaults = ours["monitoring_config"]
     for key in ("categorical_comparison_threshold", "categorical_drift_method"):  # absent from files of that age

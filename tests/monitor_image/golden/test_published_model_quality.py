@@ -11,6 +11,7 @@ import pytest
 
 from model_monitor import cli, container
 from model_monitor.outputs import report as reports
+from tests.monitor_image.golden.published import content_of
 
 Folder = tuple[Path, dict[str, Any]]
 
@@ -18,7 +19,7 @@ Folder = tuple[Path, dict[str, Any]]
 @pytest.fixture(scope="module")
 def churn(shared: Path) -> Folder:
     folder = shared / "data" / "churn_model_quality"
-    return folder, json.loads((folder / "expected.json").read_text())
+    return folder, content_of(folder / "expected.json")
 
 
 @pytest.fixture(scope="module")
@@ -41,11 +42,6 @@ def baseline(churn: Folder, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(command: str, output: Path, dataset: Path, work: Path, *more: str) -> int:
     common = ["--config", str(work / "config.json"), "--workers", "1", "--output", str(output)]
     return cli.main([command, "--dataset", str(dataset), *common, *more])
-
-
-def content_of(path: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(path.read_text())
-    return found
 
 
 def test_the_churn_baseline_has_every_published_value(churn: Folder, baseline: Path) -> None:
@@ -181,18 +177,17 @@ def test_the_variables_of_the_prebuilt_analyzer_are_enough(churn: Folder, tmp_pa
 
 
 def test_the_original_frameworks_constraints_and_many_records_a_request_need_no_configuration(
-    shared: Path, tmp_path: Path
+    covertype: Path, tmp_path: Path
 ) -> None:
-    folder = shared / "data" / "covertype_multi_payload"
     capture = tmp_path / "processing/input/endpoint"
     capture.mkdir(parents=True)
-    (capture / "capture.jsonl").write_bytes((folder / "capture.jsonl").read_bytes())
+    (capture / "capture.jsonl").write_bytes((covertype / "capture.jsonl").read_bytes())
     (tmp_path / "constraints.json").write_text('{"accuracy": {"threshold": 0.8}}')
     said = {
         "problem_type": "MulticlassClassification",
         "inference_attribute": "label",
         "baseline_constraints": str(tmp_path / "constraints.json"),
-        "ground_truth_source": str(folder / "ground_truth.csv"),
+        "ground_truth_source": str(covertype / "ground_truth.csv"),
     }
     assert container.main(job_variables(tmp_path, **said)) == 0
     assert (tmp_path / "output/message").read_text().startswith("CompletedWithViolations: ")
@@ -202,17 +197,16 @@ def test_the_original_frameworks_constraints_and_many_records_a_request_need_no_
 
 
 def test_covertype_has_the_metrics_of_scikit_learn(
-    shared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    covertype: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder = shared / "data" / "covertype_multi_payload"
-    expected = content_of(folder / "expected.json")
-    header = (folder / "baseline.csv").open().readline().strip().split(",")
+    expected = content_of(covertype / "expected.json")
+    header = (covertype / "baseline.csv").open().readline().strip().split(",")
     output = {"prediction": "label", "score": "score", "payload_index": "payload_index"}
     options = {"problem_type": "multiclass", "thresholds": {"accuracy": 0.8}}
     content = {"payload": {"features": header[:-1], "output": output}, "monitors": {"model_quality": options}}
     (tmp_path / "config.json").write_text(json.dumps(content))
-    truth = ("--ground-truth", str(folder / "ground_truth.csv"))
-    assert run("monitor", tmp_path / "out", folder / "capture.jsonl", tmp_path, *truth) == 2
+    truth = ("--ground-truth", str(covertype / "ground_truth.csv"))
+    assert run("monitor", tmp_path / "out", covertype / "capture.jsonl", tmp_path, *truth) == 2
     told = capsys.readouterr().out
     assert "labels: 1,100 of 1,100 predictions" in told
     assert re.search(r"accuracy +0\.6909 +0\.\d{4} +0\.8000  violated", told)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-import boto3
 import pytest
-from moto import mock_aws
 
 from model_monitor.contract import MonitoringType, Verdict
 from model_monitor.errors import SettingsError
@@ -40,18 +38,11 @@ SCORE = Score(
 
 
 @pytest.fixture(params=["folder", "s3"])
-def history(request, tmp_path, monkeypatch):
+def history(request, tmp_path):
     if request.param == "folder":
-        yield History(str(tmp_path / "history"))
-        return
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
-    for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_PROFILE", "AWS_REGION"):
-        monkeypatch.delenv(name, raising=False)
-    with mock_aws():
-        boto3.client("s3").create_bucket(Bucket="bucket", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
-        yield History("s3://bucket/history/covertype/")
+        return History(str(tmp_path / "history"))
+    request.getfixturevalue("bucket")
+    return History("s3://bucket/history/covertype/")
 
 
 def test_a_window_waits_once_and_remembers_its_attempts(history):

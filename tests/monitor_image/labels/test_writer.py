@@ -11,13 +11,11 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
-import boto3
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
 from hypothesis import given, settings, strategies as st
-from moto import mock_aws
 
 from model_monitor import cli
 from model_monitor.errors import LabelsRefused, SettingsError
@@ -163,21 +161,13 @@ def test_a_time_without_a_zone_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.xdist_group("moto")
-def test_labels_go_to_s3_under_the_same_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_PROFILE", "AWS_REGION"):
-        monkeypatch.delenv(name, raising=False)
-    with mock_aws():
-        client = boto3.client("s3")
-        client.create_bucket(Bucket="bucket")
-        (uri,) = write_labels([("a", 0, 1)], "s3://bucket/e/ground-truth", COLLECTED).files
-        (path,) = write_labels([("a", 0, 1)], tmp_path, COLLECTED).files
-        name = Path(path).relative_to(tmp_path).as_posix()
-        assert uri == f"s3://bucket/e/ground-truth/{name}"
-        content = client.get_object(Bucket="bucket", Key=f"e/ground-truth/{name}")["Body"].read()
-        assert content == Path(path).read_bytes()
+def test_labels_go_to_s3_under_the_same_names(tmp_path: Path, bucket: Any) -> None:
+    (uri,) = write_labels([("a", 0, 1)], "s3://bucket/e/ground-truth", COLLECTED).files
+    (path,) = write_labels([("a", 0, 1)], tmp_path, COLLECTED).files
+    name = Path(path).relative_to(tmp_path).as_posix()
+    assert uri == f"s3://bucket/e/ground-truth/{name}"
+    content = bucket.get_object(Bucket="bucket", Key=f"e/ground-truth/{name}")["Body"].read()
+    assert content == Path(path).read_bytes()
 
 
 def test_an_application_loads_no_library_by_importing_the_writer() -> None:

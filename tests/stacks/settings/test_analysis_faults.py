@@ -8,10 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.analyses import ALARMS, ALL_TYPES, BUCKET, MODEL_QUALITY, QUALITY_ALONE, faults
+from tests.analyses import ALARMS, ALL_TYPES, BUCKET, MODEL_QUALITY, MONITOR, QUALITY_ALONE, faults
 from tests.synthesis import ROOT
 
-MONITOR = "monitors__all__"
 AT = "endpoints.fraud.monitors.all."
 
 

@@ -415,3 +415,14 @@ def test_without_arguments_the_command_says_what_it_needs(capsys):
         settings.main([])
     assert ended.value.code == 2
     assert "name an environment file" in capsys.readouterr().err
+
+
+def test_more_bad_periods_than_are_looked_at_are_refused():
+    (fault,) = faults_of(endpoints__shop__monitors__data_quality__alarms={"periods": 3, "of_periods": 2})
+    assert "alarms.of_periods: 3 of 2 periods can never be bad" in fault
+
+
+def test_the_rule_and_its_budget_are_set_by_schedule():
+    place = "endpoints__shop__monitors__data_quality__"
+    assert faults_of(**{f"{place}decision": "calibrated", f"{place}false_alarms": "2 per week"}) == []
+    assert len(faults_of(**{f"{place}decision": "maybe", f"{place}false_alarms": "often"})) == 2

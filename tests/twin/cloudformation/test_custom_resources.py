@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.twin.accounts import make_buckets
 from tests.twin.deployed import deploy, function, reason, ref, role
 from twin import Twin
 
@@ -115,7 +116,7 @@ def test_the_answer_may_come_from_another_function_after_an_event(twin: Twin) ->
         "    asked = json.load(s3.get_object(Bucket='notes', Key='pending.json')['Body'])\n"
         "    answer(asked, 'SUCCESS', {'Job': event['detail']['ProcessingJobName']})\n"
     )
-    twin.client("s3").create_bucket(Bucket="notes", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    make_buckets(twin, "notes")
     pattern = {"source": ["aws.sagemaker"], "detail": {"ProcessingJobStatus": ["Completed"]}}
     rule = {
         "Type": "AWS::Events::Rule",

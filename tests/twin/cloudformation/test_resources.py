@@ -11,8 +11,6 @@ from botocore.exceptions import ClientError
 
 from tests.twin.deployed import TRUST, deploy, function, reason, ref, role
 from twin import Twin
-from twin.cloudformation.resources.shapes import arguments
-from twin.cloudformation.types import ResourceFailed
 
 pytestmark = pytest.mark.xdist_group("twin")
 
@@ -275,29 +273,3 @@ def test_a_composite_alarm_and_its_parts(twin: Twin) -> None:
 def test_metadata_of_the_cdk_is_accepted(twin: Twin) -> None:
     assert deploy(twin, {"M": resource("AWS::CDK::Metadata", Analytics="v2:x")}) == "CREATE_COMPLETE"
     assert deploy(twin, {"M": resource("AWS::CDK::Metadata", Analytics="v2:y")}) == "UPDATE_COMPLETE"
-
-
-def test_properties_are_cast_to_what_the_api_takes() -> None:
-    cast = arguments(
-        "sagemaker",
-        "CreateEndpointConfig",
-        {"EndpointConfigName": "c", "ProductionVariants": [{"InitialInstanceCount": "2", "VariantName": 1}],
-         "DataCaptureConfig": {"EnableCapture": "true", "InitialSamplingPercentage": "100"}},
-    )  # fmt: skip
-    assert cast["ProductionVariants"] == [{"InitialInstanceCount": 2, "VariantName": "1"}]
-    assert cast["DataCaptureConfig"] == {"EnableCapture": True, "InitialSamplingPercentage": 100}
-
-
-@pytest.mark.parametrize(
-    ("properties", "message"),
-    [
-        ({"Colour": "red"}, "CreateModel has no property Colour"),
-        ({"PrimaryContainer": {"Colour": "red"}}, "CreateModel.PrimaryContainer has no property Colour"),
-        ({"PrimaryContainer": "x"}, "CreateModel.PrimaryContainer should be an object, found str"),
-        ({"Containers": {}}, "CreateModel.Containers should be a list, found dict"),
-        ({"ModelName": {"x": 1}}, "CreateModel.ModelName should be text, found dict"),
-    ],
-)
-def test_a_wrong_property_is_refused_with_its_path(properties: dict[str, Any], message: str) -> None:
-    with pytest.raises(ResourceFailed, match=message.replace(".", r"\.")):
-        arguments("sagemaker", "CreateModel", properties)

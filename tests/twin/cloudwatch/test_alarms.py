@@ -266,6 +266,15 @@ def test_an_alarm_put_again_keeps_its_state_and_its_history_tells_the_story(twin
 
 
 @pytest.mark.usefixtures("bus")
+def test_a_history_comes_in_pages(twin: Twin) -> None:
+    for _ in range(5):
+        alarm(twin)
+    pages = twin.client("cloudwatch").get_paginator("describe_alarm_history")
+    found = [len(page["AlarmHistoryItems"]) for page in pages.paginate(PaginationConfig={"PageSize": 2})]
+    assert found == [2, 2, 1]
+
+
+@pytest.mark.usefixtures("bus")
 def test_a_function_is_invoked_with_the_event_of_an_alarm(twin: Twin, monkeypatch: pytest.MonkeyPatch) -> None:
     invoked: list[dict[str, Any]] = []
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.twin.accounts import make_buckets
 from tests.twin.deployed import deploy, function, ref, role
 from twin import Twin
 from twin.iam import policies
@@ -38,7 +39,7 @@ def test_a_function_that_calls_beyond_its_policy_is_refused_and_reported(twin: T
 
 
 def test_a_call_is_compared_with_the_resource_it_names(twin: Twin) -> None:
-    twin.client("s3").create_bucket(Bucket="b-1", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    make_buckets(twin, "b-1")
     deploy(twin, {"Role": role("s3:PutObject", resource="arn:aws:s3:::b-1/reports/*")})
     client = twin.client("s3", role=ref(twin, "Role"))
     client.put_object(Bucket="b-1", Key="reports/x.json", Body=b"{}")
@@ -48,7 +49,7 @@ def test_a_call_is_compared_with_the_resource_it_names(twin: Twin) -> None:
 
 
 def test_each_object_of_a_deletion_is_compared_with_the_policy(twin: Twin) -> None:
-    twin.client("s3").create_bucket(Bucket="b-1", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    make_buckets(twin, "b-1")
     deploy(twin, {"Role": role("s3:DeleteObject", resource="arn:aws:s3:::b-1/pending/*")})
     client = twin.client("s3", role=ref(twin, "Role"))
     client.delete_objects(Bucket="b-1", Delete={"Objects": [{"Key": "pending/a"}, {"Key": "pending/b"}]})

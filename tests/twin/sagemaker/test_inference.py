@@ -1,14 +1,13 @@
 from __future__ import annotations
 
-import io
 import json
-import tarfile
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.twin.accounts import VARIANT, archive, capture_below, make_buckets
 from twin import Twin
 
 pytestmark = pytest.mark.xdist_group("twin")
@@ -33,29 +32,14 @@ def predict_fn(data, model):
 def output_fn(prediction, accept):
     return json.dumps(prediction), accept
 """
-CAPTURE = {
-    "EnableCapture": True,
-    "InitialSamplingPercentage": 100,
-    "DestinationS3Uri": "s3://capture/data",
-    "CaptureOptions": [{"CaptureMode": "Input"}, {"CaptureMode": "Output"}],
-    "CaptureContentTypeHeader": {"CsvContentTypes": ["text/csv"], "JsonContentTypes": ["application/json"]},
-}
-
-
-def archive(**files: str) -> bytes:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
-        for name, text in files.items():
-            info = tarfile.TarInfo(name.replace("__", "."))
-            info.size = len(text)
-            tar.addfile(info, io.BytesIO(text.encode()))
-    return buffer.getvalue()
+TYPES = {"CsvContentTypes": ["text/csv"], "JsonContentTypes": ["application/json"]}
+CAPTURE = capture_below("s3://capture/data", CaptureContentTypeHeader=TYPES)
 
 
 def model(twin: Twin, name: str, script: str = SCRIPT) -> None:
     s3 = twin.client("s3")
-    s3.put_object(Bucket="models", Key=f"{name}/model.tar.gz", Body=archive(factor__txt=name))
-    s3.put_object(Bucket="models", Key=f"{name}/source.tar.gz", Body=archive(serve__py=script))
+    s3.put_object(Bucket="models", Key=f"{name}/model.tar.gz", Body=archive({"factor.txt": name}))
+    s3.put_object(Bucket="models", Key=f"{name}/source.tar.gz", Body=archive({"serve.py": script}))
     environment = {
         "SAGEMAKER_SUBMIT_DIRECTORY": f"s3://models/{name}/source.tar.gz",
         "SAGEMAKER_PROGRAM": "serve.py",
@@ -67,13 +51,7 @@ def model(twin: Twin, name: str, script: str = SCRIPT) -> None:
 
 def configure(twin: Twin, name: str, weights: dict[str, float], **capture: Any) -> None:
     variants = [
-        {
-            "VariantName": f"v-{model}",
-            "ModelName": model,
-            "InstanceType": "ml.m5.large",
-            "InitialInstanceCount": 1,
-            "InitialVariantWeight": weight,
-        }
+        {**VARIANT, "VariantName": f"v-{model}", "ModelName": model, "InitialVariantWeight": weight}
         for model, weight in weights.items()
     ]
     twin.client("sagemaker").create_endpoint_config(
@@ -84,8 +62,7 @@ def configure(twin: Twin, name: str, weights: dict[str, float], **capture: Any) 
 @pytest.fixture
 def endpoint(twin: Twin) -> str:
     """Endpoint `e` that serves model `one` and captures to s3://capture/data."""
-    for bucket in ("models", "capture"):
-        twin.client("s3").create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    make_buckets(twin, "models", "capture")
     model(twin, "one")
     configure(twin, "c", {"one": 1})
     twin.client("sagemaker").create_endpoint(EndpointName="e", EndpointConfigName="c")

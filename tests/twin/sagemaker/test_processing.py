@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.twin.accounts import BASE, CLUSTER, IMAGE, make_buckets
 from twin import Twin
 from twin.api import ApiError
 from twin.sagemaker.processing import check
@@ -20,7 +21,7 @@ MINUTE = timedelta(minutes=1)
 @pytest.fixture
 def bucket(twin: Twin) -> str:
     s3 = twin.client("s3")
-    s3.create_bucket(Bucket="bucket", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    make_buckets(twin, "bucket")
     s3.put_object(Bucket="bucket", Key="data/baseline.csv", Body=b"a,b\n1,2\n")
     s3.put_object(Bucket="bucket", Key="data/deep/more.csv", Body=b"3,4\n")
     s3.put_object(Bucket="bucket", Key="database/not-this.csv", Body=b"5,6\n")
@@ -28,26 +29,23 @@ def bucket(twin: Twin) -> str:
 
 
 def settings(name: str = "job", plan: str = "ok", **changes: Any) -> dict[str, Any]:
-    base = "/opt/ml/processing"
     return {
         "ProcessingJobName": name,
         "RoleArn": ROLE,
-        "AppSpecification": {"ImageUri": "i", "ContainerEntrypoint": ["python3", "-m", "model_monitor"]},
-        "ProcessingResources": {
-            "ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 20}
-        },
+        "AppSpecification": IMAGE,
+        "ProcessingResources": CLUSTER,
         "Environment": {"plan": plan},
         "ProcessingInputs": [
             {
                 "InputName": "data",
-                "S3Input": {"S3Uri": "s3://bucket/data", "LocalPath": f"{base}/input/data", "S3DataType": "S3Prefix"},
+                "S3Input": {"S3Uri": "s3://bucket/data", "LocalPath": f"{BASE}/input/data", "S3DataType": "S3Prefix"},
             }
         ],
         "ProcessingOutputConfig": {
             "Outputs": [
                 {
                     "OutputName": "reports",
-                    "S3Output": {"S3Uri": "s3://bucket/out", "LocalPath": f"{base}/output", "S3UploadMode": "EndOfJob"},
+                    "S3Output": {"S3Uri": "s3://bucket/out", "LocalPath": f"{BASE}/output", "S3UploadMode": "EndOfJob"},
                 }
             ]
         },

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.twin.accounts import capture_below, make_buckets, make_endpoint
 from twin import Twin
 from twin.sagemaker.schedules import LONGEST_DELAY_MINUTES
 
@@ -36,26 +37,11 @@ def sdk() -> Path:
 @pytest.fixture
 def endpoint(twin: Twin) -> str:
     """An endpoint that captures, and one hour of captured data."""
-    sagemaker, s3 = twin.client("sagemaker"), twin.client("s3")
-    for bucket in ("capture", "reports", "baselines"):
-        s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    s3 = twin.client("s3")
+    make_buckets(twin, "capture", "reports", "baselines")
     s3.put_object(Bucket="baselines", Key="v1/constraints.json", Body=b"{}")
     s3.put_object(Bucket="baselines", Key="v1/statistics.json", Body=b"{}")
-    container = {"Image": "i", "ModelDataUrl": "s3://b/model.tar.gz"}
-    sagemaker.create_model(ModelName="m", PrimaryContainer=container, ExecutionRoleArn=ROLE)
-    sagemaker.create_endpoint_config(
-        EndpointConfigName="c",
-        ProductionVariants=[
-            {"VariantName": "v", "ModelName": "m", "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
-        ],
-        DataCaptureConfig={
-            "EnableCapture": True,
-            "InitialSamplingPercentage": 100,
-            "DestinationS3Uri": "s3://capture/data",
-            "CaptureOptions": [{"CaptureMode": "Input"}, {"CaptureMode": "Output"}],
-        },
-    )
-    sagemaker.create_endpoint(EndpointName="covertype", EndpointConfigName="c")
+    make_endpoint(twin, "covertype", capture_below("s3://capture/data"), role=ROLE)
     return "covertype"
 
 

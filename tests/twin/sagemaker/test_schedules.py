@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.twin.accounts import BASE, VARIANT, capture_below, definition, make_buckets, make_endpoint
 from twin import Twin
 from twin.api import ApiError
 from twin.sagemaker import definitions
@@ -20,29 +21,17 @@ ROLE = "arn:aws:iam::123456789012:role/monitor"
 NAME = "covertype-data-quality"
 HOUR = timedelta(hours=1)
 START = datetime(2026, 3, 2, tzinfo=UTC)
-BASE = "/opt/ml/processing"
 
 
 @pytest.fixture
 def endpoint(twin: Twin, bus: Any) -> str:
     """An endpoint that captures to s3://capture/data."""
     sagemaker = twin.client("sagemaker")
-    for bucket in ("capture", "reports", "baselines"):
-        twin.client("s3").create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    make_buckets(twin, "capture", "reports", "baselines")
     twin.client("s3").put_object(Bucket="baselines", Key="v1/constraints.json", Body=b'{"version": 0}')
     twin.client("s3").put_object(Bucket="baselines", Key="v1/statistics.json", Body=b"{}")
-    container = {"Image": "i", "ModelDataUrl": "s3://b/model.tar.gz"}
-    sagemaker.create_model(ModelName="m", PrimaryContainer=container, ExecutionRoleArn=ROLE)
-    capture = {
-        "EnableCapture": True,
-        "InitialSamplingPercentage": 100,
-        "DestinationS3Uri": "s3://capture/data",
-        "CaptureOptions": [{"CaptureMode": "Input"}, {"CaptureMode": "Output"}],
-    }
-    variant = {"VariantName": "v", "ModelName": "m", "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
-    for name, config in (("with", {"DataCaptureConfig": capture}), ("without", {})):
-        sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant], **config)
-    sagemaker.create_endpoint(EndpointName="covertype", EndpointConfigName="with")
+    make_endpoint(twin, "covertype", capture_below("s3://capture/data"), role=ROLE)
+    sagemaker.create_endpoint_config(EndpointConfigName="without", ProductionVariants=[VARIANT])
     sagemaker.create_endpoint(EndpointName="uncaptured", EndpointConfigName="without")
     return "covertype"
 
@@ -51,24 +40,11 @@ def config(plan: str = "ok", expression: str | None = "cron(0 * ? * * *)", **sch
     return {
         "ScheduleConfig": {"ScheduleExpression": expression, **schedule},
         "MonitoringJobDefinition": {
-            "RoleArn": ROLE,
-            "MonitoringAppSpecification": {"ImageUri": "i", "ContainerEntrypoint": ["python3", "-m", "model_monitor"]},
-            "MonitoringInputs": [
-                {"EndpointInput": {"EndpointName": "covertype", "LocalPath": f"{BASE}/input/endpoint"}}
-            ],
-            "MonitoringOutputConfig": {
-                "MonitoringOutputs": [
-                    {"S3Output": {"S3Uri": "s3://reports/r", "LocalPath": f"{BASE}/output", "S3UploadMode": "EndOfJob"}}
-                ]
-            },
-            "MonitoringResources": {
-                "ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 20}
-            },
+            **definition("covertype", "s3://reports/r", {"plan": plan, "publish_cloudwatch_metrics": "Enabled"}, ROLE),
             "BaselineConfig": {
                 "ConstraintsResource": {"S3Uri": "s3://baselines/v1/constraints.json"},
                 "StatisticsResource": {"S3Uri": "s3://baselines/v1/statistics.json"},
             },
-            "Environment": {"plan": plan, "publish_cloudwatch_metrics": "Enabled"},
         },
     }
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.twin.accounts import archive, make_buckets
 from twin import Twin
 from twin.api import ApiError
 from twin.sagemaker.training import check
@@ -33,20 +34,11 @@ Path(os.environ["SM_MODEL_DIR"], "model.json").write_text(json.dumps(seen))
 """
 
 
-def archive(name: str, text: str) -> bytes:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
-        info = tarfile.TarInfo(name)
-        info.size = len(text)
-        tar.addfile(info, io.BytesIO(text.encode()))
-    return buffer.getvalue()
-
-
 @pytest.fixture
 def bucket(twin: Twin) -> str:
     s3 = twin.client("s3")
-    s3.create_bucket(Bucket="data", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
-    s3.put_object(Bucket="data", Key="source.tar.gz", Body=archive("train.py", SCRIPT))
+    make_buckets(twin, "data")
+    s3.put_object(Bucket="data", Key="source.tar.gz", Body=archive({"train.py": SCRIPT}))
     s3.put_object(Bucket="data", Key="train/train.csv", Body=b"1,2\n")
     s3.put_object(Bucket="data", Key="fresh/deep/more.csv", Body=b"0,2\n")
     return "data"

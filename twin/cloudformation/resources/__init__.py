@@ -4,19 +4,26 @@ of its service, as CloudFormation does it, and refuses properties that it does n
 from __future__ import annotations
 
 from twin.cloudformation.resources import (
-    cloudwatch as monitoring,
-    compute,
-    iam as access,
-    messaging,
+    cdk,
+    cloudwatch,
+    ecr,
+    events,
+    iam,
+    kms,
+    lambda_,
+    logs,
+    s3,
     sagemaker,
-    storage,
+    sns,
+    sqs,
+    ssm,
 )
 from twin.cloudformation.types import Types
 
-MODULES = (storage, access, messaging, compute, sagemaker, monitoring)
+SERVICES = (cdk, cloudwatch, ecr, events, iam, kms, lambda_, logs, s3, sagemaker, sns, sqs, ssm)
 
 
 def register_all(types: Types) -> None:
     """Teach the twin every type of this package."""
-    for module in MODULES:
-        module.register(types)
+    for service in SERVICES:
+        service.register(types)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from twin.cloudformation.resources.shapes import arguments, tags
+from twin.cloudformation.shapes import arguments, tags
 from twin.cloudformation.types import Made, Properties, Request, Types
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from twin.cloudformation.resources.shapes import only, part, tags
+from twin.cloudformation.shapes import only, part, tags
 from twin.cloudformation.types import Made, Properties, Request, Types
 
 ROLE_PROPERTIES = (

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from model_monitor.contract import CheckType
 from model_monitor.monitors.conclusion import Check, Outcome
 from model_monitor.monitors.data_quality.comparison import DISABLED_REASON, DatasetComparison
+from model_monitor.words import counted
 
 NAMES_TOLD = 5
 NAME_LENGTH = 64  # keys of a payload may be data themselves: never many, never long
@@ -26,12 +27,19 @@ def check_columns(
             f"Number of columns in current dataset: {current}, Number of columns in baseline constraints: {baseline}"
         )
         if names:
-            told = ", ".join(name[:NAME_LENGTH] for name in names[:NAMES_TOLD])
-            more = f" and {len(names) - NAMES_TOLD} more" if len(names) > NAMES_TOLD else ""
-            description += f". {subject}: {told}{more}"
+            description += f". {subject}: {_told(names)}"
         if comparison.disagreement:
             description += f". {comparison.disagreement}"
-    return Check(check_type, subject, outcome, float(number), 0.0, description, is_required=True)
+    sentence = (
+        "" if not number else f"{subject}: {_told(names)}" if names else f"{counted(number, 'column')}: {subject}"
+    )
+    return Check(check_type, subject, outcome, float(number), 0.0, description, is_required=True, sentence=sentence)
+
+
+def _told(names: Sequence[str]) -> str:
+    told = ", ".join(name[:NAME_LENGTH] for name in names[:NAMES_TOLD])
+    more = f" and {len(names) - NAMES_TOLD} more" if len(names) > NAMES_TOLD else ""
+    return f"{told}{more}"
 
 
 def _numbers(comparison: DatasetComparison) -> tuple[int, int]:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from model_monitor.contract import CheckType
-from model_monitor.monitors.conclusion import Check, Outcome
+from model_monitor.monitors.conclusion import Check, Evidence, Outcome
 from model_monitor.monitors.data_quality.baseline import Baseline
 from model_monitor.monitors.data_quality.constraints import Constraints, FeatureConstraints
 from model_monitor.monitors.data_quality.statistics import DatasetStatistics
 from model_monitor.schema import FeatureType
+from model_monitor.sketches.booleans import boolean_text, folded
 from model_monitor.sketches.feature import FeatureStatistics, masked_like
 from model_monitor.sketches.kinds import canonical_text, matching
 
@@ -31,6 +32,7 @@ class FeatureComparison:
     baseline: None when there are no baseline statistics of it.
     is_critical: the job names it among the features that matter most.
     is_declared: the window's records were searched for it; otherwise nobody knows whether they have it.
+    is_calibrated: chance is told apart by evidence, so that no distance needs an allowance of its own.
     """
 
     constraints: FeatureConstraints
@@ -40,6 +42,7 @@ class FeatureComparison:
     has_baseline_statistics: bool = False
     is_critical: bool = False
     is_declared: bool = True
+    is_calibrated: bool = False
 
     @property
     def name(self) -> str:
@@ -80,11 +83,19 @@ class FeatureComparison:
         *,
         is_required: bool = True,
         distance: float | None = None,
+        evidence: Evidence | None = None,
+        baseline: float | None = None,
+        sentence: str = "",
     ) -> Check:
         """A check that held, or was violated as described."""
         outcome = Outcome.HELD if is_held else Outcome.VIOLATED
-        text = "" if is_held else description
-        return Check(check_type, self.name, outcome, observed, allowed, text, is_required, distance)
+        text, told = ("", "") if is_held else (description, sentence)
+        return Check(
+            *(check_type, self.name, outcome, observed, allowed, text, is_required, distance),
+            evidence=evidence,
+            baseline=baseline,
+            sentence=told,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +145,7 @@ def compare(
     declared: Mapping[str, FeatureType | None],
     critical: frozenset[str] = frozenset(),
     no_features: Iterable[str] = (),
+    is_calibrated: bool = False,
 ) -> DatasetComparison:
     """Pair each feature of the baseline with the window's.
 
@@ -146,18 +158,35 @@ def compare(
     def pair(feature: FeatureConstraints) -> FeatureComparison:
         name = feature.name
         is_absent = bool(current.item_count) and current.absent.get(name, 0) >= current.item_count
+        expected, known = declared.get(name) or feature.inferred_type, then.get(name)
+        if expected is FeatureType.BOOLEAN:
+            feature, known = _in_one_spelling(feature), known and _spelled_as_one(known)
         return FeatureComparison(
             feature,
-            declared.get(name) or feature.inferred_type,
+            expected,
             None if is_absent or not current.item_count else now.get(name),
-            then.get(name),
+            known,
             baseline.statistics is not None,
             name in critical,
             not now or name in now,
+            is_calibrated,
         )
 
     features = tuple(pair(feature) for feature in constraints.features if feature.name not in ignored)
     return DatasetComparison(current, constraints, features, ignored)
+
+
+def _in_one_spelling(feature: FeatureConstraints) -> FeatureConstraints:
+    """A Boolean's domain, as a baseline may have it that was made of another format; digests stay."""
+    if feature.domains is None or feature.salt is not None:
+        return feature
+    return replace(feature, domains=tuple(dict.fromkeys(map(boolean_text, feature.domains))))
+
+
+def _spelled_as_one(statistics: FeatureStatistics) -> FeatureStatistics:
+    if statistics.categories is None or statistics.salt is not None:
+        return statistics
+    return replace(statistics, categories=folded(statistics.categories))
 
 
 def _told(names: Sequence[str]) -> str:

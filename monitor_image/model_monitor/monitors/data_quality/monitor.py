@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from model_monitor.contract import (
     CheckType,
+    Decision,
     JobKind,
     MonitoringType,
     Verdict,
@@ -56,7 +57,8 @@ def suggest_constraints(statistics: DatasetStatistics, job: Job) -> Constraints:
     if not job.schema.is_positional:
         absent = [name for name, count in statistics.absent.items() if count >= statistics.item_count]
         if absent:
-            raise FeaturesMissing(job.dataset.path, sorted(absent, key=job.schema.names.index))
+            unclaimed = sorted(statistics.extra.counts)
+            raise FeaturesMissing(job.dataset.path, sorted(absent, key=job.schema.names.index), unclaimed)
     for declared, found in zip(job.schema.features, statistics.features, strict=True):
         if declared.type is not None and not accepts(declared.type, found.inferred_type):
             raise SchemaMismatch(job.dataset.path, declared.name, declared.type, found.inferred_type)
@@ -109,6 +111,7 @@ def _conclusion(
         {feature.name: feature.type for feature in job.schema.features},
         frozenset(job.metrics.critical),
         _columns_beside_features(job),
+        job.settings_of(MonitoringType.DATA_QUALITY).decision is Decision.CALIBRATED,
     )
     notes = (comparison.disagreement,) if comparison.disagreement else ()
     return replace(conclude(run_checks(comparison, check_rules())), notes=notes)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from model_monitor.monitors.data_quality.profile import DatasetProfile, FeatureProfile
-from model_monitor.schema import Feature, FeatureType, Privacy
+from model_monitor.schema import Feature, FeatureType, Kind, Privacy
+from model_monitor.sketches.booleans import are_booleans, folded, folded_kinds
 from model_monitor.sketches.feature import FeatureStatistics, numeric_of
-from model_monitor.sketches.frequencies import KeyCounts
+from model_monitor.sketches.frequencies import Frequencies, KeyCounts
 from model_monitor.sketches.kinds import accepts, canonical_number, inferred_type, present
 
 
@@ -50,13 +51,14 @@ def read_statistics(profile: DatasetProfile, features: tuple[Feature, ...], take
 
 
 def _feature(feature: Feature, profile: FeatureProfile, takes_declared: bool) -> FeatureStatistics:
+    profile = profile if feature.is_text else _booleans_folded(profile)
     found = inferred_type(profile.kinds)
     if found is not FeatureType.UNKNOWN and feature.type not in (None, FeatureType.UNKNOWN):
         declared = feature.type or found
         found = declared if feature.is_text or (takes_declared and accepts(declared, found)) else found
-    categories = _categories(profile) if found is FeatureType.STRING else None
+    categories = _categories(profile) if found.is_categorical else None
     numeric = numeric_of(profile.numbers)
-    if found is not FeatureType.STRING:
+    if not found.is_categorical:
         distinct = numeric.distinct_count if numeric else 0.0
     elif categories is not None:
         distinct = float(len(categories))
@@ -74,6 +76,15 @@ def _feature(feature: Feature, profile: FeatureProfile, takes_declared: bool) ->
         feature.privacy,
         _salt(feature.name, profile) if feature.privacy is Privacy.RESTRICTED else None,
     )
+
+
+def _booleans_folded(profile: FeatureProfile) -> FeatureProfile:
+    """A feature that holds spellings of true and false alone has their type, whoever wrote them."""
+    counts = profile.texts.counts
+    if not counts or not profile.kinds[Kind.STRING] or not are_booleans(counts):
+        return profile
+    one = folded(counts)
+    return replace(profile, kinds=folded_kinds(profile.kinds), texts=Frequencies.of_counts(one.keys(), one.values()))
 
 
 def _categories(profile: FeatureProfile) -> dict[str, int] | None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from model_monitor.contract import CheckType
-from model_monitor.monitors.conclusion import Check
+from model_monitor.monitors.chance import distance as distance_apart, largest_difference
+from model_monitor.monitors.conclusion import Check, Evidence
 from model_monitor.monitors.data_quality.comparison import (
     ABSENT_REASON,
     DISABLED_REASON,
@@ -13,15 +16,16 @@ from model_monitor.monitors.data_quality.comparison import (
     FeatureComparison,
     comparable_categories,
 )
-from model_monitor.schema import FeatureType
+from model_monitor.schema import FeatureType, Privacy
 from model_monitor.sketches.distance import (
     binned_kolmogorov_smirnov,
     categorical_linf,
     chi_squared,
+    homogeneity,
     kolmogorov_smirnov,
     robust,
 )
-from model_monitor.sketches.feature import FeatureStatistics
+from model_monitor.sketches.feature import FeatureStatistics, NumericStatistics
 
 TYPE = CheckType.BASELINE_DRIFT
 
@@ -69,9 +73,16 @@ def _numeric(feature: FeatureComparison, current: FeatureStatistics, baseline: F
         distance, size = binned_kolmogorov_smirnov(now.ranks, then.buckets), int(then.buckets.counts.sum())
     else:
         return feature.not_evaluated(TYPE, "the baseline's distribution is empty", feature.is_critical)
-    return _compared(
-        feature, distance, now.ranks.total, size, feature.constraints.config.distribution.comparison_threshold
-    )
+    threshold = feature.constraints.config.distribution.comparison_threshold
+    evidence = distance_apart(distance, now.ranks.total, size, error=now.rank_error / now.ranks.total)
+    return _compared(feature, distance, (now.ranks.total, size), threshold, evidence, _medians(current, now, then))
+
+
+def _medians(current: FeatureStatistics, now: NumericStatistics, then: NumericStatistics) -> str:
+    """Where the middle was and is, of features of which numbers may be told."""
+    if current.privacy is Privacy.RESTRICTED or now.ranks is None or then.ranks is None or not then.ranks.total:
+        return "its values are spread otherwise than the baseline's"
+    return f"median {then.ranks.quantile(0.5):.6g} -> {now.ranks.quantile(0.5):.6g}"
 
 
 def _categorical(feature: FeatureComparison, current: FeatureStatistics, baseline: FeatureStatistics) -> Check:
@@ -85,12 +96,28 @@ def _categorical(feature: FeatureComparison, current: FeatureStatistics, baselin
     threshold = distribution.comparison_threshold if threshold is None else threshold
     if distribution.categorical_drift_method == "ChiSquared":
         return _chi_squared(feature, now, dict(then), threshold)
-    return _compared(feature, categorical_linf(now, then), sum(now.values()), sum(then.values()), threshold)
+    distance, sizes = categorical_linf(now, then), (sum(now.values()), sum(then.values()))
+    return _compared(feature, distance, sizes, threshold, largest_difference(distance, now, then), _shares(now, then))
 
 
-def _compared(feature: FeatureComparison, distance: float, n: int, m: int, threshold: float) -> Check:
-    """L-infinity, plain or with the allowance for small samples."""
-    distance = _allowed_for(feature, distance, n, m)
+def _shares(now: Mapping[str, int], then: Mapping[str, int]) -> str:
+    """How the share of the value changed that changed most; which one it is would be a value of the data."""
+    n, m = sum(now.values()), sum(then.values())
+    shares = [(then.get(name, 0) / m, now.get(name, 0) / n) for name in sorted(now.keys() | then.keys())]
+    before, after = max(shares, key=lambda pair: abs(pair[1] - pair[0]))
+    return f"share of one value {before:.1%} -> {after:.1%}"
+
+
+def _compared(
+    feature: FeatureComparison,
+    distance: float,
+    sizes: tuple[int, int],
+    threshold: float,
+    evidence: Evidence,
+    sentence: str,
+) -> Check:
+    """L-infinity: plain, or with AWS's allowance for small samples."""
+    distance = _allowed_for(feature, distance, *sizes)
     return feature.evaluated(
         TYPE,
         distance <= threshold,
@@ -99,6 +126,9 @@ def _compared(feature: FeatureComparison, distance: float, n: int, m: int, thres
         f"Baseline drift distance: {distance} exceeds threshold: {threshold}",
         is_required=feature.is_critical,
         distance=distance,
+        evidence=evidence,
+        baseline=0.0,
+        sentence=sentence,
     )
 
 
@@ -123,12 +153,20 @@ def _chi_squared(feature: FeatureComparison, now: dict[str, int], then: dict[str
         )
     distance = _allowed_for(feature, categorical_linf(now, then), sum(now.values()), sum(then.values()))
     return feature.evaluated(
-        TYPE, is_held, observed, threshold, description, is_required=feature.is_critical, distance=distance
+        TYPE,
+        is_held,
+        observed,
+        threshold,
+        description,
+        is_required=feature.is_critical,
+        distance=distance,
+        evidence=Evidence(homogeneity(now, then)),
+        sentence=_shares(now, then),
     )
 
 
 def _allowed_for(feature: FeatureComparison, distance: float, n: int, m: int) -> float:
-    is_simple = feature.constraints.config.distribution.comparison_method == "Simple"
+    is_simple = feature.is_calibrated or feature.constraints.config.distribution.comparison_method == "Simple"
     return distance if is_simple else robust(distance, n, m)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from model_monitor.contract import CheckType
-from model_monitor.monitors.conclusion import Check
+from model_monitor.monitors.chance import more_often, more_often_than
+from model_monitor.monitors.conclusion import Check, Evidence
 from model_monitor.monitors.data_quality.comparison import (
     ABSENT_REASON,
     DISABLED_REASON,
@@ -11,6 +12,7 @@ from model_monitor.monitors.data_quality.comparison import (
     FeatureComparison,
 )
 from model_monitor.schema import FeatureType
+from model_monitor.sketches.feature import FeatureStatistics
 
 TYPE = CheckType.COMPLETENESS
 UNKNOWN_REASON = "the baseline saw no value of the feature, so any share would do"
@@ -29,7 +31,32 @@ def _check(feature: FeatureComparison) -> Check:
         return feature.not_evaluated(TYPE, ABSENT_REASON)
     observed = feature.current.completeness
     description = f"Value: {observed} does not meet the constraint requirement! "  # the trailing blank is AWS's
-    return feature.evaluated(TYPE, observed >= allowed, observed, allowed, description)
+    then = feature.baseline
+    return feature.evaluated(
+        TYPE,
+        observed >= allowed,
+        observed,
+        allowed,
+        description,
+        evidence=_evidence(feature.current, then, allowed),
+        baseline=None if then is None else then.completeness,
+        sentence=_sentence(feature.current, then),
+    )
+
+
+def _evidence(current: FeatureStatistics, baseline: FeatureStatistics | None, allowed: float) -> Evidence:
+    """Against the baseline's own records; where more is asked than they had, against what is asked."""
+    size = current.present + current.missing
+    if baseline is None or not baseline.present + baseline.missing or allowed > baseline.completeness:
+        found = more_often_than(current.missing, size, 1.0 - allowed)
+    else:
+        found = more_often(current.missing, size, baseline.missing, baseline.present + baseline.missing)
+    return Evidence(found.p_value, lambda level: 1.0 - (found.allowed(level) or 0.0))
+
+
+def _sentence(current: FeatureStatistics, baseline: FeatureStatistics | None) -> str:
+    then = "" if baseline is None else f" (baseline: {1.0 - baseline.completeness:.1%})"
+    return f"no value in {1.0 - current.completeness:.1%} of the records{then}"
 
 
 CHECK = CheckRule(TYPE, 40, feature=_check)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from model_monitor.contract import CheckType
-from model_monitor.monitors.conclusion import Check
+from model_monitor.monitors.chance import more_often_than
+from model_monitor.monitors.conclusion import Check, Evidence
 from model_monitor.monitors.data_quality.comparison import (
     ABSENT_REASON,
     DISABLED_REASON,
@@ -33,7 +34,23 @@ def _check(feature: FeatureComparison) -> Check:
         f"Data type match requirement is not met. Expected data type: {feature.expected}, "
         f"Expected match: {allowed * 100}%. Observed: Only {percent}% of data is {feature.expected}."
     )
-    return feature.evaluated(TYPE, feature.is_type_held, matching / total, allowed, description)
+    return feature.evaluated(
+        TYPE,
+        feature.is_type_held,
+        matching / total,
+        allowed,
+        description,
+        evidence=_evidence(total - matching, total, allowed),
+        sentence=f"{1.0 - matching / total:.1%} of the values are not {feature.expected}",
+    )
+
+
+def _evidence(others: int, total: int, allowed: float) -> Evidence | None:
+    """Against the share that is asked for; that all values are of one type is a rule, which no chance excuses."""
+    if allowed >= 1.0:
+        return None
+    found = more_often_than(others, total, 1.0 - allowed)
+    return Evidence(found.p_value, lambda level: 1.0 - (found.allowed(level) or 0.0))
 
 
 CHECK = CheckRule(TYPE, 30, feature=_check)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -48,7 +49,7 @@ def _cast(value: Any, shape: Any, path: str) -> Any:
     except (TypeError, ValueError) as error:
         raise ResourceFailed(f"{path} should be a number") from error
     if shape.type_name == "boolean":
-        return str(value).lower() == "true"
+        return is_true(value)
     if shape.type_name == "string" and isinstance(value, dict | list):
         raise ResourceFailed(f"{path} should be text, found {type(value).__name__}")
     return str(value) if shape.type_name == "string" else value
@@ -68,6 +69,22 @@ def only(request: Request, *honoured: str, stored: Iterable[str] = ()) -> Proper
 def part(properties: Properties, *names: str) -> Properties:
     """Those of the named properties that are there."""
     return {name: properties[name] for name in names if name in properties}
+
+
+def texts(properties: Properties, *names: str) -> dict[str, str]:
+    """Those of the named properties that are there, as SNS and SQS take them: text, JSON where they have parts."""
+    return {name: _text(value) for name, value in part(properties, *names).items()}
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return json.dumps(value) if isinstance(value, dict | list) else str(value)
+
+
+def is_true(value: Any) -> bool:
+    """Templates say true and "true"."""
+    return str(value).lower() == "true"
 
 
 def tags(request: Request) -> list[dict[str, str]]:

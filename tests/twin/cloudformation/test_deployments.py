@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.twin.accounts import make_buckets
 from tests.twin.deployed import deploy, reason, ref
 from twin import Twin
 from twin.cloudformation.types import Made, Request, ResourceFailed
@@ -254,7 +255,7 @@ def test_conditions_decide_which_resources_and_outputs_are_there(twin: Twin, log
 
 
 def test_a_template_may_lie_in_a_bucket(twin: Twin, log: list[str]) -> None:
-    twin.client("s3").create_bucket(Bucket="b-1", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    make_buckets(twin, "b-1")
     twin.client("s3").put_object(Bucket="b-1", Key="t.json", Body=json.dumps({"Resources": {"One": a(1)}}).encode())
     client = twin.client("cloudformation")
     for number, address in enumerate(

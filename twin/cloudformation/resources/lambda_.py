@@ -1,12 +1,11 @@
-"""Functions, their permissions and logs, and the types that only CloudFormation and the CDK know."""
+"""Lambda: functions, who may call them, and how often they are tried again."""
 
 from __future__ import annotations
 
 import io
 import zipfile
-from typing import Any
 
-from twin.cloudformation.resources.shapes import arguments, only, part, tags
+from twin.cloudformation.shapes import arguments, only, part, tags
 from twin.cloudformation.types import Made, Properties, Request, ResourceFailed, Types
 
 CONFIGURATION = (
@@ -47,26 +46,6 @@ def register(types: Types) -> None:
         delete=_delete_invoke_config,
         replaced_by={"FunctionName", "Qualifier"},
     )
-    types.register_type(
-        "AWS::Logs::LogGroup",
-        create=_create_log_group,
-        update=_update_log_group,
-        delete=lambda request: request.client("logs").delete_log_group(logGroupName=request.ref),
-        replaced_by={"LogGroupName"},
-    )
-    for name in ("AWS::CDK::Metadata", "AWS::CloudFormation::WaitConditionHandle"):
-        types.register_type(name, create=_record, update=_nothing)
-
-
-def _record(request: Request) -> Made:
-    return Made(request.name())
-
-
-def _nothing(request: Request) -> None:
-    """A change of no effect."""
-
-
-# --- Lambda -------------------------------------------------------------------------------------------------------------
 
 
 def _code(request: Request) -> Properties:
@@ -137,24 +116,3 @@ def _put_invoke_config(request: Request) -> Made:
 def _delete_invoke_config(request: Request) -> None:
     name = _name_of(request.properties["FunctionName"])
     request.client("lambda").delete_function_event_invoke_config(FunctionName=name)
-
-
-# --- Logs ---------------------------------------------------------------------------------------------------------------
-
-
-def _create_log_group(request: Request) -> Made:
-    wanted = only(request, "LogGroupName", "RetentionInDays", "Tags", stored=("KmsKeyId", "LogGroupClass"))
-    name = wanted.get("LogGroupName") or request.name(limit=512)
-    logs = request.client("logs")
-    logs.create_log_group(logGroupName=name)
-    _keep(logs, name, wanted)
-    return Made(name, {"Arn": f"arn:aws:logs:{request.twin.region}:{request.twin.account}:log-group:{name}:*"})
-
-
-def _update_log_group(request: Request) -> None:
-    _keep(request.client("logs"), request.ref, request.properties)
-
-
-def _keep(logs: Any, name: str, wanted: Properties) -> None:
-    if "RetentionInDays" in wanted:
-        logs.put_retention_policy(logGroupName=name, retentionInDays=int(wanted["RetentionInDays"]))

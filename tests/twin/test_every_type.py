@@ -16,6 +16,7 @@ from tests.analyses import ALL_TYPES, BIAS, CUSTOM, MODEL_QUALITY, analysed
 from tests.captures import batched, csv_text
 from tests.deployed_runs import CODE, SIZE, Schedule, dataset, labels, records, traffic
 from tests.synthesis import synthesize
+from tests.twin.accounts import make_buckets
 from twin import Twin
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("twin")]
@@ -45,7 +46,7 @@ def twin(tmp_path: Path, schedule: Schedule) -> Iterator[Twin]:
     """The deployed environment; the model's answers are put where captures lie."""
     with Twin(tmp_path / "twin", start=START) as running:
         s3 = running.client("s3")
-        s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": running.region})
+        make_buckets(running, BUCKET)
         rows = dataset(schedule)
         objects = {
             "model.tar.gz": "an artefact that nobody asks",

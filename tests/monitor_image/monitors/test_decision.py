@@ -1,0 +1,93 @@
+"""The one rule: beyond the limit and beyond chance, within a budget for all checks of a run."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import numpy as np
+import pytest
+
+from model_monitor.contract import Decision, Verdict
+from model_monitor.job.job import FalseAlarms
+from model_monitor.monitors.conclusion import Check, Conclusion, Evidence, Outcome
+from model_monitor.monitors.decision import chance_of_a_run, holm, settle
+
+BUDGET = 4.6e-4
+
+
+def check(p_value: float | None, outcome: Outcome = Outcome.VIOLATED, subject: str = "x") -> Check:
+    evidence = None if p_value is None else Evidence(p_value, lambda _: 0.25)
+    return Check("c", subject, outcome, 0.3, 0.1, "beyond", evidence=evidence, distance=0.3, sentence="it moved")
+
+
+def conclusion(*checks: Check, decision: Decision = Decision.CALIBRATED) -> Conclusion:
+    is_violated = any(each.outcome is Outcome.VIOLATED for each in checks)
+    return Conclusion(Verdict.VIOLATED if is_violated else Verdict.OK, checks, decision=decision)
+
+
+def test_a_budget_is_spread_over_the_windows_of_its_time():
+    assert chance_of_a_run(FalseAlarms(), timedelta(hours=1)) == pytest.approx(1 / 2160)
+    assert chance_of_a_run(FalseAlarms(2, timedelta(days=7)), timedelta(days=1)) == pytest.approx(2 / 7)
+    assert chance_of_a_run(FalseAlarms(), None) == chance_of_a_run(FalseAlarms(), timedelta(hours=1))
+
+
+def test_what_chance_explains_is_held_and_says_so():
+    (settled,) = settle([conclusion(check(0.01))], BUDGET)
+    (found,) = settled.checks
+    assert (settled.verdict, found.outcome, found.description) == (Verdict.OK, Outcome.HELD, "")
+    assert found.sentence == "beyond its limit, and within what sampling explains: it moved"
+    assert (found.allowance, found.distance) == (0.25, 0.1)
+
+
+def test_what_chance_does_not_explain_is_violated():
+    (settled,) = settle([conclusion(check(1e-9))], BUDGET)
+    assert settled.verdict is Verdict.VIOLATED
+    assert settled.checks[0].allowance == 0.25
+
+
+def test_what_is_within_its_limit_is_held_however_unlikely():
+    (settled,) = settle([conclusion(check(1e-9, Outcome.HELD))], BUDGET)
+    assert settled.verdict is Verdict.OK
+
+
+def test_a_rule_without_chance_and_awss_rule_stay_as_they_are():
+    hard, aws = conclusion(check(None)), conclusion(check(0.5), decision=Decision.AWS)
+    assert settle([hard, aws], BUDGET) == [hard, aws]
+
+
+def test_the_checks_of_all_monitors_are_one_family():
+    alone = settle([conclusion(check(1e-5))], BUDGET)[0]
+    others = conclusion(*[check(0.5, Outcome.HELD, str(number)) for number in range(99)])
+    assert alone.verdict is Verdict.VIOLATED
+    assert settle([conclusion(check(1e-5)), others], BUDGET)[0].verdict is Verdict.OK
+
+
+def test_what_could_not_be_evaluated_is_no_part_of_the_family():
+    missed = [replace(check(None, Outcome.NOT_EVALUATED), description="why") for _ in range(99)]
+    assert settle([conclusion(check(1e-5), *missed)], BUDGET)[0].verdict is Verdict.VIOLATED
+
+
+def test_a_required_check_that_was_missed_keeps_a_demoted_monitor_from_being_ok():
+    missed = replace(check(None, Outcome.NOT_EVALUATED), description="no labels", is_required=True)
+    (settled,) = settle([conclusion(check(0.5), missed)], BUDGET)
+    assert settled.verdict is Verdict.INSUFFICIENT_DATA
+    assert "no labels" in settled.reason
+
+
+def test_holm_steps_down():
+    assert holm([0.01, 0.03, 0.9], 0.05) == (0.01, pytest.approx(0.025))
+    assert holm([0.02, 0.01, 0.9], 0.05) == (0.02, pytest.approx(0.05))
+    assert holm([0.01, 0.02, 0.03], 0.05)[0] == 0.03
+    assert holm([0.5], 0.05)[0] < 0
+    assert holm([], 0.05) == (-1.0, 0.05)
+
+
+def test_false_violations_of_a_family_stay_within_the_budget():
+    source = np.random.default_rng(2)
+    runs = 4000
+    found = sum(
+        settle([conclusion(*[check(float(p)) for p in source.uniform(size=20)])], 0.05)[0].verdict is Verdict.VIOLATED
+        for _ in range(runs)
+    )
+    assert 0.03 <= found / runs <= 0.06

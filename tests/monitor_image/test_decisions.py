@@ -1,0 +1,102 @@
+"""Which rule decides a run: calibrated for baselines of ours, AWS's own for AWS's, and what the configuration says."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from model_monitor import cli
+from model_monitor.contract import OWN_BLOCK
+from tests.captures import events_of, write_capture, write_csv
+from tests.monitor_image.conftest import FEATURES, OUTPUT, land
+
+NULLABLE = {"Slope": lambda record: None if record["Elevation"] % 25 == 0 else record["Slope"]}  # 4 % of the records
+
+
+def run(*arguments: object) -> int:
+    return cli.main([str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def world(tmp_path: Path):
+    """Makes a baseline and runs windows against it."""
+    training = write_csv(tmp_path / "training.csv", land(600, seed=7, **NULLABLE))
+
+    def config(**changes: Any) -> Path:
+        path = tmp_path / "monitoring.json"
+        payload = {"features": list(FEATURES), "output": OUTPUT}
+        path.write_text(json.dumps({"version": 1, "payload": payload} | changes))
+        return path
+
+    assert run("baseline", "--dataset", training, "--output", tmp_path / "baseline", "--config", config()) == 0
+
+    def window(records: list[dict[str, Any]], **changes: Any) -> tuple[int, dict[str, Any]]:
+        capture = write_capture(tmp_path / "capture", events_of(records))
+        given = ("--baseline", tmp_path / "baseline", "--output", tmp_path / "out", "--config", config(**changes))
+        status = run("monitor", "--dataset", capture, *given)
+        return status, json.loads((tmp_path / "out" / "report.json").read_text())
+
+    window.baseline = tmp_path / "baseline"  # type: ignore[attr-defined]
+    return window
+
+
+def nulls(share: float) -> list[dict[str, Any]]:
+    records = land(300, seed=11)
+    for record in records[: round(share * 300)]:
+        record["Slope"] = None
+    return records
+
+
+def check_of(report: dict[str, Any], type_: str, subject: str) -> dict[str, Any]:
+    checks = report["monitors"][0]["checks"]
+    return next(check for check in checks if (check["check_type"], check["subject"]) == (type_, subject))
+
+
+def test_a_few_more_nulls_than_the_baseline_happened_to_have_are_no_news(world):
+    status, report = world(nulls(0.06))
+    assert (status, report["monitors"][0]["decision"]) == (0, "calibrated")
+    found = check_of(report, "completeness_check", "Slope")
+    assert found["outcome"] == "held"
+    assert found["observed"] < found["allowed"]
+    assert found["allowance"] < found["observed"]
+    assert found["p_value"] > 1e-3
+    assert "within what sampling explains" in found["sentence"]
+
+
+def test_many_more_nulls_are(world, capsys):
+    status, report = world(nulls(0.25))
+    assert status == 2
+    found = check_of(report, "completeness_check", "Slope")
+    assert found["outcome"] == "violated"
+    assert found["observed"] < found["allowance"] < found["allowed"] == found["baseline"]
+    assert found["sentence"].startswith("no value in 25.0% of the records (baseline: ")
+    assert "sampling explains" in capsys.readouterr().out
+
+
+def test_awss_rule_can_be_chosen_and_decides_as_before(world):
+    status, report = world(nulls(0.06), monitors={"data_quality": {"decision": "aws"}})
+    assert (status, report["monitors"][0]["decision"]) == (2, "aws")
+    assert check_of(report, "completeness_check", "Slope")["outcome"] == "violated"
+
+
+def test_awss_own_files_are_judged_by_awss_rule(world):
+    for path in (world.baseline / "data_quality").iterdir():
+        document = json.loads(path.read_text())
+        assert document.pop(OWN_BLOCK)
+        path.write_text(json.dumps(document))
+    status, report = world(nulls(0.06))
+    assert (status, report["monitors"][0]["decision"]) == (2, "aws")
+
+
+def test_a_larger_budget_sees_more(world):
+    assert world(nulls(0.1))[0] == 0
+    assert world(nulls(0.1), false_alarms="100 per week")[0] == 2
+
+
+@pytest.mark.parametrize("text", ["sometimes", "0 per week", "1 per fortnight", "per week"])
+def test_a_budget_that_is_none_is_refused(world, text, capsys):
+    assert world(nulls(0.0), false_alarms=text)[0] == 1
+    assert "false_alarms: should be a number per period such as '1 per quarter'" in capsys.readouterr().err
