@@ -72,11 +72,9 @@ class Watch:
         with tempfile.TemporaryDirectory(dir=FAST if FAST.is_dir() else None) as folder:
             files = {result.type: _written(Path(folder), result) for result in flow.suggest(found, report)}
             job = replace(job, kind=JobKind.MONITOR, baselines=files)
-            baselines = dict(flow.load_baselines(job))
-            decisions = {each.type: flow.decision_of(flow._monitor(each.type), job) for each in job.monitors}
+            baselines, job = dict(flow.load_baselines(job)), flow.with_decisions(job)
         schema = job.schema.with_types(flow.known_features(job, baselines))
-        monitors = tuple(replace(each, decision=decisions[each.type]) for each in job.monitors)
-        return cls(replace(job, schema=schema, monitors=monitors, baselines={}), baselines)
+        return cls(replace(job, schema=schema, baselines={}), baselines)
 
     def found(self, sample: Sample) -> list[tuple[Any, Any]]:
         """Each monitor with its statistics of a window."""
