@@ -9,7 +9,7 @@ from typing import Any, Final
 from benchmarks import headlines
 from benchmarks.calibration import changes, populations, power
 from benchmarks.calibration.bounds import CONFIDENCE, runs_for, upper_bound
-from benchmarks.calibration.replay import Tally
+from benchmarks.calibration.replay import RUNS, Tally
 from benchmarks.calibration.results import most, total
 from model_monitor.job.job import FalseAlarms
 from model_monitor.monitors.decision import chance_of_a_run
@@ -88,7 +88,7 @@ def sets_table(cells: Sequence[Cell]) -> str:
                 str(tally.violated[name]),
                 f"{upper_bound(tally.violated[name], tally.runs):.1e}",
                 allowed(size, tally, name),
-                f"{tally.aws[name] / tally.runs:.0%}",
+                f"{tally.aws[name] / max(tally.aws[RUNS], 1):.0%}",
             )
             for name in SETS
             for size, tally in by_size(cells).items()
