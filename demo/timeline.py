@@ -21,6 +21,7 @@ VERDICT_STYLES = {
     "violated": "red",
     "no_data": "blue",
     "insufficient_data": "yellow",
+    "waiting": "cyan",
     "error": "bold red",
 }
 Report = Callable[[str], None]

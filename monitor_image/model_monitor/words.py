@@ -1,9 +1,11 @@
-"""Words for people: numbers with the right form of what they count."""
+"""Words for people: numbers with the right form of what they count, and the form of a text whose words nobody may read."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
+from itertools import groupby
 from typing import Final
 
 NO_VALUE: Final = "-"
@@ -11,6 +13,10 @@ DIGITS: Final = 6
 LIKENESS: Final = 0.7  # of letters that two names share, from which one may be meant by the other
 NAMES_LISTED: Final = 20
 NAME_LENGTH: Final = 64  # keys of a payload may be data themselves: never many, never long
+NAMES_TOLD: Final = 5
+UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)
+HEXADECIMAL: Final = re.compile(r"(?=.*[0-9])(?=.*[a-fA-F])([0-9a-f]+|[0-9A-F]+)", re.ASCII)
+PARTS_TOLD: Final = 7  # a text of more parts is told by its length alone
 
 
 def counted(count: int, what: str) -> str:
@@ -22,6 +28,13 @@ def lost(records: int, events: int) -> str:
     """What could not be read: records, and captured events of which nobody knows how many they held."""
     parts = [counted(records, "record")] if records or not events else []
     return " and ".join([*parts, *([counted(events, "event")] if events else [])])
+
+
+def named(subjects: Iterable[str], most: int = NAMES_TOLD) -> str:
+    """The first few different ones, and how many more there are."""
+    unique = list(dict.fromkeys(subjects))
+    more = f" and {len(unique) - most} more" if len(unique) > most else ""
+    return ", ".join(unique[:most]) + more
 
 
 def share(value: float | None) -> str:
@@ -67,3 +80,31 @@ def _quoted(name: str) -> str:
 
 def _letters(name: str) -> str:
     return "".join(filter(str.isalnum, name.casefold())) or name
+
+
+def form_of(text: str) -> str:
+    """What a text is made of, never the text: `a UUID`, `8 hexadecimal digits`, `3 digits`, `2 letters, "-" and 6 digits`.
+
+    Punctuation is told as it is: it is what tells one writing of an id from another.
+    """
+    if not text:
+        return "an empty text"
+    if UUID.fullmatch(text):
+        return "a UUID"
+    if HEXADECIMAL.fullmatch(text):
+        return counted(len(text), "hexadecimal digit")
+    parts = [(kind, len(list(signs))) for kind, signs in groupby(text, _kind)]
+    if len(parts) > PARTS_TOLD:
+        return counted(len(text), "character")
+    told = [counted(count, kind) if len(kind) > 1 else f'"{kind * count}"' for kind, count in parts]
+    return told[0] if len(told) == 1 else f"{', '.join(told[:-1])} and {told[-1]}"
+
+
+def _kind(sign: str) -> str:
+    if sign.isdigit():
+        return "digit"
+    if sign.isalpha():
+        return "letter"
+    if sign.isspace():
+        return "blank"
+    return sign if sign.isascii() and sign.isprintable() else "other sign"

@@ -13,6 +13,7 @@ from model_monitor.schema import FeatureType, Privacy
 from model_monitor.sketches.kinds import canonical_text
 from model_monitor.sketches.numbers import Numbers
 from model_monitor.sketches.ranks import Buckets, Ranks
+from model_monitor.sketches.texts import TextStatistics
 
 CATEGORIES_SHOWN = 120  # a text feature with more different values has no distribution. Source: Deequ `ColumnProfiler`
 MERGED = "(other)"  # restricted features: all categories with few records
@@ -47,6 +48,7 @@ class FeatureStatistics:
     kinds: int64 (5,), literals by `Kind`; None when read from a file.
     numeric: numbers among the values, whatever the type: a stray text does not hide the rest.
     categories: count by text, None when there are too many; numbers in their canonical form. With a `salt`: by digest.
+    text: of a text feature its values by hash and what they look like; None where a baseline's file does not tell.
     """
 
     name: str
@@ -59,6 +61,7 @@ class FeatureStatistics:
     kinds: np.ndarray | None = None
     privacy: Privacy = Privacy.OPEN
     salt: str | None = None
+    text: TextStatistics | None = None
 
     @property
     def completeness(self) -> float:

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
+from model_monitor.contract import OWN_BLOCK
 from model_monitor.monitors.data_quality.constraints import Constraints, FeatureConstraints
 from model_monitor.monitors.data_quality.monitoring_config import to_file
 from model_monitor.monitors.data_quality.statistics import DatasetStatistics
+from model_monitor.monitors.data_quality.text_file import TEXTS, texts_json
 from model_monitor.monitors.feature_file import FILE_VERSION, feature_json, file_type, own_types
 from model_monitor.schema import Privacy
 
 
 def statistics_file(statistics: DatasetStatistics) -> dict[str, Any]:
     """The content of the file. Of a restricted feature it holds no value of any record."""
-    return {
+    content: dict[str, Any] = {
         "version": FILE_VERSION,
         "dataset": {"item_count": statistics.item_count},
         "features": [feature_json(feature) for feature in statistics.features],
         **own_types((feature.name, feature.inferred_type) for feature in statistics.features),
     }
+    texts = texts_json(statistics.features, statistics.is_baseline)
+    return content | {OWN_BLOCK: {**content.get(OWN_BLOCK, {}), TEXTS: texts}} if texts else content
 
 
 def constraints_file(constraints: Constraints) -> dict[str, Any]:

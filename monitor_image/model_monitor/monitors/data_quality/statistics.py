@@ -10,19 +10,25 @@ from model_monitor.monitors.data_quality.profile import DatasetProfile, FeatureP
 from model_monitor.schema import Feature, FeatureType, Kind, Privacy
 from model_monitor.sketches.booleans import are_booleans, folded, folded_kinds
 from model_monitor.sketches.feature import FeatureStatistics, numeric_of
-from model_monitor.sketches.frequencies import Frequencies, KeyCounts
+from model_monitor.sketches.frequencies import Frequencies, KeyCounts, hashes_of
 from model_monitor.sketches.kinds import accepts, canonical_number, inferred_type, present
+from model_monitor.sketches.texts import TextStatistics, read_texts
+from model_monitor.sketches.values import Values
 
 
 @dataclass(frozen=True, slots=True)
 class DatasetStatistics:
-    """A dataset. absent, extra, widths: as in the profile; empty when read from a file."""
+    """A dataset. absent, extra, widths: as in the profile; empty when read from a file.
+
+    is_baseline: windows will be compared with it, so that its file holds what they are compared with.
+    """
 
     item_count: int
     features: tuple[FeatureStatistics, ...]
     absent: Mapping[str, int] = field(default_factory=dict)
     extra: KeyCounts = field(default_factory=KeyCounts)
     widths: Mapping[int, int] = field(default_factory=dict)
+    is_baseline: bool = False
 
     @property
     def by_name(self) -> dict[str, FeatureStatistics]:
@@ -47,6 +53,7 @@ def read_statistics(profile: DatasetProfile, features: tuple[Feature, ...], take
         profile.absent,
         profile.extra,
         profile.widths,
+        takes_declared,
     )
 
 
@@ -75,6 +82,7 @@ def _feature(feature: Feature, profile: FeatureProfile, takes_declared: bool) ->
         profile.kinds,
         feature.privacy,
         _salt(feature.name, profile) if feature.privacy is Privacy.RESTRICTED else None,
+        _text(feature, profile, categories, distinct) if found is FeatureType.STRING else None,
     )
 
 
@@ -85,6 +93,21 @@ def _booleans_folded(profile: FeatureProfile) -> FeatureProfile:
         return profile
     one = folded(counts)
     return replace(profile, kinds=folded_kinds(profile.kinds), texts=Frequencies.of_counts(one.keys(), one.values()))
+
+
+def _text(
+    feature: Feature, profile: FeatureProfile, categories: Mapping[str, int] | None, distinct: float
+) -> TextStatistics | None:
+    """The values of a text feature by hash; None when some were read as too many different numbers to be counted."""
+    quantiles = profile.numbers.quantiles
+    if not quantiles.is_exact:
+        return None
+    numbers = list(map(canonical_number, quantiles.values.tolist()))
+    values = profile.texts.values.merge(Values.of(hashes_of(numbers), quantiles.counts))
+    names = categories if feature.privacy is Privacy.OPEN else None
+    different = distinct if categories is not None else None
+    forms = profile.texts.forms.with_numbers(profile.kinds) if numbers else profile.texts.forms
+    return read_texts(values, forms, bool(numbers), different, names)
 
 
 def _categories(profile: FeatureProfile) -> dict[str, int] | None:

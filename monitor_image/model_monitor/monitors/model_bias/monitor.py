@@ -17,7 +17,7 @@ from model_monitor.job.job import BaselineFiles, Job
 from model_monitor.monitors.base import Files, Monitor, Options, Shown
 from model_monitor.monitors.baseline_files import read_document
 from model_monitor.monitors.conclusion import Conclusion
-from model_monitor.monitors.labelled import prediction_notes, why_unlabelled
+from model_monitor.monitors.labelled import prediction_notes, unjudged, why_unlabelled
 from model_monitor.monitors.model_bias import constraints as bias, options as bias_options
 from model_monitor.monitors.model_bias.constraints import BiasConstraints
 from model_monitor.monitors.model_bias.files import analysis_file, violations_file
@@ -65,9 +65,13 @@ def check(statistics: BiasStatistics, baseline: BiasConstraints | None, job: Job
     """Every metric of a window against the baseline's, once enough labels are there."""
     if not statistics.records:
         return Conclusion(Verdict.NO_DATA, reason="the window holds no records")
-    reason = why_unlabelled(statistics.labelled, statistics.records, job.settings_of(MonitoringType.MODEL_BIAS), job)
-    if reason or baseline is None:
-        return Conclusion(Verdict.INSUFFICIENT_DATA, reason=reason or NO_BASELINE_REASON, awaits_labels=bool(reason))
+    labelled, records = statistics.labelled, statistics.records
+    monitor = job.settings_of(MonitoringType.MODEL_BIAS)
+    reason = why_unlabelled(labelled, records, monitor, job)
+    if reason:
+        return unjudged(reason, labelled, records, monitor, job)
+    if baseline is None:
+        return Conclusion(Verdict.INSUFFICIENT_DATA, reason=NO_BASELINE_REASON)
     settings = settings_of(job)
     conclusion = conclude(list(bias.checks(statistics, baseline, settings)))
     notes = (

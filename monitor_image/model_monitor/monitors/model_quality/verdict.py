@@ -9,9 +9,9 @@ from model_monitor.contract import CHECK_PREDICTION_DRIFT, ProblemType, Verdict
 from model_monitor.errors import BaselineError
 from model_monitor.job.job import Job, MonitorSettings
 from model_monitor.monitors import thresholds as quality
-from model_monitor.monitors.conclusion import Check, Conclusion, Outcome
+from model_monitor.monitors.conclusion import Check, Conclusion, Lack, Outcome
 from model_monitor.monitors.drift import DistributionConfig
-from model_monitor.monitors.labelled import are_due, why_unlabelled
+from model_monitor.monitors.labelled import unjudged, why_unlabelled
 from model_monitor.monitors.model_quality.predictions import distance_between
 from model_monitor.monitors.model_quality.statistics import QualityStatistics
 from model_monitor.monitors.thresholds import QualityConstraint
@@ -71,20 +71,24 @@ def judge(
     """
     if not statistics.records:
         return Conclusion(Verdict.NO_DATA, reason="the window holds no records")
-    unjudged = why_not(statistics, settings, job)
-    reason = unjudged or ("" if constraints else NO_BASELINE_REASON)
+    why = why_not(statistics, settings, job)
+    reason = why or ("" if constraints else NO_BASELINE_REASON)
     if constraints is None or reason:
         is_drifted = any(check.outcome is Outcome.VIOLATED for check in drift)
         if is_drifted and job.ground_truth is None:
             return Conclusion(Verdict.VIOLATED, tuple(drift), notes=(f"quality was not evaluated: {reason}",))
-        awaits = bool(unjudged) and _can_labels_help(statistics, settings)
-        return Conclusion(Verdict.INSUFFICIENT_DATA, reason=reason, awaits_labels=awaits)
-    found = statistics.quality
-    checks = [quality.check(each, found.values, found.deviations) for each in constraints.constraints]
+        if not statistics.answered:
+            return Conclusion(Verdict.INSUFFICIENT_DATA, reason=reason, lack=Lack.PREDICTION)
+        if not why:
+            return Conclusion(Verdict.INSUFFICIENT_DATA, reason=reason)
+        found = unjudged(reason, statistics.labelled, statistics.records, settings, job)
+        return replace(found, awaits_labels=_can_labels_help(statistics, settings))
+    measured = statistics.quality
+    checks = [quality.check(each, measured.values, measured.deviations) for each in constraints.constraints]
     judged = conclude(checks)
     if judged.verdict in (Verdict.OK, Verdict.VIOLATED):
         judged = conclude([*checks, *drift])
-    return replace(judged, notes=(NEVER_MET,)) if found.are_labels_disjoint else judged
+    return replace(judged, notes=(NEVER_MET,)) if measured.are_labels_disjoint else judged
 
 
 def drift_checks(
@@ -121,8 +125,8 @@ def _can_labels_help(statistics: QualityStatistics, settings: MonitorSettings) -
 
 def why_not(statistics: QualityStatistics, settings: MonitorSettings, job: Job) -> str:
     """Why nothing can be said of the window's quality; "" when it can."""
-    if not statistics.answered and are_due(settings, job):
-        return "no record has a prediction; check payload.output of the configuration"
+    if not statistics.answered:
+        return "no record has a prediction"
     reason = why_unlabelled(statistics.labelled, statistics.records, settings, job)
     if reason:
         return reason
