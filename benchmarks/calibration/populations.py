@@ -107,18 +107,18 @@ def small_groups(random: Random, size: int) -> Sample:
 
 
 def imbalanced(random: Random, size: int) -> Sample:
-    """One record in about eighty is positive, a ninth of those are found; of features some are nearly always 0."""
+    """One record in about seventy is positive, two in five of those are found; of features some are nearly always 0."""
     x, risk = random.normal(size=size), random.exponential(1, size)
     claims, alarm = random.poisson(0.05, size), (random.random(size) < 0.003).astype(np.int64)
     sex = chosen(random, size, ("f", "m"), (1, 1))
     parts = {
-        "x": 1.0 * x,
-        "risk": 0.6 * risk,
-        "claims": 1.0 * claims,
-        "alarm": 3.0 * alarm,
+        "x": 3.0 * x,
+        "risk": 1.5 * risk,
+        "claims": 2.0 * claims,
+        "alarm": 6.0 * alarm,
         "sex": _signs(sex, 0.2),
     }
-    return answered(random, {"x": x, "risk": risk, "claims": claims, "alarm": alarm, "sex": sex}, parts, start=-6.0)
+    return answered(random, {"x": x, "risk": risk, "claims": claims, "alarm": alarm, "sex": sex}, parts, start=-10.5)
 
 
 def hours(random: Random, size: int) -> Sample:

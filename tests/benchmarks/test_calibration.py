@@ -78,10 +78,10 @@ def test_the_smallest_group_is_one_in_two_hundred_and_labels_differ_by_group() -
     assert found.label[origin == 7].mean() > found.label[origin == 0].mean() + 0.1
 
 
-def test_imbalanced_labels_are_one_in_eighty_and_seldom_predicted() -> None:
+def test_imbalanced_labels_are_one_in_seventy_and_often_missed() -> None:
     found = sample("imbalanced")
-    assert found.label.mean() == pytest.approx(1 / 80, abs=0.004)
-    assert 0.05 < found.prediction[found.label == 1].mean() < 0.2
+    assert found.label.mean() == pytest.approx(1 / 70, abs=0.002)
+    assert found.prediction[found.label == 1].mean() == pytest.approx(0.4, abs=0.06)
 
 
 def test_hours_have_sessions_of_two_or_three_and_each_resembles_the_one_before() -> None:
@@ -253,7 +253,7 @@ def test_a_peer_sees_the_same_records_and_answers(peer: str) -> None:
         pytest.skip(f"{peer} is not installed: make calibrate")
     found = power.measure(power.Search(peer, "", 320), 1)
     assert found["bias"][peer] == {"skipped": "has no such check"}
-    assert 0 < found["shift"][peer]["smallest"] < 3
+    assert 0 < found["shift"][peer]["smallest_when_quiet"] < 3
 
 
 # --- the page ------------------------------------------------------------------------------------------------------------
