@@ -81,7 +81,7 @@ def test_the_smallest_group_is_one_in_two_hundred_and_labels_differ_by_group() -
 def test_imbalanced_labels_are_one_in_seventy_and_often_missed() -> None:
     found = sample("imbalanced")
     assert found.label.mean() == pytest.approx(1 / 70, abs=0.002)
-    assert found.prediction[found.label == 1].mean() == pytest.approx(0.4, abs=0.06)
+    assert found.prediction[found.label == 1].mean() == pytest.approx(0.43, abs=0.06)
 
 
 def test_hours_have_sessions_of_two_or_three_and_each_resembles_the_one_before() -> None:
