@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import resource
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -31,7 +33,7 @@ HEALTHY: Final = {
 }  # windows that settle a peer's quiet threshold
 PEERS: Final = {"evidently": "Evidently", "nannyml": "NannyML"}
 OURS: Final = ("calibrated", "aws")
-PEER_SECONDS: Final = 1200  # after which a peer is given up on a size
+PEER_SECONDS: Final = 600  # of a core, after which a peer is given up on a size
 SILENT: Final = {"DO_NOT_TRACK": "1", "NML_DISABLE_USAGE_LOGGING": "1"}  # peers report their use unless told not to
 
 
@@ -127,11 +129,8 @@ def _peer(search: Search, windows: int) -> dict[str, Any]:
     }
     command = [str(python), str(ROOT / "benchmarks" / "peers" / f"{search.who}_changes.py"), json.dumps(asked)]
     environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", **SILENT}
-    try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, env=environment, timeout=PEER_SECONDS, check=False
-        )
-    except subprocess.TimeoutExpired:
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, preexec_fn=_limited, check=False)
+    if done.returncode == -signal.SIGXCPU:
         return {"skipped": f"took longer than {PEER_SECONDS} s"}
     if done.returncode:
         print(done.stderr[-2000:], file=sys.stderr)
@@ -140,3 +139,7 @@ def _peer(search: Search, windows: int) -> dict[str, Any]:
     if answer.pop("records") != changes.told_apart(search.size, BASELINE_RECORDS):
         return {"skipped": "its NumPy draws other records"}
     return answer
+
+
+def _limited() -> None:
+    resource.setrlimit(resource.RLIMIT_CPU, (PEER_SECONDS, PEER_SECONDS + 5))
