@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import signal
 import socket
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:  # numpy and pyarrow are imported when a job starts, not for -
     from model_monitor.job.job import Job
     from model_monitor.outputs.report import Failure, Report, Run
 
+MINUTES = {"m": 1, "h": 60, "d": 24 * 60}
 FORMATS = ("capture", "csv", "json", "json_lines", "parquet")
 DESCRIPTION = """\
 Watch the data a model sees. Two steps, the same code as in the SageMaker container:
@@ -44,6 +46,9 @@ examples:
   model-monitor monitor --dataset capture/ --baseline baseline/ --output report/ \\
       --start 2026-01-31T04:00:00Z --end 2026-01-31T05:00:00Z
 
+  # every hour of it, one line each; reports in report/yyyy/mm/dd/hh
+  model-monitor monitor --dataset capture/ --baseline baseline/ --output report/ --every 1h
+
   # requests that hold several records: say once what a payload means
   model-monitor monitor --dataset capture/ --baseline baseline/ --output report/ --config monitoring.json
 
@@ -52,7 +57,9 @@ examples:
 
 exit status:
   0  no violation       2  violations found
-  1  error              3  nothing could be evaluated (no data, too few records, no baseline)
+  1  error              3  not evaluated: no data, too few records, no labels, no baseline (of any monitor that was due)
+
+of several windows (--every) that of the worst: error, violations, not evaluated, none
 """
 
 
@@ -90,6 +97,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         job = from_laptop.build_job(options)
         _tell_delays(job)
+        if options.command == JobKind.MONITOR and options.every:
+            return _every_window(job, options)
         report, run, written = carried_out(job, started, is_watched=not options.json and sys.stderr.isatty())
     except KeyboardInterrupt:
         print("model-monitor: stopped", file=sys.stderr)
@@ -100,12 +109,52 @@ def main(arguments: list[str] | None = None) -> int:
         if not from_laptop.is_about_output(error):
             _leave_report(job or from_laptop.job_before_settings(options), failure, started, options.json)
         return EXIT_ERROR
-    try:
+    with _short_reader():
         _show(report, run, written, options.json)
-        sys.stdout.flush()
-    except BrokenPipeError:  # the reader, such as `head`, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return EXIT_STATUS[report.verdict]
+
+
+def _every_window(job: Job, options: argparse.Namespace) -> int:
+    """One run for each window and one line for each run; the status is that of the worst."""
+    from model_monitor import windows
+    from model_monitor.outputs.files import to_json as to_bytes
+
+    rows: list[windows.Row] = []
+    cut = list(windows.jobs(job, options.every))
+    with _short_reader():
+        print("" if options.json else f"{windows.header()}\n", end="", flush=True)
+        for window, one in cut:
+            rows.append(windows.Row.of(_judged_alone(one), window))
+            print("" if options.json else f"{windows.line(rows[-1])}\n", end="", flush=True)
+        told = to_bytes({"windows": [row.to_json() for row in rows]}).decode() if options.json else ""
+        print(told or f"\n{windows.total(rows)}\n", end="")
+    return EXIT_STATUS[windows.worst(rows)]
+
+
+def _judged_alone(job: Job) -> Report:
+    """The run of one of several windows: an error is its own, told in its place and in its report."""
+    from model_monitor.outputs.report import Failure, Report
+
+    started = datetime.now(UTC)
+    try:
+        report, _, _ = carried_out(job, started)
+    except Exception as error:  # noqa: BLE001 - the front door again
+        failure = Failure.of(error)
+        _leave_report(job, failure, started, as_json=False)
+        report = Report(job).failed(failure)
+    if report.error is not None:
+        print(f"model-monitor: {job.output}: {report.error.message}", file=sys.stderr)
+    return report
+
+
+@contextmanager
+def _short_reader() -> Iterator[None]:
+    """A reader of our output, such as `head`, may have seen enough."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def parser() -> argparse.ArgumentParser:
@@ -163,6 +212,13 @@ def parser() -> argparse.ArgumentParser:
         "--start", type=_time, metavar="TIME", help="first moment of the window, UTC (2026-01-31T04:00:00Z)"
     )
     monitor.add_argument("--end", type=_time, metavar="TIME", help="end of the window; itself not part of it")
+    monitor.add_argument(
+        "--every",
+        type=_every,
+        metavar="TIME",
+        help="a run for each window of this length (1h, 30m, 1d), from --start to --end or over all hours of a capture tree; "
+        "reports go to DIR/yyyy/mm/dd/hh",
+    )
     monitor.add_argument(
         "--merged", type=_local, metavar="DIR", help="write captured records with their labels here (they hold values)"
     )
@@ -294,6 +350,14 @@ def _time(text: str) -> datetime:
         return parse_time(text)
     except ValueError:
         raise argparse.ArgumentTypeError("should be a UTC time such as 2026-01-31T04:00:00Z") from None
+
+
+def _every(text: str) -> timedelta:
+    found = re.fullmatch(r"(\d{1,6})([mhd])", text.strip().lower())
+    length = timedelta(minutes=int(found[1]) * MINUTES[found[2]]) if found else timedelta(0)
+    if not length:
+        raise argparse.ArgumentTypeError("should be a length of time such as 1h, 30m or 1d")
+    return length
 
 
 def _local(text: str) -> Path:

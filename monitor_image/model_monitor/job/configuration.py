@@ -22,6 +22,8 @@ from model_monitor.schema import Feature, FeatureType, OutputMapping, PayloadMap
 from model_monitor.words import did_you_mean
 
 ROLES = {"label": "truth", "prediction": "prediction", "score": "score"}
+NUMERAL = re.compile(r"\s*[+-]?\s*(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*")
+BOOLEANS = ("true", "false")
 PERIODS = {"day": 1, "week": 7, "month": 30, "quarter": 90, "year": 365}  # days
 FALSE_ALARMS = re.compile(rf"(\d+(?:\.\d+)?) per ({'|'.join(PERIODS)})")
 DEFAULT_MONITORS = (MonitorSettings(MonitoringType.DATA_QUALITY),)
@@ -160,6 +162,7 @@ def _schema(content: object, faults: Faults) -> Schema:
     beside = block.take("metadata")
     fields = () if beside is None else _features(beside, "payload.metadata", faults)
     records = block.text("records")
+    missing = _missing(block)
     columns = {role: block.text(role) for role in ("label", "prediction")}
     score, scores = _scores(block)
     columns["score"] = score if isinstance(score, str) else None
@@ -178,8 +181,21 @@ def _schema(content: object, faults: Faults) -> Schema:
         if field_.name in {feature.name for feature in features}:
             faults.add("payload.metadata", f"'{field_.name}' is a feature too; name it once")
     names = tuple(field_.name for field_ in fields)
-    payload = PayloadMapping(records, mapping, **columns, scores=tuple(map(str, scores)), metadata=names, fields=fields)
+    payload = PayloadMapping(
+        records, mapping, **columns, scores=tuple(map(str, scores)), metadata=names, fields=fields, missing=missing
+    )
     return Schema(features, payload, is_positional=declared is None)
+
+
+def _missing(block: Block) -> tuple[str, ...] | None:
+    """Texts that stand for nothing; an empty list: none does."""
+    if block.rest.get("missing") is None:
+        block.take("missing")
+        return None
+    spellings = block.texts("missing")
+    if any(NUMERAL.fullmatch(text) or text in BOOLEANS for text in spellings):
+        block.faults.add(block.at("missing"), "should hold texts that are no numbers and no booleans: those are values")
+    return spellings
 
 
 def _scores(block: Block) -> tuple[str | int | None, tuple[str | int, ...]]:
