@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -47,6 +48,7 @@ from model_monitor.schema import FeatureType
 from model_monitor.sketches.reading import Reading
 from model_monitor.words import counted, lost
 
+DAY = timedelta(days=1)
 Baselines = Mapping[MonitoringType, Any]  # as each monitor reads its own
 Found = Sequence[tuple[AnyMonitor, Any]]  # each monitor of a job with its statistics
 Conclude = Callable[[Found, Report], Iterable[MonitorResult]]  # (what was found, the run so far)
@@ -121,11 +123,22 @@ def known_features(job: Job, baselines: Baselines) -> dict[str, FeatureType]:
 def measure(job: Job, baselines: Baselines, progress: local.Progress) -> Measured:
     """Read every unit once for all monitors; the schema is settled first and is part of the job from then on."""
     files = discover(job.dataset, job.window)
-    job = replace(job, schema=resolve_schema(job, files, known_features(job, baselines)))
+    schema = resolve_schema(job, files, known_features(job, baselines))
+    job = replace(job, schema=schema if takes_missing(job) else schema.with_missing(()))
     labels = load_labels(job)
     task = partial(profile_unit, job=job, labels=labels, facets=load_facets(job))
     profile = local.run(task, plan(files), Profile.empty(job), job.workers, progress)
     return Measured(job, profile, Dataset(len(files), sum(file.size_bytes for file in files)), labels)
+
+
+def takes_missing(job: Job) -> bool:
+    """Whether the usual spellings of missing numbers are such: declared ones always are, and to AWS's rule all are texts."""
+    if job.schema.payload.missing is not None:
+        return True
+    if job.kind is JobKind.BASELINE:
+        return all(settings.decision is not Decision.AWS for settings in job.monitors)
+    compared = [settings for settings in job.monitors if settings.type in job.baselines]
+    return all(settings.decision is Decision.CALIBRATED for settings in compared)
 
 
 def load_labels(job: Job) -> GroundTruth | None:
@@ -335,5 +348,6 @@ def no_data_reason(report: Report) -> str:
     if job.window is None:
         return f"{NO_DATA_REASON}: {counted(files, 'file')} without a record"
     far = files - report.dataset.files
-    seen = f"{counted(files, 'file')} found" + (f", {far} of them of other days and not read" if far else "")
+    days = "days" if job.dataset.margin >= DAY else "hours"
+    seen = f"{counted(files, 'file')} found" + (f", {far} of them of other {days} and not read" if far else "")
     return f"{NO_DATA_REASON} in the window: {seen}; {counted(outside, 'record')} outside the window"

@@ -62,6 +62,9 @@ class Payload(Block):
     metadata: tuple[Annotated[Feature, BeforeValidator(_named, json_schema_input_type=str | Feature)], ...] = ()
     """What records hold beside the model's inputs, for slices and metrics of your own: a name, or a name with type, privacy and
     path. Default: nothing."""
+    missing: tuple[str, ...] | None = None
+    """Texts that stand for a missing value in every feature, such as NA or -. Left out: NaN, nan, NA, N/A, null and None, in
+    columns of numbers alone; an empty list: none."""
     label: fields.FeatureName | None = None
     """The column of a baseline dataset that holds the truth; it is no input. Left out: the dataset holds inputs alone."""
     prediction: fields.FeatureName | None = None

@@ -19,7 +19,6 @@ SUFFIXES = {
     DatasetKind.JSON_LINES: (".jsonl", ".jsonlines", ".json", ".ndjson"),
     DatasetKind.PARQUET: (".parquet", ".pq"),
 }
-WINDOW_MARGIN = timedelta(days=1)  # whole days may have been downloaded: what lies near the window is read and counted
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -45,8 +44,8 @@ class DataFile:
 def discover(source: DatasetSource, window: Window | None = None) -> tuple[DataFile, ...]:
     """The files of a dataset, sorted by relative path; none at all is a result (an hour without traffic), not an error.
 
-    A file whose hour folder is more than a day away from the window is left out. Anything nearer is read, because a
-    file can hold events of the next hour, and because events outside the window are counted.
+    A file whose hour folder is further away from the window than the source's margin is left out. Anything nearer is read,
+    because a file can hold events of the next hour, and because events outside the window are counted.
 
     Raises: NoDataset if the path does not exist.
     """
@@ -57,7 +56,7 @@ def discover(source: DatasetSource, window: Window | None = None) -> tuple[DataF
     visible = [path for path in source.path.rglob("*") if path.is_file() and not _is_hidden(path, source.path)]
     known = [path for path in visible if path.name.lower().removesuffix(".gz").endswith(SUFFIXES[source.kind])]
     files = [_describe(path, path.relative_to(source.path).as_posix(), source.kind) for path in known or visible]
-    return tuple(sorted(file for file in files if _is_near(file.hour, window)))
+    return tuple(sorted(file for file in files if _is_near(file.hour, window, source.margin)))
 
 
 def _describe(path: Path, relative: str, kind: DatasetKind) -> DataFile:
@@ -77,7 +76,7 @@ def _is_hidden(path: Path, root: Path) -> bool:
     return any(part.startswith((".", "_")) for part in path.relative_to(root).parts)
 
 
-def _is_near(hour: datetime | None, window: Window | None) -> bool:
+def _is_near(hour: datetime | None, window: Window | None, margin: timedelta) -> bool:
     if hour is None or window is None:
         return True
-    return window.start - WINDOW_MARGIN <= hour < window.end + WINDOW_MARGIN
+    return window.start - margin <= hour < window.end + margin

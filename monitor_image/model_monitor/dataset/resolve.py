@@ -13,7 +13,7 @@ from model_monitor.dataset.batches import batches
 from model_monitor.dataset.capture import group_by_format
 from model_monitor.dataset.discover import DataFile
 from model_monitor.dataset.fields import PLAIN_KEY, Side
-from model_monitor.dataset.formats.csv import split_rows
+from model_monitor.dataset.formats.csv import split_rows, split_values
 from model_monitor.dataset.formats.json import BadPayload, load, records_of
 from model_monitor.dataset.header import check_csv_files
 from model_monitor.dataset.lines import read_blocks
@@ -49,10 +49,13 @@ def resolve_schema(job: Job, files: Sequence[DataFile], baseline: Mapping[str, F
     positional: the baseline's names in its order, else those found in the first readable records (`_c0`, `_c1`, … where
     values have no names). The result depends on the files and the baseline alone.
 
+    A dataset of JSON whose first lines hold no list of records where requests do is one of records, one a line.
+
     baseline: name → type of each feature of the baseline, in its order.
 
     Raises: DatasetError, SettingsError when CSV files cannot be what they are taken for.
     """
+    job = replace(job, schema=_of_dataset(job, files))
     schema = job.schema
     if job.scripts.preprocessor is not None:
         return scripted_schema(job, files, baseline or {})
@@ -71,6 +74,29 @@ def resolve_schema(job: Job, files: Sequence[DataFile], baseline: Mapping[str, F
         features = tuple(Feature(name, path=paths.get(name)) for name in found)
     names = tuple(feature.name for feature in features)
     return replace(schema, features=features, is_positional=True, outputs=_outputs(outputs, names))
+
+
+def _of_dataset(job: Job, files: Sequence[DataFile]) -> Schema:
+    """The schema without the path of a request's records, where a dataset holds a record a line and not requests."""
+    schema = job.schema
+    if schema.payload.records is None or job.dataset.kind not in (DatasetKind.JSON, DatasetKind.JSON_LINES):
+        return schema
+    side = replace(NO_FIELDS, records=schema.payload.records)
+    is_read = False
+    for text in islice(
+        (text for file in files for text in _documents(Segment(file, 0, file.size_bytes))), PEEKED_EVENTS
+    ):
+        try:
+            value, _ = load(text)
+        except BadPayload:
+            continue
+        is_read = True
+        try:
+            records_of(value, side)
+        except BadPayload:
+            continue
+        return schema
+    return replace(schema, payload=replace(schema.payload, records=None)) if is_read else schema
 
 
 def _names(outputs: Layout | None, inputs: Layout | None) -> tuple[str, ...]:
@@ -145,41 +171,48 @@ def _peek_capture(job: Job, files: Sequence[DataFile]) -> tuple[Layout | None, L
 
 def _layouts(job: Job, files: Sequence[DataFile]) -> Iterator[tuple[Layout | None, Layout | None]]:
     payload = job.schema.payload
+    given = replace(NO_FIELDS, records=payload.records)
+    answered = replace(NO_FIELDS, records=payload.output.records, split=payload.output.csv_split)
     for unit in plan(files, PEEKED_BYTES):
         for batch in batches(unit, job.window):
             groups, _ = group_by_format(batch, job.dataset.captured)
             events = ((n, g, i) for g in groups for i, n in enumerate(g.numbers.tolist()) if batch.inside[n])
             for _, group, i in sorted(events, key=lambda event: event[0]):
                 try:
-                    right = _layout(group.output_format, group.outputs[i], payload.output.records)
-                    left = _layout(group.input_format, group.inputs[i], payload.records)
+                    left, records = _layout(group.input_format, group.inputs[i], given)
+                    right, _ = _layout(group.output_format, group.outputs[i], answered, records)
                 except (BadPayload, ValueError):
                     continue
                 if left or right:
                     yield right, left
 
 
-def _layout(form: Format, text: str, records: str | None) -> Layout | None:
-    """The layout of a payload's first record; None when the side was not captured.
+def _layout(form: Format, text: str, side: Side, expected: int = 0) -> tuple[Layout | None, int]:
+    """The layout of a payload's first record, and its number of records; None when the side was not captured.
+
+    expected: records of the request, where it has several: then so many values side by side are one each.
 
     Raises: BadPayload, ValueError.
     """
     if form is Format.ABSENT:
-        return None
+        return None, 0
     if form is Format.CSV:
-        return Layout(len(split_rows(text.strip("\r\n"))[0]))
-    return _layout_of_value(load(text, is_lines=form is Format.JSON_LINES)[0], records)
+        text = text.strip("\r\n")
+        rows = split_rows(text if side.split == "lines" or not expected else split_values(text, side.split, expected))
+        return Layout(len(rows[0])), len([row for row in rows if row != [None]])
+    return _layout_of_value(load(text, is_lines=form is Format.JSON_LINES)[0], side, expected)
 
 
-def _layout_of_value(value: Any, records: str | None) -> Layout:
-    if records is None and isinstance(value, dict) and _is_columns(value):
-        return Layout(len(value), tuple(sorted(value)))
-    found = records_of(value, replace(NO_FIELDS, records=records))
+def _layout_of_value(value: Any, side: Side, expected: int = 0) -> tuple[Layout, int]:
+    if side.records is None and isinstance(value, dict) and _is_columns(value):
+        return Layout(len(value), tuple(sorted(value))), len(next(iter(value.values())))
+    found = records_of(value, side, expected if expected > 1 else None)
     if found.rows:
-        return Layout(len(found.rows[0]))
+        return Layout(len(found.rows[0])), found.count
     if found.objects:
         leaves = dict(sorted(flatten(found.objects[0])))
-        return Layout(len(leaves), tuple(leaves), tuple((name, path) for name, path in leaves.items() if path))
+        paths = tuple((name, path) for name, path in leaves.items() if path)
+        return Layout(len(leaves), tuple(leaves), paths), found.count
     raise ValueError("no records")
 
 
@@ -240,7 +273,7 @@ def _layout_of_file(file: DataFile, job: Job) -> Layout | None:
         return Layout(len(row), tuple(value or "" for value in row) if job.dataset.has_header else None)
     for text in _documents(segment):
         try:
-            return _layout_of_value(load(text)[0], job.schema.payload.records)
+            return _layout_of_value(load(text)[0], replace(NO_FIELDS, records=job.schema.payload.records))[0]
         except (BadPayload, ValueError):
             continue
     return None

@@ -35,12 +35,15 @@ class DatasetSource:
 
     path: a file or a folder, walked in sorted order.
     captured: sides of a capture event to analyse (`captureIndexNames`).
+    margin: how far from a window the hour of a file's folder may lie for the file to be read: whole days may have been
+        downloaded, and what lies near the window is read and counted.
     """
 
     path: Path
     kind: DatasetKind
     has_header: bool = True
     captured: tuple[str, ...] = ("endpointInput", "endpointOutput")
+    margin: timedelta = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)

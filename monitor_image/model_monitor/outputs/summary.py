@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
-from model_monitor.contract import MONITOR_KEYS, REHEARSAL, JobKind
+from model_monitor.contract import MONITOR_KEYS, REHEARSAL, REPORT_FILE, TIME_FORMAT, JobKind
 from model_monitor.monitors import registry
 from model_monitor.monitors.conclusion import Check, Outcome
 from model_monitor.outputs.report import MonitorResult, Report, Run
@@ -19,7 +19,7 @@ NUMBER = re.compile(r"(?<![\w.])-?\d+\.\d+(?:e[+-]?\d+)?(?!\w|\.\d)")
 
 def summary(report: Report, run: Run, written: Sequence[Path]) -> str:
     """Plain text, the same in a terminal and in a pipe."""
-    lines = [_headline(report), *_by_monitor(report), _facts(report, run)]
+    lines = [_headline(report), *_by_monitor(report), _facts(report, run), *_window(report)]
     for result in report.results:
         lines += ["", f"--- {MONITOR_KEYS[result.type]} ---"] if len(report.results) > 1 else []
         lines += [line for note in result.conclusion.notes for line in ("", f"note: {note}")]
@@ -75,6 +75,15 @@ def _facts(report: Report, run: Run) -> str:
     if reading.dropped:
         facts.append(f"{reading.dropped} dropped by the preprocessor")
     return f"{', '.join(facts)}, {seconds:.1f} s"
+
+
+def _window(report: Report) -> list[str]:
+    """The window beside the path of its report."""
+    job = report.job
+    if job.window is None:
+        return []
+    start, end = (time.strftime(TIME_FORMAT) for time in (job.window.start, job.window.end))
+    return [f"window {start} to {end}: {job.output / REPORT_FILE}"]
 
 
 def _table(result: MonitorResult) -> Sequence[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -47,6 +47,7 @@ class FeatureStatistics:
 
     kinds: int64 (5,), literals by `Kind`; None when read from a file.
     numeric: numbers among the values, whatever the type: a stray text does not hide the rest.
+    spelled: how many missing values were written as which text, where the feature's type was not known when they were read.
     categories: count by text, None when there are too many; numbers in their canonical form. With a `salt`: by digest.
     text: of a text feature its values by hash and what they look like; None where a baseline's file does not tell.
     """
@@ -62,6 +63,7 @@ class FeatureStatistics:
     privacy: Privacy = Privacy.OPEN
     salt: str | None = None
     text: TextStatistics | None = None
+    spelled: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def completeness(self) -> float:

@@ -37,7 +37,7 @@ def read_csv(payloads: Sequence[str], side: Side, expected: np.ndarray | None = 
         return found
     texts = [payload.strip("\r\n") for payload in payloads]
     if side.split != "lines" and expected is not None:
-        texts = [_split_values(text, side.split, int(n)) for text, n in zip(texts, expected, strict=True)]
+        texts = [split_values(text, side.split, int(n)) for text, n in zip(texts, expected, strict=True)]
     faults = {i: EMPTY_PAYLOAD for i, text in enumerate(texts) if not text}
     records = _read_plainly(texts, side, faults) if len(faults) < len(texts) else None
     return records or _read_carefully(texts, side, faults)
@@ -53,7 +53,7 @@ def _read_compiled(payloads: Sequence[str], side: Side, expected: np.ndarray | N
         if found is not None and np.array_equal(found.counts, expected):  # each line is a record, as it was expected
             return found
     values = zip((text.strip("\r\n") for text in texts), expected.tolist(), strict=True)
-    lines = Texts.of([_split_values(text, side.split, count) for text, count in values])
+    lines = Texts.of([split_values(text, side.split, count) for text, count in values])
     return native.read_csv(lines, side, is_exact=True)  # a last value that is missing leaves a line break at the end
 
 
@@ -108,7 +108,7 @@ def lines_of_records(text: str, records: Sequence[int], *, is_single: bool) -> l
     return found
 
 
-def _split_values(text: str, rule: str, expected: int) -> str:
+def split_values(text: str, rule: str, expected: int) -> str:
     """A response whose values all stand on one line, turned into one value a line where the rule says so."""
     if rule == "auto" and (text.count("\n") + 1 == expected or "," not in text):
         return text

@@ -46,7 +46,8 @@ def profile_rows(rows: Rows, _: Job) -> DatasetProfile:
 
 def statistics_of(profile: DatasetProfile, job: Job) -> DatasetStatistics:
     """Numbers read from a merged profile."""
-    return read_statistics(profile, job.schema.features, takes_declared=job.kind is JobKind.BASELINE)
+    is_baseline, missing = job.kind is JobKind.BASELINE, job.schema.payload.missing
+    return read_statistics(profile, job.schema.features, takes_declared=is_baseline, missing=missing)
 
 
 def suggest_constraints(statistics: DatasetStatistics, job: Job) -> Constraints:

@@ -84,6 +84,8 @@ def _summary(feature: FeatureStatistics, drift: Check | None) -> dict[str, Any]:
         "completeness": feature.completeness,
         "distance": drift.distance if drift is not None else None,
     }
+    if feature.spelled:
+        content["missing_as"] = dict(feature.spelled)
     if feature.privacy is Privacy.RESTRICTED:
         return content | {"privacy": feature.privacy.value}
     content["distinct"] = round(feature.distinct_count)

@@ -12,6 +12,7 @@ from model_monitor.sketches.booleans import are_booleans, folded, folded_kinds
 from model_monitor.sketches.feature import FeatureStatistics, numeric_of
 from model_monitor.sketches.frequencies import Frequencies, KeyCounts, hashes_of
 from model_monitor.sketches.kinds import accepts, canonical_number, inferred_type, present
+from model_monitor.sketches.missing import stand_for_nothing, texts_as_missing
 from model_monitor.sketches.texts import TextStatistics, read_texts
 from model_monitor.sketches.values import Values
 
@@ -41,15 +42,18 @@ class DatasetStatistics:
         return next(iter(self.widths)) if not self.item_count and len(self.widths) == 1 else None
 
 
-def read_statistics(profile: DatasetProfile, features: tuple[Feature, ...], takes_declared: bool) -> DatasetStatistics:
+def read_statistics(
+    profile: DatasetProfile, features: tuple[Feature, ...], takes_declared: bool, missing: tuple[str, ...] | None = None
+) -> DatasetStatistics:
     """The statistics of a profile.
 
+    missing: texts that stand for nothing, as declared; None: the usual ones, in columns of numbers.
     takes_declared: a declared type stands where the data agrees with it (baselines), else what the data shows.
     """
     profiles = profile.features or tuple(FeatureProfile() for _ in features)
     return DatasetStatistics(
         profile.item_count,
-        tuple(_feature(f, p, takes_declared) for f, p in zip(features, profiles, strict=True)),
+        tuple(_feature(f, p, takes_declared, missing is None) for f, p in zip(features, profiles, strict=True)),
         profile.absent,
         profile.extra,
         profile.widths,
@@ -57,8 +61,12 @@ def read_statistics(profile: DatasetProfile, features: tuple[Feature, ...], take
     )
 
 
-def _feature(feature: Feature, profile: FeatureProfile, takes_declared: bool) -> FeatureStatistics:
+def _feature(feature: Feature, profile: FeatureProfile, takes_declared: bool, takes_missing: bool) -> FeatureStatistics:
     profile = profile if feature.is_text else _booleans_folded(profile)
+    spelled: Mapping[str, int] = {}
+    if takes_missing and not feature.is_text and stand_for_nothing(profile.texts.counts, profile.kinds):
+        spelled = dict(sorted((profile.texts.counts or {}).items()))
+        profile = replace(profile, kinds=texts_as_missing(profile.kinds), texts=Frequencies())
     found = inferred_type(profile.kinds)
     if found is not FeatureType.UNKNOWN and feature.type not in (None, FeatureType.UNKNOWN):
         declared = feature.type or found
@@ -82,7 +90,8 @@ def _feature(feature: Feature, profile: FeatureProfile, takes_declared: bool) ->
         profile.kinds,
         feature.privacy,
         _salt(feature.name, profile) if feature.privacy is Privacy.RESTRICTED else None,
-        _text(feature, profile, categories, distinct) if found is FeatureType.STRING else None,
+        text=_text(feature, profile, categories, distinct) if found is FeatureType.STRING else None,
+        spelled=spelled,
     )
 
 

@@ -24,6 +24,7 @@ from model_monitor.words import share
 SMALL_WINDOW: Final = 0.25  # of the baseline's records: up to here the baseline alone tells how often values repeat
 GROUPS_LEFT: Final = 8  # groups of records that a window has at least, however large they are
 TELLING: Final = 1e-3  # chance up to which a further difference is told beside the one that decides
+ALONE: Final = 0.9  # of a difference that one value makes up: then that value is what is told
 STEPS: Final = 40  # of a bisection
 THETAS: Final = np.logspace(-6, 3, 400)  # where the bound of `unseen_evidence` is tried; each of them holds
 
@@ -133,7 +134,7 @@ def _of_values(now: TextStatistics, then: TextStatistics, size: float, sizes: tu
     is_known = _is_complete(now) and _is_complete(then)
     hashes = _all_hashes(now, then) if is_known else np.union1d(now.commonest.hashes, then.commonest.hashes)
     (low, high), (before_low, before_high) = now.count_of(hashes), then.count_of(hashes)
-    together = (low + high + before_low + before_high) // 2
+    together = low + before_low  # surely so many in both
     unlisted = 0 if is_known else now.commonest.least + then.commonest.least
     is_listed = together > max(unlisted, int(np.sort(together)[-COMMONEST - 1]) if together.size > COMMONEST else 0)
     gaps = np.maximum(low / n - before_high / m, before_low / m - high / n)
@@ -148,7 +149,7 @@ def _of_values(now: TextStatistics, then: TextStatistics, size: float, sizes: tu
     if unlisted:
         pooled[unlisted] += math.ceil(max(n + m - int(together.sum()), 0) / unlisted)
     evidence = difference_of_any(max(gap, gap_of_others), _in_groups(pooled, size, sizes), *sizes)
-    if gap >= gap_of_others and gaps.size:
+    if gap >= ALONE * gap_of_others and gaps.size:
         sentence = f"one value in {share(low[worst] / n)} of the records (baseline: {share(before_high[worst] / m)})"
     else:
         sentence = (

@@ -1,0 +1,71 @@
+"""Situations that others reported of monitors like this one, run as their README says, where they lie."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from model_monitor import cli
+
+
+@dataclass(frozen=True)
+class Case:
+    """A reported situation and where its runs are written."""
+
+    folder: Path
+    output: Path
+
+    def baseline(self, dataset: str, name: str = "baseline") -> dict[str, Any]:
+        """A baseline's statistics by feature."""
+        arguments = ["baseline", "--dataset", self.folder / dataset, "--output", self.output / name]
+        assert self._run(arguments) == 0
+        (found,) = (self.output / name).rglob("statistics.json")
+        return {feature["name"]: feature for feature in json.loads(found.read_text())["features"]}
+
+    def monitor(self, capture: str = "capture", *options: str, baseline: str = "baseline") -> dict[str, Any]:
+        """The report of a run."""
+        arguments = ["monitor", "--dataset", self.folder / capture, "--baseline", self.output / baseline]
+        self._run([*arguments, "--output", self.output / "report", *options])
+        content: dict[str, Any] = json.loads((self.output / "report/report.json").read_text())
+        return content
+
+    def _run(self, arguments: list[Any]) -> int:
+        config = self.folder / "config.json"
+        given = ["--config", config] if config.exists() else []
+        return cli.main([str(argument) for argument in [*arguments, *given]])
+
+    def statistics(self) -> dict[str, Any]:
+        """Of the last window, by feature."""
+        (found,) = (self.output / "report").rglob("statistics.json")
+        return {feature["name"]: feature for feature in json.loads(found.read_text())["features"]}
+
+
+@pytest.fixture
+def case(shared: Path, tmp_path: Path) -> Callable[[str], Case]:
+    return lambda name: Case(shared / "reports" / name, tmp_path)
+
+
+def mean(feature: dict[str, Any]) -> float:
+    return float(feature["numerical_statistics"]["mean"])
+
+
+def check(report: dict[str, Any], type_: str, subject: str) -> dict[str, Any]:
+    (found,) = (
+        each
+        for monitor in report["monitors"]
+        for each in monitor["checks"]
+        if (each["check_type"], each["subject"]) == (type_, subject)
+    )
+    return found
+
+
+def test_a_batch_answered_on_one_line_is_one_score_a_record(case):
+    reported = case("xgb-comma-batch-ok-with-0-records")
+    reported.baseline("train.csv")
+    report = reported.monitor()
+    assert (report["verdict"], report["reading"]["records"], report["reading"]["rejected"]) == ("ok", 80, 0)
