@@ -74,23 +74,25 @@ def group_size(now: TextStatistics, then: TextStatistics) -> float:
 
     The size at which as many different values are expected among the window's records as there are: in a sample of the
     baseline's values where the window is small beside it, else in a sample of both together. At least 1, at most what the
-    baseline's own values repeat, and never so large that a window has fewer than `GROUPS_LEFT` groups.
+    baseline's own values repeat, and never so large that a window has fewer than `GROUPS_LEFT` groups: a value of more records
+    is no group.
     """
     most = min(now.total / GROUPS_LEFT, then.total / max(then.different, 1.0))
-    if most <= 1 or not then.repetition.values.size:
+    is_group = now.commonest.counts <= now.total / GROUPS_LEFT  # a value of more records is no group: it took over
+    records = now.total - int(now.commonest.counts[~is_group].sum())
+    if most <= 1 or records <= 0 or not then.repetition.values.size:
         return 1.0
     if now.total <= SMALL_WINDOW * then.total:
-        fraction, seen = now.total / then.total, now.different
-        repetition = replace(
-            then.repetition, values=then.repetition.values * (then.different / then.repetition.values.sum())
-        )
-    elif now.sample is None or then.sample is None:
+        share_of_values = then.different / then.repetition.values.sum()
+        repetition = replace(then.repetition, values=then.repetition.values * share_of_values)
+        return _solved(repetition, records / then.total, now.different - float((~is_group).sum()), most)
+    if now.sample is None or then.sample is None:
         return 1.0
-    else:
-        mine, _, pooled = _side_by_side(now.sample, then.sample)
-        fraction, seen = now.total / (now.total + then.total), float((mine > 0).sum())
-        repetition = Repetition.of(pooled)
-    return _solved(repetition, fraction, seen, most)
+    mine, _, pooled = _side_by_side(now.sample, then.sample)
+    is_group = mine <= now.total / GROUPS_LEFT
+    return _solved(
+        Repetition.of(pooled[is_group]), records / (records + then.total), float((mine[is_group] > 0).sum()), most
+    )
 
 
 def _solved(repetition: Repetition, fraction: float, seen: float, most: float) -> float:

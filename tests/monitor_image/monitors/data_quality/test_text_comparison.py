@@ -60,6 +60,14 @@ def test_the_size_of_groups_is_found(size):
     assert group_size(now, then) == pytest.approx(5, rel=0.02)
 
 
+@pytest.mark.parametrize("left", [0, 150])
+def test_a_value_that_takes_over_is_no_group(left):
+    random = np.random.default_rng(4)
+    then = statistics([f"v{number}" for number in random.integers(0, 2_000, 20_000)])
+    now = statistics(["new"] * 150 + [f"v{number}" for number in random.integers(0, 2_000, left)])
+    assert group_size(now, then) < 1.1
+
+
 def test_the_share_of_new_values_is_estimated_from_the_values_both_know_of():
     from dataclasses import replace
 
