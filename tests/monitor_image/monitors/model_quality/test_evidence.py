@@ -113,6 +113,23 @@ def test_errors_of_one_thing_have_one_chance() -> None:
     assert told["mse"] < 0.05
 
 
+def test_r2_is_no_worse_by_chance_than_errors_or_the_spread_of_the_truth() -> None:
+    """A fall that larger errors explain, or a narrower truth; what neither shows is within its allowance."""
+    random = np.random.Generator(np.random.PCG64(13))
+    then = regression(random, 4000)
+    truth = random.normal(0, 1, 2000)  # a third as wide as the baseline's
+    narrow = Agreement(2000, residuals=Residuals.of(truth, truth + random.standard_t(3, 2000)))
+    told = p_values(comparison(narrow, then, REGRESSION))
+    assert told["r2"] < 1e-6
+    assert told["mse"] > 1e-3
+    healthy = comparison(heavy_truth(random, 320), heavy_truth(random, 320), REGRESSION)
+    evidence = healthy.evidence(QualityConstraint("r2", 0.99))
+    assert evidence is not None
+    reached = evidence.allowed(evidence.p_value / 2)
+    assert reached is not None
+    assert reached <= healthy.now.values["r2"] + 1e-9
+
+
 def test_a_metric_that_no_window_of_the_size_could_violate_is_no_test() -> None:
     random = np.random.Generator(np.random.PCG64(5))
     few = comparison(binary(random, 40, rate=0.05), binary(random, 2000, rate=0.05), BINARY)
@@ -130,11 +147,18 @@ def test_a_metric_that_no_window_of_the_size_could_violate_is_no_test() -> None:
     )
 
 
+def heavy_truth(random: Random, size: int) -> Agreement:
+    """Labels over orders of magnitude, and errors in proportion: standard errors of r2 alone would ring too often."""
+    truth = np.exp(random.normal(0, 1.5, size))
+    return Agreement(size, residuals=Residuals.of(truth, truth * (1 + 0.3 * random.normal(size=size))))
+
+
 CASES: dict[str, tuple[Callable[[Random, int], Agreement], ProblemType]] = {
     "balanced": (lambda random, size: binary(random, size, rate=0.5), BINARY),
     "imbalanced": (lambda random, size: binary(random, size, rate=0.02), BINARY),
     "rare classes": (multiclass, MULTICLASS),
     "heavy tails": (regression, REGRESSION),
+    "labels of many sizes": (heavy_truth, REGRESSION),
     "heavier tails": (lambda random, size: regression(random, size, degrees=1.5), REGRESSION),
 }
 BUDGET = 0.05
