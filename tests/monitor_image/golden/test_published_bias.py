@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from model_monitor import flow
-from model_monitor.contract import ANALYSIS_FILE, VIOLATIONS_FILE, JobKind, MonitoringType, Verdict
+from model_monitor.contract import ANALYSIS_FILE, OWN_BLOCK, VIOLATIONS_FILE, JobKind, MonitoringType, Verdict
 from model_monitor.job.configuration import parse_configuration
 from model_monitor.job.job import BaselineFiles, DatasetKind, DatasetSource, Job
 from model_monitor.monitors.model_bias.constraints import read
@@ -35,7 +35,7 @@ def run(
     baseline: Path | None = None,
     ground_truth: Path | None = None,
 ) -> MonitorResult:
-    content = {"version": 1, "payload": payload, "monitors": {"model_bias": monitor}}
+    content = {"version": 1, "payload": payload, "monitors": {"model_bias": {"decision": "aws", **monitor}}}
     configuration = parse_configuration(json.dumps(content).encode(), "test")
     job = Job(
         JobKind.MONITOR if baseline else JobKind.BASELINE,
@@ -117,7 +117,7 @@ def test_the_adult_baseline_has_the_values_that_clarify_published(
     adult_baseline: Path, published: dict[str, Any]
 ) -> None:
     analysis, expected = json.loads(adult_baseline.read_text()), published["aws_published"]
-    assert list(analysis) == ["version", STAGES[1], STAGES[0]]
+    assert list(analysis) == ["version", STAGES[1], STAGES[0], OWN_BLOCK]
     for stage in STAGES:
         block = analysis[stage]
         assert (block["label"], block["label_value_or_threshold"], list(block["facets"])) == ("Target", "1", ["Sex"])
