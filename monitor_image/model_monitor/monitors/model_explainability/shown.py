@@ -82,6 +82,6 @@ def lines(summary: Mapping[str, Any], conclusion: Conclusion) -> list[str]:
         ranked = sorted(label["attributions"].items(), key=lambda item: -abs(item[1]))
         named = ", ".join(f"{feature} {number(value)}" for feature, value in ranked[:RANKED_FEATURES])
         more = f" and {len(ranked) - RANKED_FEATURES} more" if len(ranked) > RANKED_FEATURES else ""
-        chance = f" (by chance down to {number(reached[label['name']])})" if label["name"] in reached else ""
-        told.append(f"  {label['name']}  ndcg {number(label['ndcg'])}{chance}  {named}{more}")
+        chance = f" (ndcg by chance down to {number(reached[label['name']])})" if label["name"] in reached else ""
+        told.append(f"  {label['name']}  ndcg {number(label['ndcg'])}  {named}{more}{chance}")
     return told

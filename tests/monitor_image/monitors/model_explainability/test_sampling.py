@@ -178,7 +178,7 @@ def test_a_window_that_changed_violates_and_says_which_features_moved():
     assert check.sentence == "rank of c 3 -> 1, rank of a 1 -> 3"
     assert (check.baseline, check.observed < check.allowance < 1) == (1.0, True)
     summary = MONITOR.shown.summary(run(moved, options)[0], found)
-    assert f"(by chance down to {check.allowance:.4f})" in "\n".join(MONITOR.shown.lines(summary, found))
+    assert f"(ndcg by chance down to {check.allowance:.4f})" in "\n".join(MONITOR.shown.lines(summary, found))
 
 
 def test_what_few_records_explain_is_held():
