@@ -123,7 +123,10 @@ class MonitorAlarms(Block):
 
     @check
     def _silent_faults(self) -> Iterator[str]:
-        yield from silent_alarms.beyond_any_value(self)
+        features = {f"drift_features.{name}": distance for name, distance in self.drift_features.items()}
+        yield from silent_alarms.of_distances({"drift_max": self.drift_max, **features})
+        yield from silent_alarms.of_coverage(self.label_coverage)
+        yield from silent_alarms.of_quality(self.quality)
 
 
 class Monitor(Block):
@@ -257,7 +260,14 @@ class Monitor(Block):
 
     @check
     def _silent_faults(self) -> Iterator[str]:
-        yield from silent_alarms.unmeasured(self)
+        own = {name: thresholds.evaluate_constraints for name, thresholds in self.features.items()}
+        asked = {f"alarms.drift_features.{name}": own.get(name) for name in self.alarms.drift_features}
+        if self.alarms.drift_max is not None:
+            asked["alarms.drift_max"] = None
+        is_measured = bool(self.baseline.dataset or self.baseline.statistics)
+        yield from silent_alarms.of_unmeasured_drift(
+            asked, self.thresholds.evaluate_constraints, has_statistics=is_measured
+        )
 
     @check
     def _runtime_faults(self) -> Iterator[str]:
