@@ -20,7 +20,7 @@ def statistics_file(statistics: DatasetStatistics) -> dict[str, Any]:
         "dataset": {"item_count": statistics.item_count},
         "features": [feature_json(feature) for feature in statistics.features],
     }
-    texts = texts_json(statistics.features, statistics.is_baseline)
+    texts = texts_json(statistics.features, statistics.is_baseline) if statistics.tells_texts else {}
     return content | {OWN_BLOCK: {TEXTS: texts}} if texts else content
 
 
