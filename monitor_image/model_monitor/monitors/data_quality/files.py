@@ -21,7 +21,7 @@ def statistics_file(statistics: DatasetStatistics) -> dict[str, Any]:
         "features": [feature_json(feature) for feature in statistics.features],
         **own_types((feature.name, feature.inferred_type) for feature in statistics.features),
     }
-    texts = texts_json(statistics.features, statistics.is_baseline)
+    texts = texts_json(statistics.features, statistics.is_baseline) if statistics.tells_texts else {}
     return content | {OWN_BLOCK: {**content.get(OWN_BLOCK, {}), TEXTS: texts}} if texts else content
 
 

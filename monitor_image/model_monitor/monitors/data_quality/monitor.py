@@ -14,6 +14,7 @@ from model_monitor.contract import (
 from model_monitor.errors import FeaturesMissing, SchemaMismatch
 from model_monitor.job.job import BaselineFiles, Job
 from model_monitor.monitors.base import Files, Monitor, Options, Shown
+from model_monitor.monitors.baseline_files import is_signed
 from model_monitor.monitors.conclusion import Conclusion
 from model_monitor.monitors.data_quality.baseline import Baseline, read_baseline
 from model_monitor.monitors.data_quality.comparison import compare, run_checks
@@ -47,7 +48,15 @@ def profile_rows(rows: Rows, _: Job) -> DatasetProfile:
 def statistics_of(profile: DatasetProfile, job: Job) -> DatasetStatistics:
     """Numbers read from a merged profile."""
     is_baseline, missing = job.kind is JobKind.BASELINE, job.schema.payload.missing
-    return read_statistics(profile, job.schema.features, takes_declared=is_baseline, missing=missing)
+    found = read_statistics(profile, job.schema.features, takes_declared=is_baseline, missing=missing)
+    return found if is_baseline else replace(found, tells_texts=_compares_texts(job))
+
+
+def _compares_texts(job: Job) -> bool:
+    """Whether text features are compared beyond what AWS's files hold: with a baseline of ours, and not by AWS's rule."""
+    if job.settings_of(MonitoringType.DATA_QUALITY).decision is Decision.AWS:
+        return False
+    return is_signed(job.baselines.get(MonitoringType.DATA_QUALITY, BaselineFiles()))
 
 
 def suggest_constraints(statistics: DatasetStatistics, job: Job) -> Constraints:

@@ -22,6 +22,7 @@ class DatasetStatistics:
     """A dataset. absent, extra, widths: as in the profile; empty when read from a file.
 
     is_baseline: windows will be compared with it, so that its file holds what they are compared with.
+    tells_texts: its file has a block of our own about text features; where AWS's rule decides, files are AWS's alone.
     """
 
     item_count: int
@@ -30,6 +31,7 @@ class DatasetStatistics:
     extra: KeyCounts = field(default_factory=KeyCounts)
     widths: Mapping[int, int] = field(default_factory=dict)
     is_baseline: bool = False
+    tells_texts: bool = True
 
     @property
     def by_name(self) -> dict[str, FeatureStatistics]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import orjson
 import pytest
 
-from model_monitor.contract import OWN_BLOCK
+from model_monitor.contract import OWN_BLOCK, Decision, MonitoringType
 from model_monitor.errors import BaselineError
+from model_monitor.job.job import BaselineFiles, MonitorSettings
 from model_monitor.monitors.data_quality.baseline import read_dataset_statistics
 from model_monitor.monitors.data_quality.text_file import VALUES_WRITTEN
 from model_monitor.schema import Privacy
@@ -78,12 +81,28 @@ def test_a_file_that_no_baseline_job_signed_tells_nothing_of_texts():
     assert read_dataset_statistics(content, "file").by_name[NAME].text is None
 
 
-def test_a_window_s_file_holds_no_set_of_hashes():
+def window_file(tmp_path: Path, is_ours: bool, decision: Decision | None = None) -> dict[str, Any]:
+    """statistics.json of a window whose baseline is ours, or AWS's."""
     rows = rows_of(cities(np.random.default_rng(5), 1_000))
-    job = job_for(rows.schema)
-    content = DATA_QUALITY.files.statistics(DATA_QUALITY.statistics(DATA_QUALITY.profile(rows, job), job))
-    assert "values" not in content[OWN_BLOCK]["texts"][NAME]
-    assert len(content[OWN_BLOCK]["texts"][NAME]["commonest"]["values"]) == 120
+    path = tmp_path / "statistics.json"
+    content = orjson.loads(files_of(rows)[1])
+    path.write_bytes(orjson.dumps({key: value for key, value in content.items() if is_ours or key != OWN_BLOCK}))
+    settings = MonitorSettings(MonitoringType.DATA_QUALITY, 1, {}, decision=decision)
+    baselines = {MonitoringType.DATA_QUALITY: BaselineFiles(statistics=path)}
+    job = replace(job_for(rows.schema), monitors=(settings,), baselines=baselines)
+    found: dict[str, Any] = DATA_QUALITY.files.statistics(DATA_QUALITY.statistics(DATA_QUALITY.profile(rows, job), job))
+    return found
+
+
+def test_a_window_s_file_holds_no_set_of_hashes(tmp_path):
+    found = window_file(tmp_path, is_ours=True)[OWN_BLOCK]["texts"][NAME]
+    assert "values" not in found
+    assert len(found["commonest"]["values"]) == 120
+
+
+def test_a_window_s_file_is_aws_alone_where_aws_rule_decides(tmp_path):
+    assert OWN_BLOCK not in window_file(tmp_path, is_ours=False)
+    assert OWN_BLOCK not in window_file(tmp_path, is_ours=True, decision=Decision.AWS)
 
 
 def test_a_restricted_feature_tells_no_value_and_no_value_of_few_records():
