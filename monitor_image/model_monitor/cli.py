@@ -52,6 +52,9 @@ examples:
   # requests that hold several records: say once what a payload means
   model-monitor monitor --dataset capture/ --baseline baseline/ --output report/ --config monitoring.json
 
+  # an endpoint that the kit deployed: its configuration, in the repository
+  model-monitor config --env dev covertype > monitoring.json
+
   # a baseline that SageMaker wrote years ago: a folder with constraints.json and statistics.json
   model-monitor monitor --dataset capture/ --baseline aws-baseline/ --output report/
 
@@ -89,6 +92,8 @@ def main(arguments: list[str] | None = None) -> int:
     threads.limit()
     if options.command == "labels":
         return _labels(options)
+    if options.command == "config":
+        return _config(options)
     from model_monitor.job import from_laptop
     from model_monitor.outputs.report import Failure
 
@@ -162,7 +167,7 @@ def parser() -> argparse.ArgumentParser:
     form = argparse.RawDescriptionHelpFormatter
     top = Parser(prog="model-monitor", description=DESCRIPTION, epilog=EXAMPLES, formatter_class=form)
     top.add_argument("--version", action=Version, nargs=0, help="show the version and which reader runs, and exit")
-    commands = top.add_subparsers(dest="command", required=True, metavar="{baseline,monitor,labels}")
+    commands = top.add_subparsers(dest="command", required=True, metavar="{baseline,monitor,labels,config}")
     baseline = commands.add_parser("baseline", help="learn statistics and constraints from a dataset", epilog=EXAMPLES,
                                    formatter_class=form)  # fmt: skip
     monitor = commands.add_parser("monitor", help="compare a dataset with a baseline", epilog=EXAMPLES,
@@ -225,6 +230,10 @@ def parser() -> argparse.ArgumentParser:
     labels = commands.add_parser("labels", help="write labels as ground truth", description=cli_labels.DESCRIPTION,
                                  epilog=cli_labels.EXAMPLES, formatter_class=form)  # fmt: skip
     cli_labels.add_arguments(labels)
+    config = commands.add_parser("config", help="print the configuration file of an environment's endpoint")
+    config.add_argument("--env", required=True, metavar="NAME", help="environments/NAME.yaml of the kit's repository")
+    config.add_argument("endpoint", metavar="ENDPOINT", help="an endpoint of the environment")
+    config.add_argument("--monitor", metavar="NAME", help="which of its monitors, where it has several")
     return top
 
 
@@ -233,6 +242,18 @@ def _labels(options: argparse.Namespace) -> int:
 
     try:
         print(cli_labels.write(options))
+    except MonitorError as error:
+        print(f"model-monitor: {error}", file=sys.stderr)
+        return EXIT_ERROR
+    return 0
+
+
+def _config(options: argparse.Namespace) -> int:
+    from model_monitor.errors import MonitorError
+    from model_monitor.job.environment import configuration_of
+
+    try:
+        print(configuration_of(options.env, options.endpoint, options.monitor), end="")
     except MonitorError as error:
         print(f"model-monitor: {error}", file=sys.stderr)
         return EXIT_ERROR

@@ -16,6 +16,7 @@ from model_monitor.contract import CONFIG_VERSION, Decision, MetricsRoute, Monit
 from model_monitor.errors import SettingsError
 from model_monitor.job.analysis_documents import described_payload, embedded
 from model_monitor.job.blocks import Block, Faults
+from model_monitor.job.dialect import take_monitors
 from model_monitor.job.job import FalseAlarms, Maturity, MetricsSettings, MonitorSettings
 from model_monitor.monitors import registry
 from model_monitor.schema import Feature, FeatureType, OutputMapping, PayloadMapping, Privacy, Schema
@@ -78,7 +79,7 @@ def parse_configuration(content: bytes, where: str) -> Configuration:
         document = orjson.loads(content)
     except orjson.JSONDecodeError as error:
         raise SettingsError(where, f"the configuration is no JSON ({error}).") from error
-    if isinstance(document, dict) and "features" in document and "payload" not in document:
+    if isinstance(document, dict) and isinstance(document.get("features"), list) and "payload" not in document:
         raise SettingsError(
             where,
             "holds a payload alone.",
@@ -96,7 +97,7 @@ def _configuration(document: object, faults: Faults) -> Configuration:
     version = block.count("version", CONFIG_VERSION)
     if version != CONFIG_VERSION:
         faults.add("version", f"should be {CONFIG_VERSION}")
-    content = embedded(block.take("monitors"), faults)
+    content = embedded(take_monitors(block), faults)
     payload = block.take("payload")
     payload = described_payload(content) if payload is None else payload
     schema = Schema(is_positional=True) if payload is None else _schema(payload, faults)

@@ -24,6 +24,7 @@ from model_monitor.words import share
 SMALL_WINDOW: Final = 0.25  # of the baseline's records: up to here the baseline alone tells how often values repeat
 GROUPS_LEFT: Final = 8  # groups of records that a window has at least, however large they are
 TELLING: Final = 1e-3  # chance up to which a further difference is told beside the one that decides
+ALONE: Final = 0.9  # of a difference that one value makes up: then that value is what is told
 STEPS: Final = 40  # of a bisection
 THETAS: Final = np.logspace(-6, 3, 400)  # where the bound of `unseen_evidence` is tried; each of them holds
 
@@ -73,23 +74,25 @@ def group_size(now: TextStatistics, then: TextStatistics) -> float:
 
     The size at which as many different values are expected among the window's records as there are: in a sample of the
     baseline's values where the window is small beside it, else in a sample of both together. At least 1, at most what the
-    baseline's own values repeat, and never so large that a window has fewer than `GROUPS_LEFT` groups.
+    baseline's own values repeat, and never so large that a window has fewer than `GROUPS_LEFT` groups: a value of more records
+    is no group.
     """
     most = min(now.total / GROUPS_LEFT, then.total / max(then.different, 1.0))
-    if most <= 1 or not then.repetition.values.size:
+    is_group = now.commonest.counts <= now.total / GROUPS_LEFT  # a value of more records is no group: it took over
+    records = now.total - int(now.commonest.counts[~is_group].sum())
+    if most <= 1 or records <= 0 or not then.repetition.values.size:
         return 1.0
     if now.total <= SMALL_WINDOW * then.total:
-        fraction, seen = now.total / then.total, now.different
-        repetition = replace(
-            then.repetition, values=then.repetition.values * (then.different / then.repetition.values.sum())
-        )
-    elif now.sample is None or then.sample is None:
+        share_of_values = then.different / then.repetition.values.sum()
+        repetition = replace(then.repetition, values=then.repetition.values * share_of_values)
+        return _solved(repetition, records / then.total, now.different - float((~is_group).sum()), most)
+    if now.sample is None or then.sample is None:
         return 1.0
-    else:
-        mine, _, pooled = _side_by_side(now.sample, then.sample)
-        fraction, seen = now.total / (now.total + then.total), float((mine > 0).sum())
-        repetition = Repetition.of(pooled)
-    return _solved(repetition, fraction, seen, most)
+    mine, _, pooled = _side_by_side(now.sample, then.sample)
+    is_group = mine <= now.total / GROUPS_LEFT
+    return _solved(
+        Repetition.of(pooled[is_group]), records / (records + then.total), float((mine[is_group] > 0).sum()), most
+    )
 
 
 def _solved(repetition: Repetition, fraction: float, seen: float, most: float) -> float:
@@ -133,7 +136,7 @@ def _of_values(now: TextStatistics, then: TextStatistics, size: float, sizes: tu
     is_known = _is_complete(now) and _is_complete(then)
     hashes = _all_hashes(now, then) if is_known else np.union1d(now.commonest.hashes, then.commonest.hashes)
     (low, high), (before_low, before_high) = now.count_of(hashes), then.count_of(hashes)
-    together = (low + high + before_low + before_high) // 2
+    together = low + before_low  # surely so many in both
     unlisted = 0 if is_known else now.commonest.least + then.commonest.least
     is_listed = together > max(unlisted, int(np.sort(together)[-COMMONEST - 1]) if together.size > COMMONEST else 0)
     gaps = np.maximum(low / n - before_high / m, before_low / m - high / n)
@@ -148,7 +151,7 @@ def _of_values(now: TextStatistics, then: TextStatistics, size: float, sizes: tu
     if unlisted:
         pooled[unlisted] += math.ceil(max(n + m - int(together.sum()), 0) / unlisted)
     evidence = difference_of_any(max(gap, gap_of_others), _in_groups(pooled, size, sizes), *sizes)
-    if gap >= gap_of_others and gaps.size:
+    if gap >= ALONE * gap_of_others and gaps.size:
         sentence = f"one value in {share(low[worst] / n)} of the records (baseline: {share(before_high[worst] / m)})"
     else:
         sentence = (

@@ -17,6 +17,7 @@ import numpy as np
 
 from model_monitor.contract import OWN_BLOCK
 from model_monitor.errors import BaselineError
+from model_monitor.monitors.baseline_files import own_block
 from model_monitor.schema import FeatureType, Privacy
 from model_monitor.sketches.feature import MERGED_BELOW, FeatureStatistics
 from model_monitor.sketches.forms import LENGTHS, Form, shortest
@@ -96,12 +97,12 @@ def _sample_json(sample: Sample) -> dict[str, Any]:
 
 
 def with_texts(features: tuple[FeatureStatistics, ...], document: object, where: str) -> tuple[FeatureStatistics, ...]:
-    """Features with what the block of a file of ours says of them; AWS's files have none.
+    """Features with what the block of a baseline of ours says of them; AWS's files have none.
 
     Raises: BaselineError.
     """
-    block = document.get(OWN_BLOCK) if isinstance(document, Mapping) else None
-    texts = block.get(TEXTS) if isinstance(block, Mapping) else None
+    block = own_block(document)
+    texts = None if block is None else block.get(TEXTS)
     if not isinstance(texts, Mapping):
         return features
     try:

@@ -12,7 +12,7 @@ from numpy.random import PCG64, Generator
 
 from model_monitor.monitors.model_bias.metrics import demographic_disparity
 
-SMALLEST: Final = 20  # records of a sample
+SMALLEST: Final = 40  # records of a sample
 BLOCKS: Final = 32  # samples of one size
 SEARCHED: Final = 100_000  # records of all samples of one size, since each is searched for neighbours
 DRAWS: Final = 200

@@ -1,8 +1,10 @@
 """What sampling alone explains of a ranking that differs from the baseline's: both are means over the records that were explained.
 
 Global attributions of both sides are drawn again around what they have in common, as far apart as their standard errors say; how
-often NDCG is then as low as it was found is the chance. Draws come from Student's t; beyond the lowest 100 of 20,000 draws an
-exponential tail is fitted to what is missing to 1 (`tails.DrawnTail`).
+often NDCG is then as low as it was found is the chance. Where that is too rare to be counted, errors are made larger until it is
+not, and what lies t deviations out among errors s times as large lies s·t deviations out among the true ones (Student's t). That is
+exact for one pair of features that change places, and rather too large a chance where one of several pairs might.
+Source: scaled-sigma sampling, Sun, Li, Gu & Srivastava (2015), by the reliability index.
 """
 
 from __future__ import annotations
@@ -16,12 +18,13 @@ from numpy.random import PCG64, Generator
 
 from model_monitor.monitors.conclusion import Evidence
 from model_monitor.monitors.model_explainability.attributions import Aggregation
-from model_monitor.monitors.tails import DrawnTail
+from model_monitor.monitors.tails import student_reached, student_tail
 
-FEW_DRAWS: Final = 1000
-MANY_DRAWS: Final = 20_000
-COMMON: Final = 20  # of the few draws that are as low: then more would tell nothing new
+DRAWS: Final = 4000
+COUNTED: Final = 40  # draws, from which on a share of them is believed
+SCALES: Final = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0)  # of the errors
 CELLS_DRAWN: Final = 10_000_000
+TIED: Final = 1e-9  # relative; equal values that are computed in two ways
 ANY_CORRELATION: Final = math.sqrt(2)  # how much wider a difference of two may be than if they were independent
 MOST_CORRELATED: Final = 500  # features, beyond which correlations are not computed
 
@@ -93,11 +96,8 @@ def evidence(score: float, current: Side, baseline: Side, correlation: np.ndarra
     if null is None:
         return None
     lost = 1 - score
-    tail = DrawnTail.of(null.lost(FEW_DRAWS))
-    if tail.chance(lost) < COMMON / FEW_DRAWS:
-        tail = DrawnTail.of(null.lost(MANY_DRAWS))
-    chance = 1.0 if lost <= 0 else min(1.0, tail.chance(lost * (1 - 1e-9)))
-    return Evidence(chance, lambda level: max(0.0, 1 - tail.reached(level)))
+    chance = 1.0 if lost <= 0 else null.chance(lost * (1 - TIED))
+    return Evidence(chance, lambda level: max(0.0, 1 - null.reached(level)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -124,19 +124,33 @@ class _Null:
         one = wider * np.sqrt(one)
         return cls(middle, one / math.sqrt(here), one / math.sqrt(there), mixing, here + there - 2)
 
-    def lost(self, count: int) -> np.ndarray:
-        """1 - NDCG of so many draws of both sides."""
-        source, parts = Generator(PCG64(count)), []
-        while count:
-            some = min(count, max(1, CELLS_DRAWN // len(self.middle)))
+    def chance(self, lost: float) -> float:
+        """Of losing at least so much of NDCG."""
+        share = COUNTED / DRAWS
+        for scale in SCALES:
+            beyond = int((self.lost(scale) >= lost).sum())
+            if beyond >= COUNTED:
+                share = (beyond + 1) / (DRAWS + 1)
+                break
+        return share if scale == 1 else student_tail(scale * student_reached(share, self.freedom), self.freedom)
+
+    def reached(self, level: float) -> float:
+        """What is lost with that chance."""
+        share = max(level, COUNTED / DRAWS)
+        out = [student_reached(min(each, 0.5), self.freedom) for each in (level, share)]
+        scale = out[0] / out[1] if level < share else 1.0
+        return float(np.quantile(self.lost(scale), 1 - share))
+
+    def lost(self, scale: float) -> np.ndarray:
+        """1 - NDCG of `DRAWS` draws of both sides with errors so many times as large."""
+        source, parts, left = Generator(PCG64(0)), [], DRAWS
+        while left:
+            some = min(left, max(1, CELLS_DRAWN // len(self.middle)))
             noise = [source.standard_normal((some, self.mixing.shape[1])) @ self.mixing.T for _ in range(2)]
-            scale = np.sqrt(self.freedom / source.chisquare(self.freedom, (some, 1)))
-            sides = [
-                np.abs(self.middle + each * scale * error)
-                for each, error in zip(noise, (self.error, self.baseline_error), strict=True)
-            ]
+            errors = (self.error, self.baseline_error)
+            sides = [np.abs(self.middle + each * scale * error) for each, error in zip(noise, errors, strict=True)]
             parts.append(_lost(*sides))
-            count -= some
+            left -= some
         return np.concatenate(parts)
 
 

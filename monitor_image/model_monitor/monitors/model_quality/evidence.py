@@ -107,7 +107,8 @@ class Comparison:
 
     def _of_errors(self, constraint: QualityConstraint, then: Quality) -> Evidence | None:
         if constraint.metric == "r2":
-            return _explained(self.now.residuals, then.residuals, then.values["r2"], self.now.values["r2"], constraint)
+            grown = self._of_errors(QualityConstraint("mse", self.baseline("mse"), CHECK_GREATER), then)
+            return None if grown is None else _explained(self.now, then, constraint, grown)
         ours, theirs = self.now.residuals.sizes.counts, then.residuals.sizes.counts
         steps = sorted(ours.keys() | theirs.keys())
         current, baseline = (np.array([counts.get(step, 0) for step in steps]) for counts in (ours, theirs))
@@ -198,15 +199,44 @@ def _areas(now: Scores, then: Scores) -> tuple[np.ndarray, np.ndarray, np.ndarra
     return influence, now.table(both), then.table(both)
 
 
-def _explained(
-    now: Residuals, then: Residuals, before: float, value: float, constraint: QualityConstraint
+def _explained(now: Quality, then: Quality, constraint: QualityConstraint, grown: Evidence) -> Evidence | None:
+    """Of r2, which falls when errors grow or when the truth varies less: one of the two has to be no chance, and the fall itself.
+
+    Args:
+        grown: that squared errors grew, which holds for heavy tails, too; standard errors alone do not.
+    """
+    value, before = now.values["r2"], then.values["r2"]
+    ours, theirs = now.residuals, then.residuals
+    fall = _apart(value, before, standard_errors.explained_spread, ours, theirs, constraint)
+    if fall is None or _is_greater(constraint):
+        return fall
+    spreads = [sums.truth.m2 / sums.truth.count for sums in (ours, theirs)]
+    narrower = _apart(spreads[0], spreads[1], standard_errors.truth_spread, ours, theirs, constraint)
+    cause = min(1.0, 2 * min(grown.p_value, 1.0 if narrower is None else narrower.p_value))
+
+    def allowed(level: float) -> float | None:
+        reached = fall.allowed(level)
+        return reached if reached is None or cause <= level else min(reached, value)
+
+    return Evidence(max(fall.p_value, cause), allowed)
+
+
+def _apart(
+    value: float,
+    before: float,
+    spread: Callable[[Residuals], float],
+    now: Residuals,
+    then: Residuals,
+    constraint: QualityConstraint,
 ) -> Evidence | None:
-    """Of r2: the larger of what both samples say apart and what they say together, so that neither's outliers are missed."""
+    """By the larger standard error of what the samples say apart and together, so that the outliers of neither are missed.
+
+    Args:
+        spread: the variance of a record's influence on the value.
+    """
     n, m = now.truth.count, then.truth.count
-    spreads = [standard_errors.explained_spread(sums) for sums in (now, then, now.merge(then))]
-    apart, together = spreads[0] / n + spreads[1] / m, spreads[2] * (1 / n + 1 / m)
-    error = math.sqrt(max(apart, together))
-    return _student(value, before, error, min(n, m) - 1, constraint)
+    apart, together = spread(now) / n + spread(then) / m, spread(now.merge(then)) * (1 / n + 1 / m)
+    return _student(value, before, math.sqrt(max(apart, together)), min(n, m) - 1, constraint)
 
 
 def _student(value: float, start: float, error: float, freedom: int, constraint: QualityConstraint) -> Evidence | None:

@@ -135,6 +135,12 @@ def explained_spread(sums: Residuals) -> float:
     return max((squares - 2 * unexplained * crossed + unexplained**2 * fourths) / spread**2, 0.0)
 
 
+def truth_spread(sums: Residuals) -> float:
+    """The variance of a record's influence on the variance of the truth; NaN of none."""
+    count = sums.truth.count
+    return max(sums.joint.fourths / count - (sums.truth.m2 / count) ** 2, 0.0) if count else math.nan
+
+
 def _root(m2: float, count: int) -> float:
     """Of a mean, from the sum of squares about it."""
     return math.sqrt(max(m2, 0.0) / (count - 1) / count)

@@ -64,8 +64,9 @@ def test_an_axis_of_many_records_takes_one_number_for_its_neighbours():
     numbers, chances = lattice.axis(200_000, 800_000, 300_000)
     assert len(numbers) < 2 * lattice.POINTS
     exact = stats.hypergeom(800_000, 200_000, 300_000)
-    far = 75_000 + 4.2 * exact.std()
-    assert chances[numbers >= far].sum() == pytest.approx(exact.sf(far - 1), rel=0.15)
+    far = math.ceil(75_000 + 4.2 * exact.std())
+    beyond = exact.pmf(np.arange(far, far + 3000)).sum()
+    assert chances[numbers >= far].sum() == pytest.approx(beyond, rel=0.15)
 
 
 def test_a_plane_is_the_multivariate_hypergeometric_distribution():
@@ -85,10 +86,9 @@ def test_divergences_on_a_lattice_are_the_metrics(counts):
         assert float(found) == pytest.approx(float(exact[name]), abs=1e-15)
 
 
-def table(rng: np.random.Generator, size: int, *, worse: float = 0.0) -> np.ndarray:
+def table(rng: np.random.Generator, size: int) -> np.ndarray:
     shares = np.array([[[0.25, 0.15], [0.05, 0.15]], [[0.15, 0.1], [0.05, 0.1]]])
-    moved = shares + worse * np.array([[[0, 0], [0, 0]], [[1, -1], [1, -1]]])
-    return rng.multinomial(size, moved.ravel() / moved.sum()).reshape(2, 2, 2)
+    return rng.multinomial(size, shares.ravel()).reshape(2, 2, 2)
 
 
 @pytest.mark.parametrize(
@@ -96,12 +96,11 @@ def table(rng: np.random.Generator, size: int, *, worse: float = 0.0) -> np.ndar
 )
 def test_exact_chances_are_those_of_drawing_which_records_are_the_windows(name):
     """The permutation test with 40,000 draws, of cases that are rather rare."""
-    rng = np.random.default_rng(1)
-    window, baseline = counted(table(rng, 160, worse=0.05)), counted(table(rng, 400))
+    rng, observed = np.random.default_rng(1), 1.0
+    while not 0.001 < observed < 0.1:
+        window, baseline = counted(table(rng, 160)), counted(table(rng, 400))
+        observed = chance(name, window, baseline)
     pooled = window.counts + baseline.counts
-    observed = chance(name, window, baseline)
-    if observed >= 1:
-        pytest.skip("the window's is not larger")
     sizes = _strata(name, window)
     drawn = np.zeros((40_000, 1, 2, 2, 3), np.int64)
     flat = drawn.reshape(40_000, -1)
@@ -254,7 +253,8 @@ def test_small_groups_are_not_evaluated_on_either_side() -> None:
     assert "one side of the facet has fewer than 10 records" in named.reason
     before = calibrated(some(60), baseline_of(some(9)))
     assert "one side of the baseline's facet has fewer than 10 records" in before.reason
-    assert calibrated(some(9), baseline_of(some(60)), min_group_records=5).verdict is Verdict.OK
+    fewer = calibrated(some(9), baseline_of(some(60)), min_group_records=5)
+    assert [check.metric_name for check in fewer.violations] == ["CI"]  # the group is rarer indeed
     towns = labelled({"town": ["A"] * 8 + ["B", "C"] * 96}, [1, 0] * 100, [1, 0] * 100)
     found = calibrated(towns, baseline_of(towns, facets=["town"], flip_test=False), facets=["town"], flip_test=False)
     assert found.verdict is Verdict.OK  # rare values that nobody named come and go
@@ -369,7 +369,7 @@ def false_violations(kind: str, size: int, windows: int, seed: int = 0) -> tuple
 
 
 @pytest.mark.parametrize("kind", ["even", "rare", "imbalanced"])
-@pytest.mark.parametrize(("size", "windows"), [(320, 40), (2000, 12)])
+@pytest.mark.parametrize(("size", "windows"), [(320, 10), (2000, 3)])
 def test_healthy_windows_of_all_metrics_and_seven_groups_are_quiet(kind, size, windows) -> None:
     violated, by_aws = false_violations(kind, size, windows)
     assert violated == 0
@@ -384,10 +384,11 @@ def test_many_healthy_windows_are_quiet(kind, size, windows) -> None:
 
 
 @pytest.mark.parametrize("name", [*RATIOS, "RD", "DI", "GE", "TE", "CI"])
-def test_small_chances_are_as_rare_as_they_say(name) -> None:
-    """Of 3,000 healthy windows of 320 records as many have a chance below 0.01, 0.001 and 0.0001 as should, or fewer."""
+@pytest.mark.parametrize("windows", [300, pytest.param(10_000, marks=pytest.mark.slow)])
+def test_small_chances_are_as_rare_as_they_say(name, windows) -> None:
+    """Of healthy windows of 320 records as many have a chance below 0.01, 0.001 and 0.0001 as should, or fewer."""
     rng, found = np.random.default_rng(5), []
-    for number in range(3000):
+    for number in range(windows):
         if number % 5 == 0:
             baseline = counted(table(rng, 2000))
         found.append(chance(name, counted(table(rng, 320)), baseline))
@@ -414,7 +415,7 @@ def test_a_flip_test_of_a_smaller_window_is_compared_with_smaller_samples_of_the
 
 def test_few_flips_are_no_bell() -> None:
     """Three of a hundred where one in two hundred was: a normal tail says 4 in 10,000, the exact one a few in 100."""
-    curve = Curve.from_json({"size": 1000, "value": 0.005, "levels": [[50, 0.005, 0.005 / 50, 40]]})
+    curve = Curve.from_json({"size": 1000, "value": 0.005, "levels": [[50, 0.005, 0.0025 / 50, 40]]})
     nobody = np.zeros((1, 2, 2, 3), np.int64)
     known = Counted(nobody, flips=Flips(10, 0, 2000, 2000), curves={"FT": curve})
     found = evidence("FT", Counted(nobody, flips=Flips(3, 0, 100, 100)), known, (0.03, 0.005))

@@ -79,7 +79,7 @@ def _by_hash(feature: FeatureComparison, current: FeatureStatistics, baseline: F
     found = None
     if current.text is not None and baseline.text is not None:
         found = text_drift(current.text, baseline.text, threshold)
-    if found is None:
+    if found is None or current.text is None or baseline.text is None:
         return feature.not_evaluated(TYPE, UNCOUNTED_REASON, feature.is_critical)
     check = feature.evaluated(
         TYPE,
@@ -88,7 +88,7 @@ def _by_hash(feature: FeatureComparison, current: FeatureStatistics, baseline: F
         threshold,
         f"Baseline drift distance: {found.distance} exceeds threshold: {threshold}",
         is_required=feature.is_critical,
-        distance=found.distance,
+        distance=_allowed_for(feature, found.distance, current.text.total, baseline.text.total),  # for metrics
     )
     return replace(check, evidence=found.evidence, baseline=0.0, sentence=found.sentence)
 
