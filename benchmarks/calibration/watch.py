@@ -22,7 +22,7 @@ from model_monitor.contract import ANALYSIS_FILE, CONSTRAINTS_FILE, STATISTICS_F
 from model_monitor.job.configuration import parse_configuration
 from model_monitor.job.job import BaselineFiles, DatasetKind, DatasetSource, Job
 from model_monitor.labels.join import join
-from model_monitor.monitors.conclusion import Conclusion
+from model_monitor.monitors.conclusion import Conclusion, Evidence
 from model_monitor.monitors.decision import chance_of_a_run, settle
 from model_monitor.outputs.files import to_json
 from model_monitor.outputs.report import Dataset, Report
@@ -88,10 +88,10 @@ class Watch:
         if decision is not None:
             job = replace(job, monitors=tuple(replace(each, decision=decision) for each in job.monitors))
         report = Report(job, Reading(records=records), (), Dataset())
-        return [flow.conclude(monitor, statistics, report, self.baselines) for monitor, statistics in found]
+        return [bare(flow.conclude(monitor, statistics, report, self.baselines)) for monitor, statistics in found]
 
     def settled(self, conclusions: Sequence[Conclusion]) -> list[Conclusion]:
-        """The decision of a run over these monitors alone."""
+        """The decision of a run over these monitors alone, whose conclusions are `bare`."""
         return settle(conclusions, chance_of_a_run(self.job.false_alarms, None))
 
     @property
@@ -99,6 +99,15 @@ class Watch:
         """Monitors that run together, as positions: all of them, and each alone."""
         keys = [monitor_key(each.type) for each in self.job.monitors]
         return {"all": tuple(range(len(keys)))} | {key: (place,) for place, key in enumerate(keys)}
+
+
+def bare(conclusion: Conclusion) -> Conclusion:
+    """The same, without what would tell how far chance reaches: it decides nothing, and takes half of a run's time."""
+    checks = (
+        check if check.evidence is None else replace(check, evidence=Evidence(check.evidence.p_value))
+        for check in conclusion.checks
+    )
+    return replace(conclusion, checks=tuple(checks))
 
 
 def _found(rows: Rows, job: Job) -> list[tuple[Any, Any]]:
