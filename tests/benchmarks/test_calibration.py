@@ -250,7 +250,7 @@ def test_a_peer_that_is_not_installed_is_named_as_skipped(monkeypatch: pytest.Mo
 @pytest.mark.parametrize("peer", power.PEERS)
 def test_a_peer_sees_the_same_records_and_answers(peer: str) -> None:
     if not power.interpreter(peer).exists():
-        pytest.skip(f"{peer} is not installed: make calibrate")
+        pytest.skip(f"peer of the calibration not installed: {peer}")
     found = power.measure(power.Search(peer, "", 320), 1)
     assert found["bias"][peer] == {"skipped": "has no such check"}
     assert 0 < found["shift"][peer]["smallest_when_quiet"] < 3
