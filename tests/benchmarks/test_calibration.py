@@ -263,6 +263,17 @@ def test_the_committed_page_follows_from_the_committed_results() -> None:
     assert page.page(publish.published()) == publish.PAGE.read_text()
 
 
+def test_no_published_cell_has_more_false_violations_than_allowed() -> None:
+    cells = [cell for cell in publish.published()["replay"] if populations.find(cell["population"]).is_independent]
+    assert cells
+    found = {
+        (name, size): page.allowed(size, tally, name)
+        for name in page.SETS
+        for size, tally in page.by_size(cells).items()
+    }
+    assert [cell for cell, told in found.items() if "missed" in told] == []
+
+
 def test_every_cell_tells_whether_its_bound_is_met() -> None:
     def cell(violated: int, runs: int, size: int = 320) -> str:
         tally = replay.Tally(runs=runs)
