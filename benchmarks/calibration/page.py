@@ -51,6 +51,7 @@ def page(results: Cell) -> str:
         checks_hours=check_table(bound),
         unjudged=unjudged_table(results["replay"]),
         power=power_table(results["power"]),
+        aims=", ".join(aims_missed(results["power"])) or "nowhere among the cells above",
         machine=headlines.about(results["machine"]),
     )
 

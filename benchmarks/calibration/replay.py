@@ -21,7 +21,7 @@ from model_monitor.monitors.conclusion import Conclusion
 
 BASELINE_RECORDS: Final = 2_000
 CHUNKS: Final = {40: 25, 320: 25, 2_000: 25, 20_000: 10, 200_000: 2}  # size: runs that one process does in one go
-ROUND: Final = {40: 25, 320: 50, 2_000: 50, 20_000: 20, 200_000: 2}  # size: runs of a population in one round
+ROUND: Final = {320: 50, 2_000: 50, 40: 25, 20_000: 20, 200_000: 2}  # size: runs of a population in one round
 ROUNDS: Final = 22
 AWS_EVERY: Final = 10  # of the runs one is decided by AWS's rule, too; its share of violations needs no bound
 RUNS: Final = "runs"

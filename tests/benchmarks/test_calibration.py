@@ -250,7 +250,7 @@ def test_a_peer_that_is_not_installed_is_named_as_skipped(monkeypatch: pytest.Mo
 @pytest.mark.parametrize("peer", power.PEERS)
 def test_a_peer_sees_the_same_records_and_answers(peer: str) -> None:
     if not power.interpreter(peer).exists():
-        pytest.skip(f"{peer} is not installed: make calibrate")
+        pytest.skip(f"peer of the calibration not installed: {peer}")
     found = power.measure(power.Search(peer, "", 320), 1)
     assert found["bias"][peer] == {"skipped": "has no such check"}
     assert 0 < found["shift"][peer]["smallest_when_quiet"] < 3
@@ -261,6 +261,17 @@ def test_a_peer_sees_the_same_records_and_answers(peer: str) -> None:
 
 def test_the_committed_page_follows_from_the_committed_results() -> None:
     assert page.page(publish.published()) == publish.PAGE.read_text()
+
+
+def test_no_published_cell_has_more_false_violations_than_allowed() -> None:
+    cells = [cell for cell in publish.published()["replay"] if populations.find(cell["population"]).is_independent]
+    assert cells
+    found = {
+        (name, size): page.allowed(size, tally, name)
+        for name in page.SETS
+        for size, tally in page.by_size(cells).items()
+    }
+    assert [cell for cell, told in found.items() if "missed" in told] == []
 
 
 def test_every_cell_tells_whether_its_bound_is_met() -> None:

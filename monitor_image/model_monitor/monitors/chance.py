@@ -17,9 +17,7 @@ from model_monitor.monitors.conclusion import Evidence
 
 TWO_SAMPLE_FACTOR: Final = 2.16863  # of the two-sample bound where sizes differ. Source: Wei & Dudley (2012), theorem 1
 NEGLIGIBLE: Final = 1e-18
-COMMON: Final = (
-    64  # occurrences of a value in both samples, above which one sample alone never holds them all by chance
-)
+FEW: Final = 64  # more than the standard deviation says where numbers are small
 STEPS: Final = 20  # of a bisection
 SPREADS: Final = 12.0  # standard deviations beyond which nothing is worth counting
 
@@ -177,23 +175,19 @@ def unseen(count: int, current: Mapping[str, int], baseline: Mapping[str, int]) 
     between values, which makes large sums rarer still.
     """
     n, m = sum(current.values()), sum(baseline.values())
-    numbers: dict[int, int] = {}
-    for name in current.keys() | baseline.keys():
-        pooled = current.get(name, 0) + baseline.get(name, 0)
-        if pooled <= COMMON:
-            numbers[pooled] = numbers.get(pooled, 0) + 1
+    numbers = Counter(current.get(name, 0) + baseline.get(name, 0) for name in current.keys() | baseline.keys())
     alone = {  # chance that all occurrences of one value fall into the window
         pooled: math.exp(_log_choose(n + m - pooled, n - pooled) - _log_choose(n + m, n)) if pooled <= n else 0.0
         for pooled in sorted(numbers)
     }
     mean = sum(numbers[pooled] * pooled * share for pooled, share in alone.items())
     variance = sum(numbers[pooled] * pooled**2 * share * (1 - share) for pooled, share in alone.items())
-    at_most = min(n, max(count, math.ceil(mean + SPREADS * math.sqrt(variance)) + COMMON))
+    at_most = min(n, max(count, math.ceil(mean + SPREADS * math.sqrt(variance)) + FEW))
     spread = np.zeros(at_most + 1)  # chance of each sum
     spread[0] = 1.0
     for pooled, share in alone.items():
-        if share > 0:
-            spread = np.convolve(spread, _sums_of_alike(numbers[pooled], share, pooled))[: at_most + 1]
+        if share > NEGLIGIBLE:
+            spread = _with_alike(spread, numbers[pooled], share, pooled)
     below = np.cumsum(spread)
     chance = max(0.0, 1.0 - float(below[count - 1])) if count else 1.0
 
@@ -204,16 +198,17 @@ def unseen(count: int, current: Mapping[str, int], baseline: Mapping[str, int]) 
     return Evidence(chance, allowed)
 
 
-def _sums_of_alike(values: int, share: float, occurrences: int) -> np.ndarray:
-    """Chances of `occurrences` times a binomial number; what is negligible is left out above."""
+def _with_alike(spread: np.ndarray, values: int, share: float, occurrences: int) -> np.ndarray:
+    """Chances of the sums to which `occurrences` times a binomial number is added; what is negligible is left out above."""
     if share >= 1.0:
-        return np.append(np.zeros(values * occurrences), 1.0)
-    last = min(values, math.ceil(values * share + SPREADS * math.sqrt(values * share * (1 - share)) + COMMON))
-    numbers = range(last + 1)
-    logs = [_log_choose(values, x) + x * math.log(share) + (values - x) * math.log1p(-share) for x in numbers]
-    chances = np.zeros(last * occurrences + 1)
-    chances[::occurrences] = np.exp(logs)
-    return chances
+        return np.concatenate([np.zeros(values * occurrences), spread])[: spread.size]
+    last = min(values, math.ceil(values * share + SPREADS * math.sqrt(values * share * (1 - share)) + FEW))
+    found = np.zeros_like(spread)
+    for number in range(min(last, (spread.size - 1) // occurrences) + 1):
+        log = _log_choose(values, number) + number * math.log(share) + (values - number) * math.log1p(-share)
+        start = number * occurrences
+        found[start:] += math.exp(log) * spread[: spread.size - start]
+    return found
 
 
 def normal_tail(value: float) -> float:

@@ -97,6 +97,18 @@ def test_unseen_values_of_healthy_samples_are_explained(values):
     assert np.mean(p_values <= 0.01) <= 0.02
 
 
+def test_unseen_values_of_a_window_much_larger_than_its_baseline_are_explained():
+    """One that the baseline missed has hundreds of occurrences there."""
+    source, shares = np.random.default_rng(6), 0.8 ** np.arange(40)
+    p_values = []
+    for _ in range(200):
+        now, then = (sample(source, shares / shares.sum(), size) for size in (200_000, 2_000))
+        strange = sum(count for name, count in now.items() if name not in then)
+        p_values.append(chance.unseen(strange, now, then).p_value)
+    assert min(p_values) > 1e-4
+    assert np.mean(np.array(p_values) <= 0.05) <= 0.1
+
+
 def test_records_that_all_turn_into_one_unknown_value_are_not_explained():
     then = {"a": 300, "b": 299, "rare": 1}
     assert chance.unseen(300, {"unknown": 300}, then).p_value < 1e-12
