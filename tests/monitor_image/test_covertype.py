@@ -9,7 +9,12 @@ import pytest
 
 from tests.monitor_image.conftest import OptMl
 
-SIMPLE = {"data_quality": {"monitoring_config": {"distribution_constraints": {"comparison_method": "Simple"}}}}
+SIMPLE = {
+    "data_quality": {
+        "decision": "aws",
+        "monitoring_config": {"distribution_constraints": {"comparison_method": "Simple"}},
+    }
+}
 
 
 @pytest.fixture(scope="module")

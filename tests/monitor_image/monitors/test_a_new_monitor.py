@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from model_monitor import cli, monitors
+from model_monitor.contract import OWN_BLOCK
 from model_monitor.monitors import registry
 from tests.captures import events_of, write_capture, write_csv
 from tests.conftest import ROOT
@@ -56,7 +57,7 @@ def test_a_folder_is_all_it_takes(new_room: None, tmp_path: Path, capsys: pytest
     given = ("--config", config, "--workers", 1)
     assert run("baseline", "--dataset", training, "--output", tmp_path / "baseline", *given) == 0
     written = json.loads((tmp_path / "baseline" / "record_count" / "constraints.json").read_text())
-    assert written == {"at_least": 60}
+    assert written == {"at_least": 60, OWN_BLOCK: {"version": 1}}
 
     for count, status, verdict in ((120, 0, "ok"), (40, 2, "violated")):
         capture = write_capture(tmp_path / f"capture-{count}", events_of(land(count)))

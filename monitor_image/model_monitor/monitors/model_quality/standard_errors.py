@@ -132,7 +132,10 @@ def explained_spread(sums: Residuals) -> float:
     squares = sums.squares.m2 / count + (sums.squares.sum / count) ** 2
     crossed = sums.joint.squares_by_square / count
     fourths = sums.joint.fourths / count
-    return max((squares - 2 * unexplained * crossed + unexplained**2 * fourths) / spread**2, 0.0)
+    try:
+        return max((squares - 2 * unexplained * crossed + unexplained**2 * fourths) / spread**2, 0.0)
+    except (OverflowError, ZeroDivisionError):  # a truth that hardly varies beside its errors: no double holds it
+        return math.nan
 
 
 def truth_spread(sums: Residuals) -> float:

@@ -45,7 +45,7 @@ def test_healthy_windows_are_quiet(kind, size):
         assert drift_and_new_values(conclusion)[0].outcome is Outcome.HELD
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(("size", "seeds"), [(40, 1_000), (320, 600), (2_000, 200), (20_000, 20)])
 @pytest.mark.parametrize("kind", KINDS)
 def test_many_healthy_windows_are_quiet(kind, size, seeds):

@@ -377,7 +377,7 @@ def test_healthy_windows_of_all_metrics_and_seven_groups_are_quiet(kind, size, w
     assert by_aws == windows  # of 140 comparisons some are always larger
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("kind", ["even", "rare", "imbalanced"])
 @pytest.mark.parametrize(("size", "windows"), [(320, 1500), (2000, 1000)])
 def test_many_healthy_windows_are_quiet(kind, size, windows) -> None:
@@ -385,7 +385,7 @@ def test_many_healthy_windows_are_quiet(kind, size, windows) -> None:
 
 
 @pytest.mark.parametrize("name", [*RATIOS, "RD", "DI", "GE", "TE", "CI"])
-@pytest.mark.parametrize("windows", [300, pytest.param(10_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("windows", [300, pytest.param(10_000, marks=pytest.mark.exhaustive)])
 def test_small_chances_are_as_rare_as_they_say(name, windows) -> None:
     """Of healthy windows of 320 records as many have a chance below 0.01, 0.001 and 0.0001 as should, or fewer."""
     rng, found = np.random.default_rng(5), []

@@ -78,7 +78,8 @@ def _by_hash(feature: FeatureComparison, current: FeatureStatistics, baseline: F
     threshold = distribution.comparison_threshold if threshold is None else threshold
     found = None
     if current.text is not None and baseline.text is not None:
-        found = text_drift(current.text, baseline.text, threshold)
+        salt = baseline.text.salt  # of a restricted baseline: its values are known by salted hashes alone
+        found = text_drift(current.text if salt is None else current.text.salted(salt), baseline.text, threshold)
     if found is None or current.text is None or baseline.text is None:
         return feature.not_evaluated(TYPE, UNCOUNTED_REASON, feature.is_critical)
     check = feature.evaluated(
