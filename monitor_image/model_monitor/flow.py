@@ -284,13 +284,14 @@ def check(found: Found, report: Report, baselines: Baselines) -> Iterator[Monito
 def conclude(monitor: AnyMonitor, statistics: Any, report: Report, baselines: Baselines) -> Conclusion:
     """What a monitor says of a window, before chance has its say."""
     job, rejects = report.job, report.reading.rejects
+    decision = job.settings_of(monitor.type).decision or Decision.AWS
     if not report.reading.records and not rejects.count:
-        return Conclusion(Verdict.NO_DATA, reason=no_data_reason(report))
+        return Conclusion(Verdict.NO_DATA, reason=no_data_reason(report), decision=decision)
     conclusion = monitor.check(statistics, baselines.get(monitor.type), job)
     if conclusion.verdict is Verdict.NO_DATA:  # there was traffic, and nothing is known of it
         reason = f"none of {lost(rejects.sized, rejects.unsized)} could be read"
-        return Conclusion(Verdict.INSUFFICIENT_DATA, reason=reason)
-    return replace(explained(conclusion, report), decision=job.settings_of(monitor.type).decision or Decision.AWS)
+        return Conclusion(Verdict.INSUFFICIENT_DATA, reason=reason, decision=decision)
+    return replace(explained(conclusion, report), decision=decision)
 
 
 def explained(conclusion: Conclusion, report: Report) -> Conclusion:

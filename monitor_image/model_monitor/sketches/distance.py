@@ -17,7 +17,6 @@ ROBUST_FACTOR = 1.8  # c(α) of the two-sample Kolmogorov-Smirnov test at α ≈
 SMALL_EXPECTED = 5.0  # chi-squared: expected counts below make the approximation poor
 SMALL_EXPECTED_OF_TWO = 10.0
 SMALL_SHARE = 0.2
-SMALL_POOLED = 10.0
 
 
 def kolmogorov_smirnov(current: Ranks, baseline: Ranks) -> float:
@@ -102,14 +101,16 @@ def chi_squared(current: Mapping[str, int], baseline: Mapping[str, int]) -> ChiS
 def homogeneity(current: Mapping[str, int], baseline: Mapping[str, int]) -> float:
     """p-value of Pearson's test that two samples have the same shares; both are samples, unlike in `chi_squared`.
 
-    Categories with fewer than 10 occurrences in both together are one. 1 where fewer than two are left.
+    Categories of which the smaller sample is expected to hold fewer than 5 are one. 1 where fewer than two are left.
     """
     names = sorted(current.keys() | baseline.keys())
     table = np.array([[counts.get(name, 0) for name in names] for counts in (current, baseline)], np.float64)
-    is_rare = table.sum(axis=0) < SMALL_POOLED
+    if not table.sum(axis=1).all():
+        return 1.0
+    is_rare = table.sum(axis=0) * (table.sum(axis=1).min() / table.sum()) < SMALL_EXPECTED
     table = np.column_stack([table[:, ~is_rare], table[:, is_rare].sum(axis=1)])
     table = table[:, table.sum(axis=0) > 0]
-    if table.shape[1] < 2 or not table.sum(axis=1).all():
+    if table.shape[1] < 2:
         return 1.0
     expected = table.sum(axis=1, keepdims=True) * table.sum(axis=0) / table.sum()
     return chi_squared_tail(float(((table - expected) ** 2 / expected).sum()), table.shape[1] - 1)

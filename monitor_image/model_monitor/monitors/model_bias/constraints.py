@@ -252,7 +252,7 @@ def _check(entry: Entry, name: str, found: Value, known: float | None, rule: Rul
     bootstrap = rule.settings.bootstrap
     if not is_beyond or _may_be_chance(entry, name, found, limit, rule):
         return told
-    is_open = bootstrap is not None and not math.isfinite(found.deviation)
+    is_open = not rule.is_calibrated and bootstrap is not None and not math.isfinite(found.deviation)
     if is_open or (rule.is_calibrated and evidence is None):
         return replace(told, outcome=Outcome.NOT_EVALUATED, description=UNBOUNDED)
     text = DESCRIPTION.format(written(found.value), written(limit))

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from model_monitor.contract import CHECK_PREDICTION_DRIFT, Decision, ProblemType, Verdict
+from model_monitor.contract import CHECK_LESS, CHECK_PREDICTION_DRIFT, Decision, ProblemType, Verdict
 from model_monitor.errors import BaselineError
 from model_monitor.job.job import Job, MonitorSettings
 from model_monitor.monitors import thresholds as quality
@@ -92,7 +92,8 @@ def judge(
     if constraints is None or reason:
         is_drifted = any(check.outcome is Outcome.VIOLATED for check in drift)
         if is_drifted and job.ground_truth is None:
-            return Conclusion(Verdict.VIOLATED, tuple(drift), notes=(f"quality was not evaluated: {reason}",))
+            checks = (*drift, *_missed(reason)) if settings.decision is Decision.CALIBRATED else tuple(drift)
+            return Conclusion(Verdict.VIOLATED, checks, notes=(f"quality was not evaluated: {reason}",))
         if not statistics.answered:
             return Conclusion(Verdict.INSUFFICIENT_DATA, reason=reason, lack=Lack.PREDICTION)
         if not why:
@@ -102,11 +103,16 @@ def judge(
     measured = statistics.quality
     comparison = Comparison(measured, baseline, statistics.problem.type)
     budget = budget_of(job) if settings.decision is Decision.CALIBRATED else None
-    checks = [metric_check(each, comparison, budget) for each in constraints.constraints]
-    judged = conclude(checks)
+    found_checks = [metric_check(each, comparison, budget) for each in constraints.constraints]
+    judged = conclude(found_checks)
     if judged.verdict in (Verdict.OK, Verdict.VIOLATED):
-        judged = conclude([*checks, *drift])
+        judged = conclude([*found_checks, *drift])
     return replace(judged, notes=(NEVER_MET,)) if measured.are_labels_disjoint else judged
+
+
+def _missed(reason: str) -> tuple[Check, ...]:
+    """That quality itself was not judged, so that drift which chance explains leaves no pass behind."""
+    return (Check(CHECK_LESS, "quality", Outcome.NOT_EVALUATED, description=reason, is_required=True),)
 
 
 def budget_of(job: Job) -> float:
