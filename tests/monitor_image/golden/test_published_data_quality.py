@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from model_monitor import flow
-from model_monitor.contract import CheckType, JobKind, MonitoringType, Verdict
-from model_monitor.job.job import BaselineFiles, DatasetKind, DatasetSource, Job
+from model_monitor.contract import CheckType, Decision, JobKind, MonitoringType, Verdict
+from model_monitor.job.job import BaselineFiles, DatasetKind, DatasetSource, Job, MonitorSettings
 from model_monitor.monitors.conclusion import Check, Outcome
 from model_monitor.outputs.report import Report
 from model_monitor.schema import Feature, OutputMapping, PayloadMapping, Schema
@@ -26,7 +26,10 @@ def run(
     if baseline is not None:
         files = BaselineFiles(baseline / "constraints.json", baseline / "statistics.json")
         baselines = {MonitoringType.DATA_QUALITY: files}
-    return flow.run(Job(kind, source, path.parent, schema, baselines=baselines, workers=1, **more))
+    monitors = (
+        MonitorSettings(MonitoringType.DATA_QUALITY, decision=Decision.AWS),
+    )  # what was published is AWS's rule
+    return flow.run(Job(kind, source, path.parent, schema, monitors, baselines, workers=1, **more))
 
 
 def written(report: Report, folder: Path) -> Path:

@@ -14,6 +14,7 @@ from scipy import stats
 from model_monitor import flow
 from model_monitor.contract import OWN_BLOCK, Decision, JobKind, MonitoringType, Verdict
 from model_monitor.errors import BaselineError
+from model_monitor.monitors.baseline_files import signed
 from model_monitor.monitors.conclusion import Conclusion, Outcome
 from model_monitor.monitors.decision import settle
 from model_monitor.monitors.model_bias import lattice
@@ -427,6 +428,6 @@ def test_the_flow_tells_checks_which_rule_decides(tmp_path) -> None:
     job = job_for(FAIR)
     assert [each.decision for each in flow.with_decisions(job).monitors] == [Decision.AWS]
     path = tmp_path / "analysis.json"
-    path.write_bytes(orjson.dumps(written(FAIR)))
+    path.write_bytes(orjson.dumps(signed(written(FAIR))))
     ours = replace(job, baselines={MonitoringType.MODEL_BIAS: flow.BaselineFiles(path)})
     assert [each.decision for each in flow.with_decisions(ours).monitors] == [Decision.CALIBRATED]
