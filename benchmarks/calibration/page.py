@@ -51,7 +51,7 @@ def page(results: Cell) -> str:
         checks_hours=check_table(bound),
         unjudged=unjudged_table(results["replay"]),
         power=power_table(results["power"]),
-        aims=", ".join(aims_missed(results["power"])) or "nowhere among the cells above",
+        aims=aims(results["power"]),
         machine=headlines.about(results["machine"]),
     )
 
@@ -193,6 +193,13 @@ def smallest(found: Cell | None) -> str:
 def size_of(size: float | None) -> str:
     """In the change's own unit."""
     return "never" if size is None else "always" if size == 0 else f"{size:.2g}"
+
+
+def aims(cells: Sequence[Cell]) -> str:
+    """Where the aim is missed; that nobody knows where no peer was measured."""
+    if not any("smallest_when_quiet" in cell.get(peer, {}) for cell in cells for peer in power.PEERS):
+        return "not known, since no peer is measured yet"
+    return ", ".join(aims_missed(cells)) or "nowhere among the cells above"
 
 
 def aims_missed(cells: Sequence[Cell]) -> list[str]:

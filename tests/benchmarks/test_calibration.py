@@ -291,6 +291,7 @@ def test_a_peer_that_sees_more_at_equal_quiet_is_told() -> None:
     assert page.aims_missed([row]) == ["shift at 320: Evidently"]
     assert page.aims_missed([row | {"evidently": {"smallest_when_quiet": 0.39}}]) == []
     assert page.aims_missed([row | {"calibrated": {"smallest": None}}]) == ["shift at 320: Evidently"]
+    assert "not known" in page.aims([{"size": 320, "change": "shift", "calibrated": {"smallest": 0.4}}])
 
 
 def test_results_are_json_that_keeps_every_count() -> None:
