@@ -28,11 +28,6 @@ NO_PREDICTION: Final = "no labelled record has a prediction"
 DESCRIPTION: Final = "Metric value {} doesn't meet the baseline constraint requirement {}"
 
 COUNTED: Final = "counted"  # key of our own block
-SCALES: Final = {
-    "JS": math.log(2),
-    "LP": math.sqrt(2),
-}  # largest values; of all others 1, which is DI's as a factor of e
-
 Group = tuple[str, str, str]  # stage, facet, value or threshold as text
 
 
