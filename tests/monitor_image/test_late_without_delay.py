@@ -61,7 +61,10 @@ def test_a_window_whose_model_said_too_little_is_concluded_since_no_label_helps_
     world.changes["payload"] = {"features": [*FEATURES], "output": {"prediction": "nothing_of_the_kind"}}
     world.label(0, hour(0), right=range(20))
     tree = world.run(0)
-    assert "no record has a prediction" in tree.message
+    assert (
+        "no record has a prediction: payload.output.prediction names 'nothing_of_the_kind' in the response, whose records have "
+        "the keys 'payload_index', 'label', 'score'"
+    ) in tree.message
     assert (world.kept("pending"), world.kept("scored")) == ([], [])
 
 

@@ -182,7 +182,7 @@ def test_a_monitor_that_waits_for_labels_rings_its_alarm_and_tells_no_value(opt_
     assert tree.violations() == [("REHEARSAL", forced)]
     assert tree.metrics()[f"violations_{forced}"] == 1
     assert not {"custom_n", "accuracy"} & set(tree.metrics())
-    assert f"Without it {monitor} is: waiting" in tree.message
+    assert f"Without it {monitor} is: waiting (0 of 120 predictions have a label" in tree.message
 
 
 def test_a_monitor_that_failed_stays_failed():
