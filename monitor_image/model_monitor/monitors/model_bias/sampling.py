@@ -7,6 +7,7 @@ Asked is how often |window| > |baseline|, and at least as far apart as they are,
 - DCA, DCR, CDDL and CDDPL: by drawing which records are the window's (a permutation test), the far tail fitted.
 - FT, and CDDL and CDDPL of restricted facets: Student's t around what samples of the window's size had in the baseline.
 
+Chances are those of a test of two sides, twice that of being worse: budgets are kept with room to spare.
 Ratios are compared with half a record added to either part, so that 0 and infinity lie at a finite distance; DI by its logarithm.
 """
 
@@ -41,6 +42,7 @@ Tally = tuple[
     np.ndarray, np.ndarray
 ]  # records that are marked, and those among which: int64 (2,), by side of the facet
 
+SIDES: Final = 2
 HALF: Final = 0.5
 TINY: Final = 1e-300  # whose logarithm stands for that of 0, where it is multiplied by 0
 LEFT_OUT: Final = 1e-15  # chance of all numbers together that a lattice leaves out
@@ -96,8 +98,15 @@ def evidence(name: str, window: Counted, baseline: Counted, values: tuple[float,
     """
     if name == FLIP_TEST:
         return _of_flips(window.flips, baseline, values)
+    if name in CONDITIONAL and name in baseline.curves:
+        return _of_curve(baseline.curves[name], float(window.by_group(name, window.groups).sum()), values)
+    found = _worse(name, window, baseline)
+    return found and Evidence(min(1.0, SIDES * found.p_value), lambda level: found.allowed(level / SIDES))
+
+
+def _worse(name: str, window: Counted, baseline: Counted) -> Evidence | None:
     if name in CONDITIONAL:
-        return _of_disparity(name, window, baseline, values)
+        return _of_disparity(name, window, baseline)
     if name in RATIOS:
         return _of_ratio(name, window, baseline)
     if name == ERRORS:
@@ -273,10 +282,7 @@ def _of_ratio(name: str, window: Counted, baseline: Counted) -> Evidence:
     return _drawn(name, _Mixed(flat[0] + flat[1], tuple(flat[0].sum(axis=1).tolist())), flat[0], value)
 
 
-def _of_disparity(name: str, window: Counted, baseline: Counted, values: tuple[float, float]) -> Evidence | None:
-    if name in baseline.curves:
-        size = window.by_group(name, window.groups).sum()
-        return _of_curve(baseline.curves[name], float(size), values)
+def _of_disparity(name: str, window: Counted, baseline: Counted) -> Evidence | None:
     if not baseline.groups or not window.groups:
         return None
     groups = sorted({*window.groups, *baseline.groups})

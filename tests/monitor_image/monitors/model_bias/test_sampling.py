@@ -96,7 +96,7 @@ def table(rng: np.random.Generator, size: int) -> np.ndarray:
     "name", ["DPL", "KL", "JS", "TVD", "DPPL", "AD", "RD", "SD", "DAR", "DRR", "TE", "DI", "GE", "CI"]
 )
 def test_exact_chances_are_those_of_drawing_which_records_are_the_windows(name):
-    """The permutation test with 40,000 draws, of cases that are rather rare."""
+    """The permutation test with 40,000 draws, of cases that are rather rare; the other side counts as much again."""
     rng, observed = np.random.default_rng(1), 1.0
     while not 0.001 < observed < 0.1:
         window, baseline = counted(table(rng, 160)), counted(table(rng, 400))
@@ -112,7 +112,7 @@ def test_exact_chances_are_those_of_drawing_which_records_are_the_windows(name):
     as_far = (np.abs(values[0]) > np.abs(values[1])) & (
         np.abs(values[0] - values[1]) >= abs(found[0] - found[1]) - 1e-12
     )
-    assert observed == pytest.approx(as_far.mean(), abs=4 * math.sqrt(observed / 40_000) + 1e-4)
+    assert observed / 2 == pytest.approx(as_far.mean(), abs=4 * math.sqrt(observed / 40_000) + 1e-4)
 
 
 def _strata(name: str, window: Counted) -> list[tuple[np.ndarray, int]]:
@@ -396,7 +396,7 @@ def test_small_chances_are_as_rare_as_they_say(name, windows) -> None:
     chances = np.array(found)
     for level in (1e-2, 1e-3, 1e-4):
         assert (chances <= level).sum() <= stats.binom.ppf(1 - 1e-4, len(chances), level)
-    assert (chances <= 0.05).mean() > 0.01  # and they are no empty promise
+    assert (chances <= 0.1).mean() > 0.01  # and they are no empty promise
 
 
 def test_a_flip_test_of_a_smaller_window_is_compared_with_smaller_samples_of_the_baseline() -> None:
