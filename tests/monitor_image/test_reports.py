@@ -68,4 +68,31 @@ def test_a_batch_answered_on_one_line_is_one_score_a_record(case):
     reported = case("xgb-comma-batch-ok-with-0-records")
     reported.baseline("train.csv")
     report = reported.monitor()
-    assert (report["verdict"], report["reading"]["records"], report["reading"]["rejected"]) == ("ok", 80, 0)
+    assert (report["reading"]["records"], report["reading"]["rejected"]) == (80, 0)
+    assert 0 < mean(reported.statistics()["y"]) < 1
+
+
+def test_a_header_line_is_no_record(case):
+    reported = case("header-row-in-payload")
+    reported.baseline("train.csv")
+    for capture in ("capture", "capture_response"):
+        report = reported.monitor(capture)
+        assert (report["verdict"], report["reading"]["records"], report["reading"]["rejected"]) == ("ok", 60, 0)
+
+
+def test_a_response_does_not_take_a_feature_that_the_request_names(case):
+    reported = case("response-takes-a-named-feature")
+    trained = reported.baseline("train.csv")
+    report = reported.monitor()
+    assert report["verdict"] == "ok"
+    for name in trained:
+        assert mean(reported.statistics()[name]) == pytest.approx(mean(trained[name]), rel=0.1)
+    reported.baseline("train_features_only.csv", "features")
+    report = reported.monitor("capture_columns", baseline="features")
+    assert (report["verdict"], report["reading"]["records"]) == ("ok", 120)
+
+
+def test_the_columns_of_a_split_table_say_where_values_belong(case):
+    reported = case("split-orient-ignores-column-names")
+    reported.baseline("train.csv")
+    assert reported.monitor()["verdict"] == "ok"

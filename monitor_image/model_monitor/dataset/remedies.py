@@ -29,6 +29,7 @@ REMEDIES = {
     reasons.NO_RECORDS_FOUND: MAPPING,
     reasons.UNEVEN_COLUMNS: MAPPING,
     reasons.COUNTS_DIFFER: "Correct the payload mapping, which says where the records of requests and responses are",
+    reasons.HEADER_LINE: "Say header=present in the content type of payloads that have a header line, or leave the line out",
     reasons.WRONG_OUTPUT_WIDTH: "Correct the payload mapping, which says where a response holds prediction and score",
 }
 

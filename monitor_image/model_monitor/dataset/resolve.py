@@ -6,16 +6,17 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice, zip_longest
+from itertools import islice, takewhile, zip_longest
 from typing import Any
 
 from model_monitor.dataset.batches import batches
-from model_monitor.dataset.capture import group_by_format
+from model_monitor.dataset.capture import by_heading, group_by_format
 from model_monitor.dataset.discover import DataFile
-from model_monitor.dataset.fields import PLAIN_KEY, Side
+from model_monitor.dataset.fields import PLAIN_KEY, Field, Side
 from model_monitor.dataset.formats.csv import split_rows, split_values
 from model_monitor.dataset.formats.json import BadPayload, load, records_of
 from model_monitor.dataset.header import check_csv_files
+from model_monitor.dataset.headings import Names
 from model_monitor.dataset.lines import read_blocks
 from model_monitor.dataset.named import roles_of
 from model_monitor.dataset.scripted import answers_of_events, answers_of_texts
@@ -60,7 +61,7 @@ def resolve_schema(job: Job, files: Sequence[DataFile], baseline: Mapping[str, F
     if schema.features and not schema.is_positional:
         return schema.with_types(dict(baseline or {}))
     if job.dataset.kind is DatasetKind.CAPTURE:
-        outputs, inputs = _peek_capture(job, files)
+        outputs, inputs = _peek_capture(job, files, tuple(baseline or ()))
     else:
         outputs, inputs = None, _peek_dataset(job, files)
     found = _names(outputs, inputs)
@@ -69,8 +70,9 @@ def resolve_schema(job: Job, files: Sequence[DataFile], baseline: Mapping[str, F
         features = tuple(Feature(name, kind, path=paths.get(name)) for name, kind in baseline.items())
     else:
         features = tuple(Feature(name, path=paths.get(name)) for name in found)
-    names = tuple(feature.name for feature in features)
-    return replace(schema, features=features, is_positional=True, outputs=_outputs(outputs, names))
+    order, count = _placed(tuple(feature.name for feature in features), outputs, inputs)
+    features = tuple(sorted(features, key=lambda feature: order.index(feature.name)))
+    return replace(schema, features=features, is_positional=True, outputs=count)
 
 
 def _names(outputs: Layout | None, inputs: Layout | None) -> tuple[str, ...]:
@@ -79,6 +81,22 @@ def _names(outputs: Layout | None, inputs: Layout | None) -> tuple[str, ...]:
         if layout is not None:
             names += layout.names or [f"_c{len(names) + i}" for i in range(layout.width)]
     return tuple(dict.fromkeys(names))
+
+
+def _placed(names: tuple[str, ...], outputs: Layout | None, inputs: Layout | None) -> tuple[tuple[str, ...], int]:
+    """The names with those of the response first, and how many these are.
+
+    The side that has a name decides; a response without names takes those before the first that the request has. Where no
+    side has any of the names, their places decide, the response's first.
+    """
+    answered, given = (set(layout.names or ()) if layout else set() for layout in (outputs, inputs))
+    if outputs is None or not (answered | given) & set(names):
+        return names, _outputs(outputs, names)
+    of_response = [name for name in names if name in answered - given]
+    if outputs.names is None:
+        before = tuple(takewhile(lambda name: name not in given, names))
+        of_response = list(before[: outputs.width]) if len(before) >= outputs.width else []
+    return (*of_response, *(name for name in names if name not in of_response)), len(of_response)
 
 
 def _outputs(layout: Layout | None, names: Sequence[str]) -> int:
@@ -135,36 +153,42 @@ def _order(key: str) -> tuple[bool, int, str]:
 # --- capture -----------------------------------------------------------------------------------------------------------
 
 
-def _peek_capture(job: Job, files: Sequence[DataFile]) -> tuple[Layout | None, Layout | None]:
-    """The layout that most of the first readable events have."""
+def _peek_capture(job: Job, files: Sequence[DataFile], known: tuple[str, ...]) -> tuple[Layout | None, Layout | None]:
+    """The layout that most of the first readable events have; known: names of the baseline."""
     layouts: Counter[tuple[Layout | None, Layout | None]] = Counter()
-    for pair in islice(_layouts(job, files), PEEKED_EVENTS):
+    for pair in islice(_layouts(job, files, known), PEEKED_EVENTS):
         layouts[pair] += 1
     return max(layouts, key=lambda pair: layouts[pair]) if layouts else (None, None)
 
 
-def _layouts(job: Job, files: Sequence[DataFile]) -> Iterator[tuple[Layout | None, Layout | None]]:
+def _layouts(
+    job: Job, files: Sequence[DataFile], known: tuple[str, ...]
+) -> Iterator[tuple[Layout | None, Layout | None]]:
     payload = job.schema.payload
-    given = replace(NO_FIELDS, records=payload.records)
-    answered = replace(NO_FIELDS, records=payload.output.records, split=payload.output.csv_split)
+    schema = replace(job.schema, features=tuple(map(Feature, known)), is_positional=True)
+    fields = tuple(Field(name, i) for i, name in enumerate(known))
+    given = Side(fields, records=payload.records)
+    answered = Side(fields, records=payload.output.records, split=payload.output.csv_split)
     for unit in plan(files, PEEKED_BYTES):
         for batch in batches(unit, job.window):
             groups, _ = group_by_format(batch, job.dataset.captured)
+            groups = [part for group in groups for part in by_heading(group, schema)]
             events = ((n, g, i) for g in groups for i, n in enumerate(g.numbers.tolist()) if batch.inside[n])
             for _, group, i in sorted(events, key=lambda event: event[0]):
                 try:
-                    left, records = _layout(group.input_format, group.inputs[i], given)
-                    right, _ = _layout(group.output_format, group.outputs[i], answered, records)
+                    left, records = _layout(group.input_format, group.inputs[i], given, group.input_names)
+                    right, _ = _layout(group.output_format, group.outputs[i], answered, group.output_names, records)
                 except (BadPayload, ValueError):
                     continue
                 if left or right:
                     yield right, left
 
 
-def _layout(form: Format, text: str, side: Side, expected: int = 0) -> tuple[Layout | None, int]:
+def _layout(form: Format, text: str, side: Side, names: Names, expected: int = 0) -> tuple[Layout | None, int]:
     """The layout of a payload's first record, and its number of records; None when the side was not captured.
 
-    expected: records of the request, where it has several: then so many values side by side are one each.
+    names: what the payload calls the values of its rows. expected: records of the request; where it has several, so many
+    values side by side are one each.
 
     Raises: BadPayload, ValueError.
     """
@@ -173,14 +197,20 @@ def _layout(form: Format, text: str, side: Side, expected: int = 0) -> tuple[Lay
     if form is Format.CSV:
         text = text.strip("\r\n")
         rows = split_rows(text if side.split == "lines" or not expected else split_values(text, side.split, expected))
-        return Layout(len(rows[0])), len([row for row in rows if row != [None]])
-    return _layout_of_value(load(text, is_lines=form is Format.JSON_LINES)[0], side, expected)
+        found, count = Layout(len(rows[0])), len([row for row in rows if row != [None]])
+    else:
+        side = replace(side, records=None) if names else side
+        found, count = _layout_of_value(load(text, is_lines=form is Format.JSON_LINES)[0], side, expected)
+    return (Layout(len(names), names) if names else found), count
 
 
 def _layout_of_value(value: Any, side: Side, expected: int = 0) -> tuple[Layout, int]:
     if side.records is None and isinstance(value, dict) and _is_columns(value):
         return Layout(len(value), tuple(sorted(value))), len(next(iter(value.values())))
     found = records_of(value, side, expected if expected > 1 else None)
+    if found.columns is not None:
+        names = tuple(sorted({*found.columns, *found.extra}))
+        return Layout(len(names), names), found.count
     if found.rows:
         return Layout(len(found.rows[0])), found.count
     if found.objects:
