@@ -228,7 +228,7 @@ def suggest(found: Found, report: Report) -> Iterator[MonitorResult]:
     job = report.job
     for monitor, statistics in found:
         constraints = monitor.suggest(statistics, job)
-        conclusion = Conclusion(Verdict.OK)
+        conclusion = Conclusion(Verdict.OK, notes=monitor.notes(statistics, job))
         files = {
             monitor.files.constraints_name: monitor.files.constraints(constraints),
             monitor.files.statistics_name: monitor.files.statistics(statistics),

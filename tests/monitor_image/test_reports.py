@@ -96,3 +96,11 @@ def test_the_columns_of_a_split_table_say_where_values_belong(case):
     reported = case("split-orient-ignores-column-names")
     reported.baseline("train.csv")
     assert reported.monitor()["verdict"] == "ok"
+
+
+def test_a_feature_that_the_first_record_lacks_is_one(case):
+    reported = case("sparse-records-lose-a-feature")
+    for dataset, present in (("train.jsonl", 99), ("parts", 50), ("capture", 40)):
+        found = reported.baseline(dataset, dataset)
+        last = found[max(found)]["numerical_statistics"]["common"]
+        assert (len(found), last["num_present"]) == (2, present)
