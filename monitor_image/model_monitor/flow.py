@@ -22,6 +22,7 @@ from model_monitor.contract import (
     Verdict,
 )
 from model_monitor.dataset.discover import discover
+from model_monitor.dataset.others import first_other
 from model_monitor.dataset.remedies import main_reason, remedy
 from model_monitor.dataset.resolve import resolve_schema
 from model_monitor.dataset.rows import read_rows
@@ -228,7 +229,8 @@ def suggest(found: Found, report: Report) -> Iterator[MonitorResult]:
     job = report.job
     for monitor, statistics in found:
         constraints = monitor.suggest(statistics, job)
-        conclusion = Conclusion(Verdict.OK, notes=monitor.notes(statistics, job))
+        locate = partial(first_other, files=discover(job.dataset, job.window), job=job)
+        conclusion = Conclusion(Verdict.OK, notes=monitor.notes(statistics, job, locate))
         files = {
             monitor.files.constraints_name: monitor.files.constraints(constraints),
             monitor.files.statistics_name: monitor.files.statistics(statistics),

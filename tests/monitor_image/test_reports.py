@@ -31,7 +31,11 @@ class Case:
         """The report of a run."""
         arguments = ["monitor", "--dataset", self.folder / capture, "--baseline", self.output / baseline]
         self._run([*arguments, "--output", self.output / "report", *options])
-        content: dict[str, Any] = json.loads((self.output / "report/report.json").read_text())
+        return self.report("report")
+
+    def report(self, name: str) -> dict[str, Any]:
+        """The report of a run, by the folder it wrote."""
+        content: dict[str, Any] = json.loads((self.output / name / "report.json").read_text())
         return content
 
     def _run(self, arguments: list[Any]) -> int:
@@ -104,3 +108,26 @@ def test_a_feature_that_the_first_record_lacks_is_one(case):
         found = reported.baseline(dataset, dataset)
         last = found[max(found)]["numerical_statistics"]["common"]
         assert (len(found), last["num_present"]) == (2, present)
+
+
+@pytest.mark.parametrize("odd", ["nan", "NA", "dot", "space", "thousands"])
+def test_one_odd_cell_leaves_a_number_a_number(case, odd):
+    reported = case("one-stray-cell-blinds-a-number")
+    assert reported.baseline(f"train_{odd}.csv")["x"]["inferred_type"] == "Fractional"
+    (note,) = reported.report("baseline")["monitors"][0]["notes"]
+    assert note.startswith(f"'x': 599 of 600 values are numbers, first other at train_{odd}.csv:79")
+    report = reported.monitor()
+    assert check(report, "baseline_drift_check", "x")["outcome"] == "violated"
+
+
+def test_a_double_with_nan_is_a_number(case):
+    reported = case("one-stray-cell-blinds-a-number")
+    assert reported.baseline("train_nan.parquet")["x"]["inferred_type"] == "Fractional"
+    assert check(reported.monitor(), "baseline_drift_check", "x")["outcome"] == "violated"
+
+
+def test_narrow_floats_are_compared_as_what_they_name(case):
+    reported = case("float32-parquet-drifts")
+    reported.baseline("train.parquet")
+    report = reported.monitor()
+    assert (report["verdict"], check(report, "baseline_drift_check", "rate")["distance"]) == ("ok", 0)

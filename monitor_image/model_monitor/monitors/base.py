@@ -42,6 +42,7 @@ class Profile(Protocol):
 P = TypeVar("P", bound=Profile)  # profile
 S = TypeVar("S")  # statistics
 C = TypeVar("C")  # constraints
+Locate = Callable[[str], str]  # a feature → `path:line` of its first value that is no number; "" where nobody can tell
 B = TypeVar("B")  # baseline: constraints and statistics as read
 
 
@@ -128,7 +129,7 @@ class Monitor(Generic[P, S, C, B]):
     files: Files[S, C, B] = field(default_factory=Files)
     options: Options = field(default_factory=Options)
     shown: Shown[S] = field(default_factory=Shown)
-    notes: Callable[[S, Job], tuple[str, ...]] = lambda *_: ()
+    notes: Callable[[S, Job, Locate], tuple[str, ...]] = lambda *_: ()
     needs_labels: bool = False
     forced: str = CHECK_CUSTOM_METRIC
 

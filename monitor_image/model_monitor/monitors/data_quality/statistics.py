@@ -10,7 +10,7 @@ from model_monitor.monitors.data_quality.profile import DatasetProfile, FeatureP
 from model_monitor.schema import Feature, FeatureType, Privacy
 from model_monitor.sketches.feature import FeatureStatistics, numeric_of
 from model_monitor.sketches.frequencies import KeyCounts
-from model_monitor.sketches.kinds import accepts, canonical_number, inferred_type, present
+from model_monitor.sketches.kinds import accepts, canonical_number, inferred_type, present, settled_type
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ def read_statistics(profile: DatasetProfile, features: tuple[Feature, ...], take
 
 
 def _feature(feature: Feature, profile: FeatureProfile, takes_declared: bool) -> FeatureStatistics:
-    found = inferred_type(profile.kinds)
+    found = settled_type(profile.kinds) if takes_declared and feature.type is None else inferred_type(profile.kinds)
     if found is not FeatureType.UNKNOWN and feature.type not in (None, FeatureType.UNKNOWN):
         declared = feature.type or found
         found = declared if feature.is_text or (takes_declared and accepts(declared, found)) else found

@@ -25,3 +25,34 @@ def test_a_key_that_comes_after_the_first_records_is_named(tmp_path, late):
     notes = baseline(tmp_path, "--dataset", tmp_path / "train.jsonl")["notes"]
     told = f"'c' ({late} record{'s' if late > 1 else ''})"
     assert [told in note for note in notes] == ([True] if late else [])
+
+
+ODD = ["nan", "NA", ".5", "1,234.5", " -3.2", "1.", "true"]
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+@pytest.mark.parametrize("odd", ODD)
+@pytest.mark.parametrize(("numbers", "type_"), [(200, "Fractional"), (20, "String")])
+def test_numbers_with_another_value_among_them_are_told_and_located(tmp_path, kind, odd, numbers, type_):
+    values = [str(i + 0.5) for i in range(numbers)]
+    values[numbers // 2] = odd
+    lines = [f'"{value}",{i}' if kind == "csv" else json.dumps({"x": value, "k": i}) for i, value in enumerate(values)]
+    path = tmp_path / f"train.{kind}"
+    path.write_text("\n".join(["x,k"] * (kind == "csv") + lines) + "\n")
+    found = baseline(tmp_path, "--dataset", path)
+    line = numbers // 2 + 1 + (kind == "csv")
+    told = f"'x': {numbers - 1} of {numbers} values are numbers, first other at train.{kind}:{line}"
+    assert [note.startswith(told) for note in found["notes"]] == [True]
+    statistics = json.loads(next((tmp_path / "baseline").rglob("statistics.json")).read_text())
+    types = {feature["name"]: feature["inferred_type"] for feature in statistics["features"]}
+    assert types == {"x": type_, "k": "Integral"}
+
+
+def test_a_baseline_with_odd_values_accepts_its_own_data(tmp_path):
+    path = tmp_path / "train.csv"
+    path.write_text("x\n" + "".join(f"{i}.5\n" for i in range(300)) + "nan\n")
+    baseline(tmp_path, "--dataset", path)
+    arguments = ["monitor", "--dataset", path, "--format", "csv", "--baseline", tmp_path / "baseline"]
+    assert cli.main([str(each) for each in [*arguments, "--output", tmp_path / "report"]]) == 0
+    path.write_text("x\n" + "".join(f"{i}.5\n" for i in range(300)) + "nan\n" * 20)
+    assert cli.main([str(each) for each in [*arguments, "--output", tmp_path / "report"]]) == 2
