@@ -25,7 +25,7 @@ class Case:
         arguments = ["baseline", "--dataset", self.folder / dataset, "--output", self.output / name]
         assert self._run(arguments) == 0
         (found,) = (self.output / name).rglob("statistics.json")
-        return {feature["name"]: feature for feature in json.loads(found.read_text())["features"]}
+        return {feature["name"]: feature for feature in json.loads(found.read_text()).get("features", ())}
 
     def monitor(self, capture: str = "capture", *options: str, baseline: str = "baseline") -> dict[str, Any]:
         """The report of a run."""
@@ -131,3 +131,10 @@ def test_narrow_floats_are_compared_as_what_they_name(case):
     reported.baseline("train.parquet")
     report = reported.monitor()
     assert (report["verdict"], check(report, "baseline_drift_check", "rate")["distance"]) == ("ok", 0)
+
+
+def test_labels_that_share_a_line_are_told_apart(case):
+    reported = case("glued-labels")
+    reported.baseline("train.csv")
+    report = reported.monitor("capture", "--ground-truth", str(reported.folder / "gt"))
+    assert (report["ground_truth"]["labels"], report["ground_truth"]["rejected"]) == (200, 0)

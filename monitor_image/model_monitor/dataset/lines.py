@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, cast
 
@@ -27,6 +27,7 @@ class Block:
 
     skipped: line breaks between the start of the segment and the block.
     fault: why the file cannot be read any further, or the line is not read; such a block has no data.
+    places: the line on which each line of `data` stands in the file, where several stand on one; else they are the same.
     """
 
     file: DataFile
@@ -34,10 +35,12 @@ class Block:
     skipped: int
     data: bytes
     fault: str = ""
+    places: Sequence[int] = ()
 
     def line_number(self, index: int) -> int:
         """Number in the file, from 1, of the block's line `index` (from 0). Costs a pass over what lies before it."""
-        return 1 + _lines_before(self.file, self.segment_start) + self.skipped + index
+        line = self.places[index] if self.places else index
+        return 1 + _lines_before(self.file, self.segment_start) + self.skipped + line
 
 
 def read_blocks(segment: Segment, *, has_quotes: bool = False, block_bytes: int = UNIT_BYTES) -> Iterator[Block]:

@@ -10,11 +10,10 @@ from model_monitor.dataset.classify import to_column
 from model_monitor.dataset.discover import DataFile
 from model_monitor.dataset.fields import Side
 from model_monitor.dataset.formats.csv import lines_of_records, read_csv
-from model_monitor.dataset.formats.json import read_json
 from model_monitor.dataset.lines import read_blocks
 from model_monitor.dataset.named import named_side
 from model_monitor.dataset.records import Records
-from model_monitor.dataset.tables import csv_blocks, filled_lines
+from model_monitor.dataset.tables import csv_blocks, read_json_lines
 from model_monitor.dataset.units import Segment
 from model_monitor.job.job import DatasetKind, Job
 
@@ -41,8 +40,7 @@ def _of_csv(name: str, segment: Segment, job: Job) -> Iterator[int]:
 def _of_json_lines(name: str, segment: Segment, job: Job) -> Iterator[int]:
     side = named_side(job.schema)
     for block in read_blocks(segment):
-        texts, numbers = filled_lines(block.data)
-        records = read_json(texts, side)
+        records, numbers = read_json_lines(block.data, side)
         record = _first(name, side, records)
         if record is not None:
             yield block.line_number(numbers[int(np.searchsorted(np.cumsum(records.counts), record, side="right"))])

@@ -12,9 +12,10 @@ import numpy as np
 from model_monitor.dataset.fields import Side
 from model_monitor.dataset.formats.csv import Row, iterate_rows, lines_of_records, read_csv
 from model_monitor.dataset.formats.json import read_json
+from model_monitor.dataset.glued import apart
 from model_monitor.dataset.lines import Block, read_blocks
 from model_monitor.dataset.named import named_rows, named_side, side_of_header, side_of_positions
-from model_monitor.dataset.records import EMPTY_PAYLOAD, WRONG_WIDTH, Records
+from model_monitor.dataset.records import EMPTY_PAYLOAD, MALFORMED_JSON, WRONG_WIDTH, Records
 from model_monitor.dataset.texts import Texts
 from model_monitor.dataset.units import Segment, Unit
 from model_monitor.job.job import Job
@@ -58,8 +59,20 @@ def read_json_lines_files(unit: Unit, job: Job) -> Iterator[Rows]:
     """Rows of files with one JSON record a line."""
     for segment in unit:
         for block in read_blocks(segment):
-            texts, numbers = filled_lines(block.data)
-            yield _rows_of_json(block, read_json(texts, named_side(job.schema)), numbers, job.schema)
+            records, numbers = read_json_lines(block.data, named_side(job.schema))
+            yield _rows_of_json(block, records, numbers, job.schema)
+
+
+def read_json_lines(data: bytes, side: Side) -> tuple[Records, Sequence[int]]:
+    """Records of whole lines, also of such that hold several objects, and the line of each payload."""
+    texts, numbers = filled_lines(data)
+    records = read_json(texts, side)
+    faulty = [numbers[i] for i, reason in records.faults.items() if reason == MALFORMED_JSON]
+    whole = apart(data, faulty) if faulty else None
+    if whole is None:
+        return records, numbers
+    texts, numbers = filled_lines(whole[0])
+    return read_json(texts, side), [whole[1][number] for number in numbers]
 
 
 def read_json_files(unit: Unit, job: Job) -> Iterator[Rows]:

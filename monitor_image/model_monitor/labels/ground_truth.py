@@ -23,6 +23,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet
 
+from model_monitor.dataset.glued import pieces_of
 from model_monitor.dataset.units import GZIP_RATIO
 from model_monitor.errors import NoDataset, UndecodableRecord
 from model_monitor.label_text import normalise_all
@@ -352,12 +353,20 @@ def _read_lines(builder: _Builder, relative: str, first: int, lines: bytes) -> N
     for number, line in enumerate(lines.split(b"\n"), first + 1):
         if not line.strip():
             continue
-        try:
-            record = orjson.loads(line)
-        except orjson.JSONDecodeError:
+        _read_line(builder, relative, number, line)
+
+
+def _read_line(builder: _Builder, relative: str, number: int, line: bytes | str) -> None:
+    try:
+        record = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        pieces = pieces_of(line.decode("utf-8", "replace")) if isinstance(line, bytes) else ()
+        for piece in pieces:
+            _read_line(builder, relative, number, piece)
+        if not pieces:
             builder.reject(relative, number, NOT_JSON)
-            continue
-        _add(builder, relative, number, record)
+        return
+    _add(builder, relative, number, record)
 
 
 def _pieces(content: bytes, size: int) -> Iterator[tuple[int, bytes]]:
