@@ -31,7 +31,14 @@ from model_monitor.errors import NoDataset, SettingsError, TooManyRejected
 from model_monitor.job.baselines import digest
 from model_monitor.job.job import BaselineFiles, Job, MonitorSettings
 from model_monitor.labels.facet_table import FacetTable, read_facets
-from model_monitor.labels.ground_truth import GroundTruth, label_files, label_units, leaves_threads, read_ground_truth
+from model_monitor.labels.ground_truth import (
+    GroundTruth,
+    has_known_ending,
+    label_files,
+    label_units,
+    leaves_threads,
+    read_ground_truth,
+)
 from model_monitor.labels.join import join
 from model_monitor.labels.merged import write_merged
 from model_monitor.monitors import registry
@@ -141,7 +148,8 @@ def load_facets(job: Job) -> FacetTable | None:
     """Sensitive columns that are not in the payload, read once like labels."""
     if job.facet_source is None:
         return None
-    return read_facets(label_files(job.facet_source), job.schema.payload.metadata)
+    files = [file for file in label_files(job.facet_source) if has_known_ending(file[0])]
+    return read_facets(files, job.schema.payload.metadata)
 
 
 def merge_records(measured: Measured) -> None:

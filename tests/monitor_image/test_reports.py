@@ -138,3 +138,15 @@ def test_labels_that_share_a_line_are_told_apart(case):
     reported.baseline("train.csv")
     report = reported.monitor("capture", "--ground-truth", str(reported.folder / "gt"))
     assert (report["ground_truth"]["labels"], report["ground_truth"]["rejected"]) == (200, 0)
+
+
+def test_files_without_an_ending_are_read(case):
+    reported = case("files-skipped-in-silence")
+    assert (
+        cli.main(["baseline", "--dataset", str(reported.folder / "ds"), "--output", str(reported.output / "b0")]) == 0
+    )
+    report = reported.report("b0")
+    assert (report["dataset"]["files"], report["reading"]["records"]) == (2, 200)
+    reported.baseline("train.csv")
+    report = reported.monitor("capture", "--ground-truth", str(reported.folder / "gt"))
+    assert (report["ground_truth"]["labels"], report["ground_truth"]["rejected"]) == (60, 0)

@@ -22,7 +22,7 @@ def first_other(name: str, files: Sequence[DataFile], job: Job) -> str:
     """`path:line` of the first value that is no number; "" where files have no lines, or none is found."""
     readers = {DatasetKind.CSV: _of_csv, DatasetKind.JSON_LINES: _of_json_lines}
     for file in files:
-        if file.kind in readers:
+        if file.kind in readers and not file.is_unknown:
             for line in readers[file.kind](name, Segment(file, 0, file.size_bytes), job):
                 return f"{file.relative}:{line}"
     return ""

@@ -28,6 +28,7 @@ def resolve_schema(job: Job, files: Sequence[DataFile], baseline: Mapping[str, F
     Raises: DatasetError, SettingsError when CSV files cannot be what they are taken for.
     """
     schema = job.schema
+    files = [file for file in files if not file.is_unknown]
     if job.scripts.preprocessor is not None:
         return scripted_schema(job, files, baseline or {})
     check_csv_files(files, job)
