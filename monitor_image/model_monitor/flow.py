@@ -278,6 +278,7 @@ def result(
     job = report.job
     if job.is_rehearsal and monitor.type == job.monitors[0].type:
         conclusion = rehearsed(conclusion, monitor.type, monitor.forced)
+    conclusion = replace(conclusion, notes=(*conclusion.notes, *filter(None, [report.reading.mixed_variants])))
     used = monitor.files.used(baselines.get(monitor.type), job)
     files = {
         monitor.files.constraints_name: None if used is None else monitor.files.constraints(used),

@@ -5,9 +5,8 @@ from __future__ import annotations
 import bz2
 import gzip
 import zlib
-from collections.abc import Callable
 from pathlib import Path
-from typing import IO, BinaryIO, Final, cast
+from typing import BinaryIO, Final, cast
 
 PACKED_ENDINGS: Final = (".gz", ".bz2")
 DAMAGES: Final = (EOFError, gzip.BadGzipFile, zlib.error, OSError, ValueError)  # what a damaged packed file raises
@@ -24,21 +23,21 @@ def plain_name(name: str) -> str:
 
 def is_packed(path: Path) -> bool:
     """Whether a file is compressed: its ending says so, or its first bytes."""
-    return _opener(path) is not None
+    return _unpacker(path) is not None
 
 
 def open_plain(path: Path) -> BinaryIO:
     """A file's content, unpacked where it is compressed."""
-    opener = _opener(path)
-    return path.open("rb") if opener is None else cast(BinaryIO, opener(path))
+    unpack = _unpacker(path)
+    return path.open("rb") if unpack is None else cast(BinaryIO, unpack(path))
 
 
-def _opener(path: Path) -> Callable[[Path], IO[bytes]] | None:
+def _unpacker(path: Path) -> type[gzip.GzipFile | bz2.BZ2File] | None:
     with path.open("rb") as stream:
         magic, ending = stream.read(len(BZ2)), path.suffix.lower()
     if ending == ".gz" or magic.startswith(GZIP):
-        return gzip.open
-    return bz2.open if ending == ".bz2" or magic == BZ2 else None
+        return gzip.GzipFile
+    return bz2.BZ2File if ending == ".bz2" or magic == BZ2 else None
 
 
 def unpacked(content: bytes) -> bytes:

@@ -40,7 +40,7 @@ class Case:
 
     def _run(self, arguments: list[Any]) -> int:
         config = self.folder / "config.json"
-        given = ["--config", config] if config.exists() else []
+        given = ["--config", config] if config.exists() and "--config" not in arguments else []
         return cli.main([str(argument) for argument in [*arguments, *given]])
 
     def statistics(self) -> dict[str, Any]:
@@ -150,3 +150,18 @@ def test_files_without_an_ending_are_read(case):
     reported.baseline("train.csv")
     report = reported.monitor("capture", "--ground-truth", str(reported.folder / "gt"))
     assert (report["ground_truth"]["labels"], report["ground_truth"]["rejected"]) == (60, 0)
+
+
+def test_variants_that_answered_the_same_requests_are_told_and_chosen(case, tmp_path):
+    reported = case("shadow-variant-is-mixed-in")
+    reported.baseline("train.csv")
+    labels = ("--ground-truth", str(reported.folder / "gt"))
+    (note,) = (note for note in reported.monitor("capture", *labels)["monitors"][0]["notes"] if "variants" in note)
+    assert "'production' (100 records), 'shadow-v2' (100 records); 100 records have an id that was seen before" in note
+    config = json.loads((reported.folder / "config.json").read_text()) | {"variants": ["production"]}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    report = reported.monitor("capture", *labels, "--config", str(tmp_path / "config.json"))
+    assert report["reading"]["variants"] == {"production": 100}
+    (accuracy,) = (each for each in report["monitors"][0]["checks"] if each["subject"] == "accuracy")
+    assert (accuracy["outcome"], accuracy["observed"]) == ("held", pytest.approx(0.9))
+    assert not [note for note in report["monitors"][0]["notes"] if "variants" in note]

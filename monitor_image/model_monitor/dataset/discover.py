@@ -47,7 +47,8 @@ def discover(source: DatasetSource, window: Window | None = None) -> tuple[DataF
     """The files of a dataset, sorted by relative path; none at all is a result (an hour without traffic), not an error.
 
     A file whose hour folder is more than a day away from the window is left out. Anything nearer is read, because a
-    file can hold events of the next hour, and because events outside the window are counted.
+    file can hold events of the next hour, and because events outside the window are counted. So is one of another variant
+    than those that are asked for.
 
     Raises: NoDataset if the path does not exist.
     """
@@ -57,8 +58,13 @@ def discover(source: DatasetSource, window: Window | None = None) -> tuple[DataF
         raise NoDataset(source.path, f"{source.kind} dataset")
     visible = [path for path in source.path.rglob("*") if path.is_file() and not _is_hidden(path, source.path)]
     files = [_describe(path, path.relative_to(source.path).as_posix(), source.kind) for path in visible]
-    near = sorted(file for file in files if _is_near(file.hour, window))
+    near = sorted(file for file in files if _is_near(file.hour, window) and _is_chosen(file, source))
     return tuple(near) if all(map(_is_named, near)) else tuple(_by_content(near, source))
+
+
+def _is_chosen(file: DataFile, source: DatasetSource) -> bool:
+    """Whether the file is of a variant that is asked for; one of none that its folder names is always read."""
+    return not source.variants or file.variant in ("", *source.variants)
 
 
 def _is_named(file: DataFile) -> bool:

@@ -35,12 +35,14 @@ class DatasetSource:
 
     path: a file or a folder, walked in sorted order.
     captured: sides of a capture event to analyse (`captureIndexNames`).
+    variants: production variants whose captured files are read; none named: all.
     """
 
     path: Path
     kind: DatasetKind
     has_header: bool = True
     captured: tuple[str, ...] = ("endpointInput", "endpointOutput")
+    variants: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
