@@ -73,6 +73,11 @@ golden: build/.main-venv ## rewrite the golden outputs and the stack snapshots; 
 bench: setup build/.frames-venv build/.whylogs-venv build/.spark-venv build/.smclarify-venv build/.shap-venv ## measure speed and memory; writes build/bench/results.json
 	$(BIN)/python -m benchmarks
 
+SECONDS_BUDGET ?= 3600
+.PHONY: calibrate
+calibrate: setup build/.evidently-venv build/.nannyml-venv ## measure false alarms and power for SECONDS_BUDGET=3600; goes on where it ended
+	$(BIN)/python -m benchmarks.calibration --seconds $(SECONDS_BUDGET)
+
 .PHONY: clean
 clean: ## remove everything that was installed or built
 	rm -rf .venv build node_modules cdk.out .pytest_cache .mypy_cache .ruff_cache .hypothesis
@@ -193,6 +198,8 @@ lock: $(UV) ## resolve the dependency groups again into hashed lock files
 	$(call compile,--group bench_spark,benchmarks/peers/spark.txt,)
 	$(call compile,--group bench_smclarify,benchmarks/peers/smclarify.txt,)
 	$(call compile,--group bench_shap,benchmarks/peers/shap.txt,)
+	$(call compile,--group bench_evidently,benchmarks/peers/evidently.txt,)
+	$(call compile,--group bench_nannyml,benchmarks/peers/nannyml.txt,)
 	$(call compile,--group native,monitor_image/native/requirements.txt,)
 	$(call compile,--group models,monitor_image/requirements-models.txt,-c monitor_image/requirements.txt)
 	$(call compile,--group sdk,tests/sdk/requirements.txt,)

@@ -21,6 +21,7 @@ VERDICT_STYLES = {
     "violated": "red",
     "no_data": "blue",
     "insufficient_data": "yellow",
+    "waiting": "cyan",
     "error": "bold red",
 }
 Report = Callable[[str], None]
@@ -110,6 +111,8 @@ class Timeline:
             self._line("service", f"{hour.exit_message}; containers started: {hour.containers_started}")
             if hour.status == "Failed":
                 self._line("", '"Failed" is the service\'s own word for an empty window; nothing is broken')
+        if hour.report:
+            self._line("report", hour.report)
         if len(hour.monitors) > 1:
             self._line("monitors", ", ".join(f"{key} {verdict}" for key, verdict in hour.monitors.items()))
         for check in hour.violations:

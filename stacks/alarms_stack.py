@@ -77,7 +77,8 @@ class AlarmsStack(Stack):
         MonitorAlarm(scope, "Rehearsal", props(1), rehearsal(monitor))
         MonitorAlarm(scope, "Error", props(1), run_error(monitor))
         periods = settings.alarms.staleness_periods
-        MonitorAlarm(scope, "Stale", props(periods), staleness(monitor, self._props.endpoint.variant_names, periods))
+        stale = staleness(monitor, self._props.endpoint.variant_names, periods, settings.min_records)
+        MonitorAlarm(scope, "Stale", props(periods), stale)
         return names
 
 

@@ -1,18 +1,22 @@
 """From an environment file to what a run reads: the configuration asset, and the version of the baseline that goes with it.
 
-Pure: settings in, documents out. The core refuses what it does not know, so this is the one writer of that format.
+`python -m stacks.configuration NAME ENDPOINT` prints it for a laptop. All else is pure: settings in, documents out. The core
+refuses what it does not know, so this is the one writer of that format.
 """
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import json
+import sys
 from collections.abc import Mapping
 from typing import Any
 
 from model_monitor import contract
 from stacks.settings.attribution import ModelExplainability, shadow_prefix
 from stacks.settings.endpoint import Endpoint
+from stacks.settings.environment import SettingsFaults, find
 from stacks.settings.monitor import Monitor
 from stacks.settings.payload import Payload
 
@@ -25,6 +29,8 @@ def payload_document(payload: Payload) -> dict[str, Any]:
             del document[role]
     if not document["metadata"]:
         del document["metadata"]
+    if document["missing"] is None:  # the core's own default
+        del document["missing"]
     if document["output"]["attributions"] is None:
         del document["output"]["attributions"]
     return document
@@ -124,3 +130,48 @@ def baseline_version(endpoint: Endpoint) -> str:
     }
     digest = hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()
     return f"v{baseline.revision}-{digest[:10]}"
+
+
+# --- for a laptop ------------------------------------------------------------------------------------------------------
+
+
+def laptop_document(environment: str, endpoint_name: str, monitor_name: str | None = None) -> dict[str, Any]:
+    """What the runs of an endpoint's monitor read; scripts lie where the environment file says, in this repository.
+
+    Raises: SettingsFaults.
+    """
+    endpoints = find(environment).endpoints
+    if endpoint_name not in endpoints:
+        raise SettingsFaults(
+            environment, [f"endpoints: there is no '{endpoint_name}'; there are {', '.join(endpoints)}"]
+        )
+    monitors = endpoints[endpoint_name].monitors
+    chosen = next(iter(monitors)) if monitor_name is None and len(monitors) == 1 else monitor_name
+    if chosen is None or chosen not in monitors:
+        problem = "has several" if chosen is None else f"has no '{chosen}'"
+        named = f"endpoints.{endpoint_name}.monitors: {problem}; name one with --monitor: {', '.join(monitors)}"
+        raise SettingsFaults(environment, [named])
+    return configuration_document(endpoint_name, endpoints[endpoint_name], chosen)
+
+
+def main(arguments: list[str]) -> int:
+    """Print a laptop's configuration file."""
+    parser = argparse.ArgumentParser(
+        prog="python -m stacks.configuration",
+        description="Print the configuration file of an environment's endpoint, for --config of model-monitor.",
+    )
+    parser.add_argument("environment", metavar="NAME", help="environments/NAME.yaml")
+    parser.add_argument("endpoint", metavar="ENDPOINT", help="an endpoint of the environment")
+    parser.add_argument("--monitor", metavar="NAME", help="which of its monitors, where it has several")
+    options = parser.parse_args(arguments)
+    try:
+        document = laptop_document(options.environment, options.endpoint, options.monitor)
+    except SettingsFaults as faults:
+        sys.stderr.write(f"stacks.configuration: {faults}\n")
+        return 1
+    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -14,7 +14,11 @@ from model_monitor.contract import Verdict
         ([], Verdict.NO_DATA),
         ([Verdict.OK, Verdict.NO_DATA], Verdict.OK),
         ([Verdict.INSUFFICIENT_DATA, Verdict.NO_DATA], Verdict.INSUFFICIENT_DATA),
+        ([Verdict.OK, Verdict.INSUFFICIENT_DATA], Verdict.INSUFFICIENT_DATA),
         ([Verdict.OK, Verdict.VIOLATED, Verdict.INSUFFICIENT_DATA], Verdict.VIOLATED),
+        ([Verdict.OK, Verdict.WAITING], Verdict.OK),
+        ([Verdict.WAITING, Verdict.INSUFFICIENT_DATA], Verdict.INSUFFICIENT_DATA),
+        ([Verdict.WAITING, Verdict.WAITING], Verdict.WAITING),
         ([Verdict.VIOLATED, Verdict.ERROR], Verdict.ERROR),
     ],
 )
@@ -45,3 +49,8 @@ def test_report_and_capture_keys_follow_the_services_layout():
 def test_every_baseline_job_of_an_endpoint_begins_with_its_stem(endpoint, monitor):
     job = contract.baseline_job_name(contract.schedule_name(endpoint, monitor), "v1-0123456789")
     assert job.startswith(contract.baseline_job_stem(endpoint))
+
+
+def test_every_verdict_has_an_exit_status_and_only_a_run_that_was_evaluated_passes():
+    assert set(contract.EXIT_STATUS) == set(Verdict)
+    assert [verdict for verdict, status in contract.EXIT_STATUS.items() if status == contract.EXIT_OK] == [Verdict.OK]

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 NO_DATA_REASON = "Job inputs had no data"
-VERDICTS = ("no_data", "insufficient_data", "ok", "violated", "error")
+VERDICTS = ("no_data", "waiting", "ok", "insufficient_data", "violated", "error")
 ENDED_WITHOUT_A_VERDICT = ("Failed", "Stopped")
 LOOKBACK = timedelta(hours=26)  # a run may take a day, and this function looks once an hour
 SEEN_BY_ALARMS = timedelta(hours=1)  # the shortest period of an alarm on verdicts
@@ -62,7 +62,7 @@ def metric_time(outcome: Outcome, now: datetime) -> datetime:
 
 
 def metric_data(outcome: Outcome, endpoint: str, schedule: str, now: datetime) -> list[dict[str, Any]]:
-    """All five `run_{verdict}` metrics as a run emits them: one is 1, the others 0."""
+    """All `run_{verdict}` metrics as a run emits them: one is 1, the others 0."""
     dimensions = [{"Name": "Endpoint", "Value": endpoint}, {"Name": "MonitoringSchedule", "Value": schedule}]
     return [
         {

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import signal
 import socket
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:  # numpy and pyarrow are imported when a job starts, not for -
     from model_monitor.job.job import Job
     from model_monitor.outputs.report import Failure, Report, Run
 
+MINUTES = {"m": 1, "h": 60, "d": 24 * 60}
 FORMATS = ("capture", "csv", "json", "json_lines", "parquet")
 DESCRIPTION = """\
 Watch the data a model sees. Two steps, the same code as in the SageMaker container:
@@ -44,15 +46,23 @@ examples:
   model-monitor monitor --dataset capture/ --baseline baseline/ --output report/ \\
       --start 2026-01-31T04:00:00Z --end 2026-01-31T05:00:00Z
 
+  # every hour of it, one line each; reports in report/yyyy/mm/dd/hh
+  model-monitor monitor --dataset capture/ --baseline baseline/ --output report/ --every 1h
+
   # requests that hold several records: say once what a payload means
   model-monitor monitor --dataset capture/ --baseline baseline/ --output report/ --config monitoring.json
+
+  # an endpoint that the kit deployed: its configuration, in the repository
+  model-monitor config --env dev covertype > monitoring.json
 
   # a baseline that SageMaker wrote years ago: a folder with constraints.json and statistics.json
   model-monitor monitor --dataset capture/ --baseline aws-baseline/ --output report/
 
 exit status:
   0  no violation       2  violations found
-  1  error              3  nothing could be evaluated (no data, too few records, no baseline)
+  1  error              3  not evaluated: no data, too few records, no labels, no baseline (of any monitor that was due)
+
+of several windows (--every) that of the worst: error, violations, not evaluated, none
 """
 
 
@@ -82,6 +92,8 @@ def main(arguments: list[str] | None = None) -> int:
     threads.limit()
     if options.command == "labels":
         return _labels(options)
+    if options.command == "config":
+        return _config(options)
     from model_monitor.job import from_laptop
     from model_monitor.outputs.report import Failure
 
@@ -90,11 +102,9 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         job = from_laptop.build_job(options)
         _tell_delays(job)
-        report = _analyse(job, is_watched=not options.json and sys.stderr.isatty())
-        run = _run_facts(job, started)
-        written = _write(report, run)
-        report = _postprocessed(report)
-        written = written if report.error is None else _write(report, run)
+        if options.command == JobKind.MONITOR and options.every:
+            return _every_window(job, options)
+        report, run, written = carried_out(job, started, is_watched=not options.json and sys.stderr.isatty())
     except KeyboardInterrupt:
         print("model-monitor: stopped", file=sys.stderr)
         return EXIT_ERROR
@@ -104,12 +114,52 @@ def main(arguments: list[str] | None = None) -> int:
         if not from_laptop.is_about_output(error):
             _leave_report(job or from_laptop.job_before_settings(options), failure, started, options.json)
         return EXIT_ERROR
-    try:
+    with _short_reader():
         _show(report, run, written, options.json)
-        sys.stdout.flush()
-    except BrokenPipeError:  # the reader, such as `head`, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return EXIT_STATUS[report.verdict]
+
+
+def _every_window(job: Job, options: argparse.Namespace) -> int:
+    """One run for each window and one line for each run; the status is that of the worst."""
+    from model_monitor import windows
+    from model_monitor.outputs.files import to_json as to_bytes
+
+    rows: list[windows.Row] = []
+    cut = list(windows.jobs(job, options.every))
+    with _short_reader():
+        print("" if options.json else f"{windows.header()}\n", end="", flush=True)
+        for window, one in cut:
+            rows.append(windows.Row.of(_judged_alone(one), window))
+            print("" if options.json else f"{windows.line(rows[-1])}\n", end="", flush=True)
+        told = to_bytes({"windows": [row.to_json() for row in rows]}).decode() if options.json else ""
+        print(told or f"\n{windows.total(rows)}\n", end="")
+    return EXIT_STATUS[windows.worst(rows)]
+
+
+def _judged_alone(job: Job) -> Report:
+    """The run of one of several windows: an error is its own, told in its place and in its report."""
+    from model_monitor.outputs.report import Failure, Report
+
+    started = datetime.now(UTC)
+    try:
+        report, _, _ = carried_out(job, started)
+    except Exception as error:  # noqa: BLE001 - the front door again
+        failure = Failure.of(error)
+        _leave_report(job, failure, started, as_json=False)
+        report = Report(job).failed(failure)
+    if report.error is not None:
+        print(f"model-monitor: {job.output}: {report.error.message}", file=sys.stderr)
+    return report
+
+
+@contextmanager
+def _short_reader() -> Iterator[None]:
+    """A reader of our output, such as `head`, may have seen enough."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def parser() -> argparse.ArgumentParser:
@@ -117,7 +167,7 @@ def parser() -> argparse.ArgumentParser:
     form = argparse.RawDescriptionHelpFormatter
     top = Parser(prog="model-monitor", description=DESCRIPTION, epilog=EXAMPLES, formatter_class=form)
     top.add_argument("--version", action=Version, nargs=0, help="show the version and which reader runs, and exit")
-    commands = top.add_subparsers(dest="command", required=True, metavar="{baseline,monitor,labels}")
+    commands = top.add_subparsers(dest="command", required=True, metavar="{baseline,monitor,labels,config}")
     baseline = commands.add_parser("baseline", help="learn statistics and constraints from a dataset", epilog=EXAMPLES,
                                    formatter_class=form)  # fmt: skip
     monitor = commands.add_parser("monitor", help="compare a dataset with a baseline", epilog=EXAMPLES,
@@ -168,11 +218,22 @@ def parser() -> argparse.ArgumentParser:
     )
     monitor.add_argument("--end", type=_time, metavar="TIME", help="end of the window; itself not part of it")
     monitor.add_argument(
+        "--every",
+        type=_every,
+        metavar="TIME",
+        help="a run for each window of this length (1h, 30m, 1d), from --start to --end or over all hours of a capture tree; "
+        "reports go to DIR/yyyy/mm/dd/hh",
+    )
+    monitor.add_argument(
         "--merged", type=_local, metavar="DIR", help="write captured records with their labels here (they hold values)"
     )
     labels = commands.add_parser("labels", help="write labels as ground truth", description=cli_labels.DESCRIPTION,
                                  epilog=cli_labels.EXAMPLES, formatter_class=form)  # fmt: skip
     cli_labels.add_arguments(labels)
+    config = commands.add_parser("config", help="print the configuration file of an environment's endpoint")
+    config.add_argument("--env", required=True, metavar="NAME", help="environments/NAME.yaml of the kit's repository")
+    config.add_argument("endpoint", metavar="ENDPOINT", help="an endpoint of the environment")
+    config.add_argument("--monitor", metavar="NAME", help="which of its monitors, where it has several")
     return top
 
 
@@ -187,12 +248,33 @@ def _labels(options: argparse.Namespace) -> int:
     return 0
 
 
+def _config(options: argparse.Namespace) -> int:
+    from model_monitor.errors import MonitorError
+    from model_monitor.job.environment import configuration_of
+
+    try:
+        print(configuration_of(options.env, options.endpoint, options.monitor), end="")
+    except MonitorError as error:
+        print(f"model-monitor: {error}", file=sys.stderr)
+        return EXIT_ERROR
+    return 0
+
+
 def _tell_delays(job: Job) -> None:
     """A window waits for its labels on a schedule alone."""
     waiting = [monitor_key(monitor.type) for monitor in job.monitors if monitor.maturity.delay]
     if job.kind is JobKind.MONITOR and waiting:
         told = f"label_delay of {', '.join(waiting)} is not waited for on a laptop; labels are taken as they are there"
         print(f"model-monitor: {told}", file=sys.stderr)
+
+
+def carried_out(job: Job, started: datetime, *, is_watched: bool = False) -> tuple[Report, Run, list[Path]]:
+    """A job from its data to its written files, the user's own step behind it included."""
+    report = _analyse(job, is_watched)
+    run = _run_facts(job, started)
+    written = _write(report, run)
+    report = _postprocessed(report)
+    return report, run, written if report.error is None else _write(report, run)
 
 
 def _analyse(job: Job, is_watched: bool) -> Report:
@@ -289,6 +371,14 @@ def _time(text: str) -> datetime:
         return parse_time(text)
     except ValueError:
         raise argparse.ArgumentTypeError("should be a UTC time such as 2026-01-31T04:00:00Z") from None
+
+
+def _every(text: str) -> timedelta:
+    found = re.fullmatch(r"(\d{1,6})([mhd])", text.strip().lower())
+    length = timedelta(minutes=int(found[1]) * MINUTES[found[2]]) if found else timedelta(0)
+    if not length:
+        raise argparse.ArgumentTypeError("should be a length of time such as 1h, 30m or 1d")
+    return length
 
 
 def _local(text: str) -> Path:

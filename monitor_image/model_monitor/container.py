@@ -156,7 +156,7 @@ def _analyse(job: Job, places: Places, processing: ProcessingJob) -> tuple[Repor
         raise
     if report.error is not None:
         _wait_after_failure(job, places)
-    return (report, _nothing) if memory is None else late.with_late(report, memory)
+    return (late.without_memory(report, places), _nothing) if memory is None else late.with_late(report, memory)
 
 
 def _wait_after_failure(job: Job, places: Places) -> None:

@@ -32,11 +32,12 @@ class MonitoringType(StrEnum):
 
 
 class Verdict(StrEnum):
-    """The outcome of a monitor, best first; a run's verdict is the worst of its monitors' (see `worst_verdict`)."""
+    """The outcome of a monitor; a run's verdict is the worst of its monitors' (see `worst_verdict`)."""
 
-    NO_DATA = "no_data"
-    INSUFFICIENT_DATA = "insufficient_data"
+    NO_DATA = "no_data"  # the window holds no record
+    WAITING = "waiting"  # labels are not due yet; a later run judges the window
     OK = "ok"
+    INSUFFICIENT_DATA = "insufficient_data"  # it was due, and could not be evaluated
     VIOLATED = "violated"
     ERROR = "error"
 
@@ -50,11 +51,14 @@ class Decision(StrEnum):
     AWS = "aws"  # beyond its limit, exactly as AWS's analyzers decide
 
 
-VERDICT_ORDER: Final = (Verdict.NO_DATA, Verdict.INSUFFICIENT_DATA, Verdict.OK, Verdict.VIOLATED, Verdict.ERROR)
+VERDICT_ORDER: Final = tuple(Verdict)  # from what counts for least to what counts for most
 
 
 def worst_verdict(verdicts: list[Verdict]) -> Verdict:
-    """The verdict of a run: error > violated > ok > insufficient_data > no_data; no monitors at all is `no_data`."""
+    """The verdict of a run: error > violated > insufficient_data > ok; ok only where all that was due was evaluated.
+
+    What waits counts for nothing beside what was due; a run in which all wait is `waiting`. No monitors at all is `no_data`.
+    """
     return max(verdicts, key=VERDICT_ORDER.index, default=Verdict.NO_DATA)
 
 
@@ -67,6 +71,7 @@ EXIT_STATUS: Final = {
     Verdict.ERROR: EXIT_ERROR,
     Verdict.VIOLATED: EXIT_VIOLATED,
     Verdict.INSUFFICIENT_DATA: EXIT_NOT_EVALUATED,
+    Verdict.WAITING: EXIT_NOT_EVALUATED,  # nothing was evaluated yet; beside an ok monitor the run is ok
     Verdict.NO_DATA: EXIT_NOT_EVALUATED,
 }
 
@@ -347,7 +352,7 @@ class PerFeature(StrEnum):
 
 
 def run_metric(verdict: Verdict) -> str:
-    """0/1 metric of a run's verdict; every run emits all five."""
+    """0/1 metric of a run's verdict; every run emits those of all verdicts."""
     return f"run_{verdict}"
 
 

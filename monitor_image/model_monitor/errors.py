@@ -26,7 +26,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from model_monitor.words import counted, lost
+from model_monitor.words import counted, did_you_mean, listed, lost
 
 
 class MonitorError(Exception):
@@ -81,13 +81,17 @@ class SchemaMismatch(DatasetError):
 class FeaturesMissing(DatasetError):
     """A baseline dataset has no values of declared features, under their names at least."""
 
-    def __init__(self, path: Path | str, features: Sequence[str]) -> None:
-        self.path, self.features = path, tuple(features)
+    def __init__(self, path: Path | str, features: Sequence[str], unclaimed: Sequence[str] = ()) -> None:
+        """unclaimed: columns of the dataset that no feature has the name of."""
+        self.path, self.features, self.unclaimed = path, tuple(features), tuple(unclaimed)
         named = ", ".join(f"'{name}'" for name in self.features[:10])
         more = f" and {len(self.features) - 10} more" if len(self.features) > 10 else ""
+        asked = did_you_mean(self.features, self.unclaimed)
+        there = f" Columns that no feature names: {listed(self.unclaimed)}." if unclaimed else ""
         super().__init__(
-            f"{path}: the dataset has no column for {named}{more} of the payload mapping. Correct the names there or in the "
-            "dataset; a CSV file without a header line needs --no-header (settings: header: false)."
+            f"{path}: the dataset has no column for {named}{more} of the payload mapping{f': {asked}' if asked else '.'}"
+            f"{there} Correct the names there or in the dataset; a CSV file without a header line needs --no-header "
+            "(settings: header: false)."
         )
 
 

@@ -10,17 +10,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
 from model_monitor.contract import (
     NO_DATA_REASON,
     VIOLATIONS_FILE,
+    CheckType,
     Decision,
     JobKind,
     MonitoringType,
     Verdict,
 )
+from model_monitor.dataset.answers import why_unanswered
 from model_monitor.dataset.discover import discover
 from model_monitor.dataset.others import first_other
 from model_monitor.dataset.remedies import main_reason, remedy
@@ -44,7 +47,7 @@ from model_monitor.labels.merged import write_merged
 from model_monitor.monitors import registry
 from model_monitor.monitors.base import AnyMonitor
 from model_monitor.monitors.baseline_files import is_signed, signed
-from model_monitor.monitors.conclusion import Conclusion
+from model_monitor.monitors.conclusion import Conclusion, Lack, Outcome
 from model_monitor.monitors.decision import chance_of_a_run, settle
 from model_monitor.monitors.rehearsal import rehearsed
 from model_monitor.outputs.report import Dataset, Failure, Labels, MonitorResult, Report
@@ -53,6 +56,7 @@ from model_monitor.schema import FeatureType
 from model_monitor.sketches.reading import Reading
 from model_monitor.words import counted, lost
 
+DAY = timedelta(days=1)
 Baselines = Mapping[MonitoringType, Any]  # as each monitor reads its own
 Found = Sequence[tuple[AnyMonitor, Any]]  # each monitor of a job with its statistics
 Conclude = Callable[[Found, Report], Iterable[MonitorResult]]  # (what was found, the run so far)
@@ -127,11 +131,22 @@ def known_features(job: Job, baselines: Baselines) -> dict[str, FeatureType]:
 def measure(job: Job, baselines: Baselines, progress: local.Progress) -> Measured:
     """Read every unit once for all monitors; the schema is settled first and is part of the job from then on."""
     files = discover(job.dataset, job.window)
-    job = replace(job, schema=resolve_schema(job, files, known_features(job, baselines)))
+    schema = resolve_schema(job, files, known_features(job, baselines))
+    job = replace(job, schema=schema if takes_missing(job) else schema.with_missing(()))
     labels = load_labels(job)
     task = partial(profile_unit, job=job, labels=labels, facets=load_facets(job))
     profile = local.run(task, plan(files), Profile.empty(job), job.workers, progress)
     return Measured(job, profile, Dataset(len(files), sum(file.size_bytes for file in files)), labels)
+
+
+def takes_missing(job: Job) -> bool:
+    """Whether the usual spellings of missing numbers are such: declared ones always are, and to AWS's rule all are texts."""
+    if job.schema.payload.missing is not None:
+        return True
+    if job.kind is JobKind.BASELINE:
+        return all(settings.decision is not Decision.AWS for settings in job.monitors)
+    compared = [settings for settings in job.monitors if settings.type in job.baselines]
+    return all(settings.decision is Decision.CALIBRATED for settings in compared)
 
 
 def load_labels(job: Job) -> GroundTruth | None:
@@ -205,24 +220,41 @@ class Measured:
     def read_labels(self) -> Labels | None:
         """How much ground truth there was, and what of it could not be read."""
         found = self.labels
-        return None if found is None else Labels(len(found), found.repeats, found.rejects)
+        return None if found is None else Labels(len(found), found.repeats, found.rejects, found.id_form)
 
     def report(self, conclude: Conclude) -> Report:
-        """Let the monitors conclude, unless too much could not be read."""
+        """Let the monitors conclude, unless too much could not be read.
+
+        Records that all have one wrong width are a violation instead, where a column check says so.
+        """
         report = Report(self.job, self.reading, (), self.dataset, labels=self.read_labels)
         problem = too_many_rejected(self.reading, self.job)
-        if problem is not None:
+        if problem is not None and not (self.job.kind is JobKind.MONITOR and is_one_width(self.reading)):
             return report.failed(Failure.of(problem))
         monitors = zip(monitors_of(self.job), self.profile.parts, strict=True)
         found = [(monitor, monitor.statistics(part, self.job)) for monitor, part in monitors]
-        return replace(report, results=tuple(conclude(found, report)))
+        results = tuple(conclude(found, report))
+        if problem is not None and not any(map(tells_columns, results)):
+            return report.failed(Failure.of(problem))
+        return replace(report, results=results)
+
+
+def is_one_width(reading: Reading) -> bool:
+    """Whether no record could be read, all for the same wrong number of values."""
+    rejects = reading.rejects
+    return not reading.records and len(rejects.widths) == 1 and rejects.widths.total() == rejects.count
+
+
+def tells_columns(result: MonitorResult) -> bool:
+    """Whether a monitor found columns missing or too many."""
+    checks = (CheckType.MISSING_COLUMN, CheckType.EXTRA_COLUMN)
+    return any(check.outcome is Outcome.VIOLATED and check.check_type in checks for check in result.conclusion.checks)
 
 
 def too_many_rejected(reading: Reading, job: Job) -> TooManyRejected | None:
-    """Above the limit a run gives no result; one wrong width throughout is a column violation instead."""
+    """Above the limit a run gives no result."""
     rejects = reading.rejects
-    is_one_width = not reading.records and len(rejects.widths) == 1 and rejects.widths.total() == rejects.count
-    if reading.rejected_fraction <= job.max_rejected_fraction or (is_one_width and job.kind is JobKind.MONITOR):
+    if reading.rejected_fraction <= job.max_rejected_fraction:
         return None
     shares = (reading.rejected_fraction, job.max_rejected_fraction)
     counts = (rejects.sized, rejects.unsized, reading.records)
@@ -268,7 +300,27 @@ def conclude(monitor: AnyMonitor, statistics: Any, report: Report, baselines: Ba
     if conclusion.verdict is Verdict.NO_DATA:  # there was traffic, and nothing is known of it
         reason = f"none of {lost(rejects.sized, rejects.unsized)} could be read"
         return Conclusion(Verdict.INSUFFICIENT_DATA, reason=reason)
-    return replace(conclusion, decision=job.settings_of(monitor.type).decision or Decision.AWS)
+    return replace(explained(conclusion, report), decision=job.settings_of(monitor.type).decision or Decision.AWS)
+
+
+def explained(conclusion: Conclusion, report: Report) -> Conclusion:
+    """A reason in the words of its cause, where labels and payloads tell more than a monitor sees."""
+    if conclusion.lack is Lack.LABEL and (cause := unmatched(report)):
+        return replace(conclusion, reason=f"{cause}; {conclusion.reason}")
+    if conclusion.lack is Lack.PREDICTION:
+        return replace(conclusion, reason=f"{conclusion.reason}: {why_unanswered(report.job)}")
+    return conclusion
+
+
+def unmatched(report: Report) -> str:
+    """That none of the labels is of a captured record, by what their ids look like; "" where one is, or there are none."""
+    labels, reading = report.labels, report.reading
+    if labels is None or not labels.count or reading.labelled or not reading.id_form:
+        return ""
+    told = f"{counted(labels.count, 'label')} read, none matches a captured id"
+    if labels.id_form == reading.id_form:
+        return f"{told}: both look like {labels.id_form}, so these may be labels of other records"
+    return f"{told}: the first captured id looks like {reading.id_form}, the first label's id like {labels.id_form}"
 
 
 def result(
@@ -307,5 +359,6 @@ def no_data_reason(report: Report) -> str:
     if job.window is None:
         return f"{NO_DATA_REASON}: {counted(files, 'file')} without a record"
     far = files - report.dataset.files
-    seen = f"{counted(files, 'file')} found" + (f", {far} of them of other days and not read" if far else "")
+    days = "days" if job.dataset.margin >= DAY else "hours"
+    seen = f"{counted(files, 'file')} found" + (f", {far} of them of other {days} and not read" if far else "")
     return f"{NO_DATA_REASON} in the window: {seen}; {counted(outside, 'record')} outside the window"

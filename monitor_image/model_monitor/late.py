@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Final
 
 from model_monitor import flow
-from model_monitor.contract import JobKind, MonitoringType, Verdict
+from model_monitor.contract import METRIC_LABEL_COVERAGE, JobKind, MonitoringType, Verdict
 from model_monitor.errors import Stopped
 from model_monitor.job.fetching import Labels, fetch_capture
 from model_monitor.job.from_container import Places
@@ -34,6 +34,7 @@ from model_monitor.labels.history import History
 from model_monitor.labels.maturity import Group, Waiting, choose, has_expired, labels_until
 from model_monitor.logs import log
 from model_monitor.monitors import registry
+from model_monitor.outputs.metric import Metric
 from model_monitor.outputs.report import Failure, MonitorResult, Report
 from model_monitor.outputs.score import Late, Score, State
 from model_monitor.schema import Window
@@ -42,6 +43,7 @@ PUBLISHED_WITHIN: Final = timedelta(hours=2)  # longer than a run may take
 SECONDS_FOR_EARLIER_WINDOWS: Final = 900.0
 CONCLUDED: Final = (Verdict.OK, Verdict.VIOLATED)
 SCORED_BEFORE: Final = "its score was published before and is not published again"
+FORGOTTEN: Final = "and nothing remembers the window until then (monitor_history is not set)"
 
 Settled = Callable[[], None]
 
@@ -88,6 +90,21 @@ def wait_after_failure(job: Job, places: Places) -> None:
             history.wait(Waiting(each.type, job.window, places.capture).at_attempt(places.now))
 
 
+def without_memory(report: Report, places: Places) -> Report:
+    """Of a run that keeps no history, what waits is never judged, and so it is no window that waits."""
+    if places.history is not None or report.job.is_rehearsal:
+        return report
+    return replace(report, results=tuple(map(_forgotten, report.results)))
+
+
+def _forgotten(result: MonitorResult) -> MonitorResult:
+    found = result.conclusion
+    if found.verdict is not Verdict.WAITING:
+        return result
+    verdict, reason = Verdict.INSUFFICIENT_DATA, f"{found.reason}, {FORGOTTEN}"
+    return replace(result, conclusion=replace(found, verdict=verdict, reason=reason))
+
+
 def with_late(report: Report, memory: Memory) -> tuple[Report, Settled]:
     """The report of a run's own window, with what became of windows before it; and what to do once it is delivered."""
     known = registry.monitors()
@@ -107,6 +124,7 @@ class _Run:
         self._job, self._memory, self._settings = job, memory, settings
         self._history, self._now = memory.history, memory.now
         self._ended: list[tuple[MonitoringType, Window]] = []
+        self._coverages: list[Metric] = []  # of windows that are due and go on waiting
         self._began = time.monotonic()
 
     def settle(self) -> None:
@@ -124,11 +142,10 @@ class _Run:
         if self._history.score(result.type, window) is not None:
             return _silent(result, SCORED_BEFORE)
         waiting = Waiting(result.type, window, self._memory.capture)
-        if self._maturity(result.type).is_due(window.end, self._now):
-            waiting = waiting.at_attempt(self._now)
-        self._history.wait(waiting)
+        is_due = self._maturity(result.type).is_due(window.end, self._now)
+        self._history.wait(waiting.at_attempt(self._now) if is_due else waiting)
         if result.conclusion.verdict not in CONCLUDED:
-            return _silent(result)
+            return replace(result, metrics=_coverage(result) if is_due else ())
         if not self._history.record(self._score(result, window, report, State.SCORED)):
             return _silent(result, SCORED_BEFORE)
         self._ended.append((result.type, window))
@@ -147,7 +164,7 @@ class _Run:
         They do not help a window of too few records, nor one whose records have too few predictions, nor one without a
         baseline; such a window is concluded for good. The monitor says which it is, as it knows why nothing was evaluated.
         """
-        if result.conclusion.verdict is not Verdict.INSUFFICIENT_DATA:
+        if result.conclusion.verdict not in (Verdict.WAITING, Verdict.INSUFFICIENT_DATA):
             return False
         settings = self._settings[result.type]
         if report.reading.records < settings.min_records:
@@ -173,7 +190,7 @@ class _Run:
                 break
             scores += self._try(group)
         log("earlier windows", ended=len(self._ended), tried=len(choice.groups), waiting=total, left=left)
-        return Late(tuple(scores), total - len(self._ended), left)
+        return Late(tuple(scores), total - len(self._ended), left, tuple(self._coverages))
 
     def _try(self, group: Group) -> list[Score]:
         """What one window of one or several monitors comes to; nothing when it goes on waiting."""
@@ -225,6 +242,7 @@ class _Run:
             elif result.conclusion.verdict is Verdict.ERROR:
                 score = replace(self._failed(each, report), reason=result.conclusion.reason)
             else:
+                self._coverages += _coverage(result)
                 continue
             if score.state is State.FAILED:
                 scores.append(score)
@@ -279,7 +297,12 @@ class _Run:
         return {type_: settings.maturity for type_, settings in self._settings.items()}
 
 
-def _silent(result: MonitorResult, note: str = "") -> MonitorResult:
+def _silent(result: MonitorResult, note: str) -> MonitorResult:
     """A result whose metrics leave at another time."""
-    notes = (*result.conclusion.notes, note) if note else result.conclusion.notes
+    notes = (*result.conclusion.notes, note)
     return replace(result, metrics=(), conclusion=replace(result.conclusion, notes=notes))
+
+
+def _coverage(result: MonitorResult) -> tuple[Metric, ...]:
+    """The one metric of a window that is due and waits: labels that do not come are somebody's business before its horizon."""
+    return tuple(metric for metric in result.metrics if metric.name == METRIC_LABEL_COVERAGE)

@@ -17,16 +17,22 @@ import pyarrow as pa
 
 
 class FeatureType(StrEnum):
-    """Types as AWS's statistics and constraints spell them."""
+    """Types as AWS's statistics and constraints spell them; Boolean is ours, and String to AWS's files."""
 
     INTEGRAL = "Integral"
     FRACTIONAL = "Fractional"
     STRING = "String"
+    BOOLEAN = "Boolean"
     UNKNOWN = "Unknown"  # every value is missing
 
     @property
     def is_numeric(self) -> bool:
         return self in (FeatureType.INTEGRAL, FeatureType.FRACTIONAL)
+
+    @property
+    def is_categorical(self) -> bool:
+        """Values are counted one by one."""
+        return self in (FeatureType.STRING, FeatureType.BOOLEAN)
 
 
 class Kind(IntEnum):
@@ -42,6 +48,11 @@ class Kind(IntEnum):
 KINDS = len(Kind)
 
 
+# texts that stand for no number, as numpy, pandas, R, spreadsheets, JSON and Python write it; among texts they may be values:
+# `NA` is Namibia, `None` an answer
+NO_NUMBERS = ("NaN", "nan", "NA", "N/A", "null", "None")
+
+
 class Privacy(StrEnum):
     """What may leave the run about a feature's values."""
 
@@ -52,12 +63,13 @@ class Privacy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """One analysed column. `type` is None until it is declared or a baseline gives it."""
+    """One analysed column. `type` is None until it is declared or a baseline gives it (`is_inferred`)."""
 
     name: str
     type: FeatureType | None = None
     privacy: Privacy = Privacy.OPEN
     path: str | None = None  # JMESPath inside one record; None: the key `name` (JSON) or the position (CSV)
+    is_inferred: bool = False
 
     @property
     def is_text(self) -> bool:
@@ -84,6 +96,7 @@ class PayloadMapping:
 
     label, prediction, score, scores: columns of a baseline dataset, which are no features.
     metadata: others that a monitor asks for, kept beside the features (`Rows.metadata`).
+    missing: texts that stand for nothing in any feature; None: the usual ones, in columns of numbers alone.
     """
 
     records: str | None = None  # JMESPath to the list of input records; None: the payload itself
@@ -96,6 +109,7 @@ class PayloadMapping:
     fields: tuple[
         Feature, ...
     ] = ()  # what JSON records of requests hold beside the features; `metadata` has their names
+    missing: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +132,14 @@ class Schema:
 
     def with_types(self, types: dict[str, FeatureType]) -> Schema:
         """The same schema with types filled in where none is declared (a declared type wins)."""
-        features = tuple(f if f.type else replace(f, type=types.get(f.name)) for f in self.features)
+        features = tuple(
+            f if f.type else replace(f, type=types.get(f.name), is_inferred=f.name in types) for f in self.features
+        )
         return replace(self, features=features)
+
+    def with_missing(self, missing: tuple[str, ...]) -> Schema:
+        """The same schema with other texts that stand for nothing."""
+        return replace(self, payload=replace(self.payload, missing=missing))
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +266,7 @@ class Rows:
     outside_window: records of events outside the window; they are not rows.
     dropped: records that a user's preprocessor left out; they are not rows.
     own_requests: events of the window that monitoring itself caused by asking the endpoint; left out.
-    tolerated: payloads and events by what was wrong with them, which could be read all the same (they are rows).
+    tolerated: payloads, events and cells by what was wrong with them, which could be read all the same (they are rows).
     """
 
     schema: Schema

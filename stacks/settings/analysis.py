@@ -149,8 +149,8 @@ class ModelQuality(Labelled):
     slice_metrics: tuple[fields.MetricName, ...] = ()
     """Metrics of slices that leave for CloudWatch too; each value of a slice is a series that costs money. Default: none."""
     margin: Share | None = None
-    """What the baseline allows each metric to get worse, 0 to 1: of shares in points, of mae, mse and rmse in proportion.
-    Left out: 0, as SageMaker, so that a window as good as the baseline is as likely below it as above."""
+    """What the baseline allows each metric to get worse, 0 to 1, relative to its own scale: rmse may grow by this share of itself,
+    accuracy may lose it. Left out: 0; what chance explains is no violation either way, unless AWS's rule decides."""
     prediction_drift: PredictionDrift = PredictionDrift()
     """How what the model says is compared with the baseline; needs no labels. Default: compared."""
     thresholds: dict[fields.MetricName, float | None] = Field(default_factory=dict)

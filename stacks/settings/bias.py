@@ -62,6 +62,7 @@ class ModelBias(Labelled):
     apart_from_baselines: ClassVar[frozenset[str]] = Labelled.apart_from_baselines | {
         "bootstrap",
         "facet_source",
+        "margin",
         "min_group_records",
     }
 
@@ -93,7 +94,10 @@ class ModelBias(Labelled):
     bootstrap: bool | Bootstrap = False
     """true or settings: an interval for each metric, and no violation while it overlaps the baseline's range. Default: false."""
     min_group_records: Count | None = None
-    """Records below which a side of a facet is not evaluated, at least 1. Left out: 1."""
+    """Records below which a side of a facet is not evaluated, at least 1. Left out: 10 where decisions are calibrated, else 1."""
+    margin: Share | None = None
+    """How much worse than the baseline a metric may become where decisions are calibrated, as a share of its scale (of DI: of
+    log DI). Left out: 0."""
 
     @property
     def document(self) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from stacks.settings.monitor import NEED_LABELS, Monitor, Type
 from stacks.settings.payload import Payload
 
 CAPTURE_JSON_TYPES = ("application/json", "application/jsonlines")
-STALENESS_VARIANTS_MAX = 9  # an alarm takes ten metrics, and one of them counts runs
+STALENESS_VARIANTS_MAX = 7  # an alarm takes ten metrics, and three of them count runs
 
 
 class Variant(Block):
@@ -55,7 +55,7 @@ class Model(Block):
     variants: dict[fields.VariantName, Variant] = Field(
         default_factory=lambda: {"AllTraffic": Variant()}, min_length=1, max_length=10
     )
-    """Production variants by name, one to nine. Default: AllTraffic with the model's own settings."""
+    """Production variants by name, one to seven. Default: AllTraffic with the model's own settings."""
 
 
 class Capture(Block):

@@ -115,6 +115,7 @@ Email = _text(r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address")
 Expression = Annotated[str, AfterValidator(normal_schedule)]
 Percent = Annotated[int, Field(ge=1, le=100)]
 Share = Annotated[float, Field(ge=0, le=1)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
 
 

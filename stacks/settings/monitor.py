@@ -8,12 +8,12 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
 
-from stacks.settings import fields
+from stacks.settings import fields, silent_alarms
 from stacks.settings.analysis import Analysis, CustomMetrics, Labelled, ModelQuality, Scripts, unknown_metric
 from stacks.settings.attribution import ModelExplainability
 from stacks.settings.bias import ModelBias
 from stacks.settings.block import Block, check
-from stacks.settings.fields import Count, Share
+from stacks.settings.fields import Count, Finite, Share
 
 ROOT = Path(__file__).resolve().parents[2]
 HOURLY_MAX_SECONDS = 3600
@@ -90,9 +90,9 @@ class Baseline(Block):
 class Bound(Block):
     """What a value of yours must not pass: one side of it."""
 
-    above: float | None = None
+    above: Finite | None = None
     """Value above which people are told. Left out: below is given."""
-    below: float | None = None
+    below: Finite | None = None
     """Value below which people are told. Left out: above is given."""
 
     @check
@@ -108,7 +108,7 @@ class MonitorAlarms(Block):
     """Feature → distance (0 to 1) above which it has an alarm of its own; its metric must be published. Default: none."""
     drift_max: Share | None = None
     """Distance of any feature (0 to 1) above which the drift alarm fires. Left out: any violation of the drift check."""
-    quality: dict[fields.MetricName, float] = Field(default_factory=dict)
+    quality: dict[fields.MetricName, Finite] = Field(default_factory=dict)
     """Metric of model quality → value it must not be worse than, with an alarm of its own. Default: none."""
     label_coverage: Share | None = None
     """Share of labelled predictions (0 to 1) below which people are told that labels are late. Left out: nobody is."""
@@ -119,7 +119,14 @@ class MonitorAlarms(Block):
     of_periods: Annotated[int, Field(ge=1, le=24)] | None = None
     """Periods among which so many must be bad, periods to 24: 2 of 3 rings at two bad ones of any three. Left out: periods."""
     staleness_periods: Annotated[int, Field(ge=2, le=24)] = 2
-    """Periods with traffic and without a verdict before people are told, 2 to 24. Default: 2."""
+    """Periods with traffic of which nothing was judged before people are told, 2 to 24. Default: 2."""
+
+    @check
+    def _silent_faults(self) -> Iterator[str]:
+        features = {f"drift_features.{name}": distance for name, distance in self.drift_features.items()}
+        yield from silent_alarms.of_distances({"drift_max": self.drift_max, **features})
+        yield from silent_alarms.of_coverage(self.label_coverage)
+        yield from silent_alarms.of_quality(self.quality)
 
 
 class Monitor(Block):
@@ -175,7 +182,7 @@ class Monitor(Block):
     role_arn: fields.arn("iam", "role/.+") | None = None  # type: ignore[valid-type]
     """ARN of the role of runs and the baseline job. Left out: one is created."""
     alarms: MonitorAlarms = MonitorAlarms()
-    """When people are told. Default: at the first violation, and after two periods without a verdict."""
+    """When people are told. Default: at the first violation, and after two periods of which nothing was judged."""
 
     @property
     def expression(self) -> str:
@@ -252,6 +259,17 @@ class Monitor(Block):
         if self.model_quality is not None:
             for name in self.alarms.quality:
                 yield from unknown_metric("alarms.quality", name, self.model_quality.problem)
+
+    @check
+    def _silent_faults(self) -> Iterator[str]:
+        own = {name: thresholds.evaluate_constraints for name, thresholds in self.features.items()}
+        asked = {f"alarms.drift_features.{name}": own.get(name) for name in self.alarms.drift_features}
+        if self.alarms.drift_max is not None:
+            asked["alarms.drift_max"] = None
+        is_measured = bool(self.baseline.dataset or self.baseline.statistics)
+        yield from silent_alarms.of_unmeasured_drift(
+            asked, self.thresholds.evaluate_constraints, has_statistics=is_measured
+        )
 
     @check
     def _runtime_faults(self) -> Iterator[str]:

@@ -16,8 +16,9 @@ class Feature(Block):
 
     name: fields.FeatureName
     """The feature's name: the key in JSON, the column in reports and metrics; 1 to 200 characters."""
-    type: Literal["Integral", "Fractional", "String"] | None = None
-    """The type that the values have. String keeps numerals as they were written. Left out: inferred from the values."""
+    type: Literal["Integral", "Fractional", "String", "Boolean"] | None = None
+    """The type that the values have. String keeps numerals as they were written. Boolean takes true, True, TRUE and 1 as one
+    value, and so false. Left out: inferred from the values."""
     privacy: Literal["open", "internal", "restricted"] = "open"
     """restricted: baselines and reports hold none of its values, categories by salted digest only; internal ones leave out
     the sketch that holds single values. Default: open."""
@@ -61,6 +62,9 @@ class Payload(Block):
     metadata: tuple[Annotated[Feature, BeforeValidator(_named, json_schema_input_type=str | Feature)], ...] = ()
     """What records hold beside the model's inputs, for slices and metrics of your own: a name, or a name with type, privacy and
     path. Default: nothing."""
+    missing: tuple[str, ...] | None = None
+    """Texts that stand for a missing value in every feature, such as NA or -. Left out: NaN, nan, NA, N/A, null and None, in
+    columns of numbers alone; an empty list: none."""
     label: fields.FeatureName | None = None
     """The column of a baseline dataset that holds the truth; it is no input. Left out: the dataset holds inputs alone."""
     prediction: fields.FeatureName | None = None

@@ -50,11 +50,13 @@ ALLOWED = {
     "outputs": GROUND | {"job", "sketches", "monitors", "monitors.registry"},
     "flow": GROUND | {"job", "dataset", "labels", "sketches", "monitors", "monitors.registry", "outputs", "runners"},
     "late": GROUND | {"job", "labels", "monitors.registry", "outputs", "flow", "logs"},  # windows before a run's
+    "windows": GROUND | {"job", "dataset", "outputs"},  # many of them, one run each
     "container": GROUND | {"job", "aws", "outputs", "runners", "flow", "late", "logs", ""},
-    "cli": GROUND | {"job", "aws", "labels", "outputs", "runners", "flow", ""},
+    "cli": GROUND | {"job", "aws", "labels", "outputs", "runners", "flow", "windows", ""},
     "__main__": {"cli", "container", "contract", "runners"},
     "": set(),
     # public doors
+    "api": GROUND | {"job", "aws", "dataset", "outputs", "cli"},  # the command as functions
     "custom": {"monitors.custom_metrics"},
     "ground_truth_writer": {"labels"},
 }

@@ -47,6 +47,13 @@ def test_a_quiet_hour_says_whose_word_failed_is() -> None:
     assert '"Failed" is the service\'s own word for an empty window' in stream.getvalue()
 
 
+def test_an_hour_shows_where_its_report_lies() -> None:
+    timeline, stream = written()
+    report = "build/demo/reports/shop/all/2026/03/02/08/report.json"
+    timeline.observed(Observed("shop", "healthy", START, START, status="Completed", verdict="ok", report=report))
+    assert f"report     {report}\n" in stream.getvalue()
+
+
 def test_without_a_training_job_it_says_so() -> None:
     timeline, stream = written()
     timeline.trainings([])

@@ -61,6 +61,55 @@ def test_violations_exit_with_2_and_are_listed(tmp_path, config, baseline, capsy
     assert "Slope: completeness_check. " in text
 
 
+def test_a_missing_column_is_named_by_its_check_and_by_the_checks_it_takes_along(tmp_path, config, baseline, capsys):
+    records = [{name: value for name, value in record.items() if name != "Slope"} for record in land(120)]
+    assert monitor(tmp_path, config, baseline, events_of(records)) == 2
+    text = capsys.readouterr().out
+    assert "      missing columns: 'Slope'\n" in text
+    assert "the feature is missing from the window's records: Slope\n" in text
+    (line,) = [line for line in text.splitlines() if line.startswith("Slope")]
+    assert line.endswith("not evaluated: the feature is missing from the window's records")
+
+
+def narrow(count: int) -> list[dict[str, object]]:
+    """Requests of two values where the model takes three."""
+    records = [{"Elevation": record["Elevation"], "Slope": record["Slope"]} for record in land(count)]
+    return events_of(records, side=csv_side)
+
+
+def test_payloads_of_another_width_are_a_violation_that_says_what_to_do(tmp_path, config, baseline, capsys):
+    assert monitor(tmp_path, config, baseline, narrow(120)) == 2
+    assert (
+        "records of another width: found 2 values, expected 3. Correct what the client sends, or the features in the payload "
+        "mapping, with a new baseline"
+    ) in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("monitors", [{"data_quality": {}}, {"model_quality": {"problem_type": "multiclass"}}])
+def test_where_no_column_check_can_tell_a_wrong_width_is_rejected_like_any_other(tmp_path, config, monitors, capsys):
+    settings = tmp_path / "other.json"
+    settings.write_text(json.dumps(json.loads(config.read_text()) | {"monitors": monitors}))
+    capture = write_capture(tmp_path / "capture", narrow(120))
+    arguments = ("--dataset", capture, "--output", tmp_path / "report", "--config", settings)
+    assert run("monitor", *arguments) == 1  # no baseline, or nobody who counts columns
+    error = capsys.readouterr().err
+    assert "100.0% of the records lost, allowed 10.0%" in error
+    assert "found 2 (120 records), expected 3 values in a record" in error
+
+
+def test_few_payloads_of_another_width_are_an_error_and_no_few_records(tmp_path, config, baseline, capsys):
+    assert monitor(tmp_path, config, baseline, narrow(20)) == 1
+    assert "found 2 (20 records), expected 3 values" in capsys.readouterr().err
+
+
+def test_payloads_of_several_widths_are_never_ok_however_many_may_be_lost(tmp_path, config, baseline, capsys):
+    lenient = tmp_path / "lenient.json"
+    lenient.write_text(json.dumps(json.loads(config.read_text()) | {"max_rejected_fraction": 1.0}))
+    events = [*narrow(60), *events_of([{"Elevation": 1}] * 60, side=csv_side)]
+    assert monitor(tmp_path, lenient, baseline, events) == 3
+    assert "insufficient_data: none of 120 records could be read" in capsys.readouterr().out
+
+
 def test_nothing_to_evaluate_exits_with_3(tmp_path, config, baseline):
     assert monitor(tmp_path, config, baseline, events_of(land(5))) == 3
     (tmp_path / "empty").mkdir()
@@ -280,7 +329,7 @@ def test_payloads_that_took_a_tolerant_parser_are_told(tmp_path, config, baselin
     events = [event(i, json_side([{**record, "Slope": float("nan")}])) for i, record in enumerate(land(40))]
     assert monitor(tmp_path, config, baseline, events) == 2
     found = json.loads((tmp_path / "report/report.json").read_text())["reading"]["tolerated"]
-    assert found == {"JSON with NaN, Infinity or half a surrogate pair": 40}
+    assert found == {"JSON with NaN, Infinity or half a surrogate pair": 40, "missing value written as 'NaN'": 40}
     assert "40  JSON with NaN" in capsys.readouterr().out
 
 

@@ -12,6 +12,7 @@ from model_monitor import container, late
 from model_monitor.contract import EXIT_ERROR
 from model_monitor.labels.history import History
 from model_monitor.outputs.report import schema
+from tests.captures import write_lines
 from tests.monitor_image.conftest import ENDPOINT
 from tests.monitor_image.late_world import DAY, ONE_HOUR, RECORDS, World, hour, points
 
@@ -43,7 +44,7 @@ def test_a_window_whose_labels_are_not_due_waits_and_publishes_nothing_of_its_ow
     world.label(0, hour(1), right=range(RECORDS))
     tree = world.run(0)
     assert world.status == 0, tree.message
-    assert first_line(tree).startswith("Completed: Not evaluated (insufficient_data)")
+    assert first_line(tree).startswith("Completed: Not evaluated (waiting)")
     assert "labels are due at 2026-03-09T05:00:00Z" in first_line(tree)
     assert world.kept("pending") == [NAME]
     assert points(tree, "accuracy") == points(tree, "label_coverage") == []
@@ -96,6 +97,55 @@ def test_a_share_of_labels_just_below_the_minimum_waits_and_just_at_it_is_scored
     assert (world.kept("scored") == [NAME]) is is_scored
 
 
+def test_the_share_of_labels_is_published_at_each_attempt_while_a_window_that_is_due_waits(world):
+    world.run(0)
+    world.label(0, hour(30), right=range(10))
+    before, tree, soon = matured(world, WEEK - 1), matured(world, WEEK), matured(world, WEEK + 1)
+    assert points(before, "label_coverage") == []  # not due: nobody expects a label
+    assert points(tree, "label_coverage") == [("2026-03-09T05:05:00Z", 0.25)]
+    assert points(soon, "label_coverage") == [("2026-03-09T06:05:00Z", 0.25)]
+    assert points(tree, "accuracy") == []
+    assert NAME in world.kept("pending")
+
+
+def test_a_window_whose_labels_are_not_due_counts_for_nothing_beside_a_monitor_that_held(world, healthy_baseline):
+    world.changes["monitors"] = {"model_quality": world.quality, "data_quality": {}}
+    world.changes["baseline"] = str(healthy_baseline)
+    tree = world.run(0)
+    verdicts = {monitor["key"]: monitor["verdict"] for monitor in tree.report["monitors"]}
+    assert verdicts == {"model_quality": "waiting", "data_quality": "ok"}, tree.message
+    assert tree.report["verdict"] == "ok"
+    assert points(tree, "run_ok") == [("2026-03-02T05:00:00Z", 1.0)]
+    assert points(tree, "run_waiting") == [("2026-03-02T05:00:00Z", 0.0)]
+    assert "Not evaluated: model_quality (waiting): 0 of 40 predictions have a label" in tree.message
+    late_one = world.run(0, now=hour(0) + 8 * DAY)  # the same labels, which were due a day ago
+    assert late_one.report["verdict"] == "insufficient_data"
+    assert first_line(late_one).startswith("Completed: Not evaluated (insufficient_data): 0 of 40")
+
+
+def test_a_run_that_remembers_nothing_has_no_windows_that_wait(world):
+    world.changes["history"] = None
+    tree = world.run(0)
+    assert tree.report["verdict"] == "insufficient_data"
+    assert "nothing remembers the window until then (monitor_history is not set)" in first_line(tree)
+
+
+def test_labels_of_other_ids_are_told_by_the_form_of_both(world):
+    world.quality |= {"label_delay": "PT0H", "min_coverage": 0.0}
+    world.labels.mkdir()
+    lines = [
+        {"groundTruthData": {"data": "1", "encoding": "CSV"}, "eventMetadata": {"eventId": f"{number:03d}"}}
+        for number in range(300)
+    ]
+    write_lines(world.labels / f"{hour(0):%Y/%m/%d/%H}/0.jsonl", lines)
+    tree = world.run(0)
+    assert first_line(tree).startswith(
+        "Completed: Not evaluated (insufficient_data): 300 labels read, none matches a captured id: the first captured id "
+        'looks like 1 digit, "-", 5 letters, "-" and 6 digits, the first label\'s id like 3 digits; 0 of 40 predictions'
+    )
+    assert "event-0" not in tree.message
+
+
 def test_a_window_below_its_coverage_is_scored_when_the_rest_has_come(world):
     world.run(0)
     world.label(0, hour(30), right=range(20))
@@ -112,7 +162,9 @@ def test_a_window_without_labels_until_its_horizon_expires_and_is_counted(world)
     (entry,) = [entry for entry in tree.report["late"] if entry["window"]["start"] == "2026-03-02T04:00:00Z"]
     assert (entry["state"], entry["verdict"]) == ("expired", "insufficient_data")
     assert points(tree, "windows_expired") == [("2026-03-16T05:00:00Z", 1.0)]
-    assert points(tree, "label_coverage") == [("2026-03-16T05:05:00Z", 0.0)]
+    assert (
+        points(tree, "label_coverage") == [("2026-03-16T05:05:00Z", 0.0)] * 2
+    )  # of the expired, and of one that waits
     assert points(tree, "accuracy") == []
     assert NAME not in world.kept("pending")
     assert world.score(0)["state"] == "expired"

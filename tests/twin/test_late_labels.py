@@ -187,7 +187,7 @@ def test_late_labels_become_one_data_point_and_one_alarm_when_they_are_due(twin:
         if day + 1 < due:
             assert published(twin, "accuracy") == []
             if day in traffic:
-                assert last_report(twin, day + 1)["verdict"] == "insufficient_data"
+                assert last_report(twin, day + 1)["verdict"] == "waiting"
 
     pairs = [(t, s) for t, s in zip(truth, said, strict=True) if t is not None]
     true, predicted = zip(*pairs, strict=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from itertools import pairwise
 
 import numpy as np
@@ -125,10 +126,15 @@ def _inside(lines: Lines, blocks: Sequence[Block], window: Window | None) -> np.
     inside: np.ndarray = (start <= lines.times) & (lines.times < end)
     timeless = lines.times == NO_TIME
     if timeless.any():
-        hours = [block.file.hour for block in blocks]
-        is_near = np.array([hour is None or start - 3600 < hour.timestamp() < end for hour in hours], np.bool_)
+        is_near = np.array([is_of_window(block, window) for block in blocks], np.bool_)
         inside = np.where(timeless, np.repeat(is_near, lines.counts), inside)
     return inside
+
+
+def is_of_window(block: Block, window: Window | None) -> bool:
+    """Whether what has no time of its own counts in a window: by the hour of its folder; always where there is none."""
+    hour = block.file.hour
+    return window is None or hour is None or window.start - timedelta(hours=1) < hour < window.end
 
 
 def _untimed(lines: Lines, blocks: Sequence[Block]) -> int:

@@ -10,10 +10,11 @@ from itertools import chain, islice
 import numpy as np
 
 from model_monitor.dataset import scripted
-from model_monitor.dataset.batches import Batch, batches, located_reject
+from model_monitor.dataset.batches import Batch, batches, is_of_window, located_reject
 from model_monitor.dataset.classify import to_column
 from model_monitor.dataset.formats.capture_json import TOLERATED_EVENT
 from model_monitor.dataset.headings import Names, without_headings
+from model_monitor.dataset.lines import Block
 from model_monitor.dataset.pair import Group, Losses, pair
 from model_monitor.dataset.sides import FORMATS, Sides, open_sides, taken
 from model_monitor.dataset.units import Unit
@@ -96,11 +97,13 @@ def _rows_of(batch: Batch, job: Job) -> list[Rows]:
     losses = Losses()
     chunks = [rows for _, rows in located_rows(batch, job, losses)]
     chunks = chunks or [empty_rows(job.schema)]
+    unread = batch.faults()
+    faults = [fault for fault in unread if is_of_window(fault[0], job.window)]
     tolerated = +Counter({TOLERATED_EVENT: batch.lines.tolerated, UNTIMED_EVENT: batch.untimed})
     chunks[0] = replace(
         chunks[0],
-        rejects=_rejects(batch, losses),
-        outside_window=losses.outside,
+        rejects=_rejects(batch, losses, faults),
+        outside_window=losses.outside + len(unread) - len(faults),
         own_requests=batch.own_requests,
         tolerated=chunks[0].tolerated + tolerated,
     )
@@ -112,8 +115,7 @@ def empty_rows(schema: Schema) -> Rows:
     return Rows(schema, 0, tuple(to_column(()) for _ in schema.features))
 
 
-def _rejects(batch: Batch, losses: Losses) -> Rejects:
-    faults = batch.faults()
+def _rejects(batch: Batch, losses: Losses, faults: Sequence[tuple[Block, int, str]]) -> Rejects:
     by_reason = Counter(reason for _, _, reason in faults)
     for _, reason, records in losses.found:
         by_reason[reason] += records

@@ -22,7 +22,6 @@ SUFFIXES = {
     DatasetKind.JSON_LINES: (".jsonl", ".jsonlines", ".json", ".ndjson"),
     DatasetKind.PARQUET: (".parquet", ".pq"),
 }
-WINDOW_MARGIN = timedelta(days=1)  # whole days may have been downloaded: what lies near the window is read and counted
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -46,9 +45,9 @@ class DataFile:
 def discover(source: DatasetSource, window: Window | None = None) -> tuple[DataFile, ...]:
     """The files of a dataset, sorted by relative path; none at all is a result (an hour without traffic), not an error.
 
-    A file whose hour folder is more than a day away from the window is left out. Anything nearer is read, because a
-    file can hold events of the next hour, and because events outside the window are counted. So is one of another variant
-    than those that are asked for.
+    A file whose hour folder is further away from the window than the source's margin is left out. Anything nearer is read,
+    because a file can hold events of the next hour, and because events outside the window are counted. So is one of
+    another variant than those that are asked for.
 
     Raises: NoDataset if the path does not exist.
     """
@@ -58,7 +57,7 @@ def discover(source: DatasetSource, window: Window | None = None) -> tuple[DataF
         raise NoDataset(source.path, f"{source.kind} dataset")
     visible = [path for path in source.path.rglob("*") if path.is_file() and not _is_hidden(path, source.path)]
     files = [_describe(path, path.relative_to(source.path).as_posix(), source.kind) for path in visible]
-    near = sorted(file for file in files if _is_near(file.hour, window) and _is_chosen(file, source))
+    near = sorted(file for file in files if _is_near(file.hour, window, source.margin) and _is_chosen(file, source))
     return tuple(near) if all(map(_is_named, near)) else tuple(_by_content(near, source))
 
 
@@ -97,7 +96,7 @@ def _is_hidden(path: Path, root: Path) -> bool:
     return any(part.startswith((".", "_")) for part in path.relative_to(root).parts)
 
 
-def _is_near(hour: datetime | None, window: Window | None) -> bool:
+def _is_near(hour: datetime | None, window: Window | None, margin: timedelta) -> bool:
     if hour is None or window is None:
         return True
-    return window.start - WINDOW_MARGIN <= hour < window.end + WINDOW_MARGIN
+    return window.start - margin <= hour < window.end + margin

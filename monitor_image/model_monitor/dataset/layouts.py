@@ -58,7 +58,8 @@ def layouts_of_capture(
         return None, None
     forms = Counter((_form(right), _form(left)) for right, left in found)
     usual = max(forms, key=lambda form: forms[form])
-    return tuple(united([pair[side] for pair in found if (_form(pair[0]), _form(pair[1])) == usual]) for side in (0, 1))  # type: ignore[return-value]
+    alike = [pair for pair in found if (_form(pair[0]), _form(pair[1])) == usual]
+    return united([right for right, _ in alike]), united([left for _, left in alike])
 
 
 def _form(layout: Layout | None) -> int | None:
@@ -224,7 +225,7 @@ def _layouts_of_file(file: DataFile, job: Job) -> Iterator[Layout]:
             yield Layout(len(row), tuple(value or "" for value in row) if job.dataset.has_header else None)
         return
     side = Side((), records=job.schema.payload.records)
-    for text in _documents(segment):
+    for text in documents(segment):
         try:
             yield _layout_of_value(load(text)[0], side)[0]
         except (BadPayload, ValueError):
@@ -236,7 +237,8 @@ def _positions(width: int) -> tuple[str, ...]:
     return tuple(f"_c{i}" for i in range(width))
 
 
-def _documents(segment: Segment) -> Iterator[str]:
+def documents(segment: Segment) -> Iterator[str]:
+    """The JSON texts of a file: the whole of a document, else its lines."""
     if segment.file.kind is DatasetKind.JSON:
         yield b"".join(block.data for block in read_blocks(segment)).decode("utf-8", "replace")
         return

@@ -9,6 +9,7 @@ from functools import lru_cache
 
 from model_monitor.dataset.classify import Literals, type_column
 from model_monitor.dataset.fields import Field, Side
+from model_monitor.dataset.missing import type_features
 from model_monitor.schema import Column, Rejects, Rows, Schema
 
 ROLES = ("label", "prediction", "score")
@@ -69,15 +70,12 @@ def side_of_positions(schema: Schema, width: int) -> Side:
 
 def named_rows(schema: Schema, count: int, columns: dict[str, Literals], extra: Counter[str], rejects: Rejects) -> Rows:
     """Typed rows of literals by name; a feature that no column has is absent in every record."""
-    features: list[Column] = []
-    absent: Counter[str] = Counter()
-    for feature in schema.features:
-        literals = columns.get(feature.name)
-        column, missing = type_column(literals if literals is not None else [None] * count, is_text=feature.is_text)
-        features.append(column)
-        missing = missing if literals is not None else count
-        if missing:
-            absent[feature.name] = missing
+    literals = [columns.get(name) for name in schema.names]
+    features, absences, tolerated = type_features(
+        schema, [[None] * count if each is None else each for each in literals]
+    )
+    found = zip(schema.names, literals, absences, strict=True)
+    absent = +Counter({name: count if each is None else missing for name, each, missing in found})
     roles: dict[str, Column] = {}
     for role, name in roles_of(schema).items():
         if name in columns:
@@ -89,7 +87,7 @@ def named_rows(schema: Schema, count: int, columns: dict[str, Literals], extra: 
     return Rows(
         schema,
         count,
-        tuple(features),
+        features,
         prediction=roles.get("prediction"),
         score=roles.get("score"),
         label=roles.get("label"),
@@ -99,4 +97,5 @@ def named_rows(schema: Schema, count: int, columns: dict[str, Literals], extra: 
         absent=absent,
         extra=extra,
         rejects=rejects,
+        tolerated=tolerated,
     )

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from model_monitor.dataset.classify import Literals, to_column, type_column
+from model_monitor.dataset.classify import Literals, to_column
 from model_monitor.dataset.fields import Side, input_side, output_side
 from model_monitor.dataset.formats.csv import read_csv
 from model_monitor.dataset.formats.json import read_json
 from model_monitor.dataset.headings import Names, as_declared, side_by_name, without_first_lines, words_above_numbers
+from model_monitor.dataset.missing import type_features
 from model_monitor.dataset.records import (
     COUNTS_DIFFER,
     HEADER_LINE,
@@ -222,10 +223,8 @@ def _count_widths(
 def _typed(schema: Schema, left: list[Literals], right: list[Literals], position: np.ndarray, events: Events) -> Rows:
     literals = right + left if schema.is_positional else left[: len(schema.features)]
     named = zip(schema.payload.fields, left[len(schema.features) :], strict=False)  # no such values in CSV
-    typed = [
-        type_column(column, is_text=feature.is_text) for column, feature in zip(literals, schema.features, strict=True)
-    ]
-    absent = {f.name: count for f, (_, count) in zip(schema.features, typed, strict=True) if count}
+    features, absences, tolerated = type_features(schema, literals)
+    absent = {name: count for name, count in zip(schema.names, absences, strict=True) if count}
     roles: dict[str, Column] = {}
     beside: tuple[Column, ...] = ()  # scores of each class, then attributions
     scores = len(schema.payload.output.scores)
@@ -236,11 +235,11 @@ def _typed(schema: Schema, left: list[Literals], right: list[Literals], position
         roles = {name: to_column(column) for name, column in zip(names, right, strict=False)}
         beside = tuple(map(to_column, right[len(names) :]))
     elif right:
-        roles = _roles_of_outputs(schema, [column for column, _ in typed])
+        roles = _roles_of_outputs(schema, features)
     return Rows(
         schema,
         len(position),
-        tuple(column for column, _ in typed),
+        features,
         events,
         _payload_index(roles.get("payload_index"), position),
         roles.get("prediction"),
@@ -249,10 +248,11 @@ def _typed(schema: Schema, left: list[Literals], right: list[Literals], position
         class_scores=beside[:scores],
         metadata={field.name: to_column(column) for field, column in named},
         absent=Counter(absent),
+        tolerated=tolerated,
     )
 
 
-def _roles_of_outputs(schema: Schema, columns: list[Column]) -> dict[str, Column]:
+def _roles_of_outputs(schema: Schema, columns: Sequence[Column]) -> dict[str, Column]:
     """What the response's columns mean, where it was said though the features were not declared."""
     output, names = schema.payload.output, schema.names[: schema.outputs]
     roles: dict[str, Column] = {}

@@ -56,7 +56,7 @@ def remedy(rejects: Rejects, job: Job) -> str:
         if is_capture:
             mapping = "Declare the features in a" if job.schema.is_positional else "Correct the"
             expected = counted(len(job.schema.features), "value")
-            return f"{mapping} payload mapping: expected {expected} in a record, found {named}{more}"
+            return f"{mapping} payload mapping: found {named}{more}, expected {expected} in a record"
         return f"Correct the rows of the dataset: found such with {named}{more} values"
     if reason == reasons.UNKNOWN_FILE:
         return UNKNOWN

@@ -8,10 +8,19 @@ from itertools import islice, takewhile, zip_longest
 
 from model_monitor.dataset.batches import batches
 from model_monitor.dataset.discover import DataFile
+from model_monitor.dataset.fields import Side
+from model_monitor.dataset.formats.json import BadPayload, load, records_of
 from model_monitor.dataset.header import check_csv_files
-from model_monitor.dataset.layouts import PEEKED_BYTES, PEEKED_EVENTS, Layout, layout_of_dataset, layouts_of_capture
+from model_monitor.dataset.layouts import (
+    PEEKED_BYTES,
+    PEEKED_EVENTS,
+    Layout,
+    documents,
+    layout_of_dataset,
+    layouts_of_capture,
+)
 from model_monitor.dataset.scripted import answers_of_events, answers_of_texts
-from model_monitor.dataset.units import plan
+from model_monitor.dataset.units import Segment, plan
 from model_monitor.job.job import DatasetKind, Job
 from model_monitor.schema import Feature, FeatureType, Schema
 
@@ -23,12 +32,15 @@ def resolve_schema(job: Job, files: Sequence[DataFile], baseline: Mapping[str, F
     positional: the baseline's names in its order, else those found in the first readable records (`_c0`, `_c1`, … where
     values have no names). The result depends on the files and the baseline alone.
 
+    A dataset of JSON whose first lines hold no list of records where requests do is one of records, one a line.
+
     baseline: name → type of each feature of the baseline, in its order.
 
     Raises: DatasetError, SettingsError when CSV files cannot be what they are taken for.
     """
-    schema = job.schema
     files = [file for file in files if not file.is_unknown]
+    job = replace(job, schema=_of_dataset(job, files))
+    schema = job.schema
     if job.scripts.preprocessor is not None:
         return scripted_schema(job, files, baseline or {})
     check_csv_files(files, job)
@@ -41,12 +53,35 @@ def resolve_schema(job: Job, files: Sequence[DataFile], baseline: Mapping[str, F
     found = _names(outputs, inputs)
     paths = {name: path for layout in (inputs, outputs) if layout is not None for name, path in layout.paths}
     if baseline:
-        features = tuple(Feature(name, kind, path=paths.get(name)) for name, kind in baseline.items())
+        features = tuple(Feature(name, kind, path=paths.get(name), is_inferred=True) for name, kind in baseline.items())
     else:
         features = tuple(Feature(name, path=paths.get(name)) for name in found)
     by_name = {feature.name: feature for feature in features}
     order, count = _placed(tuple(by_name), outputs, inputs)
     return replace(schema, features=tuple(by_name[name] for name in order), is_positional=True, outputs=count)
+
+
+def _of_dataset(job: Job, files: Sequence[DataFile]) -> Schema:
+    """The schema without the path of a request's records, where a dataset holds a record a line and not requests."""
+    schema = job.schema
+    if schema.payload.records is None or job.dataset.kind not in (DatasetKind.JSON, DatasetKind.JSON_LINES):
+        return schema
+    side = Side((), records=schema.payload.records)
+    is_read = False
+    for text in islice(
+        (text for file in files for text in documents(Segment(file, 0, file.size_bytes))), PEEKED_EVENTS
+    ):
+        try:
+            value, _ = load(text)
+        except BadPayload:
+            continue
+        is_read = True
+        try:
+            records_of(value, side)
+        except BadPayload:
+            continue
+        return schema
+    return replace(schema, payload=replace(schema.payload, records=None)) if is_read else schema
 
 
 def _names(outputs: Layout | None, inputs: Layout | None) -> tuple[str, ...]:
@@ -97,10 +132,10 @@ def scripted_schema(job: Job, files: Sequence[DataFile], baseline: Mapping[str, 
     if not baseline:
         features = tuple(map(Feature, keys))
     elif set(keys) & set(baseline):
-        features = tuple(Feature(name, kind) for name, kind in baseline.items())
+        features = tuple(Feature(name, kind, is_inferred=True) for name, kind in baseline.items())
     else:
         pairs = zip_longest(baseline.items(), keys[: len(baseline)])
-        features = tuple(Feature(name, kind, path=key) for (name, kind), key in pairs)
+        features = tuple(Feature(name, kind, path=key, is_inferred=True) for (name, kind), key in pairs)
     return replace(schema, features=features, is_positional=True, outputs=0)
 
 

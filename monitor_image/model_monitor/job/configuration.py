@@ -16,11 +16,15 @@ from model_monitor.contract import CONFIG_VERSION, Decision, MetricsRoute, Monit
 from model_monitor.errors import SettingsError
 from model_monitor.job.analysis_documents import described_payload, embedded
 from model_monitor.job.blocks import Block, Faults
+from model_monitor.job.dialect import take_monitors
 from model_monitor.job.job import FalseAlarms, Maturity, MetricsSettings, MonitorSettings
 from model_monitor.monitors import registry
 from model_monitor.schema import Feature, FeatureType, OutputMapping, PayloadMapping, Privacy, Schema
+from model_monitor.words import did_you_mean
 
 ROLES = {"label": "truth", "prediction": "prediction", "score": "score"}
+NUMERAL = re.compile(r"\s*[+-]?\s*(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*")
+BOOLEANS = ("true", "false")
 PERIODS = {"day": 1, "week": 7, "month": 30, "quarter": 90, "year": 365}  # days
 FALSE_ALARMS = re.compile(rf"(\d+(?:\.\d+)?) per ({'|'.join(PERIODS)})")
 DEFAULT_MONITORS = (MonitorSettings(MonitoringType.DATA_QUALITY),)
@@ -76,7 +80,7 @@ def parse_configuration(content: bytes, where: str) -> Configuration:
         document = orjson.loads(content)
     except orjson.JSONDecodeError as error:
         raise SettingsError(where, f"the configuration is no JSON ({error}).") from error
-    if isinstance(document, dict) and "features" in document and "payload" not in document:
+    if isinstance(document, dict) and isinstance(document.get("features"), list) and "payload" not in document:
         raise SettingsError(
             where,
             "holds a payload alone.",
@@ -94,7 +98,7 @@ def _configuration(document: object, faults: Faults) -> Configuration:
     version = block.count("version", CONFIG_VERSION)
     if version != CONFIG_VERSION:
         faults.add("version", f"should be {CONFIG_VERSION}")
-    content = embedded(block.take("monitors"), faults)
+    content = embedded(take_monitors(block), faults)
     payload = block.take("payload")
     payload = described_payload(content) if payload is None else payload
     schema = Schema(is_positional=True) if payload is None else _schema(payload, faults)
@@ -139,7 +143,8 @@ def _refuse_unknown_features(configuration: Configuration, faults: Faults) -> No
     for path, features in named.items():
         for feature in features:
             if feature not in names:
-                faults.add(path, f"'{feature}' is no feature of the payload")
+                asked = did_you_mean([feature], configuration.schema.names)
+                faults.add(path, f"'{feature}' is no feature of the payload{f'; {asked}' if asked else ''}")
 
 
 def _refuse_slices_by_facets(configuration: Configuration, faults: Faults) -> None:
@@ -160,6 +165,7 @@ def _schema(content: object, faults: Faults) -> Schema:
     beside = block.take("metadata")
     fields = () if beside is None else _features(beside, "payload.metadata", faults)
     records = block.text("records")
+    missing = _missing(block)
     columns = {role: block.text(role) for role in ("label", "prediction")}
     score, scores = _scores(block)
     columns["score"] = score if isinstance(score, str) else None
@@ -178,8 +184,21 @@ def _schema(content: object, faults: Faults) -> Schema:
         if field_.name in {feature.name for feature in features}:
             faults.add("payload.metadata", f"'{field_.name}' is a feature too; name it once")
     names = tuple(field_.name for field_ in fields)
-    payload = PayloadMapping(records, mapping, **columns, scores=tuple(map(str, scores)), metadata=names, fields=fields)
+    payload = PayloadMapping(
+        records, mapping, **columns, scores=tuple(map(str, scores)), metadata=names, fields=fields, missing=missing
+    )
     return Schema(features, payload, is_positional=declared is None)
+
+
+def _missing(block: Block) -> tuple[str, ...] | None:
+    """Texts that stand for nothing; an empty list: none does."""
+    if block.rest.get("missing") is None:
+        block.take("missing")
+        return None
+    spellings = block.texts("missing")
+    if any(NUMERAL.fullmatch(text) or text in BOOLEANS for text in spellings):
+        block.faults.add(block.at("missing"), "should hold texts that are no numbers and no booleans: those are values")
+    return spellings
 
 
 def _scores(block: Block) -> tuple[str | int | None, tuple[str | int, ...]]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from model_monitor.errors import LabelsRefused, NoDataset, SettingsError
-from model_monitor.words import counted
+from model_monitor.words import counted, did_you_mean
 
 DESCRIPTION = """\
 Write ground truth that Model Monitor joins to captured predictions: a line for each event with the labels of
@@ -144,7 +144,9 @@ def _columns(path: Path, names: list[str], named: Mapping[str, str | None]) -> C
             is_one = len(names) == 1 and any(separator in names[0] for separator in OTHER_SEPARATORS)
             remedy = "A comma is expected between columns" if is_one else f"Name it with --{role}-column"
             raise SettingsError(
-                str(path), f"has no column '{missing}'.", f"Found: {', '.join(names) or 'none'}. {remedy}."
+                str(path),
+                f"has no column '{missing}'{f': {asked}' if (asked := did_you_mean([missing], names)) else '.'}",
+                f"Found: {', '.join(names) or 'none'}. {remedy}.",
             )
     return found
 

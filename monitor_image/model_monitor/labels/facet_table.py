@@ -22,6 +22,7 @@ from model_monitor.labels.keys import hashes, keys_of
 from model_monitor.labels.label_records import ID_COLUMNS, INDEX_COLUMNS, plain
 from model_monitor.packing import unpacked
 from model_monitor.schema import Column, Kind, Rows
+from model_monitor.words import did_you_mean
 
 COLUMNS_WANTED = "Expected a column InferenceId (or EventId) and one for each facet, as CSV, JSON Lines or Parquet."
 
@@ -97,7 +98,10 @@ def _table(relative: str, path: Path, names: Sequence[str]) -> _Table:
     lacking = [name for name in names if name not in columns]
     if id_name is None or lacking:
         what = "an id" if id_name is None else ", ".join(f"'{name}'" for name in lacking)
-        raise DatasetError(f"{relative}: the table of facets has no column for {what}. {COLUMNS_WANTED}")
+        asked = did_you_mean(lacking, sorted(columns))
+        raise DatasetError(
+            f"{relative}: the table of facets has no column for {what}{f': {asked}' if asked else '.'} {COLUMNS_WANTED}"
+        )
     index_name = next((known[name] for name in INDEX_COLUMNS if name in known), None)
     ids = hashes([str(value) for value in columns[id_name]])
     try:

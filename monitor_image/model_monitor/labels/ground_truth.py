@@ -39,6 +39,7 @@ from model_monitor.labels.label_records import (
 )
 from model_monitor.packing import DAMAGES, PACKED_ENDINGS, plain_name, unpacked
 from model_monitor.schema import LOCATED_REJECTS, Reject, Rejects
+from model_monitor.words import form_of
 
 HOUR_FOLDER = re.compile(r"(?:^|/)(\d{4})/(\d{1,2})/(\d{1,2})/(\d{1,2})$")
 JSON_SUFFIXES = (".jsonl", ".json", ".jsonlines", ".ndjson")
@@ -63,6 +64,7 @@ class GroundTruth:
     words: the different labels, in their one spelling, sorted.
     repeats: labels that a later one replaced.
     rejects: records that could not be read.
+    id_form: what the id of the first label looks like; "" without any.
     """
 
     keys: np.ndarray = field(default_factory=lambda: np.empty(0, np.uint64))
@@ -70,6 +72,7 @@ class GroundTruth:
     words: tuple[str, ...] = ()
     repeats: int = 0
     rejects: Rejects = field(default_factory=Rejects)
+    id_form: str = ""
 
     @classmethod
     def of(cls, keys: np.ndarray, codes: np.ndarray, words: tuple[str, ...]) -> GroundTruth:
@@ -85,9 +88,11 @@ class GroundTruth:
 
     def merge(self, other: GroundTruth) -> GroundTruth:
         """Those of two parts; of two labels with one key that of `other`, which came later, counts."""
+        form = self.id_form or other.id_form
         if not len(self) or not len(other):
             found = self if len(self) else other
-            return replace(found, repeats=self.repeats + other.repeats, rejects=self.rejects.merge(other.rejects))
+            rejects = self.rejects.merge(other.rejects)
+            return replace(found, repeats=self.repeats + other.repeats, rejects=rejects, id_form=form)
         places = {word: place for place, word in enumerate(dict.fromkeys(self.words + other.words))}
         own = [np.array([places[word] for word in part.words], np.int32)[part.codes] for part in (self, other)]
         found = GroundTruth.of(np.concatenate([self.keys, other.keys]), np.concatenate(own), tuple(places))
@@ -95,6 +100,7 @@ class GroundTruth:
             found,
             repeats=self.repeats + other.repeats + found.repeats,
             rejects=self.rejects.merge(other.rejects),
+            id_form=form,
         )
 
     def __len__(self) -> int:
@@ -195,6 +201,7 @@ class _Builder:
         self.pending: list[Label] = []
         self.reasons: Counter[str] = Counter()
         self.located: list[Reject] = []
+        self.first_id = ""
 
     def add(self, labels: Iterable[Label]) -> None:
         self.pending.extend(labels)
@@ -211,6 +218,7 @@ class _Builder:
             return
         ids, places, labels = zip(*self.pending, strict=True)
         self.pending = []
+        self.first_id = self.first_id or ids[0]
         self.keys.append(keys_of(hashes(ids), np.array(places, np.int64)))
         self.codes.append(
             np.fromiter((self.words.setdefault(label, len(self.words)) for label in labels), np.int32, len(labels))
@@ -219,6 +227,7 @@ class _Builder:
     def add_arrays(self, labels: Labels) -> None:
         """Labels whose words are not normalised yet."""
         self.flush()  # what came before stays before
+        self.first_id = self.first_id or labels.first_id
         own = [self.words.setdefault(word, len(self.words)) for word in normalise_all(labels.words)]
         self.keys.append(labels.keys)
         self.codes.append(np.array(own, np.int32)[labels.codes])
@@ -229,7 +238,7 @@ class _Builder:
         if not any(map(len, self.keys)):
             return GroundTruth(rejects=rejects)
         found = GroundTruth.of(np.concatenate(self.keys), np.concatenate(self.codes), tuple(self.words))
-        return replace(found, rejects=rejects)
+        return replace(found, rejects=rejects, id_form=form_of(self.first_id))
 
 
 def _read_file(builder: _Builder, relative: str, path: Path) -> None:
@@ -326,7 +335,8 @@ def _add_batch(builder: _Builder, batch: pa.RecordBatch) -> bool:
     texts, texts_of_words = ids.cast(pa.string()), words.dictionary.to_pylist()
     if not pc.min(pc.binary_length(texts)).as_py() or not all(word.strip() for word in texts_of_words):
         return False
-    builder.add_arrays(Labels(keys_of(hashes(texts), places), words.indices.to_numpy(), texts_of_words))
+    keys = keys_of(hashes(texts), places)
+    builder.add_arrays(Labels(keys, words.indices.to_numpy(), texts_of_words, texts[0].as_py()))
     return True
 
 

@@ -64,11 +64,15 @@ _row_lists = msgspec.json.Decoder(list[_Row])
 
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """Labels in order. keys: uint64 (labels,); codes: (labels,), position in `words`, which are as written."""
+    """Labels in order. keys: uint64 (labels,); codes: (labels,), position in `words`, which are as written.
+
+    first_id: of the first record, as text.
+    """
 
     keys: np.ndarray
     codes: np.ndarray
     words: list[str]
+    first_id: str = ""
 
 
 def read_lines(lines: bytes) -> Labels | None:
@@ -121,7 +125,7 @@ def _of_events(events: Sequence[_Event]) -> Labels | None:
         if found is None or len(words) > len(events):
             return None
         places = found
-    return _known(keys_of(np.repeat(hashes(ids), counts), places), words)
+    return _known(keys_of(np.repeat(hashes(ids), counts), places), words, ids[0])
 
 
 def _of_rows(rows: Sequence[_Row]) -> Labels | None:
@@ -133,7 +137,7 @@ def _of_rows(rows: Sequence[_Row]) -> Labels | None:
     if numbers and (len(numbers) < len(labels) or max(numbers) >= LARGEST or min(numbers) <= -LARGEST):
         return None
     words = pa.array(list(map(str, labels)) if numbers else labels, pa.large_string())
-    found = _known(keys_of(hashes(ids), places), words)
+    found = _known(keys_of(hashes(ids), places), words, ids[0])
     return found if len(found.keys) == len(rows) else None  # an empty label of its own is a fault
 
 
@@ -195,13 +199,13 @@ def _only(value: dict[str, Any]) -> object:
     return next(iter(value.values())) if len(value) == 1 else dict
 
 
-def _known(keys: np.ndarray, words: pa.StringArray) -> Labels:
+def _known(keys: np.ndarray, words: pa.StringArray, first_id: str) -> Labels:
     """Labels as codes; without those that are empty: one of several labels of an event that is not known yet."""
     encoded = words.dictionary_encode()
     codes, different = encoded.indices.to_numpy(), [word.strip() for word in encoded.dictionary.to_pylist()]
     is_known = np.array(list(map(bool, different)), np.bool_)
     if is_known.all():
-        return Labels(keys, codes, different)
+        return Labels(keys, codes, different, first_id)
     chosen = is_known[codes]
     ranks = np.cumsum(is_known) - 1
-    return Labels(keys[chosen], ranks[codes[chosen]], list(compress(different, is_known.tolist())))
+    return Labels(keys[chosen], ranks[codes[chosen]], list(compress(different, is_known.tolist())), first_id)

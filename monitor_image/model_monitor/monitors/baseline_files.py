@@ -39,4 +39,10 @@ def is_signed(files: BaselineFiles) -> bool:
     """Whether a baseline job of ours wrote every file that is given, and any is given."""
     given = [path for path in (files.constraints, files.statistics) if path is not None]
     documents = [read_document(path) for path in given]
-    return bool(documents) and all(isinstance(each, Mapping) and OWN_BLOCK in each for each in documents)
+    return bool(documents) and all(own_block(each) is not None for each in documents)
+
+
+def own_block(document: object) -> Mapping[str, Any] | None:
+    """The block of a file that a baseline job of ours signed; None of AWS's files, and of those of a window."""
+    block = document.get(OWN_BLOCK) if isinstance(document, Mapping) else None
+    return block if isinstance(block, Mapping) and "version" in block else None

@@ -7,6 +7,7 @@ any size; nothing here is an approximation for large samples only unless it says
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -132,11 +133,20 @@ def distance(value: float, size: int, baseline_size: int, *, error: float = 0.0)
 
 def largest_difference(value: float, current: Mapping[str, int], baseline: Mapping[str, int]) -> Evidence:
     """That the share of some category differs by `value`: the sum of what every category alone would explain."""
-    n, m = sum(current.values()), sum(baseline.values())
-    pooled = [current.get(name, 0) + baseline.get(name, 0) for name in sorted(current.keys() | baseline.keys())]
+    pooled = Counter(current.get(name, 0) + baseline.get(name, 0) for name in current.keys() | baseline.keys())
+    return difference_of_any(value, pooled, sum(current.values()), sum(baseline.values()))
+
+
+def difference_of_any(value: float, pooled: Mapping[int, int], n: int, m: int) -> Evidence:
+    """The same where only the occurrences are known that categories have in both samples together.
+
+    Args:
+        pooled: occurrences → categories that have so many.
+        n, m: records of the window and of the baseline.
+    """
 
     def chance(gap: float) -> float:
-        return min(1.0, sum(_differs(gap, count, n, m) for count in pooled))
+        return min(1.0, sum(number * _differs(gap, count, n, m) for count, number in sorted(pooled.items())))
 
     return Evidence(chance(value), lambda level: _bisect(chance, level))
 

@@ -57,6 +57,13 @@ class Check:
     sentence: str = ""
 
 
+class Lack(StrEnum):
+    """What no record of a window has, so that nothing could be compared; the files may tell why."""
+
+    LABEL = "label"
+    PREDICTION = "prediction"
+
+
 @dataclass(frozen=True, slots=True)
 class Conclusion:
     """What a monitor concludes from its checks.
@@ -66,6 +73,7 @@ class Conclusion:
     drift_max: of model quality, how far what the model says has moved, whether that counts as a check yet or not.
     awaits_labels: labels that are still to come, or to be corrected, may settle what could not be evaluated.
     decision: which rule decided.
+    lack: what no record has, where that is why nothing was evaluated.
     """
 
     verdict: Verdict
@@ -76,6 +84,7 @@ class Conclusion:
     drift_max: float | None = None
     awaits_labels: bool = False
     decision: Decision = Decision.AWS
+    lack: Lack | None = None
 
     @property
     def violations(self) -> tuple[Check, ...]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
+from model_monitor.contract import OWN_BLOCK
 from model_monitor.schema import FeatureType, Privacy
 from model_monitor.sketches.feature import (
     FeatureStatistics,
@@ -16,11 +18,23 @@ from model_monitor.sketches.feature import (
 from model_monitor.sketches.kll import SHRINKING_FACTOR, SKETCH_SIZE
 
 FILE_VERSION = 0.0  # what AWS's analyzer writes
+OWN_TYPES = "types"  # in our block: types that AWS's files do not know, by feature
+
+
+def file_type(type_: FeatureType) -> str:
+    """A type as AWS's files spell it: they know no Boolean, which is text there."""
+    return (FeatureType.STRING if type_ is FeatureType.BOOLEAN else type_).value
+
+
+def own_types(types: Iterable[tuple[str, FeatureType]]) -> dict[str, Any]:
+    """Our block of a file with the types that AWS's do not know; nothing without any."""
+    found = {name: type_.value for name, type_ in types if type_ is FeatureType.BOOLEAN}
+    return {OWN_BLOCK: {OWN_TYPES: found}} if found else {}
 
 
 def feature_json(feature: FeatureStatistics) -> dict[str, Any]:
     """One feature's block."""
-    content: dict[str, Any] = {"name": feature.name, "inferred_type": feature.inferred_type.value}
+    content: dict[str, Any] = {"name": feature.name, "inferred_type": file_type(feature.inferred_type)}
     common = {"common": {"num_present": feature.present, "num_missing": feature.missing}}
     if feature.inferred_type.is_numeric and feature.numeric is not None:
         content["numerical_statistics"] = common | _numeric(feature, feature.numeric)

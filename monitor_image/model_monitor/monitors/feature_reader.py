@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from model_monitor.contract import OWN_BLOCK
 from model_monitor.errors import BaselineError
+from model_monitor.monitors.feature_file import OWN_TYPES
 from model_monitor.schema import FeatureType, Privacy
 from model_monitor.sketches.feature import FeatureStatistics, NumericStatistics
 from model_monitor.sketches.ranks import Buckets, Ranks
 
-_TYPES = {type_.lower(): type_ for type_ in FeatureType} | {"boolean": FeatureType.STRING}
+_TYPES = {type_.lower(): type_ for type_ in FeatureType}
 
 
 def read_features(document: object, where: str) -> tuple[FeatureStatistics, ...]:
@@ -24,9 +26,17 @@ def read_features(document: object, where: str) -> tuple[FeatureStatistics, ...]
         raise BaselineError(
             where, 'has no list "features", so it holds no data-quality statistics.', "Check which baseline was given."
         )
+    types = read_own_types(document)
     return tuple(
-        _read_feature(item, f"{where}: features[{position}]") for position, item in enumerate(document["features"])
+        _read_feature(item, types, f"{where}: features[{position}]")
+        for position, item in enumerate(document["features"])
     )
+
+
+def read_own_types(document: Mapping[str, Any]) -> dict[str, FeatureType]:
+    """Types that AWS's files do not know, by feature, from our block."""
+    told = _object(_object(document.get(OWN_BLOCK)).get(OWN_TYPES))
+    return {str(name): _TYPES[str(value).lower()] for name, value in told.items() if str(value).lower() in _TYPES}
 
 
 def read_type(value: object, where: str) -> FeatureType:
@@ -55,9 +65,9 @@ def read_number(value: object, where: str) -> float | None:
     return number if number == number else None
 
 
-def _read_feature(content: object, where: str) -> FeatureStatistics:
+def _read_feature(content: object, types: Mapping[str, FeatureType], where: str) -> FeatureStatistics:
     name, feature = read_name(content, where)
-    type_ = read_type(feature.get("inferred_type"), where)
+    type_ = types.get(name) or read_type(feature.get("inferred_type"), where)
     numbers, texts = _object(feature.get("numerical_statistics")), _object(feature.get("string_statistics"))
     common = _object((numbers or texts).get("common"))
     privacy = _object(feature.get("privacy"))

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from model_monitor.contract import TIME_FORMAT
+from model_monitor.contract import TIME_FORMAT, Verdict
 from model_monitor.job.job import DatasetKind, Job, MonitorSettings
+from model_monitor.monitors.conclusion import Conclusion, Lack
 from model_monitor.words import counted
+
+
+def unjudged(reason: str, labelled: int, records: int, settings: MonitorSettings, job: Job) -> Conclusion:
+    """Of a window whose labels are not due yet that it waits; of one that is due that it could not be evaluated."""
+    if records >= settings.min_records and not are_due(settings, job):
+        return Conclusion(Verdict.WAITING, reason=reason, awaits_labels=True)
+    lack = None if labelled or records < settings.min_records else Lack.LABEL
+    return Conclusion(Verdict.INSUFFICIENT_DATA, reason=reason, awaits_labels=True, lack=lack)
 
 
 def why_unlabelled(labelled: int, records: int, settings: MonitorSettings, job: Job) -> str:
@@ -13,6 +22,8 @@ def why_unlabelled(labelled: int, records: int, settings: MonitorSettings, job: 
     told = f"{labelled} of {counted(records, 'prediction')} have a label ({share:.1%})"
     when = "" if job.window is None else f"due at {(job.window.end + maturity.delay).strftime(TIME_FORMAT)}"
     if not are_due(settings, job):
+        if records < settings.min_records:  # whatever labels come
+            return f"{counted(records, 'record')}, fewer than min_records = {settings.min_records}"
         return f"{told}; labels are {when}"
     if not labelled and job.ground_truth is None:
         return "no label: neither ground truth nor a label column was given"

@@ -44,21 +44,31 @@ def suggest(values: Mapping[str, float], margin: float = 0.0) -> tuple[QualityCo
     """Every metric should stay as good as it is; undefined ones and those of a constant classifier are left out.
 
     Args:
-        margin: how much worse it may get: of errors as a share of their value, of all others as it is.
+        margin: how much worse it may get, relative to its own scale, in [0, 1]; see `worsened`.
     """
     return tuple(
-        QualityConstraint(name, _with_margin(name, value, margin), _worse(name))
+        QualityConstraint(name, worsened(name, value, margin), _worse(name))
         for name, value in values.items()
         if math.isfinite(value) and not name.endswith(CONSTANT_END)
     )
 
 
-def _with_margin(metric: str, value: float, margin: float) -> float:
+def worsened(metric: str, value: float, margin: float) -> float:
+    """A metric that is worse by a margin of its own scale, so that metrics of one thing are violated together.
+
+    An error of the label's unit grows by that share of itself: `mae` and `rmse` by 1 + margin, `mse` by its square, and so does
+    what `r2` leaves unexplained, 1 - r2. A share of right answers loses that share of itself, and a share of wrong ones gains what
+    the share of right ones loses (`false_positive_rate` beside `true_negative_rate`). `auc` loses it of what is above chance, 0.5.
+    """
     if not margin:
         return value
     if metric in ERRORS:
-        return value * (1.0 + margin)
-    return min(value + margin, 1.0) if _worse(metric) == GREATER else value - margin
+        return value * (1.0 + margin) ** (2 if metric == "mse" else 1)
+    if metric == "r2":
+        return 1.0 - (1.0 - value) * (1.0 + margin) ** 2
+    if metric == "auc":
+        return value - margin * abs(value - 0.5)
+    return 1.0 - (1.0 - value) * (1.0 - margin) if _worse(metric) == GREATER else value * (1.0 - margin)
 
 
 def read(document: object, where: str) -> tuple[QualityConstraint, ...]:

@@ -65,7 +65,7 @@ def points_of(report: Report) -> list[dict[str, Any]]:
 
 
 def verdict_metrics(verdict: Verdict) -> list[Metric]:
-    """One 0/1 metric for each verdict, all five every time, so that a sum over a day counts runs by outcome."""
+    """One 0/1 metric for each verdict, all of them every time, so that a sum over a day counts runs by outcome."""
     return [Metric(run_metric(each), float(each is verdict), COUNT) for each in VERDICT_ORDER]
 
 

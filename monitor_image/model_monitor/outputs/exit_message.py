@@ -19,9 +19,10 @@ from model_monitor.contract import (
 from model_monitor.monitors.conclusion import Check, Outcome
 from model_monitor.outputs.report import Report
 from model_monitor.outputs.score import Late, Score, State
+from model_monitor.words import NAMES_TOLD, named
 
-SUBJECTS_NAMED = 5
 REASON_SHOWN = 150  # characters, so that all monitors find room beside what was violated
+FIRST_REASON_SHOWN = 500
 ELLIPSIS = "..."
 
 
@@ -55,22 +56,23 @@ def fit(lines: Iterable[str], limit: int = EXIT_MESSAGE_MAX_BYTES) -> str:
 
 
 def _first_line(report: Report) -> str:
+    """Never "no violations" of a run in which something that was due could not be evaluated."""
     if report.job.kind is JobKind.BASELINE or report.verdict is Verdict.OK:
         return MESSAGE_OK
     if report.violation_count:  # also beside a custom metric that failed: AWS's tools must see them
         return MESSAGE_VIOLATED.format(count=report.violation_count)
-    return MESSAGE_NOT_EVALUATED.format(verdict=report.verdict, reason=report.reason)
+    return MESSAGE_NOT_EVALUATED.format(verdict=report.verdict, reason=report.reason[:FIRST_REASON_SHOWN])
 
 
 def _unevaluated(report: Report) -> list[str]:
-    """Of several monitors those that evaluated nothing: the first line may read as a pass of all of them."""
+    """Of several monitors those that evaluated nothing, or not yet: the first line may read as a pass of all of them."""
     if report.job.kind is JobKind.BASELINE or len(report.results) < 2:
         return []
     found = [(monitor_key(result.type), result.conclusion) for result in report.results]
     return [
         f"Not evaluated: {name} ({each.verdict}): {each.reason[:REASON_SHOWN]}"
         for name, each in found
-        if each.verdict in (Verdict.NO_DATA, Verdict.INSUFFICIENT_DATA)
+        if each.verdict in (Verdict.NO_DATA, Verdict.INSUFFICIENT_DATA, Verdict.WAITING)
     ]
 
 
@@ -84,7 +86,7 @@ def _violations(violations: tuple[Check, ...]) -> list[str]:
     by_type: dict[str, list[str]] = defaultdict(list)
     for check in violations:
         by_type[check.check_type].append(check.subject)
-    return [f"{type_} ({len(subjects)}): {_named(subjects)}" for type_, subjects in sorted(by_type.items())]
+    return [f"{type_} ({len(subjects)}): {named(subjects)}" for type_, subjects in sorted(by_type.items())]
 
 
 def _coverage(checks: tuple[Check, ...]) -> list[str]:
@@ -96,7 +98,7 @@ def _coverage(checks: tuple[Check, ...]) -> list[str]:
         by_reason[check.description].append(check.subject)
     lines = [f"Evaluated {len(checks) - len(skipped)} of {len(checks)} checks."]
     for reason, subjects in sorted(by_reason.items(), key=lambda item: (-len(item[1]), item[0])):
-        lines.append(f"Not evaluated ({len(subjects)}), {reason}: {_named(subjects)}")
+        lines.append(f"Not evaluated ({len(subjects)}), {reason}: {named(subjects)}")
     return lines
 
 
@@ -108,7 +110,7 @@ def _reading(report: Report) -> str:
     if reading.dropped:
         line += f" Dropped by the preprocessor: {reading.dropped}."
     reasons = sorted(reading.rejects.by_reason.items(), key=lambda item: (-item[1], item[0]))
-    return line + "".join(f" Rejected {count}: {reason}." for reason, count in reasons[:SUBJECTS_NAMED])
+    return line + "".join(f" Rejected {count}: {reason}." for reason, count in reasons[:NAMES_TOLD])
 
 
 def _late(late: Late | None) -> list[str]:
@@ -119,15 +121,9 @@ def _late(late: Late | None) -> list[str]:
     left = f", {late.left} of them due" if late.left else ""
     lines = [f"Earlier windows: {counts}; {late.waiting} wait for labels{left}."]
     told = [score for score in late.scores if score.violations or score.state is not State.SCORED]
-    return lines + [_of_score(score) for score in told[:SUBJECTS_NAMED]]
+    return lines + [_of_score(score) for score in told[:NAMES_TOLD]]
 
 
 def _of_score(score: Score) -> str:
-    found = _named([violation["feature_name"] for violation in score.violations]) or score.reason
+    found = named([violation["feature_name"] for violation in score.violations]) or score.reason
     return f"{score.key} of {score.window.start:{TIME_FORMAT}}: {score.verdict}: {found}"
-
-
-def _named(subjects: list[str]) -> str:
-    unique = list(dict.fromkeys(subjects))
-    more = f" and {len(unique) - SUBJECTS_NAMED} more" if len(unique) > SUBJECTS_NAMED else ""
-    return ", ".join(unique[:SUBJECTS_NAMED]) + more

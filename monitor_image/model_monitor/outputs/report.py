@@ -66,11 +66,15 @@ class Dataset:
 
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """Ground truth that was read. repeats: labels that a later one of the same record replaced."""
+    """Ground truth that was read. repeats: labels that a later one of the same record replaced.
+
+    id_form: what the first label's id looks like.
+    """
 
     count: int = 0
     repeats: int = 0
     rejects: Rejects = field(default_factory=Rejects)
+    id_form: str = ""
 
 
 @dataclass(frozen=True, slots=True)

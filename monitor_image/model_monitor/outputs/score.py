@@ -100,11 +100,13 @@ class Late:
     """What a run did for windows before its own.
 
     waiting: windows that still wait for labels; left: those of them that were due, for which this run had no room.
+    coverages: shares of labels that have come for windows which are due, were tried and go on waiting.
     """
 
     scores: tuple[Score, ...] = ()
     waiting: int = 0
     left: int = 0
+    coverages: tuple[Metric, ...] = ()
 
     @property
     def verdicts(self) -> list[Verdict]:
@@ -113,8 +115,8 @@ class Late:
 
     @property
     def metrics(self) -> list[Metric]:
-        """Each window's own, in the order of windows."""
-        return [metric for score in self.scores for metric in score.metrics]
+        """Each window's own, in the order of windows; of those that go on waiting the share of labels alone."""
+        return [*(metric for score in self.scores for metric in score.metrics), *self.coverages]
 
     @property
     def violations(self) -> int:

@@ -7,19 +7,19 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
-from model_monitor.contract import MONITOR_KEYS, REHEARSAL, JobKind
+from model_monitor.contract import MONITOR_KEYS, REHEARSAL, REPORT_FILE, TIME_FORMAT, JobKind
 from model_monitor.monitors import registry
 from model_monitor.monitors.conclusion import Check, Outcome
 from model_monitor.outputs.report import MonitorResult, Report, Run
 from model_monitor.outputs.summary_labels import unread_labels
-from model_monitor.words import DIGITS, counted, lost, number
+from model_monitor.words import DIGITS, counted, lost, named, number
 
 NUMBER = re.compile(r"(?<![\w.])-?\d+\.\d+(?:e[+-]?\d+)?(?!\w|\.\d)")
 
 
 def summary(report: Report, run: Run, written: Sequence[Path]) -> str:
     """Plain text, the same in a terminal and in a pipe."""
-    lines = [_headline(report), *_by_monitor(report), _facts(report, run)]
+    lines = [_headline(report), *_by_monitor(report), _facts(report, run), *_window(report)]
     for result in report.results:
         lines += ["", f"--- {MONITOR_KEYS[result.type]} ---"] if len(report.results) > 1 else []
         lines += [line for note in result.conclusion.notes for line in ("", f"note: {note}")]
@@ -44,6 +44,8 @@ def summary(report: Report, run: Run, written: Sequence[Path]) -> str:
 
 
 def _headline(report: Report) -> str:
+    if report.job.kind is JobKind.BASELINE and report.error is None:
+        return "baseline"
     what = "baseline" if report.job.kind is JobKind.BASELINE else str(report.verdict)
     what = f"{REHEARSAL}: {what}" if report.job.is_rehearsal else what
     count = f" ({report.violation_count})" if report.violation_count else ""
@@ -52,7 +54,7 @@ def _headline(report: Report) -> str:
 
 
 def _by_monitor(report: Report) -> list[str]:
-    """Of several monitors the verdict of each, as a run is `ok` beside one that could not evaluate anything."""
+    """Of several monitors the verdict of each, and why it is none."""
     if len(report.results) < 2 or report.job.kind is JobKind.BASELINE:
         return []
     width = max(len(MONITOR_KEYS[result.type]) for result in report.results)
@@ -75,6 +77,15 @@ def _facts(report: Report, run: Run) -> str:
     return f"{', '.join(facts)}, {seconds:.1f} s"
 
 
+def _window(report: Report) -> list[str]:
+    """The window beside the path of its report."""
+    job = report.job
+    if job.window is None:
+        return []
+    start, end = (time.strftime(TIME_FORMAT) for time in (job.window.start, job.window.end))
+    return [f"window {start} to {end}: {job.output / REPORT_FILE}"]
+
+
 def _table(result: MonitorResult) -> Sequence[str]:
     """The monitor's own table."""
     monitor = registry.find(result.type)
@@ -93,20 +104,22 @@ def _told(check: Check) -> str:
     if not check.sentence:
         return _rounded(check.description)
     if check.observed is None or check.allowed is None:
-        return check.sentence
+        return _rounded(check.sentence)
     limits = f"observed {number(check.observed)}, limit {number(check.allowed)}"
     reach = "" if check.allowance is None else f", sampling explains {number(check.allowance)}"
-    return f"{check.sentence} ({limits}{reach})"
+    return f"{_rounded(check.sentence)} ({limits}{reach})"
 
 
 def _not_evaluated(result: MonitorResult) -> list[str]:
-    by_reason: dict[str, int] = defaultdict(int)
+    """Checks by why they say nothing, with the features or metrics they are of."""
+    by_reason: dict[str, list[str]] = defaultdict(list)
     for check in result.conclusion.checks:
         if check.outcome is Outcome.NOT_EVALUATED:
-            by_reason[check.description] += 1
+            by_reason[check.description].append(check.subject)
     if not by_reason:
         return []
-    return ["", "not evaluated", *(f"  {count:>7}  {reason}" for reason, count in by_reason.items())]
+    found = (f"  {len(subjects):>7}  {reason}: {named(subjects)}" for reason, subjects in by_reason.items())
+    return ["", "not evaluated", *found]
 
 
 def _rounded(text: str) -> str:

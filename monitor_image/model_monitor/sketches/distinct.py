@@ -38,6 +38,11 @@ class Distinct:
         encoded = (text.encode("utf-8", "surrogatepass") for text in texts)
         return cls(_smallest(np.fromiter(map(xxhash.xxh3_64_intdigest, encoded), np.uint64, len(texts))))
 
+    @classmethod
+    def of_hashes(cls, hashes: np.ndarray) -> Distinct:
+        """From the 64-bit hashes of texts."""
+        return cls(_smallest(hashes))
+
     def merge(self, other: Distinct) -> Distinct:
         """Combine two parts."""
         if not self.hashes.size or not other.hashes.size:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from model_monitor.schema import FeatureType, Privacy
 from model_monitor.sketches.kinds import canonical_text
 from model_monitor.sketches.numbers import Numbers
 from model_monitor.sketches.ranks import Buckets, Ranks
+from model_monitor.sketches.texts import TextStatistics
 
 CATEGORIES_SHOWN = 120  # a text feature with more different values has no distribution. Source: Deequ `ColumnProfiler`
 MERGED = "(other)"  # restricted features: all categories with few records
@@ -46,7 +47,9 @@ class FeatureStatistics:
 
     kinds: int64 (5,), literals by `Kind`; None when read from a file.
     numeric: numbers among the values, whatever the type: a stray text does not hide the rest.
+    spelled: how many missing values were written as which text, where the feature's type was not known when they were read.
     categories: count by text, None when there are too many; numbers in their canonical form. With a `salt`: by digest.
+    text: of a text feature its values by hash and what they look like; None where a baseline's file does not tell.
     """
 
     name: str
@@ -59,6 +62,8 @@ class FeatureStatistics:
     kinds: np.ndarray | None = None
     privacy: Privacy = Privacy.OPEN
     salt: str | None = None
+    text: TextStatistics | None = None
+    spelled: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def completeness(self) -> float:
@@ -69,7 +74,7 @@ class FeatureStatistics:
     @property
     def shown_categories(self) -> Mapping[str, int] | None:
         """The distribution of a text feature; None when it has too many different values."""
-        if self.inferred_type is not FeatureType.STRING or self.categories is None:
+        if not self.inferred_type.is_categorical or self.categories is None:
             return None
         return self.categories if len(self.categories) <= CATEGORIES_SHOWN else None
 

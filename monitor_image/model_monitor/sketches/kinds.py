@@ -23,9 +23,12 @@ def no_kinds() -> np.ndarray:
 
 
 def inferred_type(kinds: np.ndarray) -> FeatureType:
-    """The type that all literals of a feature share; booleans are texts to AWS's files."""
-    if kinds[Kind.STRING] or kinds[Kind.BOOLEAN]:
+    """The type that all literals of a feature share. Source: Deequ 2.0.2 `DataType` (booleans beside numbers are texts)."""
+    is_number = bool(kinds[Kind.FRACTIONAL] or kinds[Kind.INTEGRAL])
+    if kinds[Kind.STRING] or (kinds[Kind.BOOLEAN] and is_number):
         return FeatureType.STRING
+    if kinds[Kind.BOOLEAN]:
+        return FeatureType.BOOLEAN
     if kinds[Kind.FRACTIONAL]:
         return FeatureType.FRACTIONAL
     return FeatureType.INTEGRAL if kinds[Kind.INTEGRAL] else FeatureType.UNKNOWN
@@ -50,6 +53,8 @@ def matching(kinds: np.ndarray, expected: FeatureType) -> int:
         return int(kinds[Kind.INTEGRAL])
     if expected is FeatureType.FRACTIONAL:
         return int(kinds[Kind.INTEGRAL] + kinds[Kind.FRACTIONAL])
+    if expected is FeatureType.BOOLEAN:
+        return int(kinds[Kind.BOOLEAN])
     return present(kinds)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from model_monitor.schema import Reject, Rejects, Rows
 from model_monitor.sketches.hashes import finalised
 from model_monitor.sketches.record_keys import record_keys
-from model_monitor.words import counted
+from model_monitor.words import counted, form_of
 
 KEYS_KEPT = 4096  # exact up to here; above, repeats are estimated within about 1.6 % of the records
 
@@ -78,6 +78,7 @@ class Reading:
     """Counts of one read of the data. `first_time` and `last_time` are seconds since 1970 UTC, None without any.
 
     tolerated: payloads by what was wrong with them, which could be read all the same.
+    labelled: records of events of which ground truth holds a label. id_form: what the first event's id looks like.
     """
 
     records: int = 0
@@ -91,6 +92,8 @@ class Reading:
     repeated_keys: RepeatedKeys = field(default_factory=RepeatedKeys)
     first_time: int | None = None
     last_time: int | None = None
+    labelled: int = 0
+    id_form: str = ""
 
     @classmethod
     def of(cls, rows: Rows) -> Reading:
@@ -108,6 +111,8 @@ class Reading:
             repeated_keys=RepeatedKeys.of(rows),
             first_time=int(times.min()) if times.size else None,
             last_time=int(times.max()) if times.size else None,
+            labelled=0 if rows.truth is None or rows.truth.keys is None else int((rows.truth.places >= 0).sum()),
+            id_form=form_of(rows.events.ids[0]) if rows.events.ids else "",
         )
 
     @property
@@ -158,6 +163,8 @@ class Reading:
             repeated_keys=self.repeated_keys.merge(other.repeated_keys),
             first_time=min(firsts, default=None),
             last_time=max(lasts, default=None),
+            labelled=self.labelled + other.labelled,
+            id_form=self.id_form or other.id_form,
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -179,6 +186,8 @@ class Reading:
             "keys": {"hashes": self.repeated_keys.hashes.tolist(), "counts": self.repeated_keys.counts.tolist()},
             "first_time": self.first_time,
             "last_time": self.last_time,
+            "labelled": self.labelled,
+            "id_form": self.id_form,
         }
 
     @classmethod
@@ -202,4 +211,6 @@ class Reading:
             repeated_keys=RepeatedKeys(np.array(keys["hashes"], np.uint64), np.array(keys["counts"], np.int64)),
             first_time=content["first_time"],
             last_time=content["last_time"],
+            labelled=content["labelled"],
+            id_form=content["id_form"],
         )

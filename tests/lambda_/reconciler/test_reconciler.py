@@ -85,6 +85,7 @@ def test_an_empty_window_is_published_as_no_data_at_its_scheduled_time(world: Si
     assert run(world) == 1
     assert values(world, HOUR) == {
         "run_no_data": [1, 1],
+        "run_waiting": [1, 0],
         "run_insufficient_data": [1, 0],
         "run_ok": [1, 0],
         "run_violated": [1, 0],

@@ -102,7 +102,7 @@ def test_wrong_widths_are_told_with_the_width_expected(tmp_path: Path, is_positi
     rows = [[1, 2], [1, 2, 3], [1], [1, 2, 3], [1, 2, 3, 4], [1] * 5]
     mapping = "Declare the features in a payload mapping" if is_positional else "Correct the payload mapping"
     assert (
-        f"{mapping}: expected 2 values in a record, found 3 (2 records) and 1 (1 record) and 4 (1 record) and others, or "
+        f"{mapping}: found 3 (2 records) and 1 (1 record) and 4 (1 record) and others, expected 2 values in a record, or "
         "raise max_rejected_fraction."
     ) in told(tmp_path, [capture_event(csv_payload(rows))], declared)
 

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from model_monitor.dataset.discover import discover
+from model_monitor.dataset.records import NO_RECORDS_FOUND
 from model_monitor.dataset.resolve import resolve_schema
 from model_monitor.errors import SettingsError
 from model_monitor.job.job import DatasetKind
@@ -214,3 +215,51 @@ def test_a_path_that_no_record_could_satisfy_is_a_wrong_setting(tmp_path, path):
     write_capture(tmp_path, [capture_event(json_payload([{"parts": [1, 2]}]), json_payload([[0]]))])
     with pytest.raises(SettingsError, match="payload mapping"):
         read_all(capture_job(tmp_path, Schema((Feature("total", path=path),))))
+
+
+# --- payload.records says how requests are laid out, which a baseline may be or not --------------------------------------
+
+FLAT = [{"a": number, "b": f"city {number % 3}"} for number in range(30)]
+IN_REQUESTS = [{"instances": FLAT[start : start + 10]} for start in range(0, 30, 10)]
+NOISE = ["not json", ""]
+
+
+def of_dataset(tmp_path, lines, kind, features=("a", "b")):
+    path = tmp_path / ("data.jsonl" if kind is DatasetKind.JSON_LINES else "data.json")
+    texts = [line if isinstance(line, str) else json.dumps(line) for line in lines]
+    path.write_text("\n".join([*texts, ""]) if kind is DatasetKind.JSON_LINES else texts[0])
+    payload = PayloadMapping(records="instances")
+    declared = schema(*features, records="instances") if features else Schema(payload=payload, is_positional=True)
+    job = baseline_job(path, kind, declared)
+    return read_all(replace(job, schema=resolve_schema(job, discover(job.dataset))))
+
+
+@pytest.mark.parametrize("features", [("a", "b"), ()])
+@pytest.mark.parametrize(
+    ("kind", "lines"),
+    [
+        (DatasetKind.JSON_LINES, FLAT),
+        (DatasetKind.JSON_LINES, NOISE + FLAT),
+        (DatasetKind.JSON_LINES, IN_REQUESTS),
+        (DatasetKind.JSON, [FLAT]),
+        (DatasetKind.JSON, [{"instances": FLAT}]),
+    ],
+)
+def test_a_dataset_of_requests_and_one_of_records_are_both_read(tmp_path, kind, lines, features):
+    (rows,) = of_dataset(tmp_path, lines, kind, features)
+    assert rows.count == 30
+    assert rows.schema.names == ("a", "b")
+    assert rows.features[0].numbers.tolist() == list(range(30))
+    assert rows.rejects.count == (lines[0] == "not json")
+
+
+def test_one_line_in_another_layout_is_a_reject_as_before(tmp_path):
+    (rows,) = of_dataset(tmp_path, [*IN_REQUESTS, FLAT[0]], DatasetKind.JSON_LINES)
+    assert (rows.count, dict(rows.rejects.by_reason)) == (30, {NO_RECORDS_FOUND: 1})
+
+
+def test_requests_without_their_records_stay_rejects(tmp_path):
+    """Of capture the declaration holds: a request without records is a fault of the client."""
+    declared = schema("a", "b", records="instances")
+    _, (rows,) = resolve(tmp_path, [capture_event(json_payload(FLAT[0]))], declared=declared)
+    assert dict(rows.rejects.by_reason) == {NO_RECORDS_FOUND: 1}

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from model_monitor.contract import ANALYSIS_FILE, VIOLATIONS_FILE, Verdict
+from model_monitor.contract import ANALYSIS_FILE, OWN_BLOCK, VIOLATIONS_FILE, Verdict
 from model_monitor.job.job import DatasetKind
 from model_monitor.monitors.model_bias.constraints import read
 from model_monitor.outputs.report import MonitorResult
@@ -27,7 +27,7 @@ TEXT = re.compile(r"Metric value (\S+) doesn't meet the baseline constraint requ
 def run(
     folder: Path, data: Path, kind: DatasetKind, payload: dict[str, Any], monitor: dict[str, Any], **compared: Path
 ) -> MonitorResult:
-    content = {"version": 1, "payload": payload, "monitors": {"model_bias": monitor}}
+    content = {"version": 1, "payload": payload, "monitors": {"model_bias": {"decision": "aws", **monitor}}}
     return recompute(folder, data, kind, content, **compared)
 
 
@@ -90,7 +90,7 @@ def test_the_adult_baseline_has_the_values_that_clarify_published(
     adult_baseline: Path, published: dict[str, Any]
 ) -> None:
     analysis, expected = content_of(adult_baseline), published["aws_published"]
-    assert list(analysis) == ["version", STAGES[1], STAGES[0]]
+    assert list(analysis) == ["version", STAGES[1], STAGES[0], OWN_BLOCK]
     for stage in STAGES:
         block = analysis[stage]
         assert (block["label"], block["label_value_or_threshold"], list(block["facets"])) == ("Target", "1", ["Sex"])

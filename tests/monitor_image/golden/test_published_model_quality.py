@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from model_monitor import cli, container
+from model_monitor.contract import OWN_BLOCK
 from model_monitor.outputs import report as reports
 from tests.monitor_image.golden.published import content_of
 
@@ -33,7 +34,8 @@ def baseline(churn: Folder, tmp_path_factory: pytest.TempPathFactory) -> Path:
         "score": "probability",
         "output": {"score": 0},
     }
-    content = {"payload": payload, "monitors": {"model_quality": {"problem_type": "BinaryClassification"}}}
+    options = {"problem_type": "BinaryClassification", "decision": "aws"}  # AWS's verdicts are what was published
+    content = {"payload": payload, "monitors": {"model_quality": options}}
     (work / "config.json").write_text(json.dumps(content))
     run("baseline", work / "baseline", folder / "validation_with_predictions.csv", work)
     return work
@@ -137,6 +139,11 @@ def job_variables(root: Path, **said: str) -> dict[str, str]:
     return {"MODEL_MONITOR_ROOT": str(root), "MODEL_MONITOR_WORKERS": "1", "analysis_type": "MODEL_QUALITY", **said}
 
 
+def as_aws_writes_it(content: dict[str, Any]) -> dict[str, Any]:
+    """Without the block that says that the baseline is ours: AWS's rule decides then."""
+    return {key: block for key, block in content.items() if key != OWN_BLOCK}
+
+
 def test_the_variables_of_the_prebuilt_analyzer_are_enough(churn: Folder, tmp_path: Path) -> None:
     """No configuration: a baseline job as the SDK starts it, then a window as a schedule of SageMaker's would."""
     folder, _ = churn
@@ -156,6 +163,7 @@ def test_the_variables_of_the_prebuilt_analyzer_are_enough(churn: Folder, tmp_pa
     assert content_of(made / "statistics.json")["binary_classification_metrics"]["auc"]["value"] == pytest.approx(
         0.93951279933939, abs=1e-12
     )
+    (made / "constraints.json").write_text(json.dumps(as_aws_writes_it(content_of(made / "constraints.json"))))
     capture = second / "processing/input/endpoint"
     capture.mkdir(parents=True)
     (capture / "capture.jsonl").write_bytes((folder / "capture_2021-05-26.jsonl").read_bytes())

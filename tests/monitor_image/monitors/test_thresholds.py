@@ -7,6 +7,7 @@ import math
 from pathlib import Path
 
 import pytest
+from hypothesis import assume, given, strategies as st
 
 from model_monitor.errors import BaselineError
 from model_monitor.monitors import thresholds as quality
@@ -67,6 +68,24 @@ def test_equal_holds_and_undefined_is_not_evaluated() -> None:
 def test_a_margin_lets_every_metric_get_a_little_worse():
     values = {"accuracy": 0.9, "false_positive_rate": 0.98, "rmse": 20.0, "r2": 0.01, "auc": 0.8}
     suggested = {found.metric: found.threshold for found in quality.suggest(values, 0.05)}
-    assert suggested == pytest.approx(
-        {"accuracy": 0.85, "false_positive_rate": 1.0, "rmse": 21.0, "r2": -0.04, "auc": 0.75}
-    )
+    expected = {"accuracy": 0.855, "false_positive_rate": 0.981, "rmse": 21.0, "r2": -0.091475, "auc": 0.785}
+    assert suggested == pytest.approx(expected)
+
+
+@given(error=st.floats(0.1, 1e3), worse=st.floats(1.0, 2.0), margin=st.floats(0.0, 1.0))
+def test_metrics_of_one_thing_are_violated_together(error: float, worse: float, margin: float) -> None:
+    """mse, rmse and, of labels that vary as before, r2; a rate of right answers and the rate of the wrong ones beside it."""
+    assume(not math.isclose(worse, 1 + margin, rel_tol=1e-6))
+
+    def violated(before: dict[str, float], now: dict[str, float]) -> set[str]:
+        limits = quality.suggest(before, margin)
+        return {each.metric for each in limits if each.is_violated_by(now[each.metric])}
+
+    def errors(size: float) -> dict[str, float]:
+        return {"mse": size**2, "rmse": size, "r2": 1 - size**2 / (3 * error) ** 2}
+
+    is_worse = worse > 1 + margin
+    assert violated(errors(error), errors(error * worse)) == (set(errors(error)) if is_worse else set())
+    right = {"true_negative_rate": 0.9, "false_positive_rate": 0.1}
+    now = {"true_negative_rate": 0.9 / worse, "false_positive_rate": 1 - 0.9 / worse}
+    assert violated(right, now) in (set(), set(right))

@@ -58,11 +58,29 @@ def test_what_was_not_evaluated_is_said_beside_what_held():
     assert "Not evaluated (1), its type check failed: Slope" in message
 
 
-@pytest.mark.parametrize("verdict", [Verdict.NO_DATA, Verdict.INSUFFICIENT_DATA])
+@pytest.mark.parametrize("verdict", [Verdict.NO_DATA, Verdict.WAITING, Verdict.INSUFFICIENT_DATA])
 def test_nothing_evaluated_never_reads_as_no_violations(verdict):
     message = exit_message(report_of(verdict, reason="3 records, at least 30 are needed"))
     assert message.splitlines()[0] == f"Completed: Not evaluated ({verdict}): 3 records, at least 30 are needed"
     assert "no violations" not in message
+
+
+def test_a_monitor_that_was_due_and_not_evaluated_is_the_first_line_beside_others_that_held():
+    held = report_of(Verdict.OK, Check("data_type_check", "a", Outcome.HELD))
+    empty = MonitorResult(MonitoringType.MODEL_QUALITY, Conclusion(Verdict.INSUFFICIENT_DATA, reason="no label of 9"))
+    message = exit_message(Report(JOB, held.reading, (*held.results, empty)))
+    assert message.splitlines()[0] == "Completed: Not evaluated (insufficient_data): no label of 9"
+    assert "no violations" not in message
+
+
+def test_a_monitor_that_waits_leaves_the_others_verdict_and_is_named():
+    held = report_of(Verdict.OK, Check("data_type_check", "a", Outcome.HELD))
+    waits = MonitorResult(MonitoringType.MODEL_QUALITY, Conclusion(Verdict.WAITING, reason="labels are due at noon"))
+    message = exit_message(Report(JOB, held.reading, (*held.results, waits)))
+    assert message.splitlines()[:2] == [
+        "Completed: Job completed successfully with no violations.",
+        "Not evaluated: model_quality (waiting): labels are due at noon",
+    ]
 
 
 @pytest.mark.parametrize("verdict", [Verdict.OK, Verdict.VIOLATED])

@@ -60,11 +60,12 @@ def document(report: Report, run: Run = RUN):
     [
         report_of(Verdict.VIOLATED),
         report_of(Verdict.OK, Verdict.NO_DATA),
+        report_of(Verdict.OK, Verdict.WAITING),
         report_of(Verdict.NO_DATA, reading=Reading(), job=replace(JOB, window=None)),
         report_of(Verdict.OK, job=replace(JOB, kind=JobKind.BASELINE)),
         Report(JOB).failed(Failure("SettingsError", "environment: start_time is missing")),
     ],
-    ids=["violated", "two monitors", "empty", "baseline", "error"],
+    ids=["violated", "two monitors", "one waits", "empty", "baseline", "error"],
 )
 def test_every_kind_of_report_keeps_the_published_schema(report):
     jsonschema.validate(document(report), schema())
@@ -78,7 +79,9 @@ def test_the_schema_is_one_and_refuses_what_it_does_not_know():
 
 def test_a_runs_verdict_is_the_worst_of_its_monitors():
     assert report_of(Verdict.OK, Verdict.VIOLATED, Verdict.NO_DATA).verdict is Verdict.VIOLATED
-    assert report_of(Verdict.OK, Verdict.INSUFFICIENT_DATA).verdict is Verdict.OK
+    assert report_of(Verdict.OK, Verdict.INSUFFICIENT_DATA).verdict is Verdict.INSUFFICIENT_DATA
+    assert report_of(Verdict.OK, Verdict.WAITING).verdict is Verdict.OK
+    assert report_of(Verdict.WAITING).verdict is Verdict.WAITING
     assert report_of(Verdict.NO_DATA, Verdict.INSUFFICIENT_DATA).verdict is Verdict.INSUFFICIENT_DATA
     assert report_of(Verdict.OK).failed(Failure("X", "x")).verdict is Verdict.ERROR
     assert Report(JOB).verdict is Verdict.NO_DATA

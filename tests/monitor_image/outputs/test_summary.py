@@ -25,12 +25,21 @@ def lines_of(*results: MonitorResult, job: Job = JOB) -> list[str]:
     return summary(Report(job, Reading(records=100), results), Run(NOW, NOW), []).splitlines()
 
 
-def test_a_run_that_is_ok_names_the_monitor_that_evaluated_nothing():
+def test_a_run_is_as_its_monitor_that_was_due_and_evaluated_nothing():
     assert lines_of(HEALTHY, EMPTY)[:4] == [
-        "ok",
+        "insufficient_data: 0 labels",
         "  data_quality   ok",
         "  model_quality  insufficient_data: 0 labels",
         "100 records, 0 files, 0.0 s",
+    ]
+
+
+def test_a_run_that_is_ok_names_the_monitor_that_waits():
+    waits = MonitorResult(MonitoringType.MODEL_QUALITY, Conclusion(Verdict.WAITING, reason="labels are due at noon"))
+    assert lines_of(HEALTHY, waits)[:3] == [
+        "ok",
+        "  data_quality   ok",
+        "  model_quality  waiting: labels are due at noon",
     ]
 
 

@@ -18,7 +18,8 @@ NULL, FRACTIONAL, INTEGRAL, BOOLEAN, STRING = np.eye(5, dtype=np.int64)
         (3 * NULL, FeatureType.UNKNOWN),
         (INTEGRAL + NULL, FeatureType.INTEGRAL),
         (9 * INTEGRAL + FRACTIONAL, FeatureType.FRACTIONAL),
-        (BOOLEAN, FeatureType.STRING),
+        (BOOLEAN, FeatureType.BOOLEAN),
+        (BOOLEAN + STRING, FeatureType.STRING),
         (BOOLEAN + 9 * INTEGRAL, FeatureType.STRING),
         (STRING + 99 * FRACTIONAL, FeatureType.STRING),
     ],
@@ -29,11 +30,8 @@ def test_one_literal_can_widen_a_columns_type(kinds, expected):
 
 def test_whole_numbers_are_fractional_too_and_everything_is_text():
     kinds = np.array([5, 1, 2, 3, 4])
-    assert [matching(kinds, type_) for type_ in (FeatureType.INTEGRAL, FeatureType.FRACTIONAL, FeatureType.STRING)] == [
-        2,
-        3,
-        10,
-    ]
+    types = (FeatureType.INTEGRAL, FeatureType.FRACTIONAL, FeatureType.BOOLEAN, FeatureType.STRING)
+    assert [matching(kinds, type_) for type_ in types] == [2, 3, 3, 10]
 
 
 def test_a_declared_type_accepts_what_it_includes():

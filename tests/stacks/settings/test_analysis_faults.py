@@ -53,6 +53,47 @@ def test_an_endpoint_with_every_type_has_no_faults():
             f"{AT}alarms.custom.cost.above: give either above or below",
         ),
         (
+            {f"{MONITOR}alarms": {"quality": {"accuracy": 0}}},
+            f"{AT}alarms.quality.accuracy: can never ring, as no share is below 0; give a higher value",
+        ),
+        (
+            {f"{MONITOR}alarms": {"quality": {"false_positive_rate": 1}}},
+            f"{AT}alarms.quality.false_positive_rate: can never ring, as no share is above 1; give a lower value",
+        ),
+        (
+            {f"{MONITOR}alarms": {"label_coverage": 0}},
+            f"{AT}alarms.label_coverage: can never ring, as no share is below 0",
+        ),
+        ({f"{MONITOR}alarms": {"drift_max": 1}}, f"{AT}alarms.drift_max: can never ring, as no distance is above 1"),
+        (
+            {f"{MONITOR}alarms": {"drift_features": {"age": 1}}},
+            f"{AT}alarms.drift_features.age: can never ring, as no distance is above 1",
+        ),
+        (
+            {f"{MONITOR}alarms": {"custom": {"cost": {"above": float("inf")}}}},
+            f"{AT}alarms.custom.cost.above: input should be a finite number",
+        ),
+        (
+            {f"{MONITOR}alarms": {"drift_max": 0.2}, f"{MONITOR}thresholds": {"evaluate_constraints": "Disabled"}},
+            f"{AT}alarms.drift_max: can never ring, as thresholds.evaluate_constraints is Disabled",
+        ),
+        (
+            {
+                f"{MONITOR}alarms": {"drift_features": {"age": 0.2}},
+                f"{MONITOR}features": {"age": {"evaluate_constraints": "Disabled"}},
+            },
+            f"{AT}alarms.drift_features.age: can never ring, as features.age.evaluate_constraints is Disabled",
+        ),
+        (
+            {
+                f"{MONITOR}types": ["data_quality"],
+                **dict.fromkeys([f"{MONITOR}{type_}" for type_ in ALL_TYPES if type_ != "data_quality"]),
+                f"{MONITOR}baseline": {"constraints": "s3://bucket/constraints.json"},
+                f"{MONITOR}alarms": {"drift_max": 0.2},
+            },
+            f"{AT}alarms.drift_max: can never ring, as a baseline without statistics has nothing to measure drift from",
+        ),
+        (
             {**QUALITY_ALONE, f"{MONITOR}alarms": ALARMS},
             f"{AT}alarms.custom: watches custom_metrics, which is none of the types",
         ),
@@ -238,3 +279,18 @@ def test_monitors_that_share_a_baseline_measure_alike():
     assert fault.startswith("endpoints.fraud.monitors.daily.model_quality: is set otherwise than in all")
     other["model_quality"] = {**MODEL_QUALITY, "label_delay": "P1D", "thresholds": {"recall": 0.5}}
     assert faults(monitors__daily=other, retraining__monitor="all") == []
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {f"{MONITOR}alarms": {"quality": {"accuracy": 0.01, "false_positive_rate": 0.99}, "label_coverage": 0.01}},
+        {f"{MONITOR}alarms": {"drift_max": 0.99}, f"{MONITOR}features": {"age": {"evaluate_constraints": "Disabled"}}},
+        {
+            f"{MONITOR}alarms": {"label_coverage": 0.7},
+            f"{MONITOR}model_quality": {**MODEL_QUALITY, "min_coverage": 0.9},
+        },
+    ],
+)
+def test_an_alarm_that_can_ring_is_taken(changes):
+    assert faults(**changes) == []

@@ -4,6 +4,7 @@ import math
 
 import pytest
 
+from stacks.constructs.staleness_alarm import stale_expression
 from twin.cloudwatch.alarm_math import MathError, Scope, Value, parse
 
 
@@ -66,6 +67,19 @@ def test_traffic_without_a_verdict_is_seen_by_the_staleness_expression() -> None
     text = "IF(FILL(invocations, 0) > 0 AND FILL(ok, 0) + FILL(failed, 0) == 0, 1, 0)"
     values = {"invocations": (5.0, 5.0, None), "ok": (None, 1.0, None), "failed": (None, None, None)}
     assert evaluate(text, **values) == (1.0, 0.0, 0.0)
+
+
+def test_runs_that_judged_nothing_are_stale_where_there_was_enough_to_judge() -> None:
+    """Hours: judged, no run, quiet, empty capture, not evaluated, few calls not evaluated, few calls and no run."""
+    text = stale_expression(("traffic0", "traffic1"), min_records=30)
+    values = {
+        "traffic0": (40.0, 1.0, None, 30.0, 25.0, 5.0, 5.0),
+        "traffic1": (None, None, None, None, 25.0, 5.0, None),
+        "runs": (1.0, None, 1.0, 1.0, 1.0, 1.0, None),
+        "empty": (0.0, None, 1.0, 1.0, 0.0, 0.0, None),
+        "unjudged": (0.0, None, 0.0, 0.0, 1.0, 1.0, None),
+    }
+    assert evaluate(text, periods=7, **values) == (0.0, 1.0, 0.0, 1.0, 1.0, 0.0, 1.0)
 
 
 def test_a_number_that_cannot_be_computed_is_not_a_datapoint_value() -> None:

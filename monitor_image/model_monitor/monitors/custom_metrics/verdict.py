@@ -17,7 +17,7 @@ from model_monitor.monitors.custom_metrics.evaluation import (
 )
 from model_monitor.monitors.custom_metrics.options import declared, limits_of
 from model_monitor.monitors.custom_metrics.statistics import Statistics
-from model_monitor.monitors.labelled import why_unlabelled
+from model_monitor.monitors.labelled import unjudged, why_unlabelled
 from model_monitor.monitors.thresholds import QualityConstraint
 from model_monitor.monitors.verdict import conclude
 from model_monitor.words import counted
@@ -35,7 +35,8 @@ def check(statistics: Statistics, baseline: Baseline | None, job: Job) -> Conclu
         return Conclusion(Verdict.INSUFFICIENT_DATA, reason=reason)
     waits = why_unlabelled_yet(statistics, job)
     if waits:
-        return Conclusion(Verdict.INSUFFICIENT_DATA, reason=waits, awaits_labels=True)
+        settings = job.settings_of(MonitoringType.CUSTOM_METRICS)
+        return unjudged(waits, statistics.labelled, statistics.item_count, settings, job)
     limits = {each.metric: each for each in constraints_used(baseline, job) or ()}
     checks = [rules.failed(fault.name, fault.reason) for fault in statistics.faults]
     checks += [_check(measured, limits.get(measured.name)) for _, measured in statistics.metrics]

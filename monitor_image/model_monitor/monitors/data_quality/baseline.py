@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from model_monitor.monitors.baseline_files import read_document
 from model_monitor.monitors.data_quality.constraints import Constraints, FeatureConstraints
 from model_monitor.monitors.data_quality.constraints_reader import read_constraints
 from model_monitor.monitors.data_quality.statistics import DatasetStatistics
+from model_monitor.monitors.data_quality.text_file import with_texts
 from model_monitor.monitors.feature_reader import read_features
 
 
@@ -19,6 +20,13 @@ class Baseline:
 
     constraints: Constraints
     statistics: DatasetStatistics | None = None
+
+    def without_texts(self) -> Baseline:
+        """As AWS's files tell it: of a text feature with many values they hold no value."""
+        if self.statistics is None:
+            return self
+        features = tuple(replace(feature, text=None) for feature in self.statistics.features)
+        return replace(self, statistics=replace(self.statistics, features=features))
 
 
 def read_baseline(constraints: Path | None, statistics: Path | None) -> Baseline | None:
@@ -39,7 +47,7 @@ def read_dataset_statistics(document: object, where: str) -> DatasetStatistics:
 
     Raises: BaselineError when it is none.
     """
-    features = read_features(document, where)
+    features = with_texts(read_features(document, where), document, where)
     dataset = document.get("dataset") if isinstance(document, Mapping) else None
     count = dataset.get("item_count") if isinstance(dataset, Mapping) else None
     return DatasetStatistics(round(count) if isinstance(count, (int, float)) else 0, features)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from model_monitor.contract import CheckType
 from model_monitor.monitors.conclusion import Check, Outcome
 from model_monitor.monitors.data_quality.comparison import DISABLED_REASON, DatasetComparison
-from model_monitor.words import counted
+from model_monitor.words import counted, named
 
 NAMES_TOLD = 5
 NAME_LENGTH = 64  # keys of a payload may be data themselves: never many, never long
@@ -30,10 +30,20 @@ def check_columns(
             description += f". {subject}: {_told(names)}"
         if comparison.disagreement:
             description += f". {comparison.disagreement}"
-    sentence = (
-        "" if not number else f"{subject}: {_told(names)}" if names else f"{counted(number, 'column')}: {subject}"
-    )
+    sentence = _sentence(comparison, subject, names) if number else ""
     return Check(check_type, subject, outcome, float(number), 0.0, description, is_required=True, sentence=sentence)
+
+
+def _sentence(comparison: DatasetComparison, subject: str, names: Sequence[str]) -> str:
+    """Which columns; where records have no names how many values were found, and what to do about it."""
+    if names:
+        quoted = [f"'{name[:NAME_LENGTH]}'" for name in names]
+        return f"{subject.lower()}: {named(quoted)}"
+    baseline, current = _numbers(comparison)
+    return (
+        f"records of another width: found {counted(current, 'value')}, expected {baseline}. Correct what the client sends, or "
+        "the features in the payload mapping, with a new baseline"
+    )
 
 
 def _told(names: Sequence[str]) -> str:

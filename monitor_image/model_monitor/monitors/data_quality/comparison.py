@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from model_monitor.contract import CheckType
 from model_monitor.monitors.conclusion import Check, Evidence, Outcome
@@ -11,6 +11,7 @@ from model_monitor.monitors.data_quality.baseline import Baseline
 from model_monitor.monitors.data_quality.constraints import Constraints, FeatureConstraints
 from model_monitor.monitors.data_quality.statistics import DatasetStatistics
 from model_monitor.schema import FeatureType
+from model_monitor.sketches.booleans import boolean_text, folded
 from model_monitor.sketches.feature import FeatureStatistics, masked_like
 from model_monitor.sketches.kinds import canonical_text, matching
 
@@ -157,11 +158,14 @@ def compare(
     def pair(feature: FeatureConstraints) -> FeatureComparison:
         name = feature.name
         is_absent = bool(current.item_count) and current.absent.get(name, 0) >= current.item_count
+        expected, known = declared.get(name) or feature.inferred_type, then.get(name)
+        if expected is FeatureType.BOOLEAN:
+            feature, known = _in_one_spelling(feature), known and _spelled_as_one(known)
         return FeatureComparison(
             feature,
-            declared.get(name) or feature.inferred_type,
+            expected,
             None if is_absent or not current.item_count else now.get(name),
-            then.get(name),
+            known,
             baseline.statistics is not None,
             name in critical,
             not now or name in now,
@@ -170,6 +174,19 @@ def compare(
 
     features = tuple(pair(feature) for feature in constraints.features if feature.name not in ignored)
     return DatasetComparison(current, constraints, features, ignored)
+
+
+def _in_one_spelling(feature: FeatureConstraints) -> FeatureConstraints:
+    """A Boolean's domain, as a baseline may have it that was made of another format; digests stay."""
+    if feature.domains is None or feature.salt is not None:
+        return feature
+    return replace(feature, domains=tuple(dict.fromkeys(map(boolean_text, feature.domains))))
+
+
+def _spelled_as_one(statistics: FeatureStatistics) -> FeatureStatistics:
+    if statistics.categories is None or statistics.salt is not None:
+        return statistics
+    return replace(statistics, categories=folded(statistics.categories))
 
 
 def _told(names: Sequence[str]) -> str:

@@ -8,7 +8,8 @@ from typing import Any
 from model_monitor.errors import BaselineError
 from model_monitor.monitors.data_quality.constraints import Constraints, FeatureConstraints
 from model_monitor.monitors.data_quality.monitoring_config import merged, read_block, to_config
-from model_monitor.monitors.feature_reader import read_name, read_number, read_type
+from model_monitor.monitors.feature_reader import read_name, read_number, read_own_types, read_type
+from model_monitor.schema import FeatureType
 
 _OVERRIDES = ("monitoringConfigOverrides", "monitoring_config_overrides")
 
@@ -25,13 +26,17 @@ def read_constraints(document: object, where: str) -> Constraints:
     block = read_block(
         document.get("monitoring_config", document.get("monitoringConfig")), f"{where}: monitoring_config"
     )
+    types = read_own_types(document)
     features = tuple(
-        _feature(item, block, f"{where}: features[{position}]") for position, item in enumerate(document["features"])
+        _feature(item, block, types, f"{where}: features[{position}]")
+        for position, item in enumerate(document["features"])
     )
     return Constraints(features, to_config(block), block)
 
 
-def _feature(content: object, block: dict[str, Any], where: str) -> FeatureConstraints:
+def _feature(
+    content: object, block: dict[str, Any], types: Mapping[str, FeatureType], where: str
+) -> FeatureConstraints:
     name, feature = read_name(content, where)
     texts, numbers = (_object(feature, key, where) for key in ("string_constraints", "num_constraints"))
     overrides: dict[str, Any] = {}
@@ -43,7 +48,7 @@ def _feature(content: object, block: dict[str, Any], where: str) -> FeatureConst
         raise BaselineError(f"{where}.string_constraints.domains", "should be a list.")
     return FeatureConstraints(
         name=name,
-        inferred_type=read_type(feature.get("inferred_type"), where),
+        inferred_type=types.get(name) or read_type(feature.get("inferred_type"), where),
         completeness=read_number(feature.get("completeness"), f"{where}.completeness"),
         is_non_negative=bool(numbers.get("is_non_negative", False)),
         domains=None if domains is None else tuple(map(str, domains)),

@@ -14,6 +14,7 @@ from model_monitor.contract import (
 from model_monitor.errors import FeaturesMissing, SchemaMismatch
 from model_monitor.job.job import BaselineFiles, Job
 from model_monitor.monitors.base import Files, Monitor, Options, Shown
+from model_monitor.monitors.baseline_files import is_signed
 from model_monitor.monitors.conclusion import Conclusion
 from model_monitor.monitors.data_quality.baseline import Baseline, read_baseline
 from model_monitor.monitors.data_quality.comparison import compare, run_checks
@@ -47,7 +48,16 @@ def profile_rows(rows: Rows, _: Job) -> DatasetProfile:
 
 def statistics_of(profile: DatasetProfile, job: Job) -> DatasetStatistics:
     """Numbers read from a merged profile."""
-    return read_statistics(profile, job.schema.features, takes_declared=job.kind is JobKind.BASELINE)
+    is_baseline, missing = job.kind is JobKind.BASELINE, job.schema.payload.missing
+    found = read_statistics(profile, job.schema.features, takes_declared=is_baseline, missing=missing)
+    return found if is_baseline else replace(found, tells_texts=_compares_texts(job))
+
+
+def _compares_texts(job: Job) -> bool:
+    """Whether text features are compared beyond what AWS's files hold: with a baseline of ours, and not by AWS's rule."""
+    if job.settings_of(MonitoringType.DATA_QUALITY).decision is Decision.AWS:
+        return False
+    return is_signed(job.baselines.get(MonitoringType.DATA_QUALITY, BaselineFiles()))
 
 
 def suggest_constraints(statistics: DatasetStatistics, job: Job) -> Constraints:
@@ -58,7 +68,8 @@ def suggest_constraints(statistics: DatasetStatistics, job: Job) -> Constraints:
     if not job.schema.is_positional:
         absent = [name for name, count in statistics.absent.items() if count >= statistics.item_count]
         if absent:
-            raise FeaturesMissing(job.dataset.path, sorted(absent, key=job.schema.names.index))
+            unclaimed = sorted(statistics.extra.counts)
+            raise FeaturesMissing(job.dataset.path, sorted(absent, key=job.schema.names.index), unclaimed)
     for declared, found in zip(job.schema.features, statistics.features, strict=True):
         if declared.type is not None and not accepts(declared.type, found.inferred_type):
             raise SchemaMismatch(job.dataset.path, declared.name, declared.type, found.inferred_type)
@@ -86,7 +97,9 @@ def constraints_used(baseline: Baseline | None, job: Job) -> Constraints | None:
 
 
 def check(statistics: DatasetStatistics, baseline: Baseline | None, job: Job) -> Conclusion:
-    """All checks of a window against its baseline."""
+    """All checks of a window against its baseline; where AWS's rule is asked for, AWS's alone."""
+    if baseline is not None and job.settings_of(MonitoringType.DATA_QUALITY).decision is Decision.AWS:
+        baseline = baseline.without_texts()
     constraints = constraints_used(baseline, job)
     return replace(_conclusion(statistics, baseline, constraints, job), silenced=_silenced(constraints, job))
 
@@ -95,7 +108,8 @@ def _conclusion(
     statistics: DatasetStatistics, baseline: Baseline | None, constraints: Constraints | None, job: Job
 ) -> Conclusion:
     minimum = job.settings_of(MonitoringType.DATA_QUALITY).min_records
-    records = statistics.item_count or sum(statistics.widths.values())
+    is_one_width = statistics.uniform_width is not None  # of all records that could not be read: only columns tell
+    records = statistics.item_count or (sum(statistics.widths.values()) if is_one_width else 0)
     if not records:
         return Conclusion(Verdict.NO_DATA, reason="the window holds no records")
     if baseline is None or constraints is None:

@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from model_monitor.schema import Column, Kind, Rows
+from model_monitor.schema import Column, Feature, FeatureType, Kind, Rows
+from model_monitor.sketches.booleans import as_booleans
 from model_monitor.sketches.frequencies import Frequencies, KeyCounts
 from model_monitor.sketches.kinds import no_kinds
 from model_monitor.sketches.numbers import Numbers
@@ -82,7 +83,10 @@ class DatasetProfile:
         """One chunk."""
         return cls(
             rows.count,
-            tuple(map(FeatureProfile.of, rows.features)),
+            tuple(
+                FeatureProfile.of(_in_one_spelling(feature, column))
+                for feature, column in zip(rows.schema.features, rows.features, strict=True)
+            ),
             dict(rows.absent),
             KeyCounts.of(rows.extra),
             dict(rows.rejects.widths),
@@ -122,6 +126,13 @@ class DatasetProfile:
             KeyCounts.from_json(content["extra"]),
             dict(content["widths"]),
         )
+
+
+def _in_one_spelling(feature: Feature, column: Column) -> Column:
+    """Booleans as `true` and `false`; what a model is asked with keeps its form."""
+    if feature.type is not FeatureType.BOOLEAN:
+        return column
+    return as_booleans(column, takes_digits=not feature.is_inferred)
 
 
 def _sum(first: Mapping[K, int], second: Mapping[K, int]) -> dict[K, int]:

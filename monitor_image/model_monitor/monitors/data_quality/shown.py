@@ -24,9 +24,10 @@ from model_monitor.monitors.data_quality.statistics import DatasetStatistics
 from model_monitor.outputs.metric import Metric, StatisticValues
 from model_monitor.schema import Privacy
 from model_monitor.sketches.feature import FeatureStatistics
-from model_monitor.words import number, share
+from model_monitor.words import NO_VALUE, number, share
 
 NAME_WIDTH = 36
+COLUMN_CHECKS = frozenset({CheckType.MISSING_COLUMN, CheckType.EXTRA_COLUMN})
 
 
 def metrics(statistics: DatasetStatistics, conclusion: Conclusion, job: Job) -> Iterator[Metric]:
@@ -83,6 +84,8 @@ def _summary(feature: FeatureStatistics, drift: Check | None) -> dict[str, Any]:
         "completeness": feature.completeness,
         "distance": drift.distance if drift is not None else None,
     }
+    if feature.spelled:
+        content["missing_as"] = dict(feature.spelled)
     if feature.privacy is Privacy.RESTRICTED:
         return content | {"privacy": feature.privacy.value}
     content["distinct"] = round(feature.distinct_count)
@@ -127,16 +130,44 @@ def lines(summary: Mapping[str, Any], conclusion: Conclusion) -> list[str]:
     width = min(max(len("feature"), *(len(feature["name"]) for feature in features)), NAME_WIDTH)
     found = [f"{'feature':<{width}}  {'type':<10}  {'complete':>8}" + ("  distance  verdict" if is_judged else "")]
     for feature in features:
-        name = feature["name"] if len(feature["name"]) <= width else feature["name"][: width - 3] + "..."
-        line = f"{name:<{width}}  {feature['inferred_type']:<10}  {share(feature['completeness']):>8}"
+        line = f"{_cut(feature['name'], width):<{width}}  {feature['inferred_type']:<10}  {share(feature['completeness']):>8}"
         if is_judged:
-            line += f"  {number(feature.get('distance')):>8}  {_verdict(by_subject[feature['name']])}"
+            line += f"  {number(feature.get('distance')):>8}  {_verdict(by_subject.pop(feature['name'], []))}"
         found.append(line)
-    return found
+    return found + [
+        f"{_cut(name, width):<{width}}  {NO_VALUE:<10}  {NO_VALUE:>8}  {NO_VALUE:>8}  {_verdict(checks)}"
+        for name, checks in by_subject.items()
+        if not {check.check_type for check in checks} & COLUMN_CHECKS  # whose subject is no feature
+        and all(check.outcome is Outcome.NOT_EVALUATED for check in checks)
+    ]
+
+
+def _cut(name: str, width: int) -> str:
+    return name if len(name) <= width else name[: width - 3] + "..."
 
 
 def _verdict(checks: list[Check]) -> str:
-    violated = [check.check_type for check in checks if check.outcome is Outcome.VIOLATED]
-    if violated:
-        return "violated: " + ", ".join(map(str, violated))
-    return "held" if any(check.outcome is Outcome.HELD for check in checks) else "not evaluated"
+    """What became of a feature's checks: a pass of all is `held`, of some says how many, and why the others are none."""
+    held = [check for check in checks if check.outcome is Outcome.HELD]
+    violated = [str(check.check_type) for check in checks if check.outcome is Outcome.VIOLATED]
+    missed = [check for check in checks if check.outcome is Outcome.NOT_EVALUATED]
+    if not missed and not violated and held:
+        return "held"
+    told = [f"violated: {', '.join(violated)}"] if violated else []
+    if held and not violated:
+        told = [f"held ({len(held)} of {len(checks)} checks)"]
+    if missed or not checks:
+        told.append(
+            f"not evaluated: {_why(missed, names_all=bool(told))}" if missed else "not evaluated: it has no check"
+        )
+    return "; ".join(told)
+
+
+def _why(missed: list[Check], *, names_all: bool) -> str:
+    """Reasons with the checks they hold for; one reason of all checks needs no names."""
+    by_reason: dict[str, list[str]] = defaultdict(list)
+    for check in missed:
+        by_reason[check.description].append(str(check.check_type))
+    if len(by_reason) == 1 and not names_all:
+        return next(iter(by_reason))
+    return "; ".join(f"{', '.join(types)} ({reason})" for reason, types in by_reason.items())

@@ -7,23 +7,31 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from model_monitor.contract import CHECK_BIAS_DRIFT, BiasStage
+from model_monitor.contract import CHECK_BIAS_DRIFT, OWN_BLOCK, BiasStage, Decision
 from model_monitor.errors import BaselineError
 from model_monitor.monitors.conclusion import Check, Outcome
-from model_monitor.monitors.model_bias.metrics import FLIP_TEST
+from model_monitor.monitors.model_bias.counted import Counted
+from model_monitor.monitors.model_bias.metrics import DESCRIPTIONS, FLIP_TEST
+from model_monitor.monitors.model_bias.rule import Rule
 from model_monitor.monitors.model_bias.settings import BiasSettings, Bootstrap
 from model_monitor.monitors.model_bias.statistics import BiasStatistics, Entry, Value
-from model_monitor.words import counted
+from model_monitor.words import counted, number
 
 INTERVAL: Final = re.compile(r"\((.+), (.+)\]")
 INFINITIES: Final = {"Infinity": math.inf, "-Infinity": -math.inf}
 UNBOUNDED: Final = "too few records for an interval: some resamples leave it undefined or infinite"
 NO_PREDICTION: Final = "no labelled record has a prediction"
 DESCRIPTION: Final = "Metric value {} doesn't meet the baseline constraint requirement {}"
+
+COUNTED: Final = "counted"  # key of our own block
+SCALES: Final = {
+    "JS": math.log(2),
+    "LP": math.sqrt(2),
+}  # largest values; of all others 1, which is DI's as a factor of e
 
 Group = tuple[str, str, str]  # stage, facet, value or threshold as text
 
@@ -39,10 +47,15 @@ class BiasCheck(Check):
 
 @dataclass(frozen=True, slots=True)
 class BiasConstraints:
-    """A baseline. groups: metric → value, None where it has none; document: the file as it was read or is to be written."""
+    """A baseline.
+
+    groups: metric → value, None where it has none. counted: by facet and value, the records behind them; files of ours have it.
+    document: the file as it was read or is to be written.
+    """
 
     groups: Mapping[Group, Mapping[str, float | None]]
     document: Mapping[str, Any] = field(default_factory=dict)
+    counted: Mapping[tuple[str, str], Counted] = field(default_factory=dict)
 
 
 def read(document: object, where: str) -> BiasConstraints:
@@ -66,7 +79,21 @@ def read(document: object, where: str) -> BiasConstraints:
         raise BaselineError(
             where, "holds no bias metrics.", "Expected pre_training_bias_metrics or post_training_bias_metrics."
         )
-    return BiasConstraints(groups, document)
+    return BiasConstraints(groups, document, _counted(document, where))
+
+
+def _counted(document: Mapping[str, Any], where: str) -> dict[tuple[str, str], Counted]:
+    """What a baseline job of ours keeps in its own block."""
+    block = document.get(OWN_BLOCK)
+    facets = block.get(COUNTED) if isinstance(block, Mapping) else None
+    try:
+        return {
+            (facet, group["value_or_threshold"]): Counted.from_json(group)
+            for facet, groups in (facets or {}).items()
+            for group in groups
+        }
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise BaselineError(where, f"{OWN_BLOCK}.{COUNTED} should hold each group's counts.") from error
 
 
 def _member(content: object, key: str, where: str) -> Any:
@@ -87,35 +114,59 @@ def _value(metric: Mapping[str, Any], where: str) -> float | None:
 # --- checks --------------------------------------------------------------------------------------------------------------
 
 
-def checks(statistics: BiasStatistics, constraints: BiasConstraints, settings: BiasSettings) -> Iterator[BiasCheck]:
+def checks(
+    statistics: BiasStatistics,
+    constraints: BiasConstraints,
+    settings: BiasSettings,
+    decision: Decision = Decision.AWS,
+) -> Iterator[BiasCheck]:
     """One for each metric of each group, in the order of facets, groups and names.
 
     A stage of which the baseline has values and the window has none is required: that the other one held is no answer.
     """
     for entry in statistics.entries:
+        reason = entry.reason
         found: list[BiasCheck] = []
         is_known = False
-        stages = ((BiasStage.PRE, entry.pre, settings.pre), (BiasStage.POST, entry.post, settings.post))
-        for stage, values, asked in stages:
-            baseline = _matching(constraints, stage, entry)
-            is_known = is_known or baseline is not None
-            known = {} if baseline is None else baseline
-            told = [
-                _check(entry, name, value, known.get(name), settings.bootstrap)
-                for name, value in values.items()
-                if baseline is None or name in baseline
-            ]
-            is_missed = all(check.outcome is Outcome.NOT_EVALUATED for check in told)
-            if is_missed and any(known.get(name) is not None for name in asked):
-                told = [replace(check, is_required=True) for check in told]
-                told = told or [_made(entry, "", Outcome.NOT_EVALUATED, NO_PREDICTION, is_required=True)]
-            found += told
-        reason = entry.reason or ("" if is_known else _unknown(constraints, entry))
+        if not reason:
+            rule = _rule(entry, constraints, settings, decision)
+            for stage, values, asked in (
+                (BiasStage.PRE, entry.pre, settings.pre),
+                (BiasStage.POST, entry.post, settings.post),
+            ):
+                baseline = _matching(constraints, stage, entry)
+                is_known = is_known or baseline is not None
+                found += _of_stage(entry, values, asked, baseline, rule)
+            reason = "" if is_known else _unknown(constraints, entry)
+            small = "" if reason else rule.too_few()
+            if small:
+                yield _made(entry, "", Outcome.NOT_EVALUATED, small, is_required=entry.is_configured)
+                continue
         if reason:
             yield _made(entry, "", Outcome.NOT_EVALUATED, reason, is_required=True)
         else:
             yield from sorted(found, key=lambda check: check.metric_name)
     yield from _gone(statistics, constraints)
+
+
+def _of_stage(
+    entry: Entry,
+    values: Mapping[str, Value],
+    asked: tuple[str, ...],
+    baseline: Mapping[str, float | None] | None,
+    rule: Rule,
+) -> list[BiasCheck]:
+    known = {} if baseline is None else baseline
+    told = [
+        _check(entry, name, value, known.get(name), rule)
+        for name, value in values.items()
+        if baseline is None or name in baseline
+    ]
+    is_missed = all(check.outcome is Outcome.NOT_EVALUATED for check in told)
+    if is_missed and any(known.get(name) is not None for name in asked):
+        told = [replace(check, is_required=True) for check in told]
+        return told or [_made(entry, "", Outcome.NOT_EVALUATED, NO_PREDICTION, is_required=True)]
+    return told
 
 
 def _gone(statistics: BiasStatistics, constraints: BiasConstraints) -> Iterator[BiasCheck]:
@@ -143,15 +194,19 @@ def dropped_facets(constraints: BiasConstraints, settings: BiasSettings) -> tupl
 
 
 def _matching(constraints: BiasConstraints, stage: BiasStage, entry: Entry) -> Mapping[str, float | None] | None:
-    """The baseline of a group; an interval is known by where it starts, since it ends at the largest value of its data."""
-    exact = constraints.groups.get((str(stage), entry.facet, entry.text))
-    if exact is not None or not entry.is_threshold:
-        return exact
+    """The baseline of a group."""
+    text = _known_as(
+        entry, {text for known, facet, text in constraints.groups if (known, facet) == (stage, entry.facet)}
+    )
+    return None if text is None else constraints.groups[(str(stage), entry.facet, text)]
+
+
+def _known_as(entry: Entry, texts: Collection[str]) -> str | None:
+    """How a baseline writes a group; an interval is known by where it starts, since it ends at the largest value of its data."""
+    if entry.text in texts or not entry.is_threshold:
+        return entry.text if entry.text in texts else None
     start = _starts(entry.stable_text)
-    for (known_stage, facet, text), values in constraints.groups.items():
-        if known_stage == str(stage) and facet == entry.facet and start and _starts(text) == start:
-            return values
-    return None
+    return next((text for text in sorted(texts) if start and _starts(text) == start), None)
 
 
 def _starts(text: str) -> tuple[float, ...]:
@@ -173,26 +228,59 @@ def _unknown(constraints: BiasConstraints, entry: Entry) -> str:
     return f"the baseline compares other groups; here the facet is read as {kind} (see read_as)"
 
 
-def _check(entry: Entry, name: str, found: Value, allowed: float | None, bootstrap: Bootstrap | None) -> BiasCheck:
+def _rule(entry: Entry, constraints: BiasConstraints, settings: BiasSettings, decision: Decision) -> Rule:
+    text = _known_as(entry, {text for facet, text in constraints.counted if facet == entry.facet})
+    return Rule.of(entry, None if text is None else constraints.counted[(entry.facet, text)], settings, decision)
+
+
+def _check(entry: Entry, name: str, found: Value, known: float | None, rule: Rule) -> BiasCheck:
     if found.value is None:
-        return _made(entry, name, Outcome.NOT_EVALUATED, found.error, None, allowed)
-    if allowed is None:
+        return _made(entry, name, Outcome.NOT_EVALUATED, found.error, None, known)
+    if known is None:
         return _made(entry, name, Outcome.NOT_EVALUATED, "the baseline has no value of it", found.value)
-    if not abs(found.value) > abs(allowed) or _may_be_chance(entry, name, found, abs(allowed), bootstrap):
-        return _made(entry, name, Outcome.HELD, "", found.value, allowed)
-    if bootstrap and not math.isfinite(found.deviation):
-        return _made(entry, name, Outcome.NOT_EVALUATED, UNBOUNDED, found.value, allowed)
-    text = DESCRIPTION.format(written(found.value), written(allowed))
-    return _made(entry, name, Outcome.VIOLATED, text, found.value, allowed)
+    limit, reason = rule.limit(name, known), rule.why_not(name)
+    if reason:
+        return _made(entry, name, Outcome.NOT_EVALUATED, reason, found.value, limit)
+    is_beyond = rule.is_beyond(name, found.value, limit)
+    evidence = rule.evidence(name, found.value, known)
+    told = replace(
+        _made(entry, name, Outcome.HELD, "", found.value, limit),
+        baseline=known,
+        evidence=evidence,
+        sentence=_sentence(entry, name, found.value, known, rule.baseline),
+    )
+    bootstrap = rule.settings.bootstrap
+    if not is_beyond or _may_be_chance(entry, name, found, limit, rule):
+        return told
+    is_open = bootstrap is not None and not math.isfinite(found.deviation)
+    if is_open or (rule.is_calibrated and evidence is None):
+        return replace(told, outcome=Outcome.NOT_EVALUATED, description=UNBOUNDED)
+    text = DESCRIPTION.format(written(found.value), written(limit))
+    return replace(told, outcome=Outcome.VIOLATED, description=text)
 
 
-def _may_be_chance(entry: Entry, name: str, found: Value, allowed: float, bootstrap: Bootstrap | None) -> bool:
+def _sentence(entry: Entry, name: str, value: float, known: float, baseline: Counted | None) -> str:
+    """The metric before and now, and of how many records."""
+    words = DESCRIPTIONS[name].removesuffix(f" ({name})")
+    sizes = ""
+    if baseline is not None:
+        others, group = baseline.observed.sum(axis=1).tolist()
+        sizes = f" (baseline: {group:,} against {others:,})"
+    here = f"{counted(entry.disadvantaged, 'record')} of the group against {entry.advantaged:,}"
+    return f"{words} {_shown(known)} -> {_shown(value)}, {here}{sizes}"
+
+
+def _shown(value: float) -> str:
+    return written(value) if math.isinf(value) else number(value)
+
+
+def _may_be_chance(entry: Entry, name: str, found: Value, limit: float, rule: Rule) -> bool:
     """Whether an interval around the value meets what is allowed: with bootstrap, and for a flip test of a sample."""
+    bootstrap = rule.settings.bootstrap
     is_sample = name == FLIP_TEST and entry.flip is not None and entry.flip.records < entry.flip.seen
     if found.value is None or not math.isfinite(found.deviation) or not (bootstrap or is_sample):
         return False
-    width = (bootstrap or Bootstrap()).z * found.deviation
-    return abs(found.value) - width <= allowed
+    return rule.meets(name, found.value, (bootstrap or Bootstrap()).z * found.deviation, limit)
 
 
 def _made(

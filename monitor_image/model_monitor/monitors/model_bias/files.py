@@ -6,9 +6,9 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from model_monitor.contract import BiasStage
+from model_monitor.contract import OWN_BLOCK, BiasStage
 from model_monitor.monitors.conclusion import Check, Conclusion
-from model_monitor.monitors.model_bias.constraints import BiasCheck, written
+from model_monitor.monitors.model_bias.constraints import COUNTED, BiasCheck, written
 from model_monitor.monitors.model_bias.metrics import DESCRIPTIONS
 from model_monitor.monitors.model_bias.statistics import BiasStatistics, Value
 
@@ -30,7 +30,18 @@ def analysis_file(statistics: BiasStatistics) -> dict[str, Any]:
                 "facets": facets,
                 "label_value_or_threshold": statistics.label_text,
             }
-    return content
+    kept = _counted(statistics) if statistics.is_baseline else {}
+    return content | ({OWN_BLOCK: {COUNTED: kept}} if kept else {})
+
+
+def _counted(statistics: BiasStatistics) -> dict[str, list[dict[str, Any]]]:
+    """What later windows need beside the values: how many records there are behind them."""
+    facets: dict[str, list[dict[str, Any]]] = {}
+    for entry in statistics.entries:
+        if entry.counted is not None:
+            group = {"value_or_threshold": entry.text, **entry.counted.to_json()}
+            facets.setdefault(entry.facet, []).append(group)
+    return facets
 
 
 def violations_file(conclusion: Conclusion) -> dict[str, Any] | None:

@@ -41,6 +41,7 @@ DESCRIPTIONS: Final = {  # as Clarify spells them in its reports
 PRE_TRAINING: Final = BIAS_METRICS[BiasStage.PRE]
 POST_TRAINING: Final = BIAS_METRICS[BiasStage.POST]
 FLIP_TEST: Final = "FT"
+CONDITIONAL: Final = ("CDDL", "CDDPL")  # on the group variable
 
 A, D = 0, 1  # the facet's axis
 NEGATIVE, POSITIVE = 0, 1

@@ -9,6 +9,8 @@ from typing import Any
 from model_monitor.contract import (
     ANALYSIS_FILE,
     CHECK_BIAS_DRIFT,
+    Decision,
+    JobKind,
     MonitoringType,
     Verdict,
 )
@@ -17,7 +19,7 @@ from model_monitor.job.job import BaselineFiles, Job
 from model_monitor.monitors.base import Files, Monitor, Options, Shown
 from model_monitor.monitors.baseline_files import read_document
 from model_monitor.monitors.conclusion import Conclusion
-from model_monitor.monitors.labelled import prediction_notes, why_unlabelled
+from model_monitor.monitors.labelled import prediction_notes, unjudged, why_unlabelled
 from model_monitor.monitors.model_bias import constraints as bias, options as bias_options
 from model_monitor.monitors.model_bias.constraints import BiasConstraints
 from model_monitor.monitors.model_bias.files import analysis_file, violations_file
@@ -43,7 +45,8 @@ def profile_rows(rows: Rows, job: Job) -> BiasProfile:
 
 def statistics_of(profile: BiasProfile, job: Job) -> BiasStatistics:
     """Every metric of every facet; the flip test searches here, on as many threads as the job has workers."""
-    return read_statistics(profile, settings_of(job), job.schema, job.workers or -1)
+    is_baseline = job.kind is JobKind.BASELINE
+    return read_statistics(profile, settings_of(job), job.schema, job.workers or -1, is_baseline=is_baseline)
 
 
 def suggest_constraints(statistics: BiasStatistics, job: Job) -> BiasConstraints:
@@ -51,7 +54,7 @@ def suggest_constraints(statistics: BiasStatistics, job: Job) -> BiasConstraints
     if not statistics.labelled:
         remedy = "Name their column: payload.label in the configuration."
         raise DatasetError(f"{job.dataset.path}: the dataset holds no labels. {remedy}")
-    return BiasConstraints({}, analysis_file(statistics))
+    return BiasConstraints({}, analysis_file(replace(statistics, is_baseline=True)))
 
 
 def load_baseline(files: BaselineFiles) -> BiasConstraints | None:
@@ -65,11 +68,16 @@ def check(statistics: BiasStatistics, baseline: BiasConstraints | None, job: Job
     """Every metric of a window against the baseline's, once enough labels are there."""
     if not statistics.records:
         return Conclusion(Verdict.NO_DATA, reason="the window holds no records")
-    reason = why_unlabelled(statistics.labelled, statistics.records, job.settings_of(MonitoringType.MODEL_BIAS), job)
-    if reason or baseline is None:
-        return Conclusion(Verdict.INSUFFICIENT_DATA, reason=reason or NO_BASELINE_REASON, awaits_labels=bool(reason))
+    labelled, records = statistics.labelled, statistics.records
+    monitor = job.settings_of(MonitoringType.MODEL_BIAS)
+    reason = why_unlabelled(labelled, records, monitor, job)
+    if reason:
+        return unjudged(reason, labelled, records, monitor, job)
+    if baseline is None:
+        return Conclusion(Verdict.INSUFFICIENT_DATA, reason=NO_BASELINE_REASON)
     settings = settings_of(job)
-    conclusion = conclude(list(bias.checks(statistics, baseline, settings)))
+    decision = job.settings_of(MonitoringType.MODEL_BIAS).decision or Decision.AWS
+    conclusion = conclude(list(bias.checks(statistics, baseline, settings, decision)))
     notes = (
         *prediction_notes(statistics.stated, statistics.predicted, job),
         *bias.dropped_facets(baseline, settings),

@@ -61,10 +61,14 @@ def _settings(block: Block) -> BiasSettings:
     values = _values(block, "label_values") or default.label.values
     label = replace(default.label, values=values, read_as=_read_as(block, "label_read_as"))
     _check_threshold(block, "label_values", label)
-    threshold, smallest = (
+    threshold, margin = (
         block.share("probability_threshold", default.probability_threshold),
-        block.count("min_group_records", default.min_group_records, minimum=1),
+        block.share("margin", default.margin),
     )
+    smallest = (
+        block.count("min_group_records", 1, minimum=1) if block.rest.get("min_group_records") is not None else None
+    )
+    block.take("min_group_records")  # left out or null: by the rule that decides
     pre, post = _methods(block)
     return BiasSettings(
         facets=facets,
@@ -78,6 +82,7 @@ def _settings(block: Block) -> BiasSettings:
         flip=_flip(block),
         bootstrap=_bootstrap(block),
         min_group_records=smallest,
+        margin=margin,
     )
 
 

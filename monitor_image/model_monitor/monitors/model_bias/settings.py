@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
+from model_monitor.contract import Decision
 from model_monitor.monitors.model_bias.facets import FEW_LABELS, Wanted
 
+CALIBRATED_MINIMUM: Final = 10  # records of either side, below which chances of a change are not worth testing
 GROUPS_KEPT: Final = 1000  # different values of the group variable
 FACETS_KEPT: Final = 100  # different values of a facet that names none
 
@@ -53,7 +55,8 @@ class BiasSettings:
     group: the variable that CDDL and CDDPL condition on.
     class_labels: the labels of a list of scores, in its order.
     pre, post: names of the metrics of each stage.
-    min_group_records: sides of a facet with fewer are not evaluated.
+    min_group_records: sides of a facet with fewer are not evaluated; None: by the rule that decides (`smallest`).
+    margin: how much worse than the baseline a metric may be under `calibrated`, as a share of the metric's scale.
     """
 
     facets: tuple[Facet, ...] = ()
@@ -66,4 +69,9 @@ class BiasSettings:
     post: tuple[str, ...] = ()
     flip: FlipSettings | None = None
     bootstrap: Bootstrap | None = None
-    min_group_records: int = 1
+    min_group_records: int | None = None
+    margin: float = 0.0
+
+    def smallest(self, decision: Decision) -> int:
+        """Records that either side of a facet must have."""
+        return self.min_group_records or (CALIBRATED_MINIMUM if decision is Decision.CALIBRATED else 1)

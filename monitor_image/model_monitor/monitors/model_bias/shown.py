@@ -116,10 +116,13 @@ def _of_values(values: Mapping[str, Value]) -> dict[str, Any]:
 
 
 def lines(summary: Mapping[str, Any], conclusion: Conclusion) -> list[str]:
-    """Each group against the rest: how many records, and every metric with its limit; what has no value is told below."""
+    """Each group against the rest: how many records, and every metric with its limit and, where it is known, how far chance
+    alone may take it; what has no value is told below.
+    """
     if not summary:
         return []
     checks = {(c.facet, c.facet_value, c.metric_name): c for c in conclusion.checks if isinstance(c, BiasCheck)}
+    has_allowance = any(check.allowance is not None for check in checks.values())
     told = [f"labels: {summary['labelled']:,} of {counted(summary['records'], 'prediction')}"]
     spelled_out: set[str] = set()
     for part in summary["facets"]:
@@ -128,15 +131,17 @@ def lines(summary: Mapping[str, Any], conclusion: Conclusion) -> list[str]:
             told += ["", f"{group}: {part['reason']}"]
             continue
         told += ["", f"{group}: {part['disadvantaged']:,} records against {part['advantaged']:,}"]
-        told += [f"{'metric':<8}  {'value':>10}  {'limit':>10}  verdict"]
+        chance = f"  {'by chance':>10}" if has_allowance else ""
+        told += [f"{'metric':<8}  {'value':>10}  {'limit':>10}{chance}  verdict"]
         for name, found in (*part["pre"].items(), *part["post"].items()):
             if found["value"] is None:
                 continue
             check = checks.get((part["facet"], part["value_or_threshold"], name))
             value = found["value"] if isinstance(found["value"], str) else shown_number(found["value"])
             limit = shown_number(check.allowed if check else None)
+            reach = f"  {shown_number(check.allowance if check else None):>10}" if has_allowance else ""
             verdict = NO_VALUE if check is None else str(check.outcome).replace("_", " ")
             words = "" if name in spelled_out else DESCRIPTIONS.get(name, "").removesuffix(f" ({name})")
             spelled_out.add(name)
-            told.append(f"{name:<8}  {value:>10}  {limit:>10}  {verdict:<13}  {words}".rstrip())
+            told.append(f"{name:<8}  {value:>10}  {limit:>10}{reach}  {verdict:<13}  {words}".rstrip())
     return told

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
 
+from model_monitor.monitors.model_bias.counted import Counted, Flips
+from model_monitor.monitors.model_bias.curve import Curve, block_curve
 from model_monitor.monitors.model_bias.facets import ABOVE, EQUAL, FLAGS, text_of
 from model_monitor.monitors.model_bias.flip_test import FEW, NEIGHBOURS, Z_95, FlipTest, flip_test, interval
 from model_monitor.monitors.model_bias.intervals import deviations
 from model_monitor.monitors.model_bias.metrics import (
+    CONDITIONAL,
     FLIP_TEST,
     NO_GROUP_VARIABLE,
     POST_TRAINING,
@@ -36,6 +39,9 @@ NO_THRESHOLD: Final = "the facet is continuous: name a threshold"
 RESTRICTED: Final = "the facet is restricted: name the values to compare"
 NO_VALUES: Final = "no labelled record has a value of the facet"
 
+Trials = tuple[Flips | None, Mapping[str, Curve]]  # of the flip test, and how it spreads
+NO_TRIALS: Final[Trials] = (None, {})
+
 
 @dataclass(frozen=True, slots=True)
 class Value:
@@ -52,6 +58,7 @@ class Entry:
 
     text: the group as Clarify's reports write it. stable_text: the same without any value of the data.
     reason: why nothing of it is told; then there are no values.
+    counted: what the values are computed from; None where there are none.
     """
 
     facet: str
@@ -65,11 +72,16 @@ class Entry:
     post: Mapping[str, Value] = field(default_factory=dict)
     flip: FlipTest | None = None
     reason: str = ""
+    counted: Counted | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class BiasStatistics:
-    """A window in numbers. stated: records with a prediction of their own; missing: labelled ones without a value of each facet."""
+    """A window in numbers.
+
+    stated: records with a prediction of their own; missing: labelled ones without a value of each facet.
+    is_baseline: later windows are compared with it, so that its file keeps what is counted.
+    """
 
     label: str
     label_text: str
@@ -79,14 +91,29 @@ class BiasStatistics:
     predicted: int = 0
     stated: int = 0
     missing: Mapping[str, int] = field(default_factory=dict)
+    is_baseline: bool = False
 
 
-def read_statistics(profile: BiasProfile, settings: BiasSettings, schema: Schema, workers: int) -> BiasStatistics:
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """What is measured, and how. is_baseline: also how the flip test spreads among smaller samples."""
+
+    profile: BiasProfile
+    settings: BiasSettings
+    schema: Schema
+    workers: int
+    is_baseline: bool
+
+
+def read_statistics(
+    profile: BiasProfile, settings: BiasSettings, schema: Schema, workers: int, *, is_baseline: bool = False
+) -> BiasStatistics:
     """All metrics of all facets."""
+    task = _Task(profile, settings, schema, workers, is_baseline)
     entries: list[Entry] = []
     missing = {}
     for position, facet in enumerate(settings.facets):
-        entries += _entries(profile, position, settings, schema, workers)
+        entries += _entries(task, position)
         missing[facet.name] = int(profile.facets[position].table.counts[0].sum())
     return BiasStatistics(
         label=settings.label_name,
@@ -97,14 +124,13 @@ def read_statistics(profile: BiasProfile, settings: BiasSettings, schema: Schema
         predicted=profile.predicted,
         stated=profile.stated,
         missing=missing,
+        is_baseline=is_baseline,
     )
 
 
-def _entries(
-    profile: BiasProfile, position: int, settings: BiasSettings, schema: Schema, workers: int
-) -> Iterator[Entry]:
-    facet, found = settings.facets[position], profile.facets[position]
-    is_restricted = _is_restricted(schema, facet.name)
+def _entries(task: _Task, position: int) -> Iterator[Entry]:
+    facet, found = task.settings.facets[position], task.profile.facets[position]
+    is_restricted = _is_restricted(task.schema, facet.name)
     if not facet.wanted.values:
         reason = _no_values(found, is_restricted)
         if reason:
@@ -113,7 +139,7 @@ def _entries(
         for i, word in enumerate(found.table.facets or ()):
             name = f"#{i + 1}"  # the values of data stay out of messages and metrics
             group = _Group(facet, position, word, name, np.array([i + 1]), (mark_of(word),), is_restricted)
-            yield group.entry(profile, settings, schema, workers)
+            yield group.entry(task)
         return
     is_threshold = found.traits.is_continuous(facet.wanted)
     bit = ABOVE if is_threshold else EQUAL
@@ -124,7 +150,7 @@ def _entries(
     else:
         stable = text = ",".join(map(text_of, facet.wanted.values))
     group = _Group(facet, position, text, stable, np.array(flags), tuple(flags), is_restricted, is_threshold)
-    yield group.entry(profile, settings, schema, workers)
+    yield group.entry(task)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +166,9 @@ class _Group:
     is_restricted: bool
     is_threshold: bool = False
 
-    def entry(self, profile: BiasProfile, settings: BiasSettings, schema: Schema, workers: int) -> Entry:
+    def entry(self, task: _Task) -> Entry:
         """The group's metrics."""
+        profile, settings = task.profile, task.settings
         found = profile.facets[self.position]
         bit = ABOVE if profile.observed.is_continuous(settings.label) else EQUAL
         counts = _counts(found.table.counts, self.places, bit)
@@ -151,7 +178,9 @@ class _Group:
         pre: dict[str, Value] = {}
         post: dict[str, Value] = {}
         flip: FlipTest | None = None
+        counted: Counted | None = None
         if not reason:
+            counted = self._counted(counts, found.table.groups, task)
             spread = {} if settings.bootstrap is None else deviations(counts, settings.bootstrap)
             no_groups = _no_groups(found, settings)
             pre = _values(_pre(counts, no_groups), settings.pre, spread)
@@ -159,7 +188,8 @@ class _Group:
                 problem = _kinds_differ(profile, settings)
                 post = _values(_post(counts, no_groups, problem), settings.post, spread)
                 if FLIP_TEST in settings.post:
-                    told, flip = self._flip(profile, settings, schema, bit, workers)
+                    told, flip, trials = self._flip(task, bit)
+                    counted = replace(counted, flips=trials[0], curves=trials[1])
                     error = next((value.error for name, value in post.items() if name == FLIP_TEST), "")
                     post[FLIP_TEST] = Value(None, error) if error else told
                     flip = None if error else flip
@@ -175,50 +205,90 @@ class _Group:
             dict(sorted(post.items())),
             flip,
             reason,
+            counted,
         )
 
+    def _counted(self, counts: np.ndarray, groups: tuple[str, ...], task: _Task) -> Counted:
+        """What of a group is compared with another sample's, by the group variable where its metrics are asked for."""
+        is_asked = task.settings.group is not None and {*task.settings.pre, *task.settings.post} & {*CONDITIONAL}
+        if not is_asked or not groups:
+            return Counted(counts.sum(axis=0)[None], is_restricted=self.is_restricted)
+        is_restricted = self.is_restricted or _is_restricted(task.schema, task.settings.group or "")
+        return Counted(counts, tuple(map(mark_of, groups)), is_restricted=is_restricted)
+
     def _too_few(self, smallest: int, settings: BiasSettings) -> str:
-        minimum = max(settings.min_group_records, RESTRICTED_MINIMUM if self.is_restricted else 1)
+        minimum = max(settings.min_group_records or 1, RESTRICTED_MINIMUM if self.is_restricted else 1)
         if smallest >= minimum or (not smallest and not self.is_restricted):  # an empty side has errors of its own
             return ""
         return f"one side of the facet has fewer than {minimum} records"
 
-    def _flip(
-        self, profile: BiasProfile, settings: BiasSettings, schema: Schema, bit: int, workers: int
-    ) -> tuple[Value, FlipTest | None]:
-        rows, flip = profile.rows, settings.flip
+    def _flip(self, task: _Task, bit: int) -> tuple[Value, FlipTest | None, Trials]:
+        profile, schema = task.profile, task.schema
+        rows, flip = profile.rows, task.settings.flip
         if rows is None or flip is None:
-            return Value(None, "the flip test is switched off"), None
+            return Value(None, "the flip test is switched off"), None, NO_TRIALS
         own = schema.names.index(self.facet.name) if self.facet.name in schema.names else -1
         if rows.texts - {own}:
-            return Value(None, TEXT_FEATURES), None
+            return Value(None, TEXT_FEATURES), None, NO_TRIALS
         columns = [i for i in range(len(schema.features)) if i != own]
         if not columns:
-            return Value(None, NO_FEATURES), None
+            return Value(None, NO_FEATURES), None, NO_TRIALS
         part = rows.settled(None if rows.seen <= rows.limit else flip.sample)
         if part is None:
-            return Value(None, NO_VALUES), None
+            return Value(None, NO_VALUES), None, NO_TRIALS
         marks = part.marks[:, self.position]
-        values = part.values[:, columns]
-        is_whole = np.isfinite(values).all(axis=1)
-        is_group = np.isin(marks, np.array(self.marks, np.uint64))
-        others, group = (marks > 0) & ~is_group & is_whole, is_group & is_whole
-        if not others.any() or not group.any():
-            return Value(None, INCOMPLETE), None
-        positive = (part.flags - np.uint8(1)) & bit > 0
-        value, flips = flip_test(values[others], positive[others], values[group], positive[group], workers)
+        is_whole = np.isfinite(part.values[:, columns]).all(axis=1)
+        is_used = (marks > 0) & is_whole
+        is_group = np.isin(marks, np.array(self.marks, np.uint64))[is_used]
+        if is_group.all() or not is_group.any():
+            return Value(None, INCOMPLETE), None, NO_TRIALS
+        positive = ((part.flags - np.uint8(1)) & bit > 0)[is_used]
+        sides = Sides(part.values[is_used][:, columns], positive, is_group)
+        value, flips = sides.test(task.workers)
         low, high = interval(flips)
         result = FlipTest(
             value,
             low,
             high,
             tested=len(flips),
-            neighbours=NEIGHBOURS if others.sum() > FEW else 1,
+            neighbours=NEIGHBOURS if sides.others > FEW else 1,
             records=len(part.keys),
             seen=rows.seen,
             incomplete=int(((marks > 0) & ~is_whole).sum()),
         )
-        return Value(value, deviation=(high - low) / (2 * Z_95)), result
+        trials = Flips(int((flips > 0).sum()), int((flips < 0).sum()), len(flips), sides.others)
+        curves = {FLIP_TEST: sides.curve(trials.size, value, task.workers)} if task.is_baseline else {}
+        return Value(value, deviation=(high - low) / (2 * Z_95)), result, (trials, curves)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sides:
+    """Records of both sides, in the random order of their keys: features, what the model said, and who is in the group."""
+
+    values: np.ndarray
+    positive: np.ndarray
+    is_group: np.ndarray
+
+    @property
+    def others(self) -> int:
+        return int((~self.is_group).sum())
+
+    def test(self, workers: int, part: slice = slice(None)) -> tuple[float, np.ndarray]:
+        """The flip test of some of the records."""
+        values, positive, is_group = self.values[part], self.positive[part], self.is_group[part]
+        return flip_test(values[~is_group], positive[~is_group], values[is_group], positive[is_group], workers)
+
+    def curve(self, size: float, value: float, workers: int) -> Curve:
+        """How the test goes on smaller samples, whose neighbours are farther away."""
+
+        def measured(part: slice) -> tuple[float, float] | None:
+            group = int(self.is_group[part].sum())
+            others = len(self.is_group[part]) - group
+            if not group or others <= FEW:
+                return None
+            return group * others / (group + others), self.test(workers, part)[0]
+
+        return block_curve(len(self.is_group), size, value, measured)
 
 
 def _counts(table: np.ndarray, places: np.ndarray, bit: int) -> np.ndarray:

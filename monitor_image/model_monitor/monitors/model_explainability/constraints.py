@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
 
-from model_monitor.contract import CHECK_ATTRIBUTION_DRIFT
+from model_monitor.contract import CHECK_ATTRIBUTION_DRIFT, OWN_BLOCK
 from model_monitor.errors import BaselineError
-from model_monitor.monitors.conclusion import Check, Outcome
+from model_monitor.monitors.conclusion import Check, Evidence, Outcome
 from model_monitor.monitors.model_explainability.ndcg import ndcg
+from model_monitor.monitors.model_explainability.sampling import Side, evidence
+from model_monitor.monitors.model_explainability.statistics import AttributionStatistics
+from model_monitor.words import counted
 
 METHOD_KEY: Final = "kernel_shap"  # Clarify's, whatever the method: the attributions are Shapley values
 NO_BASELINE: Final = "no baseline"
+STANDARD_ERRORS: Final = "standard_errors"  # key of our own block
+MOVED: Final = 3  # features in a sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +30,7 @@ class AttributionBaseline:
     values: label → feature → attribution. expected: label → expected value, None where unknown.
     facts: how it was found (`agg_method`, `use_logit`), as far as the file says so; AWS's do not.
     features, rows: baseline rows that the job made by clustering; () when they were given.
+    errors: label → feature → standard error; files of ours have them.
     """
 
     values: Mapping[str, Mapping[str, float]]
@@ -32,6 +38,7 @@ class AttributionBaseline:
     facts: Mapping[str, Any] = field(default_factory=dict)
     features: tuple[str, ...] = ()
     rows: tuple[tuple[Any, ...], ...] = ()
+    errors: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
 
 def read(document: object, where: str) -> AttributionBaseline:
@@ -48,7 +55,21 @@ def read(document: object, where: str) -> AttributionBaseline:
     expected = {label: block.get("expected_value") for label, block in labels.items()}
     facts, made = document.get("computation") or {}, document.get("baseline_rows") or {}
     rows = tuple(tuple(row) for row in made.get("rows", ()))
-    return AttributionBaseline(values, expected, facts, tuple(made.get("features", ())), rows)
+    errors = _errors(document, where)
+    return AttributionBaseline(values, expected, facts, tuple(made.get("features", ())), rows, errors)
+
+
+def _errors(document: Mapping[str, Any], where: str) -> dict[str, dict[str, float]]:
+    """What a baseline job of ours keeps in its own block."""
+    block = document.get(OWN_BLOCK)
+    labels = block.get(STANDARD_ERRORS) if isinstance(block, Mapping) else None
+    try:
+        return {
+            str(label): {str(feature): float(error) for feature, error in found.items()}
+            for label, found in (labels or {}).items()
+        }
+    except (AttributeError, TypeError, ValueError) as fault:
+        raise BaselineError(where, f"{OWN_BLOCK}.{STANDARD_ERRORS} should hold a number for each feature.") from fault
 
 
 def _values(block: object, where: str) -> dict[str, float]:
@@ -103,10 +124,65 @@ def _check(
     score = ndcg(_aligned(current, names), _aligned(baseline, names))
     if math.isnan(score):
         return unknown("the baseline attributes nothing to any feature")
+    held = Check(
+        CHECK_ATTRIBUTION_DRIFT,
+        label,
+        Outcome.HELD,
+        score,
+        threshold,
+        baseline=1.0,  # a ranking agrees with itself
+        sentence=moved(current, baseline, names),
+    )
     if score >= threshold:
-        return Check(CHECK_ATTRIBUTION_DRIFT, label, Outcome.HELD, score, threshold)
+        return held
     text = f"Feature attribution drift {score} exceeds threshold {threshold}"  # AWS's words, though it is below
-    return Check(CHECK_ATTRIBUTION_DRIFT, label, Outcome.VIOLATED, score, threshold, text)
+    return replace(held, outcome=Outcome.VIOLATED, description=text)
+
+
+def moved(current: Mapping[str, float], baseline: Mapping[str, float], names: Sequence[str]) -> str:
+    """Which features changed places, those that matter most first: `rank of Temperature 2 -> 1`; "" when none did."""
+    before, after = (_ranks(_aligned(values, names)) for values in (baseline, current))
+    gains = [np.abs(_aligned(values, names)) for values in (baseline, current)]
+    weight = sum(each / (each.sum() or 1.0) for each in gains)
+    lost = weight * np.abs(1 / np.log2(before + 1) - 1 / np.log2(after + 1))
+    places = [place for place in np.argsort(-lost, kind="stable").tolist() if before[place] != after[place]]
+    told = [f"rank of {names[place]} {before[place]} -> {after[place]}" for place in places[:MOVED]]
+    more = f" and {counted(len(places) - MOVED, 'other feature')} moved" if len(places) > MOVED else ""
+    return ", ".join(told) + more
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    """Places by size, from 1 on; of equal ones the first comes first."""
+    ranks = np.empty(len(values), np.int64)
+    ranks[np.argsort(-np.abs(values), kind="stable")] = np.arange(1, len(values) + 1)
+    return ranks
+
+
+def with_evidence(
+    checks: Sequence[Check], statistics: AttributionStatistics, baseline: AttributionBaseline
+) -> list[Check]:
+    """The checks with what sampling of the explained records explains; a feature that came or went is no sampling."""
+    return [replace(check, evidence=_evidence(check, statistics, baseline)) for check in checks]
+
+
+def _evidence(check: Check, statistics: AttributionStatistics, baseline: AttributionBaseline) -> Evidence | None:
+    spread, label = statistics.spread, check.subject
+    if check.observed is None or spread is None:
+        return None
+    place = statistics.labels.index(label)
+    known = label if label in baseline.values else next(iter(baseline.values))
+    values, errors = baseline.values[known], baseline.errors.get(known, {})
+    if set(values) != set(statistics.features):
+        return None
+    records = int(baseline.facts.get("records_explained") or 0)
+    there = np.array([errors.get(name, math.nan) for name in statistics.features])
+    correlation = None if spread.correlation is None else spread.correlation[place]
+    return evidence(
+        check.observed,
+        Side(statistics.values[place], spread.errors[place], statistics.used),
+        Side(_aligned(values, statistics.features), there, records),
+        correlation,
+    )
 
 
 def _aligned(values: Mapping[str, float], names: Sequence[str]) -> np.ndarray:

@@ -8,11 +8,14 @@ from typing import Final
 
 import numpy as np
 
+from model_monitor.contract import JobKind
 from model_monitor.errors import BudgetExceeded, PredictorError, SettingsError
+from model_monitor.job.job import Job
 from model_monitor.monitors.model_explainability.attributions import Choices, Explained, explain
 from model_monitor.monitors.model_explainability.clusters import centres
 from model_monitor.monitors.model_explainability.constraints import AttributionBaseline
 from model_monitor.monitors.model_explainability.options import AttributionOptions, BaselineRow, row_faults, rows_of
+from model_monitor.monitors.model_explainability.sampling import spread_of
 from model_monitor.monitors.model_explainability.statistics import (
     AttributionStatistics,
     Local,
@@ -24,6 +27,7 @@ from model_monitor.predictors.baseline_rows import read_rows
 from model_monitor.predictors.sources import connect
 from model_monitor.sketches.sample import RecordSample
 
+NAMED: Final = 5  # features in a message
 OWN_CLUSTERS: Final = (
     "The baseline rows are clusters of this window, since the baseline brings none for these features: the two sides are "
     "explained against different rows. Give baseline_rows, or run the baseline job again."
@@ -36,14 +40,20 @@ def explain_sample(
     found: AttributionStatistics,
     options: AttributionOptions,
     known: AttributionBaseline | None,
+    job: Job,
 ) -> AttributionStatistics:
     """Attributions of a sample with records, within the declared budget. Raises: PredictorError, SettingsError.
+
+    A window with text where the model takes numbers is not asked about: that is the mistake of who sends it.
 
     known: what the baseline job found; the rows that it made are used again.
     """
     limits = options.limits.for_source(source.is_local)
     budget = Budget(limits.predictions, limits.calls, limits.seconds)
     given = _given_rows(options, known, found.features)
+    unfit = () if job.kind is JobKind.BASELINE else _texts(sample, found.features, given, job)
+    if unfit:
+        return replace(found, unfit=_named(unfit))
     baselines = _clustered(sample, options) if given is None else given
     cells, rows = _alike(sample.matrix, baselines)
     matrix = Matrix(cells, found.features, tuple((~sample.fractions).tolist()))
@@ -92,12 +102,34 @@ def _told(
         used=used,
         stopped=explained.stopped,
         local=local,
+        spread=spread_of(explained.values, sample.counts[:done], options.aggregation) if used else None,
     )
 
 
 def _spent(budget: Budget) -> Mapping[str, int]:
     """Seconds are left out: two runs over the same data give the same report."""
     return {"predictions": budget.spent_predictions, "calls": budget.spent_calls}
+
+
+def _texts(sample: RecordSample, features: tuple[str, ...], given: np.ndarray | None, job: Job) -> tuple[str, ...]:
+    """Features with text where numbers are due: by their type, or because the baseline rows have numbers there."""
+    if sample.matrix.dtype != np.object_:
+        return ()
+    types = {feature.name: feature.type for feature in job.schema.features}
+    is_number = {name for name, kind in types.items() if kind is not None and kind.is_numeric}
+    if given is not None:
+        rows = zip(features, given.T, strict=True)
+        is_number |= {name for name, cells in rows if not any(isinstance(cell, str) for cell in cells)}
+    columns = zip(features, sample.matrix.T, strict=True)
+    return tuple(n for n, cells in columns if n in is_number and any(isinstance(cell, str) for cell in cells))
+
+
+def _named(features: tuple[str, ...]) -> str:
+    """That features fail their type check, a few by name."""
+    named = ", ".join(features[:NAMED])
+    more = f" and {len(features) - NAMED} more" if len(features) > NAMED else ""
+    fail = "fails its type check" if len(features) == 1 else "fail their type checks"
+    return f"attribution not evaluated: {named}{more} {fail} (text where the model takes numbers)"
 
 
 # --- baseline rows -----------------------------------------------------------------------------------------------------

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from model_monitor.contract import OWN_BLOCK
 from model_monitor.monitors.conclusion import Conclusion
-from model_monitor.monitors.model_explainability.constraints import METHOD_KEY, AttributionBaseline
+from model_monitor.monitors.model_explainability.constraints import METHOD_KEY, STANDARD_ERRORS, AttributionBaseline
 from model_monitor.monitors.model_explainability.statistics import AttributionStatistics
 
 VERSION = "1.0"
@@ -27,7 +28,12 @@ def analysis_file(statistics: AttributionStatistics) -> dict[str, Any]:
     content["computation"] = statistics.facts
     if statistics.clusters is not None:
         content["baseline_rows"] = {"features": list(statistics.features), "rows": _plain(statistics.clusters)}
-    return content
+    return content | (_own(statistics.errors_by_label) if statistics.is_baseline else {})
+
+
+def _own(errors: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
+    """What AWS's file has no place for: how well each attribution is known."""
+    return {OWN_BLOCK: {STANDARD_ERRORS: {label: dict(found) for label, found in errors.items()}}} if errors else {}
 
 
 def constraints_file(baseline: AttributionBaseline) -> dict[str, Any]:
@@ -41,7 +47,7 @@ def constraints_file(baseline: AttributionBaseline) -> dict[str, Any]:
         content["computation"] = dict(baseline.facts)
     if baseline.rows:
         content["baseline_rows"] = {"features": list(baseline.features), "rows": [list(row) for row in baseline.rows]}
-    return content
+    return content | _own(baseline.errors)
 
 
 def violations_file(conclusion: Conclusion) -> dict[str, Any] | None:

@@ -13,6 +13,7 @@ from model_monitor.contract import (
     CHECK_ATTRIBUTION_DRIFT,
     LOCAL_SHAP_FILE,
     SHAP_BASELINE_FILE,
+    Decision,
     JobKind,
     MonitoringType,
     Verdict,
@@ -29,7 +30,12 @@ from model_monitor.monitors.model_explainability.explaining import explain_sampl
 from model_monitor.monitors.model_explainability.options import AttributionOptions, complete, options_of, read_options
 from model_monitor.monitors.model_explainability.profile import AttributionProfile
 from model_monitor.monitors.model_explainability.shown import lines, metrics, summary
-from model_monitor.monitors.model_explainability.statistics import AttributionStatistics, labels_of, of_captured
+from model_monitor.monitors.model_explainability.statistics import (
+    AttributionStatistics,
+    labels_of,
+    of_captured,
+    spread_of_captured,
+)
 from model_monitor.monitors.verdict import conclude
 from model_monitor.predictors import sources
 from model_monitor.schema import Rows
@@ -62,19 +68,27 @@ def statistics_of(profile: AttributionProfile, job: Job) -> AttributionStatistic
     """
     options, features, sample = _options(job), _features(job), profile.sample
     found = AttributionStatistics(
-        features, sample.seen, options.method, options.aggregation, options.use_logit, notes=options.notes
+        features,
+        sample.seen,
+        options.method,
+        options.aggregation,
+        options.use_logit,
+        notes=options.notes,
+        is_baseline=job.kind is JobKind.BASELINE,
     )
     if options.method is Method.CAPTURED:
         values = of_captured(profile, len(features), options.aggregation)
         labels = labels_of(len(values), options.label_headers)
-        return replace(found, labels=labels, values=values, expected=(None,) * len(values), used=profile.answered)
+        spread = spread_of_captured(profile, len(features), options.aggregation)
+        expected = (None,) * len(values)
+        return replace(found, labels=labels, values=values, expected=expected, used=profile.answered, spread=spread)
     if options.predictor is None:
         return replace(found, fault=NO_MODEL)
     if not sample.seen:
         return found
     source = sources.source_of(options.predictor, job)
     try:
-        return explain_sample(source, sample, found, options, _known_rows(job))
+        return explain_sample(source, sample, found, options, _known_rows(job), job)
     except PredictorError as error:
         if job.kind is JobKind.BASELINE:
             raise
@@ -93,7 +107,8 @@ def suggest(statistics: AttributionStatistics, job: Job) -> AttributionBaseline:
         raise DatasetError(f"{job.dataset.path}: no attributions: {why}")
     expected = dict(zip(statistics.labels, statistics.expected, strict=True))
     rows = () if statistics.clusters is None else tuple(map(tuple, statistics.clusters.tolist()))
-    return AttributionBaseline(statistics.by_label, expected, statistics.facts, statistics.features, rows)
+    errors = statistics.errors_by_label
+    return AttributionBaseline(statistics.by_label, expected, statistics.facts, statistics.features, rows, errors)
 
 
 def load_baseline(given: BaselineFiles) -> AttributionBaseline | None:
@@ -114,6 +129,8 @@ def _conclusion(statistics: AttributionStatistics, baseline: AttributionBaseline
         return Conclusion(Verdict.NO_DATA, reason="the window holds no records")
     if statistics.fault:
         return Conclusion(Verdict.ERROR, reason=statistics.fault)
+    if statistics.unfit:
+        return Conclusion(Verdict.INSUFFICIENT_DATA, reason=statistics.unfit)
     if statistics.used < minimum:
         why = _why_not_all(statistics)
         reason = f"{counted(statistics.used, 'record')} explained, fewer than min_records = {minimum}"
@@ -121,7 +138,11 @@ def _conclusion(statistics: AttributionStatistics, baseline: AttributionBaseline
     if baseline is None:
         return Conclusion(Verdict.INSUFFICIENT_DATA, reason=attribution.NO_BASELINE)
     threshold = _options(job).ndcg_threshold
-    return conclude(attribution.checks(statistics.by_label, baseline, threshold, statistics.facts))
+    decision = job.settings_of(MonitoringType.MODEL_EXPLAINABILITY).decision
+    found = attribution.checks(statistics.by_label, baseline, threshold, statistics.facts)
+    if decision is Decision.CALIBRATED:
+        found = attribution.with_evidence(found, statistics, baseline)
+    return conclude(found)
 
 
 def _why_not_all(statistics: AttributionStatistics) -> str:

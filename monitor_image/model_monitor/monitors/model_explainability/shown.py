@@ -73,13 +73,15 @@ def summary(statistics: AttributionStatistics, conclusion: Conclusion) -> dict[s
     }
 
 
-def lines(summary: Mapping[str, Any], _: Conclusion) -> list[str]:
-    """How features were explained, and of each label the first of them."""
+def lines(summary: Mapping[str, Any], conclusion: Conclusion) -> list[str]:
+    """How features were explained, and of each label the first of them, and how far chance takes its agreement."""
+    reached = {check.subject: check.allowance for check in conclusion.checks if check.allowance is not None}
     explained, records = summary.get("records_explained", 0), summary.get("records", 0)
     told = [f"attributions: {summary.get('method')}, {explained} of {counted(records, 'record')} explained"]
     for label in summary.get("labels", ()):
         ranked = sorted(label["attributions"].items(), key=lambda item: -abs(item[1]))
         named = ", ".join(f"{feature} {number(value)}" for feature, value in ranked[:RANKED_FEATURES])
         more = f" and {len(ranked) - RANKED_FEATURES} more" if len(ranked) > RANKED_FEATURES else ""
-        told.append(f"  {label['name']}  ndcg {number(label['ndcg'])}  {named}{more}")
+        chance = f" (ndcg by chance down to {number(reached[label['name']])})" if label["name"] in reached else ""
+        told.append(f"  {label['name']}  ndcg {number(label['ndcg'])}  {named}{more}{chance}")
     return told

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 
 from model_monitor.monitors.model_explainability.attributions import Aggregation, Explained, Method, aggregate
 from model_monitor.monitors.model_explainability.profile import AttributionProfile, Captured
+from model_monitor.monitors.model_explainability.sampling import Spread, ranks_around_the_median
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,6 +35,9 @@ class AttributionStatistics:
     stopped: why fewer were explained than should have been; fault: why there is nothing at all.
     clusters: baseline rows that this run made; None when they were given. baselines: how many there were.
     spent: predictions and calls that it took.
+    spread: how well the values are known; None where there are none.
+    unfit: why the records are no input of the model: a mistake of who sends them, no fault of the run.
+    is_baseline: later windows are compared with it, so that its file keeps the spread.
     """
 
     features: tuple[str, ...]
@@ -52,6 +57,22 @@ class AttributionStatistics:
     local: Local | None = None
     spent: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    spread: Spread | None = None
+    unfit: str = ""
+    is_baseline: bool = False
+
+    @property
+    def errors_by_label(self) -> dict[str, dict[str, float]]:
+        """label → feature → standard error, of the features of which it is known."""
+        if self.spread is None:
+            return {}
+        named = zip(self.labels, self.spread.errors.tolist(), strict=True)
+        return {
+            label: {
+                feature: error for feature, error in zip(self.features, errors, strict=True) if math.isfinite(error)
+            }
+            for label, errors in named
+        }
 
     @property
     def by_label(self) -> dict[str, dict[str, float]]:
@@ -87,6 +108,23 @@ def of_explained(
     if not len(counts):
         return np.empty((0, explained.values.shape[2])), (), 0
     return aggregate(explained.values, counts, aggregation), expected, int(counts.sum())
+
+
+def spread_of_captured(profile: AttributionProfile, features: int, aggregation: Aggregation) -> Spread | None:
+    """Standard errors from what merges; how features vary together is not kept."""
+    errors = np.array([_error(captured, aggregation) for captured in profile.captured])
+    return Spread(errors.reshape(-1, features)) if errors.size else None
+
+
+def _error(captured: Captured, aggregation: Aggregation) -> float:
+    moments = captured.sizes if aggregation is Aggregation.MEAN_ABS else captured.squares
+    total = moments.count
+    if total < 2:
+        return math.nan
+    if aggregation is Aggregation.MEDIAN:
+        low, high = (captured.quantiles.ranks().quantile(rank / total) for rank in ranks_around_the_median(total))
+        return (high - low) / 2
+    return math.sqrt(moments.m2 / (total - 1) / total)
 
 
 def of_captured(profile: AttributionProfile, features: int, aggregation: Aggregation) -> np.ndarray:

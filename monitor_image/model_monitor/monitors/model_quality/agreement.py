@@ -80,7 +80,8 @@ class Agreement:
         actual = np.array([_number(word) for word in words])[codes]
         is_number = np.isfinite(actual)
         chosen, actual, predicted = chosen[is_number], actual[is_number], answers.numbers[chosen[is_number]]
-        parts = tuple(Residuals.of(actual[kept[chosen]], predicted[kept[chosen]]) for kept in subsamples)
+        kept = [part[chosen] for part in subsamples]
+        parts = tuple(Residuals.of(actual[part], predicted[part], is_whole=False) for part in kept)
         return cls(int(chosen.size), int((~is_number).sum()), residuals=Residuals.of(actual, predicted), samples=parts)
 
     def merge(self, other: Agreement) -> Agreement:

@@ -18,7 +18,13 @@ from model_monitor.monitors.thresholds import QualityConstraint, told_name
 
 NOT_A_NUMBER: Final = "NaN"  # as AWS's files have it
 CURVE_POINTS: Final = 1000
-PREDICTIONS: Final = "predictions"
+MATRIX: Final = "confusion_matrix"
+PREDICTIONS: Final = "predictions"  # of our own block, as the next four
+RANK_ERRORS: Final = "rank_errors"
+SCORES: Final = "scores"
+RESIDUALS: Final = "residuals"
+STANDARD_ERRORS: Final = "standard_errors"
+SCORES_WRITTEN: Final = 512  # different ones of a baseline, which a window's area is compared with
 MATRIX_LABELS: Final = 100  # in the report; statistics.json has the matrix of any number of labels
 
 
@@ -34,16 +40,29 @@ def statistics_file(statistics: QualityStatistics) -> dict[str, Any]:
             "labelled": statistics.labelled,
             "auc_error": quality.area_error,
             "curve_points": {"kept": CURVE_POINTS, "of": points_of(quality.curves)},
+            STANDARD_ERRORS: {name: _number(value) for name, value in quality.errors.items()},
+            "record_counts": dict(quality.sizes),
+            SCORES: quality.scores.within(SCORES_WRITTEN).to_json() if quality.scores.keys.size else None,
+            RESIDUALS: quality.residuals.to_json() if _has_errors(quality) else None,
             PREDICTIONS: {
                 "dataset": {"item_count": statistics.records},
                 "features": [feature_json(feature) for feature in statistics.predictions],
+                RANK_ERRORS: {
+                    feature.name: feature.numeric.rank_error
+                    for feature in statistics.predictions
+                    if feature.numeric is not None
+                },
             },
         },
     }
 
 
+def _has_errors(quality: Quality) -> bool:
+    return bool(quality.residuals.truth.count) and quality.residuals.is_finite
+
+
 def _metrics(quality: Quality) -> dict[str, Any]:
-    content: dict[str, Any] = {"confusion_matrix": matrix(quality)} if quality.labels else {}
+    content: dict[str, Any] = {MATRIX: matrix(quality)} if quality.labels else {}
     for name, value in quality.values.items():
         content[name] = {
             "value": _number(value),

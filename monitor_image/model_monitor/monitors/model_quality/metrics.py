@@ -9,11 +9,12 @@ from typing import Final
 import numpy as np
 
 from model_monitor.contract import ProblemType
-from model_monitor.monitors.model_quality import classification
+from model_monitor.monitors.model_quality import classification, standard_errors
 from model_monitor.monitors.model_quality.agreement import LABELS_KEPT, Agreement
 from model_monitor.monitors.model_quality.classification import Curves
 from model_monitor.monitors.model_quality.regression import regression
 from model_monitor.monitors.model_quality.residuals import Residuals
+from model_monitor.monitors.model_quality.scores import Scores
 from model_monitor.monitors.model_quality.subsamples import MINIMUM_RECORDS, deviations, spread
 from model_monitor.sketches.answers import NEGATIVE, Problem
 from model_monitor.words import counted
@@ -30,9 +31,11 @@ METRICS: Final = {
 class Quality:
     """The metrics of some records.
 
-    values, deviations: by metric; NaN where undefined.
+    values: by metric; NaN where undefined. deviations: AWS's, of five subsamples. errors: standard errors.
+    sizes: by metric the records that it rests on.
     labels, counts: the confusion matrix, one row for each actual label; no labels of a regression.
     curves: of a binary problem with scores and both classes. area_error: how far `auc` can be off; 0 while exact.
+    scores, residuals: what the area and the errors of a regression are tested by.
     fault: why there are no values although there are records; "" otherwise.
     """
 
@@ -43,6 +46,10 @@ class Quality:
     counts: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.int64))
     curves: Curves | None = None
     area_error: float = 0.0
+    scores: Scores = field(default_factory=Scores)
+    residuals: Residuals = field(default_factory=Residuals)
+    errors: dict[str, float] = field(default_factory=dict)
+    sizes: dict[str, int] = field(default_factory=dict)
     fault: str = ""
 
     @property
@@ -63,7 +70,15 @@ def measure(agreement: Agreement, problem: Problem) -> Quality:
         return _regression(agreement)
     if problem.type is ProblemType.MULTICLASS:
         labels, counts = agreement.confusion.labels, agreement.confusion.counts
-        return Quality(agreement.count, _multiclass(counts), deviations(counts, _multiclass), labels, counts)
+        return Quality(
+            agreement.count,
+            _multiclass(counts),
+            deviations(counts, _multiclass),
+            labels,
+            counts,
+            errors=standard_errors.of_counts(counts, problem.type),
+            sizes=standard_errors.sizes(counts, problem.type),
+        )
     return _binary(agreement, problem)
 
 
@@ -90,13 +105,17 @@ def _binary(agreement: Agreement, problem: Problem) -> Quality:
     counts = seen[:2, :2].copy()
     counts[:, 0] += seen[:2, 2]
     values, spreads = _two_classes(counts), deviations(counts, _two_classes)
+    errors, sizes = standard_errors.of_counts(counts, problem.type), standard_errors.sizes(counts, problem.type)
     curves = classification.curves(scores.negatives, scores.positives)
     if curves is not None:
         table = np.stack([scores.negatives, scores.positives])
         values |= _area(table)
         spreads |= deviations(table, _area)
+        errors["auc"] = standard_errors.of_area(scores.negatives, scores.positives)
+        sizes["auc"] = int(table.sum(axis=1).min())
+    labels = (negative, problem.positive)
     return Quality(
-        agreement.count, values, spreads, (negative, problem.positive), counts, curves, agreement.scores.area_error
+        agreement.count, values, spreads, labels, counts, curves, scores.area_error, scores, errors=errors, sizes=sizes
     )
 
 
@@ -126,7 +145,15 @@ def _regression(agreement: Agreement) -> Quality:
     spreads = dict.fromkeys(values, math.nan)
     if agreement.residuals.truth.count >= MINIMUM_RECORDS and agreement.samples:
         spreads = spread([_of_residuals(sample) for sample in agreement.samples])
-    return Quality(agreement.residuals.truth.count, values, spreads)
+    count = agreement.residuals.truth.count
+    return Quality(
+        count,
+        values,
+        spreads,
+        residuals=agreement.residuals,
+        errors=standard_errors.of_residuals(agreement.residuals),
+        sizes=dict.fromkeys(values, count),
+    )
 
 
 def _of_residuals(sums: Residuals) -> dict[str, float]:

@@ -11,8 +11,8 @@ import numpy as np
 
 from model_monitor.contract import (
     CHECK_LESS,
-    OWN_BLOCK,
     PROBLEM_KEYS,
+    Decision,
     MonitoringType,
     ProblemType,
 )
@@ -22,9 +22,9 @@ from model_monitor.monitors import thresholds as quality
 from model_monitor.monitors.base import Files, Monitor, Options, Shown
 from model_monitor.monitors.baseline_files import read_document
 from model_monitor.monitors.conclusion import Conclusion
-from model_monitor.monitors.feature_reader import read_features
 from model_monitor.monitors.labelled import prediction_notes
 from model_monitor.monitors.model_quality import files
+from model_monitor.monitors.model_quality.baseline import read_predictions, read_quality
 from model_monitor.monitors.model_quality.options import complete, in_job, read_options
 from model_monitor.monitors.model_quality.profile import QualityProfile
 from model_monitor.monitors.model_quality.shown import lines, metrics, summary
@@ -39,7 +39,6 @@ from model_monitor.monitors.model_quality.verdict import (
 )
 from model_monitor.schema import Rows
 from model_monitor.sketches.answers import numbers_of
-from model_monitor.sketches.feature import FeatureStatistics
 
 FEATURES_HASHED = 8  # of datasets without ids: enough to tell records apart whose label and prediction are equal
 
@@ -98,14 +97,12 @@ def load_baseline(given: BaselineFiles) -> QualityBaseline | None:
     """Constraints in AWS's shape, or metrics at the top as the original framework has them; predictions of our own files."""
     if given.constraints is None and given.statistics is None:
         return None
-    predictions: tuple[FeatureStatistics, ...] = ()
-    if given.statistics is not None:
-        block = read_document(given.statistics)
-        for key in (OWN_BLOCK, files.PREDICTIONS):
-            block = block.get(key) if isinstance(block, Mapping) else None
-        if block is not None:
-            predictions = read_features(block, f"{given.statistics}: {files.PREDICTIONS}")
-    return QualityBaseline(None if given.constraints is None else _read_constraints(given.constraints), predictions)
+    document = None if given.statistics is None else read_document(given.statistics)
+    constraints = None if given.constraints is None else _read_constraints(given.constraints)
+    if given.statistics is None:
+        return QualityBaseline(constraints)
+    found = read_quality(document, given.statistics)
+    return QualityBaseline(constraints, read_predictions(document, given.statistics), *(found or (None, None)))
 
 
 def _read_constraints(path: Path) -> QualityConstraints:
@@ -125,8 +122,15 @@ def constraints_used(baseline: QualityBaseline | None, job: Job) -> QualityConst
 def check(statistics: QualityStatistics, baseline: QualityBaseline | None, job: Job) -> Conclusion:
     """A window's quality against its baseline, once its labels have come."""
     settings, then = job.settings_of(MonitoringType.MODEL_QUALITY), baseline.predictions if baseline else ()
-    drift = drift_checks(statistics.predictions, then, in_job(job).drift, settings.min_records)
-    conclusion = judge(statistics, constraints_used(baseline, job), drift, settings, job)
+    drift = drift_checks(
+        statistics.predictions,
+        then,
+        in_job(job).drift,
+        settings.min_records,
+        is_calibrated=settings.decision is Decision.CALIBRATED,
+    )
+    known = baseline.quality_of(statistics.problem.type) if baseline else None
+    conclusion = judge(statistics, constraints_used(baseline, job), known, drift, settings, job)
     notes = prediction_notes(statistics.stated, statistics.answered, job)
     return replace(
         conclusion,

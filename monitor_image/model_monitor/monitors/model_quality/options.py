@@ -33,7 +33,7 @@ class QualityOptions:
     """Validated options.
 
     thresholds: by metric, over the baseline's constraints; None takes a metric's constraint away.
-    margin: how much worse than in the baseline's data a metric may get before it violates.
+    margin: how much worse than in the baseline's data a metric may get before it violates, relative to its own scale.
     drift: how what the model says is compared with what it said in the baseline.
     slices: features and metadata fields whose values get metrics of their own, each with the edges at which numbers are cut,
         if any; slice_metrics: which leave the report.

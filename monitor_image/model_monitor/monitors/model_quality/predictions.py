@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from model_monitor.contract import ProblemType
+from model_monitor.monitors import chance
+from model_monitor.monitors.conclusion import Evidence
 from model_monitor.monitors.model_quality.said import Said
 from model_monitor.schema import FeatureType
 from model_monitor.sketches.answers import Problem
 from model_monitor.sketches.distance import binned_kolmogorov_smirnov, categorical_linf, kolmogorov_smirnov, robust
-from model_monitor.sketches.feature import FeatureStatistics, numeric_of
+from model_monitor.sketches.feature import FeatureStatistics, NumericStatistics, numeric_of
+from model_monitor.words import figure
 
 PREDICTED_LABEL: Final = "predicted label"
 PREDICTED_NUMBER: Final = "predicted number"
@@ -52,23 +56,52 @@ def prediction_features(said: Said, problem: Problem, records: int) -> tuple[Fea
     return tuple(found)
 
 
-def distance_between(current: FeatureStatistics, baseline: FeatureStatistics, *, is_robust: bool) -> float | None:
-    """Largest difference of shares of one label, or between two distributions of numbers; None where they have none.
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """How far what the model says is from what it said. distance: in [0, 1]; sizes: of the window and the baseline.
 
-    Args:
-        is_robust: less what the sizes of the two samples may explain.
+    sentence: the change in the feature's own terms.
     """
+
+    distance: float
+    sizes: tuple[int, int]
+    evidence: Evidence
+    sentence: str
+
+    @property
+    def robust(self) -> float:
+        """Less what the sizes of the two samples may explain, as AWS takes it."""
+        return robust(self.distance, *self.sizes)
+
+
+def moved_between(current: FeatureStatistics, baseline: FeatureStatistics) -> Moved | None:
+    """Largest difference of shares of one label, or between two distributions of numbers; None where they have none."""
     now, then = current.numeric, baseline.numeric
     if current.categories and baseline.categories:
-        distance = categorical_linf(current.categories, baseline.categories)
-        sizes = (sum(current.categories.values()), sum(baseline.categories.values()))
-    elif now is None or then is None or now.ranks is None:
+        return _of_labels(current.name, current.categories, baseline.categories)
+    if now is None or then is None or now.ranks is None:
         return None
-    elif then.ranks is not None and then.ranks.total:
-        distance, sizes = kolmogorov_smirnov(now.ranks, then.ranks), (now.ranks.total, then.ranks.total)
+    if then.ranks is not None and then.ranks.total:
+        distance, size = kolmogorov_smirnov(now.ranks, then.ranks), then.ranks.total
     elif then.buckets is not None and then.buckets.counts.sum():
-        distance = binned_kolmogorov_smirnov(now.ranks, then.buckets)
-        sizes = (now.ranks.total, int(then.buckets.counts.sum()))
+        distance, size = binned_kolmogorov_smirnov(now.ranks, then.buckets), int(then.buckets.counts.sum())
     else:
         return None
-    return robust(distance, *sizes) if is_robust else distance
+    sizes = (now.ranks.total, size)
+    error = now.rank_error / sizes[0] + then.rank_error / sizes[1]
+    found = chance.distance(distance, *sizes, error=error)
+    return Moved(distance, sizes, found, _of_numbers(current.name, now, then))
+
+
+def _of_labels(name: str, now: Mapping[str, int], then: Mapping[str, int]) -> Moved:
+    distance, sizes = categorical_linf(now, then), (sum(now.values()), sum(then.values()))
+    share = {word: (then.get(word, 0) / sizes[1], now.get(word, 0) / sizes[0]) for word in sorted({*now, *then})}
+    word, (before, after) = max(share.items(), key=lambda item: abs(item[1][1] - item[1][0]))
+    sentence = f"{name} '{word}' in {before:.1%} -> {after:.1%} of the records"
+    return Moved(distance, sizes, chance.largest_difference(distance, now, then), sentence)
+
+
+def _of_numbers(name: str, now: NumericStatistics, then: NumericStatistics) -> str:
+    if now.ranks is None or then.ranks is None:
+        return f"mean {name} {figure(then.mean)} -> {figure(now.mean)}"
+    return f"median {name} {figure(then.ranks.quantile(0.5))} -> {figure(now.ranks.quantile(0.5))}"

@@ -59,6 +59,18 @@ class Scores:
         positives = np.concatenate([self.positives, other.positives])
         return self._of_cells(cells, negatives, positives, shift, min(self.limit, other.limit))
 
+    def within(self, limit: int) -> Self:
+        """The same counts of at most `limit` different scores."""
+        return self._of_cells(self.keys, self.negatives, self.positives, self.shift, limit)
+
+    def table(self, coarser: Self) -> np.ndarray:
+        """Negatives and positives, int64 (2, keys), at the scores of a coarser one that these are part of."""
+        where = np.searchsorted(coarser.keys, self.keys >> (coarser.shift - self.shift))
+        counts = np.zeros((2, coarser.keys.size), np.int64)
+        for row, part in zip(counts, (self.negatives, self.positives), strict=True):
+            np.add.at(row, where, part)
+        return counts
+
     @property
     def area_error(self) -> float:
         """How far the area under the ROC curve can be off, because joined scores count as ties; 0 while exact."""

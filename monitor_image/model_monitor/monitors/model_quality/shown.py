@@ -147,16 +147,13 @@ def _by_variant(statistics: QualityStatistics) -> dict[str, dict[str, int]]:
 
 
 def _metric(name: str, value: float, found: Quality) -> dict[str, Any]:
-    deviation = found.deviations.get(name, math.nan)
-    return {
-        "name": name,
-        "value": value if math.isfinite(value) else None,
-        "standard_deviation": deviation if math.isfinite(deviation) else None,
-    }
+    spreads = {"standard_deviation": found.deviations, "standard_error": found.errors}
+    numbers = {"value": value} | {key: by_name.get(name, math.nan) for key, by_name in spreads.items()}
+    return {"name": name} | {key: number if math.isfinite(number) else None for key, number in numbers.items()}
 
 
 def lines(summary: Mapping[str, Any], conclusion: Conclusion) -> list[str]:
-    """Metrics with their deviations and limits, how many labels came, and which groups do worst."""
+    """Metrics with their standard errors and limits, how many labels came, and which groups do worst."""
     if not summary:
         return []
     labels, metrics = summary["labels"], summary["metrics"]
@@ -170,8 +167,8 @@ def lines(summary: Mapping[str, Any], conclusion: Conclusion) -> list[str]:
         check = checks.pop(metric["name"], None)
         limit = number(check.allowed if check else None)
         verdict = NO_VALUE if check is None else str(check.outcome).replace("_", " ")
-        value, deviation = number(metric["value"]), number(metric["standard_deviation"])
-        found.append(f"{metric['name']:<{width}}  {value:>10}  {deviation:>8}  {limit:>10}  {verdict}")
+        value, error = number(metric["value"]), number(metric["standard_error"])
+        found.append(f"{metric['name']:<{width}}  {value:>10}  {error:>8}  {limit:>10}  {verdict}")
     return found + [line for part in summary["slices"] for line in _slice_lines(part)]
 
 

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from model_monitor.contract import CHECK_PREDICTION_DRIFT, ProblemType, Verdict
+from model_monitor.contract import CHECK_PREDICTION_DRIFT, Decision, ProblemType, Verdict
 from model_monitor.errors import BaselineError
 from model_monitor.job.job import Job, MonitorSettings
 from model_monitor.monitors import thresholds as quality
-from model_monitor.monitors.conclusion import Check, Conclusion, Outcome
+from model_monitor.monitors.conclusion import Check, Conclusion, Lack, Outcome
+from model_monitor.monitors.decision import chance_of_a_run
 from model_monitor.monitors.drift import DistributionConfig
-from model_monitor.monitors.labelled import are_due, why_unlabelled
-from model_monitor.monitors.model_quality.predictions import distance_between
+from model_monitor.monitors.labelled import unjudged, why_unlabelled
+from model_monitor.monitors.model_quality.evidence import Comparison
+from model_monitor.monitors.model_quality.metrics import Quality
+from model_monitor.monitors.model_quality.predictions import moved_between
 from model_monitor.monitors.model_quality.statistics import QualityStatistics
 from model_monitor.monitors.thresholds import QualityConstraint
 from model_monitor.monitors.verdict import conclude
 from model_monitor.sketches.feature import FeatureStatistics
-from model_monitor.words import counted
+from model_monitor.words import counted, figure
 
 NEVER_MET = "no predicted label ever was a true one: check that both are written alike, and class_labels"
 NO_BASELINE_REASON = "no baseline, and no thresholds are configured"
@@ -34,10 +38,20 @@ class QualityConstraints:
 
 @dataclass(frozen=True, slots=True)
 class QualityBaseline:
-    """What a window is compared with. predictions: what the model said of the baseline's records, as features."""
+    """What a window is compared with.
+
+    predictions: what the model said of the baseline's records, as features.
+    quality: its metrics with the counts that they rest on, of a problem of the type; None where they are not known.
+    """
 
     constraints: QualityConstraints | None = None
     predictions: tuple[FeatureStatistics, ...] = ()
+    quality: Quality | None = None
+    type: ProblemType | None = None
+
+    def quality_of(self, type_: ProblemType) -> Quality | None:
+        """Its metrics, if they are of this type of problem."""
+        return self.quality if self.type is type_ else None
 
 
 def merged(
@@ -59,6 +73,7 @@ def merged(
 def judge(
     statistics: QualityStatistics,
     constraints: QualityConstraints | None,
+    baseline: Quality | None,
     drift: Sequence[Check],
     settings: MonitorSettings,
     job: Job,
@@ -66,25 +81,69 @@ def judge(
     """Never ok when no metric was evaluated.
 
     Args:
+        baseline: the baseline's metrics with their counts, where they are known.
         drift: checks of what the model says. They count when the window is judged, and at once where there is no ground
             truth to wait for.
     """
     if not statistics.records:
         return Conclusion(Verdict.NO_DATA, reason="the window holds no records")
-    unjudged = why_not(statistics, settings, job)
-    reason = unjudged or ("" if constraints else NO_BASELINE_REASON)
+    why = why_not(statistics, settings, job)
+    reason = why or ("" if constraints else NO_BASELINE_REASON)
     if constraints is None or reason:
         is_drifted = any(check.outcome is Outcome.VIOLATED for check in drift)
         if is_drifted and job.ground_truth is None:
             return Conclusion(Verdict.VIOLATED, tuple(drift), notes=(f"quality was not evaluated: {reason}",))
-        awaits = bool(unjudged) and _can_labels_help(statistics, settings)
-        return Conclusion(Verdict.INSUFFICIENT_DATA, reason=reason, awaits_labels=awaits)
-    found = statistics.quality
-    checks = [quality.check(each, found.values, found.deviations) for each in constraints.constraints]
+        if not statistics.answered:
+            return Conclusion(Verdict.INSUFFICIENT_DATA, reason=reason, lack=Lack.PREDICTION)
+        if not why:
+            return Conclusion(Verdict.INSUFFICIENT_DATA, reason=reason)
+        found = unjudged(reason, statistics.labelled, statistics.records, settings, job)
+        return replace(found, awaits_labels=_can_labels_help(statistics, settings))
+    measured = statistics.quality
+    comparison = Comparison(measured, baseline, statistics.problem.type)
+    budget = budget_of(job) if settings.decision is Decision.CALIBRATED else None
+    checks = [metric_check(each, comparison, budget) for each in constraints.constraints]
     judged = conclude(checks)
     if judged.verdict in (Verdict.OK, Verdict.VIOLATED):
         judged = conclude([*checks, *drift])
-    return replace(judged, notes=(NEVER_MET,)) if found.are_labels_disjoint else judged
+    return replace(judged, notes=(NEVER_MET,)) if measured.are_labels_disjoint else judged
+
+
+def budget_of(job: Job) -> float:
+    """The chance of a false violation that a run of a job may have."""
+    return chance_of_a_run(job.false_alarms, None if job.window is None else job.window.end - job.window.start)
+
+
+def metric_check(constraint: QualityConstraint, comparison: Comparison, budget: float | None) -> Check:
+    """One metric against its limit, with what chance explains of it.
+
+    Args:
+        budget: None where AWS's rule decides; else what no window could exceed is not evaluated, for it would be no test.
+    """
+    now = comparison.now
+    found = quality.check(constraint, now.values, now.deviations)
+    if found.outcome is Outcome.NOT_EVALUATED:
+        return found
+    reason = "" if budget is None else comparison.why_untold(constraint, budget)
+    if reason:
+        return replace(found, outcome=Outcome.NOT_EVALUATED, description=reason)
+    before = comparison.baseline(constraint.metric)
+    return replace(
+        found,
+        evidence=comparison.evidence(constraint),
+        baseline=before if math.isfinite(before) else None,
+        sentence=told(constraint, comparison),
+    )
+
+
+def told(constraint: QualityConstraint, comparison: Comparison) -> str:
+    """What a metric is, what it was where the baseline is its limit, and on how many records."""
+    now, name = comparison.now, constraint.metric
+    error, before = now.errors.get(name, math.nan), comparison.baseline(name)
+    spread = f" (+/- {figure(error)})" if math.isfinite(error) else ""
+    value, count = f"{figure(now.values[name])}{spread}", counted(now.count, "labelled record")
+    was = "" if constraint.is_required or not math.isfinite(before) else f"{figure(before)} -> "
+    return f"{name} {was}{value} on {count}"
 
 
 def drift_checks(
@@ -92,21 +151,30 @@ def drift_checks(
     baseline: Sequence[FeatureStatistics],
     config: DistributionConfig,
     minimum: int,
+    *,
+    is_calibrated: bool = False,
 ) -> tuple[Check, ...]:
-    """How far what the model says is from what it said in the baseline; none where either is not known."""
+    """How far what the model says is from what it said in the baseline; none where either is not known.
+
+    Args:
+        is_calibrated: what the sizes of the samples explain is the evidence's business, not taken off the distance as AWS does.
+    """
     known = {feature.name: feature for feature in baseline}
     found = []
     for feature in current if config.perform_comparison else ():
         then, threshold = known.get(feature.name), config.comparison_threshold
         if then is None or feature.present < minimum:
             continue
-        distance = distance_between(feature, then, is_robust=config.comparison_method == "Robust")
-        if distance is None:
+        moved = moved_between(feature, then)
+        if moved is None:
             continue
+        distance = moved.distance if is_calibrated or config.comparison_method != "Robust" else moved.robust
         is_held = distance <= threshold
         text = "" if is_held else f"Prediction drift distance: {distance} exceeds threshold: {threshold}"
         outcome = Outcome.HELD if is_held else Outcome.VIOLATED
-        found.append(Check(CHECK_PREDICTION_DRIFT, feature.name, outcome, distance, threshold, text, distance=distance))
+        check = Check(CHECK_PREDICTION_DRIFT, feature.name, outcome, distance, threshold, text, distance=distance)
+        evidence = moved.evidence if is_calibrated else None
+        found.append(replace(check, evidence=evidence, sentence=moved.sentence))
     return tuple(found)
 
 
@@ -121,8 +189,8 @@ def _can_labels_help(statistics: QualityStatistics, settings: MonitorSettings) -
 
 def why_not(statistics: QualityStatistics, settings: MonitorSettings, job: Job) -> str:
     """Why nothing can be said of the window's quality; "" when it can."""
-    if not statistics.answered and are_due(settings, job):
-        return "no record has a prediction; check payload.output of the configuration"
+    if not statistics.answered:
+        return "no record has a prediction"
     reason = why_unlabelled(statistics.labelled, statistics.records, settings, job)
     if reason:
         return reason

@@ -27,7 +27,7 @@ def test_a_key_that_comes_after_the_first_records_is_named(tmp_path, late):
     assert [told in note for note in notes] == ([True] if late else [])
 
 
-ODD = ["nan", "NA", ".5", "1,234.5", " -3.2", "1.", "true"]
+ODD = ["?", "n.v.", ".5", "1,234.5", " -3.2", "1.", "true"]
 
 
 @pytest.mark.parametrize("kind", ["csv", "jsonl"])
@@ -50,9 +50,9 @@ def test_numbers_with_another_value_among_them_are_told_and_located(tmp_path, ki
 
 def test_a_baseline_with_odd_values_accepts_its_own_data(tmp_path):
     path = tmp_path / "train.csv"
-    path.write_text("x\n" + "".join(f"{i}.5\n" for i in range(300)) + "nan\n")
+    path.write_text("x\n" + "".join(f"{i}.5\n" for i in range(300)) + "n.v.\n")
     baseline(tmp_path, "--dataset", path)
     arguments = ["monitor", "--dataset", path, "--format", "csv", "--baseline", tmp_path / "baseline"]
     assert cli.main([str(each) for each in [*arguments, "--output", tmp_path / "report"]]) == 0
-    path.write_text("x\n" + "".join(f"{i}.5\n" for i in range(300)) + "nan\n" * 20)
+    path.write_text("x\n" + "".join(f"{i}.5\n" for i in range(300)) + "n.v.\n" * 20)
     assert cli.main([str(each) for each in [*arguments, "--output", tmp_path / "report"]]) == 2

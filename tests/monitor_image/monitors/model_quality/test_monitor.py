@@ -247,7 +247,7 @@ LATE = labelled([1, 0, None, None], score=[0.9, 0.1, 0.9, 0.1], times=[END - 60]
                 window=WINDOW,
                 now=WINDOW.end + timedelta(days=7) - timedelta(seconds=1),
             ),
-            Verdict.INSUFFICIENT_DATA,
+            Verdict.WAITING,
             r"2 of 4 .*labels are due at 2026-03-09T05:00:00Z",
         ),
         (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from model_monitor.contract import CheckType
 from model_monitor.monitors.chance import distance as distance_apart, largest_difference
@@ -16,6 +17,7 @@ from model_monitor.monitors.data_quality.comparison import (
     FeatureComparison,
     comparable_categories,
 )
+from model_monitor.monitors.data_quality.text_comparison import text_drift
 from model_monitor.schema import FeatureType, Privacy
 from model_monitor.sketches.distance import (
     binned_kolmogorov_smirnov,
@@ -39,7 +41,7 @@ def _check(feature: FeatureComparison) -> Check:
     if baseline is None:
         which = "of the feature" if feature.has_baseline_statistics else "at all"
         return feature.not_evaluated(TYPE, f"there are no baseline statistics {which}")
-    if not _has_distribution(baseline):
+    if not _has_distribution(baseline) and not _is_told_by_hash(baseline):
         saw_nothing = baseline.inferred_type is FeatureType.UNKNOWN  # else: too many categories, which is as AWS has it
         reason = "the baseline statistics hold no distribution of the feature"
         return feature.not_evaluated(TYPE, reason, feature.is_critical and saw_nothing)
@@ -53,6 +55,8 @@ def _check(feature: FeatureComparison) -> Check:
         return feature.not_evaluated(TYPE, "numbers and texts have no distance", feature.is_critical)
     if feature.expected.is_numeric:
         return _numeric(feature, current, baseline)
+    if (current.categories is None or not baseline.categories) and _is_told_by_hash(baseline):
+        return _by_hash(feature, current, baseline)
     return _categorical(feature, current, baseline)
 
 
@@ -61,6 +65,32 @@ def _has_distribution(statistics: FeatureStatistics) -> bool:
         numeric = statistics.numeric
         return numeric is not None and (numeric.ranks is not None or numeric.buckets is not None)
     return bool(statistics.categories)
+
+
+def _is_told_by_hash(statistics: FeatureStatistics) -> bool:
+    """Whether a baseline of ours knows the values that AWS's distribution has no place for."""
+    return statistics.text is not None and statistics.inferred_type is FeatureType.STRING
+
+
+def _by_hash(feature: FeatureComparison, current: FeatureStatistics, baseline: FeatureStatistics) -> Check:
+    distribution = feature.constraints.config.distribution
+    threshold = distribution.categorical_comparison_threshold
+    threshold = distribution.comparison_threshold if threshold is None else threshold
+    found = None
+    if current.text is not None and baseline.text is not None:
+        found = text_drift(current.text, baseline.text, threshold)
+    if found is None or current.text is None or baseline.text is None:
+        return feature.not_evaluated(TYPE, UNCOUNTED_REASON, feature.is_critical)
+    check = feature.evaluated(
+        TYPE,
+        found.distance <= threshold,
+        found.distance,
+        threshold,
+        f"Baseline drift distance: {found.distance} exceeds threshold: {threshold}",
+        is_required=feature.is_critical,
+        distance=_allowed_for(feature, found.distance, current.text.total, baseline.text.total),  # for metrics
+    )
+    return replace(check, evidence=found.evidence, baseline=0.0, sentence=found.sentence)
 
 
 def _numeric(feature: FeatureComparison, current: FeatureStatistics, baseline: FeatureStatistics) -> Check:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from model_monitor.contract import CheckType
 from model_monitor.monitors.chance import more_often_than, unseen
 from model_monitor.monitors.conclusion import Check, Evidence
@@ -14,16 +16,21 @@ from model_monitor.monitors.data_quality.comparison import (
     FeatureComparison,
     comparable_categories,
 )
-from model_monitor.schema import FeatureType
+from model_monitor.monitors.data_quality.text_comparison import unseen as unseen_texts
 from model_monitor.sketches.feature import FeatureStatistics
 from model_monitor.sketches.kinds import canonical_text
+from model_monitor.sketches.texts import TextStatistics
+from model_monitor.words import share
 
 TYPE = CheckType.CATEGORICAL_VALUES
 DISTINCT_ERROR = 0.05  # three standard errors of the estimate
+NEW_VALUES_ALLOWED = 0.1  # records with new values beyond what is expected: as many again, and never more than this
+UNKNOWN_REASON = "the baseline does not tell which values it has"
+ALWAYS_NEW_REASON = "nearly every value occurs once in the baseline, too, so new ones say nothing"
 
 
 def _check(feature: FeatureComparison) -> Check | None:
-    if feature.constraints.domains is None or feature.expected is not FeatureType.STRING:
+    if not feature.expected.is_categorical or (feature.constraints.domains is None and not _text(feature)):
         return None
     if not feature.constraints.config.evaluate_constraints:
         return feature.not_evaluated(TYPE, DISABLED_REASON)
@@ -31,6 +38,8 @@ def _check(feature: FeatureComparison) -> Check | None:
         return feature.not_evaluated(TYPE, ABSENT_REASON)
     if feature.is_empty:
         return feature.not_evaluated(TYPE, EMPTY_REASON)
+    if _text(feature) and (feature.constraints.domains is None or feature.current.categories is None):
+        return _by_hash(feature, feature.current)
     allowed = feature.constraints.config.domain_content_threshold
     observed = _known_share(feature, feature.current)
     if feature.current.categories is None and observed >= allowed:
@@ -63,6 +72,32 @@ def _evidence(feature: FeatureComparison, current: FeatureStatistics, allowed: f
     return Evidence(
         max(found.p_value, declared.p_value),
         lambda level: 1.0 - max(found.allowed(level) or 0.0, declared.allowed(level) or 0.0),
+    )
+
+
+def _text(feature: FeatureComparison) -> TextStatistics | None:
+    """What a baseline of ours knows beyond AWS's distribution."""
+    return None if feature.baseline is None else feature.baseline.text
+
+
+def _by_hash(feature: FeatureComparison, current: FeatureStatistics) -> Check:
+    """Of more values than a domain has: new ones occur in hardly more records than the baseline itself leads to expect."""
+    then, now = _text(feature), current.text
+    found = None if then is None or now is None else unseen_texts(now, then)
+    if found is None:
+        return feature.not_evaluated(TYPE, UNKNOWN_REASON)
+    expected, evidence = found.expected, found.evidence
+    threshold = feature.constraints.config.domain_content_threshold
+    allowed = threshold - expected - min(expected, NEW_VALUES_ALLOWED)
+    if allowed <= 0:
+        return feature.not_evaluated(TYPE, ALWAYS_NEW_REASON)
+    observed = 1.0 - found.share
+    description = f"Value: {observed} does not meet the constraint requirement! "  # the trailing blank is AWS's
+    return replace(
+        feature.evaluated(TYPE, observed >= allowed, observed, allowed, description),
+        evidence=Evidence(evidence.p_value, lambda level: 1.0 - (evidence.allowed(level) or 0.0)),
+        baseline=1.0 - expected,
+        sentence=f"new values in {share(found.share)} of the records (baseline: {share(expected)})",
     )
 
 

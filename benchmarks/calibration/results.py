@@ -1,0 +1,61 @@
+"""What the pieces of work found, put together for publication."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.__main__ import machine
+from benchmarks.calibration import populations, replay
+from benchmarks.calibration.replay import Tally
+
+
+def read_lines(file: Path) -> Iterator[dict[str, Any]]:
+    """What was done before."""
+    if file.exists():
+        yield from map(json.loads, file.read_text().splitlines())
+
+
+def results_of(replayed: Path, power: Path, peers: Path) -> dict[str, Any]:
+    """Everything that is known, as it is published."""
+    found = of_lines(read_lines(replayed), (*read_lines(power), *read_lines(peers)))
+    return {"machine": machine(), "baseline_records": replay.BASELINE_RECORDS} | found
+
+
+def of_lines(replayed: Iterable[dict[str, Any]], measured: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """Tallies by population and size, and power by size, change and who found it."""
+    tallies: dict[tuple[str, int], Tally] = {}
+    for line in replayed:
+        name, size, _ = line["key"].split("/")
+        tallies.setdefault((name, int(size)), Tally()).add(Tally.from_json(line["result"]))
+    found: dict[int, dict[str, dict[str, Any]]] = {}
+    for line in measured:
+        size = int(line["key"].rpartition("/")[2])
+        for change, told in line["result"].items():
+            found.setdefault(size, {}).setdefault(change, {}).update(told)
+    names = [population.name for population in populations.POPULATIONS]
+    cells = sorted(tallies, key=lambda cell: (cell[1], names.index(cell[0])))
+    return {
+        "replay": [{"population": name, "size": size, **tallies[name, size].to_json()} for name, size in cells],
+        "power": [
+            {"size": size, "change": change, **found[size][change]}
+            for size in sorted(found)
+            for change in sorted(found[size])
+        ],
+    }
+
+
+def total(cells: Sequence[dict[str, Any]]) -> Tally:
+    """Several cells as one."""
+    tally = Tally()
+    for cell in cells:
+        tally.add(Tally.from_json(cell))
+    return tally
+
+
+def most(counter: Counter[str], count: int) -> list[tuple[str, int]]:
+    """The largest, ties in order of their names."""
+    return sorted(counter.items(), key=lambda item: (-item[1], item[0]))[:count]

@@ -1,0 +1,159 @@
+"""How likely a difference of two means is when records are dealt to window and baseline at random.
+
+Both samples together are a pack of cards: if nothing has changed, every way to deal the window's share of them was as likely.
+That holds for any values, rare and heavy-tailed ones too; only the chance of a deal is approximated, to a few per cent.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from model_monitor.monitors.chance import normal_tail
+from model_monitor.monitors.conclusion import Evidence
+
+KINDS_KEPT: Final = 1024  # different values; more are rounded to so many steps between the least and the largest
+ITERATIONS: Final = 200
+EDGE: Final = 0.999  # of the way to the largest mean there can be: at its end the approximation has no solution
+STEPS: Final = 24  # of a bisection
+SETTLED: Final = 1e-9  # a move of Newton's method that is none
+LONGEST: Final = 2.0  # move, in logarithms of odds
+CLOSE: Final = 1e-3  # standard deviations from the middle, where the formula is 0 / 0
+
+
+@dataclass(frozen=True, slots=True)
+class Pack:
+    """Records of two samples together.
+
+    values: float64 (kinds,), what each kind of record is worth, standardised: mean 0, deviation 1 over the pack.
+    counts: float64 (kinds,), records of each kind; drawn: how many of them are the window's.
+    """
+
+    values: np.ndarray
+    counts: np.ndarray
+    drawn: int
+
+    @property
+    def largest(self) -> float:
+        """The largest mean that the drawn records can have."""
+        order = np.argsort(-self.values, kind="stable")
+        counts = self.counts[order]
+        taken = np.clip(self.drawn - (np.cumsum(counts) - counts), 0, counts)
+        return float(taken @ self.values[order] / self.drawn)
+
+    @property
+    def step(self) -> float:
+        """From the commonest kind of record to the nearest other one: how fine sums are."""
+        distances = np.abs(self.values - self.values[int(np.argmax(self.counts))])
+        return float(distances[distances > 0].min(initial=math.inf))
+
+    def chance(self, mean: float) -> float:
+        """That the mean of the drawn records is at least `mean`, > 0 for one above the pack's own, which is 0.
+
+        Source: Skovgaard (1987), the double saddlepoint approximation; Robinson (1982) for sampling without replacement. Half a
+        step of the sum is given away, since sums are no continuum.
+        """
+        reached = min(mean - self.step / (2 * self.drawn), EDGE * self.largest)
+        if reached <= 0:
+            return 1.0
+        tilt = self._tilt(reached)
+        if tilt is None:
+            return 1.0
+        base, slope, curvature = tilt
+        share = self.drawn / self.counts.sum()
+        weight = float(self.counts @ np.log1p(share * np.expm1(base + slope * self.values)))
+        root = math.sqrt(max(2 * (base * self.drawn + slope * reached * self.drawn - weight), 0.0))
+        if root < CLOSE:
+            return 0.5
+        alone = self.counts.sum() * share * (1 - share)
+        scaled = slope * math.sqrt(curvature / alone)
+        if scaled <= 0:
+            return 1.0
+        density = math.exp(-root * root / 2) / math.sqrt(2 * math.pi)
+        return min(max(normal_tail(root) + density * (1 / scaled - 1 / root), 0.0), 1.0)
+
+    def reach(self, level: float) -> float:
+        """The mean up to which a level explains it."""
+        low, high = 0.0, self.largest
+        for _ in range(STEPS):
+            middle = (low + high) / 2
+            low, high = (middle, high) if self.chance(middle) > level else (low, middle)
+        return high
+
+    def _tilt(self, mean: float) -> tuple[float, float, float] | None:
+        """The exponential tilt under which the drawn records have a mean, by Newton's method.
+
+        Returns: its base and slope, and the determinant of the weight's second derivatives there; None where there is none.
+        """
+        share = self.drawn / self.counts.sum()
+        odds, width = math.log(share / (1 - share)), float(np.ptp(self.values))
+        base = slope = 0.0
+        moved = math.inf
+        for _ in range(ITERATIONS):
+            chances = 1 / (1 + np.exp(-np.clip(odds + base + slope * self.values, -700, 700)))
+            expected = self.counts * chances
+            spread = expected * (1 - chances)
+            alone, along = float(spread.sum()), float(spread @ self.values)
+            curvature = alone * float(spread @ self.values**2) - along * along
+            if moved < SETTLED:
+                return base, slope, curvature
+            if curvature <= 0:
+                return None
+            off = (float(expected.sum()) - self.drawn, float(expected @ self.values) - mean * self.drawn)
+            down = ((curvature + along * along) / alone * off[0] - along * off[1]) / curvature
+            right = (alone * off[1] - along * off[0]) / curvature
+            moved = abs(down) + abs(right) * width
+            short = min(1.0, LONGEST / moved) if moved else 1.0
+            base, slope = base - down * short, slope - right * short
+        return None
+
+
+def greater(
+    values: np.ndarray, current: np.ndarray, baseline: np.ndarray, *, shift: float, start: float, slope: float = 1.0
+) -> Evidence:
+    """That the window's mean is above the baseline's by as much as it is.
+
+    Args:
+        values: float64 (kinds,), what a record of each kind is worth; current, baseline: int64 (kinds,), how many there are.
+        shift, start: how much the metric grew and from where, in its own unit; slope: by how much it grows with the mean.
+    """
+    n, m = float(current.sum()), float(baseline.sum())
+    pack, scale = _pack(values, current, baseline)
+    if pack is None:
+        return Evidence(1.0)
+    gap = float(current @ (values / n) - baseline @ (values / m))
+    per_mean = scale * (n + m) / m  # of the drawn records' standardised mean: what the gap of the samples is then
+
+    def allowed(level: float) -> float:
+        reached = pack.reach(level) * per_mean
+        factor = shift / (gap * slope) if gap * shift > 0 else 1.0  # the metric is no straight line
+        return start + reached * slope * min(max(factor, 0.5), 2.0)
+
+    return Evidence(pack.chance(gap / per_mean), allowed)
+
+
+def _pack(values: np.ndarray, current: np.ndarray, baseline: np.ndarray) -> tuple[Pack | None, float]:
+    """The pack and what one standard deviation of it is worth; None when all are worth the same, or more than can be said."""
+    counts = (current + baseline).astype(np.float64)
+    values, counts = values[counts > 0], counts[counts > 0]
+    if not np.isfinite(values).all():
+        return None, 0.0
+    centred = values - float(counts @ (values / counts.sum()))
+    largest = float(np.abs(centred).max())
+    if not largest:
+        return None, 0.0
+    scale = largest * math.sqrt(float(counts @ (centred / largest) ** 2 / counts.sum()))
+    kinds, places = np.unique(_rounded(centred / scale), return_inverse=True)
+    return Pack(kinds, np.bincount(places, weights=counts), int(current.sum())), scale
+
+
+def _rounded(values: np.ndarray) -> np.ndarray:
+    """Values that differ in last digits only are one; of too many, so are neighbours."""
+    width = float(np.ptp(values))
+    fine = np.rint(values / width * 2**40) * width / 2**40
+    if np.unique(fine).size <= KINDS_KEPT:
+        return fine
+    return np.rint(values / width * KINDS_KEPT) * width / KINDS_KEPT

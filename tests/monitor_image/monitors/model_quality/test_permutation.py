@@ -1,0 +1,94 @@
+"""The chance of a deal against all deals: counted by SciPy of two kinds of records, dealt by a seeded source of many kinds."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from model_monitor.monitors.model_quality.permutation import KINDS_KEPT, greater
+
+
+def chance_of(values: np.ndarray, current: np.ndarray, baseline: np.ndarray) -> float:
+    return greater(values, current, baseline, shift=1.0, start=0.0).p_value
+
+
+@pytest.mark.parametrize(
+    ("size", "baseline_size", "marked"), [(320, 5000, 300), (320, 320, 60), (2000, 400, 90), (40, 800, 30)]
+)
+def test_of_two_kinds_the_chance_is_that_of_a_hypergeometric_sum(size: int, baseline_size: int, marked: int) -> None:
+    total = size + baseline_size
+    middle = size * marked / total
+    for count in range(int(middle) + 2, int(middle + 5 * middle**0.5)):
+        if marked - count < 0 or count >= min(size, marked):
+            break
+        exact = stats.hypergeom.sf(count - 1, total, marked, size)
+        current = np.array([size - count, count])
+        found = chance_of(np.array([0.0, 1.0]), current, np.array([total - marked, marked]) - current)
+        assert 0.85 * exact <= found <= 1.4 * exact  # half a step is given away, so hardly ever less
+
+
+@pytest.mark.parametrize(
+    ("values", "counts", "drawn"),
+    [
+        ([0.0, -1.0, 0.3, 0.8], [4600, 100, 30, 20], 320),
+        ([0.0, -1.0, 0.3, 0.8], [580, 30, 20, 10], 320),
+        ([0.0, -1.0, 0.3, 0.8], [340, 10, 5, 5], 40),
+    ],
+    ids=["a small window", "equal sizes", "few"],
+)
+def test_of_many_kinds_the_chance_is_that_of_seeded_deals(values: list[float], counts: list[int], drawn: int) -> None:
+    random = np.random.Generator(np.random.PCG64(1))
+    worth, pack = np.array(values), np.array(counts)
+    deals = random.multivariate_hypergeometric(pack, drawn, size=400_000)
+    sums = np.round(deals @ worth, 9)
+    for share in (1e-2, 1e-3, 1e-4):
+        reached = np.quantile(sums, 1 - share, method="closest_observation")
+        current = deals[int(np.flatnonzero(sums == reached)[0])]
+        exact = (sums >= reached).mean()
+        assert 0.75 * exact <= chance_of(worth, current, pack - current) <= 1.7 * exact
+
+
+@pytest.mark.parametrize("drawn", [200, 1800])
+def test_heavy_tails_are_no_news(drawn: int) -> None:
+    """Values that no normal approximation bears: the chance is right whichever sample is the small one."""
+    random = np.random.Generator(np.random.PCG64(2))
+    worth = np.exp(2 * random.standard_normal(2000))
+    found = []
+    for _ in range(300):
+        is_drawn = np.zeros(2000, np.int64)
+        is_drawn[random.choice(2000, drawn, replace=False)] = 1
+        found.append(chance_of(worth, is_drawn, 1 - is_drawn))
+    assert (np.array(found) <= 0.05).mean() == pytest.approx(0.05, abs=0.03)
+    assert min(found) > 1e-4
+
+
+def test_nothing_to_tell_is_no_evidence() -> None:
+    assert chance_of(np.array([3.0]), np.array([5]), np.array([9])) == 1.0
+    assert chance_of(np.array([0.0, 1.0]), np.array([5, 5]), np.array([1, 9])) == 1.0  # it got better
+    assert chance_of(np.array([0.0, np.inf]), np.array([5, 5]), np.array([9, 1])) == 1.0
+
+
+def test_a_window_of_the_worst_alone_is_told() -> None:
+    found = chance_of(np.array([0.0, 1.0]), np.array([0, 30]), np.array([3000, 0]))
+    assert found < 1e-20
+
+
+def test_the_reach_of_a_level_is_where_the_chance_crosses_it() -> None:
+    worth, pack, drawn = np.array([0.0, 1.0, 2.5]), np.array([5000, 300, 60]), 400
+    current = np.array([340, 50, 10])
+    found = greater(worth, current, pack - current, shift=0.0, start=0.2)
+    shift = float(current @ worth / 400 - (pack - current) @ worth / (pack.sum() - 400))
+    told = greater(worth, current, pack - current, shift=shift, start=0.2)
+    assert told.allowed(found.p_value) == pytest.approx(0.2 + shift, abs=5e-3)
+    assert told.allowed(1e-4) > told.allowed(1e-2) > 0.2  # type: ignore[operator]
+    assert drawn == current.sum()
+
+
+def test_many_kinds_are_told_in_steps() -> None:
+    random = np.random.Generator(np.random.PCG64(4))
+    worth = random.normal(size=5 * KINDS_KEPT)
+    worth[:KINDS_KEPT] += 0.2
+    current = (np.arange(worth.size) < KINDS_KEPT).astype(np.int64)
+    expected = stats.ttest_ind(worth[current > 0], worth[current == 0], alternative="greater").pvalue
+    assert chance_of(worth, current, 1 - current) == pytest.approx(expected, rel=0.1)
