@@ -169,3 +169,14 @@ def test_variants_that_answered_the_same_requests_are_told_and_chosen(case, tmp_
     (accuracy,) = (each for each in report["monitors"][0]["checks"] if each["subject"] == "accuracy")
     assert (accuracy["outcome"], accuracy["observed"]) == ("held", pytest.approx(0.9))
     assert not [note for note in report["monitors"][0]["notes"] if "variants" in note]
+
+
+def test_a_model_that_fails_on_most_requests_is_not_ok(case):
+    reported = case("nan-predictions-ok")
+    reported.baseline("train.csv")
+    report = reported.monitor("capture", "--ground-truth", str(reported.folder / "gt"))
+    assert report["verdict"] == "insufficient_data"
+    assert report["reason"].endswith("40 of 200 records have an answer of the model (20.0%)")
+    assert report["monitors"][0]["summary"]["labels"]["without_answer"] == 160
+    metrics = [json.loads(line) for line in (reported.output / "report/metrics.jsonl").read_text().splitlines()]
+    assert 0.2 in [metric["Value"] for metric in metrics if metric["MetricName"] == "answered_share"]
