@@ -77,6 +77,7 @@ def _document(
         "metrics": endpoint.metrics.model_dump(mode="json"),
         **({"scripts": scripts} if scripts else {}),
         **({"merged": True} if monitor.merged else {}),
+        **({"variants": list(monitor.variants)} if monitor.variants else {}),
         **({"create_violation_tests": True} if monitor.create_violation_tests else {}),
     }
 

@@ -315,6 +315,7 @@ METRIC_DRIFTED_SHARE: Final = "drifted_share"
 METRIC_DRIFT_MAX: Final = "drift_max"
 METRIC_LABEL_COVERAGE: Final = "label_coverage"
 METRIC_LABELS_WITHOUT_PREDICTION: Final = "labels_without_prediction"
+METRIC_ANSWERED: Final = "answered_share"  # of the records, those of which the model said something
 METRIC_PREDICTION_DRIFT: Final = "prediction_drift_max"
 METRIC_CUSTOM_ERRORS: Final = "custom_metrics_failed"  # how many custom metrics could not be computed
 METRIC_NAME_MAX: Final = 255

@@ -25,6 +25,7 @@ from model_monitor.contract import (
 )
 from model_monitor.dataset.answers import why_unanswered
 from model_monitor.dataset.discover import discover
+from model_monitor.dataset.others import first_other
 from model_monitor.dataset.remedies import main_reason, remedy
 from model_monitor.dataset.resolve import resolve_schema
 from model_monitor.dataset.rows import read_rows
@@ -33,7 +34,14 @@ from model_monitor.errors import NoDataset, SettingsError, TooManyRejected
 from model_monitor.job.baselines import digest
 from model_monitor.job.job import BaselineFiles, Job, MonitorSettings
 from model_monitor.labels.facet_table import FacetTable, read_facets
-from model_monitor.labels.ground_truth import GroundTruth, label_files, label_units, leaves_threads, read_ground_truth
+from model_monitor.labels.ground_truth import (
+    GroundTruth,
+    has_known_ending,
+    label_files,
+    label_units,
+    leaves_threads,
+    read_ground_truth,
+)
 from model_monitor.labels.join import join
 from model_monitor.labels.merged import write_merged
 from model_monitor.monitors import registry
@@ -155,7 +163,8 @@ def load_facets(job: Job) -> FacetTable | None:
     """Sensitive columns that are not in the payload, read once like labels."""
     if job.facet_source is None:
         return None
-    return read_facets(label_files(job.facet_source), job.schema.payload.metadata)
+    files = [file for file in label_files(job.facet_source) if has_known_ending(file[0])]
+    return read_facets(files, job.schema.payload.metadata)
 
 
 def merge_records(measured: Measured) -> None:
@@ -260,7 +269,8 @@ def suggest(found: Found, report: Report) -> Iterator[MonitorResult]:
     job = report.job
     for monitor, statistics in found:
         constraints = monitor.suggest(statistics, job)
-        conclusion = Conclusion(Verdict.OK)
+        locate = partial(first_other, files=discover(job.dataset, job.window), job=job)
+        conclusion = Conclusion(Verdict.OK, notes=monitor.notes(statistics, job, locate))
         files = {
             monitor.files.constraints_name: monitor.files.constraints(constraints),
             monitor.files.statistics_name: monitor.files.statistics(statistics),
@@ -321,6 +331,7 @@ def result(
     job = report.job
     if job.is_rehearsal and monitor.type == job.monitors[0].type:
         conclusion = rehearsed(conclusion, monitor.type, monitor.forced)
+    conclusion = replace(conclusion, notes=(*conclusion.notes, *filter(None, [report.reading.mixed_variants])))
     used = monitor.files.used(baselines.get(monitor.type), job)
     files = {
         monitor.files.constraints_name: None if used is None else monitor.files.constraints(used),

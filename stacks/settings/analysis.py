@@ -126,6 +126,7 @@ class ModelQuality(Labelled):
         "thresholds",
         "slices",
         "min_slice_records",
+        "min_answers",
         "slice_metrics",
         "prediction_drift",
     }
@@ -146,6 +147,9 @@ class ModelQuality(Labelled):
     the edges at which its numbers are cut. Default: none."""
     min_slice_records: Count | None = None
     """Records below which a slice is suppressed, at least 1. Left out: 30."""
+    min_answers: Share | None = None
+    """Share of records that the model must have answered, 0 to 1, for a window to be ok; NaN and null are no answers.
+    Left out: min_coverage, else 0.8."""
     slice_metrics: tuple[fields.MetricName, ...] = ()
     """Metrics of slices that leave for CloudWatch too; each value of a slice is a series that costs money. Default: none."""
     margin: Share | None = None

@@ -154,6 +154,8 @@ class Monitor(Block):
     """Whether every run is a rehearsal: one violation is forced, to try alarms and notifications. Default: false."""
     merged: bool = False
     """Whether runs that read labels leave records and labels together, in SageMaker's merge layout. Default: false."""
+    variants: tuple[str, ...] = ()
+    """Production variants whose traffic is analysed; a shadow variant answers the same requests once more. Default: all."""
     max_rejected_fraction: Share = 0.1
     """Share of unreadable records above which a run fails, 0 to 1. Default: 0.1."""
     decision: Literal["calibrated", "aws"] | None = None

@@ -20,7 +20,7 @@ MODULES = {
 
 # room -> rooms or modules it may import, besides its own. A room is a module of the core's root, a folder of it, or a monitor's
 # folder; `monitors` alone stands for the modules that all monitors share, and their registry is a room of its own.
-GROUND = {"contract", "errors", "schema", "words", "label_text", "reader"}
+GROUND = {"contract", "errors", "packing", "schema", "words", "label_text", "reader"}
 ANALYSES = ("data_quality", "model_quality", "model_bias", "model_explainability", "custom_metrics")
 SHARED_BY_MONITORS = GROUND | {"job", "sketches", "labels", "monitors", "outputs.metric"}
 ALLOWED = {
@@ -28,6 +28,7 @@ ALLOWED = {
     "contract": set(),
     "words": set(),
     "schema": set(),
+    "packing": set(),  # what is compressed, datasets and labels alike
     "logs": set(),
     "errors": {"words"},
     "label_text": {"schema"},  # labels in one spelling, wherever they come from

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import pairwise
 
@@ -11,7 +11,9 @@ import numpy as np
 
 from model_monitor.contract import OWN_REQUEST_PREFIX
 from model_monitor.dataset.formats.capture_json import NO_TIME, Lines, decode_blocks
+from model_monitor.dataset.glued import apart
 from model_monitor.dataset.lines import Block, read_blocks
+from model_monitor.dataset.records import NOT_JSON
 from model_monitor.dataset.units import UNIT_BYTES, Unit
 from model_monitor.schema import Events, Reject, Window
 
@@ -38,6 +40,8 @@ class Batch:
     def of(cls, blocks: Sequence[Block], window: Window | None) -> Batch:
         """The events of blocks, without those that monitoring caused itself."""
         lines = decode_blocks([block.data for block in blocks])
+        if whole := _taken_apart(blocks, lines):
+            blocks, lines = whole, decode_blocks([block.data for block in whole])
         inside = _inside(lines, blocks, window)
         own_requests = 0
         if OWN_REQUEST_PREFIX in "\n".join(lines.keys):  # one search: nearly no window has any
@@ -96,6 +100,22 @@ def batches(unit: Unit, window: Window | None) -> Iterator[Batch]:
             size_bytes += len(block.data)
     if blocks:
         yield Batch.of(blocks, window)
+
+
+def _taken_apart(blocks: Sequence[Block], lines: Lines) -> Sequence[Block] | None:
+    """Blocks with one event a line, where some of their lines hold several; None where none does."""
+    faulty: dict[int, list[int]] = {}
+    for place, number, reason in lines.faults:
+        if reason == NOT_JSON:
+            faulty.setdefault(place, []).append(number)
+    found = {place: apart(blocks[place].data, numbers) for place, numbers in faulty.items()}
+    changed = {place: whole for place, whole in found.items() if whole is not None}
+    if not changed:
+        return None
+    return [
+        replace(block, data=changed[place][0], places=changed[place][1]) if place in changed else block
+        for place, block in enumerate(blocks)
+    ]
 
 
 def _inside(lines: Lines, blocks: Sequence[Block], window: Window | None) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import islice
+from itertools import chain, islice
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from model_monitor.dataset import scripted
 from model_monitor.dataset.batches import Batch, batches, is_of_window, located_reject
 from model_monitor.dataset.classify import to_column
 from model_monitor.dataset.formats.capture_json import TOLERATED_EVENT
+from model_monitor.dataset.headings import Names, without_headings
 from model_monitor.dataset.lines import Block
 from model_monitor.dataset.pair import Group, Losses, pair
 from model_monitor.dataset.sides import FORMATS, Sides, open_sides, taken
@@ -54,6 +55,30 @@ def group_by_format(batch: Batch, captured: Sequence[str]) -> tuple[list[Group],
     return groups, faults
 
 
+def by_heading(group: Group, schema: Schema) -> list[Group]:
+    """A group's events without headings, apart by what their payloads call their values; schema: the names that are known."""
+    payload = schema.payload
+    answers = (payload.output.prediction, payload.output.score, payload.output.payload_index, *payload.output.scores)
+    given = (*schema.names, *(feature.name for feature in payload.fields))
+    answered = schema.names if schema.is_positional else [each for each in answers if isinstance(each, str)]
+    left = without_headings(group.input_format, group.inputs, given, payload.records)
+    right = without_headings(group.output_format, group.outputs, answered, payload.output.records)
+    group = replace(group, input_format=left.form, output_format=right.form, inputs=left.texts, outputs=right.texts)
+    if not left.names and not right.names:
+        return [group]
+    events: dict[tuple[Names, Names], list[int]] = {}
+    for i in range(len(group.numbers)):
+        events.setdefault((left.names.get(i, ()), right.names.get(i, ())), []).append(i)
+    return [_part(group, np.array(places), *names) for names, places in events.items()]
+
+
+def _part(group: Group, places: np.ndarray, input_names: Names, output_names: Names) -> Group:
+    inputs, outputs = taken(group.inputs, places), taken(group.outputs, places)
+    return Group(
+        group.input_format, group.output_format, group.numbers[places], inputs, outputs, input_names, output_names
+    )
+
+
 def located_rows(batch: Batch, job: Job, losses: Losses) -> Iterator[tuple[np.ndarray, Rows]]:
     """The rows of each format's events, and which of the batch's events these are; what is lost goes to `losses`."""
     if job.scripts.preprocessor is not None:
@@ -62,7 +87,7 @@ def located_rows(batch: Batch, job: Job, losses: Losses) -> Iterator[tuple[np.nd
     groups, faults = group_by_format(batch, job.dataset.captured)
     for number, reason in faults.items():
         losses.add(number, reason, 0, is_inside=bool(batch.inside[number]))
-    for group in groups:
+    for group in chain.from_iterable(by_heading(each, job.schema) for each in groups):
         rows, kept = pair(group, job.schema, batch.inside[group.numbers], losses)
         numbers = group.numbers[kept]
         yield numbers, replace(rows, events=batch.events(numbers, rows.events.records))

@@ -142,8 +142,10 @@ def _integers(literals: pa.Int64Array) -> Column:
 
 
 def _doubles(literals: pa.DoubleArray, is_text: bool) -> Column:
-    """A column of doubles (Parquet): each is Fractional, even 37.0; NaN and infinity are text."""
+    """A column of doubles (Parquet): each is Fractional, even 37.0; NaN is missing, infinity is text."""
     numbers = literals.cast(pa.float64()).to_numpy(zero_copy_only=False)
+    if (missing := np.isnan(numbers)).any():  # as a DataFrame holds what is missing
+        literals = pc.if_else(pa.array(missing), pa.scalar(None, literals.type), literals)
     present = len(literals) - literals.null_count
     if is_text or not present or np.isfinite(numbers).sum() != present:
         return to_column(literals.to_pylist(), is_text=is_text)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from model_monitor.dataset.content import is_of_kind
 from model_monitor.errors import NoDataset
 from model_monitor.job.job import DatasetKind, DatasetSource
+from model_monitor.packing import head_of, plain_name
 from model_monitor.schema import Window
 
 CAPTURE_FOLDER = re.compile(r"(?:^|/)(?P<variant>[^/]+)/(?P<hour>\d{4}/\d{2}/\d{2}/\d{2})$")
@@ -27,6 +30,7 @@ class DataFile:
 
     variant: the production variant, "" where the folders do not follow the capture layout.
     hour: the hour of the capture folder, None likewise.
+    is_unknown: neither its ending nor its content is of the kind; it is not read, and counted as a reject.
     """
 
     relative: str
@@ -35,17 +39,15 @@ class DataFile:
     kind: DatasetKind
     variant: str = ""
     hour: datetime | None = None
-
-    @property
-    def is_gzip(self) -> bool:
-        return self.path.suffix.lower() == ".gz"
+    is_unknown: bool = False
 
 
 def discover(source: DatasetSource, window: Window | None = None) -> tuple[DataFile, ...]:
     """The files of a dataset, sorted by relative path; none at all is a result (an hour without traffic), not an error.
 
     A file whose hour folder is further away from the window than the source's margin is left out. Anything nearer is read,
-    because a file can hold events of the next hour, and because events outside the window are counted.
+    because a file can hold events of the next hour, and because events outside the window are counted. So is one of
+    another variant than those that are asked for.
 
     Raises: NoDataset if the path does not exist.
     """
@@ -54,9 +56,27 @@ def discover(source: DatasetSource, window: Window | None = None) -> tuple[DataF
     if not source.path.is_dir():
         raise NoDataset(source.path, f"{source.kind} dataset")
     visible = [path for path in source.path.rglob("*") if path.is_file() and not _is_hidden(path, source.path)]
-    known = [path for path in visible if path.name.lower().removesuffix(".gz").endswith(SUFFIXES[source.kind])]
-    files = [_describe(path, path.relative_to(source.path).as_posix(), source.kind) for path in known or visible]
-    return tuple(sorted(file for file in files if _is_near(file.hour, window, source.margin)))
+    files = [_describe(path, path.relative_to(source.path).as_posix(), source.kind) for path in visible]
+    near = sorted(file for file in files if _is_near(file.hour, window, source.margin) and _is_chosen(file, source))
+    return tuple(near) if all(map(_is_named, near)) else tuple(_by_content(near, source))
+
+
+def _is_chosen(file: DataFile, source: DatasetSource) -> bool:
+    """Whether the file is of a variant that is asked for; one of none that its folder names is always read."""
+    return not source.variants or file.variant in ("", *source.variants)
+
+
+def _is_named(file: DataFile) -> bool:
+    return plain_name(file.path.name).endswith(SUFFIXES[file.kind])
+
+
+def _by_content(files: Sequence[DataFile], source: DatasetSource) -> Iterator[DataFile]:
+    """Files of other endings, or of none, are what they begin like; where none has an ending of its kind, all are read."""
+    first = next((file for file in files if _is_named(file)), None)
+    sibling = head_of(first.path) if first is not None and source.has_header else b""
+    for file in files:
+        is_known = first is None or not file.size_bytes or _is_named(file)
+        yield file if is_known or is_of_kind(head_of(file.path), file.kind, sibling) else replace(file, is_unknown=True)
 
 
 def _describe(path: Path, relative: str, kind: DatasetKind) -> DataFile:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import codecs
-import gzip
 import re
-import zlib
 from collections.abc import Sequence
 
 from model_monitor.dataset.discover import DataFile
@@ -13,8 +11,8 @@ from model_monitor.dataset.tables import first_row
 from model_monitor.dataset.units import Segment
 from model_monitor.errors import DatasetError, SettingsError
 from model_monitor.job.job import DatasetKind, Job
+from model_monitor.packing import head_of
 
-PEEKED_BYTES = 1 << 16
 POSITIONS_TOLD = 10
 SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*")
@@ -32,7 +30,7 @@ def check_csv_files(files: Sequence[DataFile], job: Job) -> None:
     known = {*job.schema.names, job.schema.payload.label}
     is_one_text = not job.dataset.has_header and len(job.schema.features) == 1
     for file in files:
-        if file.kind is not DatasetKind.CSV:
+        if file.kind is not DatasetKind.CSV or file.is_unknown:
             continue
         _refuse_binary(file)
         row = [value or "" for value in first_row(Segment(file, 0, file.size_bytes)) or ()]
@@ -43,11 +41,7 @@ def check_csv_files(files: Sequence[DataFile], job: Job) -> None:
 
 
 def _refuse_binary(file: DataFile) -> None:
-    try:
-        with gzip.open(file.path) if file.is_gzip else file.path.open("rb") as stream:
-            head = stream.read(PEEKED_BYTES)
-    except (EOFError, gzip.BadGzipFile, zlib.error):  # the reader counts and locates what is damaged
-        return
+    head = head_of(file.path)  # the reader counts and locates what is damaged
     try:
         codecs.getincrementaldecoder("utf-8")().decode(head)
         is_text = b"\0" not in head

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import gzip
+import io
 import sys
-import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 from model_monitor.dataset.discover import DataFile
 from model_monitor.dataset.units import UNIT_BYTES, Segment
 from model_monitor.job.job import DatasetKind
+from model_monitor.packing import BYTE_ORDER_MARK, DAMAGES, open_plain
 
-BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 LONGEST_LINE = 4 * UNIT_BYTES  # several times the largest request with its response, so that memory stays bounded
 SEARCHED_BYTES = 1 << 16
 DAMAGED = "compressed file is damaged"
@@ -27,6 +26,7 @@ class Block:
 
     skipped: line breaks between the start of the segment and the block.
     fault: why the file cannot be read any further, or the line is not read; such a block has no data.
+    places: the line on which each line of `data` stands in the file, where several stand on one; else they are the same.
     """
 
     file: DataFile
@@ -34,10 +34,12 @@ class Block:
     skipped: int
     data: bytes
     fault: str = ""
+    places: Sequence[int] = ()
 
     def line_number(self, index: int) -> int:
         """Number in the file, from 1, of the block's line `index` (from 0). Costs a pass over what lies before it."""
-        return 1 + _lines_before(self.file, self.segment_start) + self.skipped + index
+        line = self.places[index] if self.places else index
+        return 1 + _lines_before(self.file, self.segment_start) + self.skipped + line
 
 
 def read_blocks(segment: Segment, *, has_quotes: bool = False, block_bytes: int = UNIT_BYTES) -> Iterator[Block]:
@@ -50,12 +52,15 @@ def read_blocks(segment: Segment, *, has_quotes: bool = False, block_bytes: int 
     is_too_long = False  # inside a line that is not read
     longest = sys.maxsize if segment.file.kind is DatasetKind.JSON else LONGEST_LINE  # a document may be one line
     done = carry = b""
-    with _open(segment.file) as stream:
+    with open_plain(segment.file.path) as stream:
+        is_whole = not isinstance(stream, io.BufferedReader)  # unpacked, which cannot be cut
         chunks = _chunks(stream, segment, block_bytes)
         while True:
             try:
                 chunk = next(chunks, b"")
-            except (EOFError, gzip.BadGzipFile, zlib.error):
+            except DAMAGES as problem:
+                if not is_whole or getattr(problem, "errno", None) is not None:  # the disk's fault, not the file's
+                    raise
                 chunk, fault = b"", DAMAGED
             if is_too_long and chunk:
                 end = chunk.find(b"\n") + 1
@@ -80,12 +85,8 @@ def read_blocks(segment: Segment, *, has_quotes: bool = False, block_bytes: int 
         yield Block(segment.file, segment.start, skipped + done.count(b"\n"), b"", fault)
 
 
-def _open(file: DataFile) -> BinaryIO:
-    return cast(BinaryIO, gzip.open(file.path, "rb")) if file.is_gzip else file.path.open("rb")
-
-
 def _chunks(stream: BinaryIO, segment: Segment, block_bytes: int) -> Iterator[bytes]:
-    if segment.file.is_gzip:
+    if not isinstance(stream, io.BufferedReader):
         while chunk := stream.read(block_bytes):
             yield chunk
         return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -12,9 +12,11 @@ from model_monitor.dataset.classify import Literals, to_column
 from model_monitor.dataset.fields import Side, input_side, output_side
 from model_monitor.dataset.formats.csv import read_csv
 from model_monitor.dataset.formats.json import read_json
+from model_monitor.dataset.headings import Names, as_declared, side_by_name, without_first_lines, words_above_numbers
 from model_monitor.dataset.missing import type_features
 from model_monitor.dataset.records import (
     COUNTS_DIFFER,
+    HEADER_LINE,
     NO_INPUT,
     NO_OUTPUT,
     WRONG_OUTPUT_WIDTH,
@@ -29,13 +31,19 @@ from model_monitor.schema import Column, Events, Rows, Schema
 
 @dataclass(slots=True)
 class Group:
-    """Events whose inputs have one format and whose outputs have one. `numbers`: int64, their places in the batch."""
+    """Events whose inputs have one format and whose outputs have one.
+
+    numbers: int64, their places in the batch.
+    input_names, output_names: what the payloads themselves call the values of a row; empty where they do not say.
+    """
 
     input_format: Format
     output_format: Format
     numbers: np.ndarray
     inputs: Sequence[str]
     outputs: Sequence[str]
+    input_names: Names = ()
+    output_names: Names = ()
 
 
 @dataclass(slots=True)
@@ -70,8 +78,13 @@ class _Pairs:
     good: np.ndarray
 
 
-def read_side(form: Format, texts: Sequence[str], side: Side, expected: np.ndarray | None = None) -> Records:
-    """Records of payloads that all have one format."""
+def read_side(
+    form: Format, texts: Sequence[str], side: Side, expected: np.ndarray | None = None, names: Names = ()
+) -> Records:
+    """Records of payloads that all have one format and call their values the same."""
+    if names:
+        by_name = side_by_name(side, names)
+        return as_declared(read_side(form, texts, by_name, expected), side, names)
     if form is Format.ABSENT:
         return no_records(len(texts), len(side.fields))
     if form is Format.CSV:
@@ -87,21 +100,43 @@ def pair(group: Group, schema: Schema, inside: np.ndarray, losses: Losses) -> tu
     has_names = group.input_format in (Format.JSON, Format.JSON_LINES)
     left_side, right_side = input_side(schema, has_names), output_side(schema)
     has_right = right_side is not None and group.output_format is not Format.ABSENT
-    left = read_side(group.input_format, group.inputs, left_side)
+    left = read_side(group.input_format, group.inputs, left_side, names=group.input_names)
     faults = dict(left.faults)
     if group.input_format is Format.ABSENT and left_side.fields:
         faults |= dict.fromkeys(range(len(group.numbers)), NO_INPUT)
     right: Records | None = None
     if has_right and right_side is not None:
         known = None if group.input_format is Format.ABSENT else left.counts
-        right = read_side(group.output_format, group.outputs, right_side, known)
+        right = read_side(group.output_format, group.outputs, right_side, known, group.output_names)
         if group.input_format is Format.ABSENT and not left_side.fields:
             left = Records(right.counts, [])
         faults |= {i: reason for i, reason in right.faults.items() if i not in faults}
+        bare, loose = _without_loose_headers(group, left, right)
+        if bare is not group:
+            return pair(bare, schema, inside, losses)
+        faults |= {i: HEADER_LINE for i in loose if i not in faults}
     elif right_side is not None and schema.is_positional:
         right = no_records(len(group.numbers), len(right_side.fields))  # the columns of no row
         faults |= {i: NO_OUTPUT for i in range(len(group.numbers)) if i not in faults}
     return _join(group, schema, inside, losses, left, right, faults)
+
+
+def _without_loose_headers(group: Group, left: Records, right: Records) -> tuple[Group, set[int]]:
+    """The group without first lines that are headers by their looks, on the side that has one record more than the other.
+
+    Also the events of which nobody can tell.
+    """
+    texts, unclear = [group.inputs, group.outputs], set[int]()
+    for place, (form, more) in enumerate(
+        ((group.input_format, left.counts - right.counts), (group.output_format, right.counts - left.counts))
+    ):
+        one_more = np.flatnonzero(more == 1).tolist() if form is Format.CSV else ()
+        looks = {i: words_above_numbers(texts[place][i]) for i in one_more}
+        unclear |= {i for i, is_header in looks.items() if is_header is None}
+        if headers := [i for i, is_header in looks.items() if is_header]:
+            texts[place] = without_first_lines(texts[place], headers)
+    is_same = texts[0] is group.inputs and texts[1] is group.outputs
+    return group if is_same else replace(group, inputs=texts[0], outputs=texts[1]), unclear
 
 
 def _join(

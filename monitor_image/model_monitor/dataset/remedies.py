@@ -14,6 +14,7 @@ FILE = "Look at the named file and line: it may be damaged, cut off, or none of 
 CAPTURE = "Let data capture keep both the request and the response of each call"
 PAYLOAD = "Look at what the client sent or the model answered there, and at the content type declared for it"
 MAPPING = "Correct the payload mapping, which says where records are"
+UNKNOWN = "Move what is no data out of the folder, or give the file the ending of its kind"
 REMEDIES = {
     reasons.NOT_JSON: FILE,
     reasons.NOT_A_CAPTURE_EVENT: FILE,
@@ -29,6 +30,8 @@ REMEDIES = {
     reasons.NO_RECORDS_FOUND: MAPPING,
     reasons.UNEVEN_COLUMNS: MAPPING,
     reasons.COUNTS_DIFFER: "Correct the payload mapping, which says where the records of requests and responses are",
+    reasons.UNKNOWN_FILE: UNKNOWN,
+    reasons.HEADER_LINE: "Say header=present in the content type of payloads that have a header line, or leave the line out",
     reasons.WRONG_OUTPUT_WIDTH: "Correct the payload mapping, which says where a response holds prediction and score",
 }
 
@@ -55,6 +58,8 @@ def remedy(rejects: Rejects, job: Job) -> str:
             expected = counted(len(job.schema.features), "value")
             return f"{mapping} payload mapping: found {named}{more}, expected {expected} in a record"
         return f"Correct the rows of the dataset: found such with {named}{more} values"
+    if reason == reasons.UNKNOWN_FILE:
+        return UNKNOWN
     return REMEDIES.get(reason, FILE) if is_capture else "Look at the named file and line"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import binascii
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -16,6 +17,7 @@ from model_monitor.dataset.records import NOT_TEXT
 from model_monitor.dataset.texts import Texts
 
 JSON_LINES_TYPES = {"jsonlines", "jsonl", "x-jsonlines", "x-ndjson", "ndjson", "json-lines", "x-jsonl"}
+HEADER_PRESENT = re.compile(r"(^|;)\s*header\s*=\s*\"?present\"?\s*(;|$)")  # a parameter of text/csv, RFC 4180
 
 Declared: TypeAlias = tuple[str | None, str | None]  # a payload's encoding and observed content type
 
@@ -25,6 +27,7 @@ class Format(StrEnum):
 
     ABSENT = "absent"
     CSV = "csv"
+    CSV_WITH_HEADER = "csv_with_header"
     JSON = "json"
     JSON_LINES = "json_lines"
 
@@ -150,11 +153,12 @@ def declared_format(declared: Declared | None) -> Format | None:
 def _format(encoding: str | None, content_type: str | None) -> tuple[Format | None, bool]:
     """What the envelope says of a payload: its format (None: see the text), and whether it is in base 64."""
     name = (encoding or "").strip().upper()
-    mime = (content_type or "").partition(";")[0].strip().lower()
+    mime, _, parameters = (content_type or "").lower().partition(";")
+    mime, csv = mime.strip(), Format.CSV_WITH_HEADER if HEADER_PRESENT.search(parameters) else Format.CSV
     subtype = mime.rpartition("/")[2]
     is_lines = subtype in JSON_LINES_TYPES
     if name == "CSV":
-        return Format.CSV, False
+        return csv, False
     if name == "JSON":
         return Format.JSON_LINES if is_lines else Format.JSON, False
     is_binary = name == "BASE64"
@@ -162,7 +166,7 @@ def _format(encoding: str | None, content_type: str | None) -> tuple[Format | No
         return Format.JSON_LINES, is_binary
     if subtype == "json" or subtype.endswith("+json"):
         return Format.JSON, is_binary
-    return (Format.CSV if subtype == "csv" else None), is_binary
+    return (csv if subtype == "csv" else None), is_binary
 
 
 def _decode_base64(data: str) -> str:

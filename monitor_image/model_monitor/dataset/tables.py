@@ -12,9 +12,10 @@ import numpy as np
 from model_monitor.dataset.fields import Side
 from model_monitor.dataset.formats.csv import Row, iterate_rows, lines_of_records, read_csv
 from model_monitor.dataset.formats.json import read_json
+from model_monitor.dataset.glued import apart
 from model_monitor.dataset.lines import Block, read_blocks
 from model_monitor.dataset.named import named_rows, named_side, side_of_header, side_of_positions
-from model_monitor.dataset.records import EMPTY_PAYLOAD, WRONG_WIDTH, Records
+from model_monitor.dataset.records import EMPTY_PAYLOAD, MALFORMED_JSON, WRONG_WIDTH, Records
 from model_monitor.dataset.texts import Texts
 from model_monitor.dataset.units import Segment, Unit
 from model_monitor.job.job import Job
@@ -35,23 +36,43 @@ class _Loss:
 def read_csv_files(unit: Unit, job: Job) -> Iterator[Rows]:
     """Rows of CSV files, with a header in each or without."""
     for segment in unit:
-        first = first_row(segment)
-        if first is None:
-            continue
-        header = [value or "" for value in first] if job.dataset.has_header else None
-        side = side_of_header(job.schema, header) if header else side_of_positions(job.schema, len(first))
-        unclaimed = set(header or ()) - {field.key for field in side.fields}
-        for block in read_blocks(segment, has_quotes=True):
-            is_head = header is not None and segment.start == 0 and block.skipped == 0
-            yield _rows_of_csv(block, side, unclaimed, job.schema, is_head=is_head)
+        for block, side, unclaimed, body, before in csv_blocks(segment, job):
+            yield _rows_of_csv(block, side, unclaimed, job.schema, body, before)
+
+
+def csv_blocks(segment: Segment, job: Job) -> Iterator[tuple[Block, Side, set[str], str, int]]:
+    """Blocks of a CSV file with its fields, columns that no field claims, the text without the header, lines before it."""
+    first = first_row(segment)
+    if first is None:
+        return
+    header = [value or "" for value in first] if job.dataset.has_header else None
+    side = side_of_header(job.schema, header) if header else side_of_positions(job.schema, len(first))
+    unclaimed = set(header or ()) - {field.key for field in side.fields}
+    for block in read_blocks(segment, has_quotes=True):
+        text = block.data.decode("utf-8", "replace")
+        is_head = header is not None and segment.start == 0 and block.skipped == 0
+        head = _split_first_row(text)[1] if is_head else 0
+        yield block, side, unclaimed, text[head:], text.count("\n", 0, head)
 
 
 def read_json_lines_files(unit: Unit, job: Job) -> Iterator[Rows]:
     """Rows of files with one JSON record a line."""
     for segment in unit:
         for block in read_blocks(segment):
-            texts, numbers = filled_lines(block.data)
-            yield _rows_of_json(block, read_json(texts, named_side(job.schema)), numbers, job.schema)
+            records, numbers = read_json_lines(block.data, named_side(job.schema))
+            yield _rows_of_json(block, records, numbers, job.schema)
+
+
+def read_json_lines(data: bytes, side: Side) -> tuple[Records, Sequence[int]]:
+    """Records of whole lines, also of such that hold several objects, and the line of each payload."""
+    texts, numbers = filled_lines(data)
+    records = read_json(texts, side)
+    faulty = [numbers[i] for i, reason in records.faults.items() if reason == MALFORMED_JSON]
+    whole = apart(data, faulty) if faulty else None
+    if whole is None:
+        return records, numbers
+    texts, numbers = filled_lines(whole[0])
+    return read_json(texts, side), [whole[1][number] for number in numbers]
 
 
 def read_json_files(unit: Unit, job: Job) -> Iterator[Rows]:
@@ -103,11 +124,7 @@ def _split_first_row(text: str) -> tuple[Row | None, int]:
         return list(text[:end].rstrip("\r\n").split(",")), end
 
 
-def _rows_of_csv(block: Block, side: Side, unclaimed: set[str], schema: Schema, *, is_head: bool) -> Rows:
-    text = block.data.decode("utf-8", "replace")
-    head = _split_first_row(text)[1] if is_head else 0
-    before = text.count("\n", 0, head)
-    body = text[head:]
+def _rows_of_csv(block: Block, side: Side, unclaimed: set[str], schema: Schema, body: str, before: int) -> Rows:
     records = read_csv([body], side)
     losses: list[_Loss] = []
     if records.faults.get(0) not in (None, EMPTY_PAYLOAD):  # an open quote: line by line, so that it costs one line

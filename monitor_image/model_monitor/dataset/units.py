@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from model_monitor.dataset.discover import DataFile
 from model_monitor.errors import DatasetError
 from model_monitor.job.job import DatasetKind
+from model_monitor.packing import PACKED_ENDINGS, is_packed
 
 UNIT_BYTES = 16 << 20  # memory of a worker is about 300 MB plus eight times this
 GZIP_RATIO = 8  # what a compressed byte is worth when small files are put together
@@ -52,9 +53,11 @@ def _segments(file: DataFile, unit_bytes: int) -> list[tuple[Segment, int]]:
     """Parts of one file with their approximate weight in bytes."""
     if file.size_bytes == 0:
         return []
+    if file.is_unknown:
+        return [(Segment(file, 0, file.size_bytes), 0)]
     if file.kind is DatasetKind.PARQUET:
         return _row_groups(file, unit_bytes)
-    if file.is_gzip:
+    if (file.size_bytes > unit_bytes or file.path.name.lower().endswith(PACKED_ENDINGS)) and is_packed(file.path):
         return [(Segment(file, 0, file.size_bytes), file.size_bytes * GZIP_RATIO)]
     if file.size_bytes <= unit_bytes or not _can_be_cut(file):
         return [(Segment(file, 0, file.size_bytes), file.size_bytes)]

@@ -50,6 +50,7 @@ class Configuration:
     ground_truth: str | None = None
     history: str | None = None
     merged: bool = False
+    variants: tuple[str, ...] = ()  # none named: all
     scripts: ScriptLocations = field(default_factory=ScriptLocations)
     is_rehearsal: bool = False
     max_rejected_fraction: float = 0.1
@@ -111,6 +112,7 @@ def _configuration(document: object, faults: Faults) -> Configuration:
         ground_truth=block.text("ground_truth"),
         history=block.text("history"),
         merged=block.flag("merged", False),
+        variants=block.texts("variants"),
         scripts=_scripts(block.take("scripts"), faults),
         is_rehearsal=block.flag("create_violation_tests", False),
         max_rejected_fraction=block.share("max_rejected_fraction", 0.1),

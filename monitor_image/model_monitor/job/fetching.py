@@ -16,6 +16,7 @@ from typing import Final
 
 from model_monitor.aws import s3
 from model_monitor.errors import SettingsError
+from model_monitor.packing import plain_name
 from model_monitor.schema import Window
 
 LABEL_SUFFIXES: Final = (".jsonl", ".json", ".jsonlines", ".ndjson", ".csv", ".parquet", ".pq")
@@ -56,7 +57,7 @@ class Labels:
     def _only_object(self) -> list[tuple[str, str]]:
         """A location that names one file."""
         name = self._location.rpartition("/")[2]
-        return [(self._location, name)] if _is_label(name) else []
+        return [(self._location, name)] if _is_named(name) else []
 
     def _discover(self, path: str, depth: int) -> Iterator[tuple[str, str]]:
         """Find the folders that hold years; yields (URI, path below the location) of labels outside of them."""
@@ -138,7 +139,7 @@ def fetch_table(location: str, folder: Path) -> Path:
         return Path(location)
     folder.mkdir(parents=True, exist_ok=True)
     name = location.rpartition("/")[2]
-    found = [(location, name)] if _is_label(name) else [(o.uri, o.relative) for o in s3.list_objects(location)]
+    found = [(location, name)] if _is_named(name) else [(o.uri, o.relative) for o in s3.list_objects(location)]
     s3.download((uri, folder / relative) for uri, relative in _safe(found) if _is_label(relative))
     return folder
 
@@ -164,8 +165,13 @@ def _safe(objects: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
 
 
 def _is_label(relative: str) -> bool:
-    is_hidden = any(part.startswith((".", "_")) for part in relative.split("/"))
-    return not is_hidden and relative.lower().removesuffix(".gz").endswith(LABEL_SUFFIXES)
+    """Whether an object may hold labels; object stores write names without an ending, too."""
+    name, is_hidden = relative.rpartition("/")[2], any(part.startswith((".", "_")) for part in relative.split("/"))
+    return not is_hidden and (_is_named(name) or "." not in name)
+
+
+def _is_named(name: str) -> bool:
+    return not name.startswith((".", "_")) and plain_name(name).endswith(LABEL_SUFFIXES)
 
 
 def _date(year: int, month: str, day: str) -> datetime | None:

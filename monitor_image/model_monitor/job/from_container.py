@@ -123,7 +123,7 @@ def build_job(variables: Variables, processing: ProcessingJob) -> tuple[Job, Pla
     places = _places(configuration, variables, processing)
     job = Job(
         kind=variables.kind,
-        dataset=variables.dataset,
+        dataset=replace(variables.dataset, variants=configuration.variants),
         output=variables.output,
         schema=configuration.schema,
         monitors=monitors,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from model_monitor import reader
@@ -32,7 +33,7 @@ def build_job(options: argparse.Namespace) -> Job:
     scripts = user_code.fetch_scripts(configuration.scripts.preprocessor, configuration.scripts.postprocessor)
     return Job(
         kind=JobKind(options.command),
-        dataset=_source(options),
+        dataset=replace(_source(options), variants=configuration.variants),
         output=options.output,
         schema=configuration.schema,
         monitors=monitors,

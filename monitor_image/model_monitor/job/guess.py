@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import gzip
-import zlib
 from pathlib import Path
 
 from model_monitor.errors import DatasetError, NoDataset, SettingsError
 from model_monitor.job.job import DatasetKind
+from model_monitor.packing import DAMAGES, open_plain, plain_name
 
 PEEKED_BYTES = 65536
 BY_SUFFIX = {
@@ -22,20 +21,17 @@ BY_SUFFIX = {
 def guess_kind(path: Path) -> DatasetKind:
     """The kind of a file, or of the first file of a folder; capture files are told by their content."""
     first = path if path.is_file() else _first_file(path)
-    suffixes = [suffix.lower() for suffix in first.suffixes]
-    is_gzip = suffixes[-1:] == [".gz"]
-    if is_gzip:
-        suffixes.pop()
+    suffix = Path(plain_name(first.name)).suffix
     try:
-        with gzip.open(first) if is_gzip else first.open("rb") as file:
+        with open_plain(first) as file:
             head = file.read(PEEKED_BYTES)
-    except (OSError, EOFError, zlib.error) as error:
+    except DAMAGES as error:
         raise DatasetError(
             f"{first}: cannot be read ({type(error).__name__}). Check its rights, or copy it again."
         ) from error
     if b'"captureData"' in head:
         return DatasetKind.CAPTURE
-    kind = BY_SUFFIX.get(suffixes[-1]) if suffixes else None
+    kind = BY_SUFFIX.get(suffix)
     if kind is None:
         raise SettingsError(str(first), "its name does not tell how it is written.", "Say it with --format.")
     return kind

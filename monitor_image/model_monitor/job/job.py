@@ -35,6 +35,7 @@ class DatasetSource:
 
     path: a file or a folder, walked in sorted order.
     captured: sides of a capture event to analyse (`captureIndexNames`).
+    variants: production variants whose captured files are read; none named: all.
     margin: how far from a window the hour of a file's folder may lie for the file to be read: whole days may have been
         downloaded, and what lies near the window is read and counted.
     """
@@ -43,6 +44,7 @@ class DatasetSource:
     kind: DatasetKind
     has_header: bool = True
     captured: tuple[str, ...] = ("endpointInput", "endpointOutput")
+    variants: tuple[str, ...] = ()
     margin: timedelta = timedelta(days=1)
 
 

@@ -5,7 +5,6 @@ Only the columns that a monitor asks for are kept, and nothing of them is ever w
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,6 +20,7 @@ from model_monitor.dataset.classify import type_column
 from model_monitor.errors import DatasetError
 from model_monitor.labels.keys import hashes, keys_of
 from model_monitor.labels.label_records import ID_COLUMNS, INDEX_COLUMNS, plain
+from model_monitor.packing import unpacked
 from model_monitor.schema import Column, Kind, Rows
 from model_monitor.words import did_you_mean
 
@@ -112,10 +112,7 @@ def _table(relative: str, path: Path, names: Sequence[str]) -> _Table:
 
 
 def _columns(path: Path) -> dict[str, list[Any]]:
-    content = path.read_bytes()
-    if content[:2] == b"\x1f\x8b":
-        content = gzip.decompress(content)
-    content = content.removeprefix(b"\xef\xbb\xbf")
+    content = unpacked(path.read_bytes())
     if content[:4] == b"PAR1":
         found: dict[str, list[Any]] = pyarrow.parquet.read_table(pa.BufferReader(content)).to_pydict()
         return found

@@ -7,9 +7,7 @@ a time (`label_lines.py`), all others one by one (`label_records.py`).
 from __future__ import annotations
 
 import csv
-import gzip
 import re
-import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -23,6 +21,8 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet
 
+from model_monitor.dataset.glued import pieces_of
+from model_monitor.dataset.records import UNKNOWN_FILE
 from model_monitor.dataset.units import GZIP_RATIO
 from model_monitor.errors import NoDataset, UndecodableRecord
 from model_monitor.label_text import normalise_all
@@ -37,6 +37,7 @@ from model_monitor.labels.label_records import (
     labels_of,
     plain,
 )
+from model_monitor.packing import DAMAGES, PACKED_ENDINGS, plain_name, unpacked
 from model_monitor.schema import LOCATED_REJECTS, Reject, Rejects
 from model_monitor.words import form_of
 
@@ -146,7 +147,7 @@ def label_files(
     for path in root.rglob("*"):
         relative = path.relative_to(root).as_posix()
         is_hidden = any(part.startswith((".", "_")) for part in relative.split("/"))
-        if is_hidden or not path.name.lower().removesuffix(".gz").endswith(SUFFIXES) or not path.is_file():
+        if is_hidden or not path.is_file():
             continue
         hour = _hour(relative)
         if hour is None or start <= hour <= end:
@@ -165,13 +166,18 @@ def label_units(
             units.append([])
             size = 0
         units[-1].append((relative, path))
-        size += path.stat().st_size * (GZIP_RATIO if path.suffix.lower() == ".gz" else 1)
+        size += path.stat().st_size * (GZIP_RATIO if path.name.lower().endswith(PACKED_ENDINGS) else 1)
     return tuple(map(tuple, units))
 
 
 def leaves_threads(files: Iterable[tuple[str, Path]]) -> bool:
     """Whether reading them starts threads of pyarrow that stay, after which a process should not fork."""
-    return not all(relative.lower().removesuffix(".gz").endswith(JSON_SUFFIXES) for relative, _ in files)
+    return not all(plain_name(relative).endswith(JSON_SUFFIXES) for relative, _ in files)
+
+
+def has_known_ending(relative: str) -> bool:
+    """Whether a file's name says that it may hold labels."""
+    return plain_name(relative).endswith(SUFFIXES)
 
 
 def read_ground_truth(files: Iterable[tuple[str, Path]]) -> GroundTruth:
@@ -180,8 +186,8 @@ def read_ground_truth(files: Iterable[tuple[str, Path]]) -> GroundTruth:
     for relative, path in files:
         try:
             _read_file(builder, relative, path)
-        except (OSError, EOFError, zlib.error, pa.ArrowException, UnicodeDecodeError, csv.Error):
-            builder.reject(relative, 0, UNREADABLE)
+        except (*DAMAGES, pa.ArrowException, csv.Error):
+            builder.reject(relative, 0, UNREADABLE if has_known_ending(relative) else UNKNOWN_FILE)
     return builder.build()
 
 
@@ -236,10 +242,7 @@ class _Builder:
 
 
 def _read_file(builder: _Builder, relative: str, path: Path) -> None:
-    content = path.read_bytes()
-    if content[:2] == b"\x1f\x8b":
-        content = gzip.decompress(content)
-    content = content.removeprefix(b"\xef\xbb\xbf")
+    content = unpacked(path.read_bytes())
     head = content[:64].lstrip()[:1]
     if content[:4] == b"PAR1":
         _read_table(
@@ -250,6 +253,8 @@ def _read_file(builder: _Builder, relative: str, path: Path) -> None:
         )
     elif head in (b"{", b"["):
         _read_json(builder, relative, content)
+    elif head and not has_known_ending(relative) and not _is_label_table(_header(content)):
+        builder.reject(relative, 0, UNKNOWN_FILE)
     elif head and (fault := _header_fault(_header(content))):
         builder.reject(relative, 1, fault)
     elif head:
@@ -270,6 +275,12 @@ def _header_fault(header: str) -> str:
         if named & {*ID_COLUMNS} and named & {*LABEL_COLUMNS}:
             return f"a comma is expected between the columns, found {name} in the header {header!r}"
     return ""
+
+
+def _is_label_table(header: str) -> bool:
+    """Whether a CSV header names an id and a label, between whatever separators."""
+    named = {plain(column) for column in re.split(r'[",;|\t]', header)}
+    return bool(named & {*ID_COLUMNS} and named & {*LABEL_COLUMNS})
 
 
 def _csv_table(builder: _Builder, relative: str, content: bytes) -> pa.Table:
@@ -362,12 +373,20 @@ def _read_lines(builder: _Builder, relative: str, first: int, lines: bytes) -> N
     for number, line in enumerate(lines.split(b"\n"), first + 1):
         if not line.strip():
             continue
-        try:
-            record = orjson.loads(line)
-        except orjson.JSONDecodeError:
+        _read_line(builder, relative, number, line)
+
+
+def _read_line(builder: _Builder, relative: str, number: int, line: bytes | str) -> None:
+    try:
+        record = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        pieces = pieces_of(line.decode("utf-8", "replace")) if isinstance(line, bytes) else ()
+        for piece in pieces:
+            _read_line(builder, relative, number, piece)
+        if not pieces:
             builder.reject(relative, number, NOT_JSON)
-            continue
-        _add(builder, relative, number, record)
+        return
+    _add(builder, relative, number, record)
 
 
 def _pieces(content: bytes, size: int) -> Iterator[tuple[int, bytes]]:

@@ -42,6 +42,7 @@ class Profile(Protocol):
 P = TypeVar("P", bound=Profile)  # profile
 S = TypeVar("S")  # statistics
 C = TypeVar("C")  # constraints
+Locate = Callable[[str], str]  # a feature → `path:line` of its first value that is no number; "" where nobody can tell
 B = TypeVar("B")  # baseline: constraints and statistics as read
 
 
@@ -113,6 +114,7 @@ class Monitor(Generic[P, S, C, B]):
     profile: the only one that sees rows; called once per chunk.
     statistics: numbers read from a merged profile.
     suggest: baseline job; raises SchemaMismatch when the data contradicts a declared type.
+    notes: baseline job; what a reader of its files should know first.
     check: monitoring job; with no baseline nothing is evaluated and the conclusion says so.
     needs_labels: rows come with `Rows.truth`.
     forced: the check type that a rehearsal violates: what the monitor's alarms watch first.
@@ -127,6 +129,7 @@ class Monitor(Generic[P, S, C, B]):
     files: Files[S, C, B] = field(default_factory=Files)
     options: Options = field(default_factory=Options)
     shown: Shown[S] = field(default_factory=Shown)
+    notes: Callable[[S, Job, Locate], tuple[str, ...]] = lambda *_: ()
     needs_labels: bool = False
     forced: str = CHECK_CUSTOM_METRIC
 

@@ -9,6 +9,7 @@ import numpy as np
 from model_monitor.schema import KINDS, FeatureType, Kind
 
 WHOLE_NUMBER_DIGITS = 1e16  # doubles print whole numbers with an exponent from here on
+MOSTLY = 0.99  # share of numbers from which on a feature of a baseline is one of numbers
 LONGEST_NUMBER = 1024  # characters; no longer text is taken for a number's: Python refuses to convert very long ones
 
 # what contracts with AWS's analyzer call Fractional and Integral (Deequ 2.0.2 `DataType`)
@@ -31,6 +32,19 @@ def inferred_type(kinds: np.ndarray) -> FeatureType:
     if kinds[Kind.FRACTIONAL]:
         return FeatureType.FRACTIONAL
     return FeatureType.INTEGRAL if kinds[Kind.INTEGRAL] else FeatureType.UNKNOWN
+
+
+def number_share(kinds: np.ndarray) -> float:
+    """Share of numbers among the literals that are not null, in [0, 1]; 0 of nothing."""
+    numbers, count = int(kinds[Kind.INTEGRAL] + kinds[Kind.FRACTIONAL]), present(kinds)
+    return numbers / count if count else 0.0
+
+
+def settled_type(kinds: np.ndarray) -> FeatureType:
+    """The type of a baseline's feature: a few odd literals among numbers make no text of them."""
+    if number_share(kinds) < MOSTLY:
+        return inferred_type(kinds)
+    return FeatureType.FRACTIONAL if kinds[Kind.FRACTIONAL] else FeatureType.INTEGRAL
 
 
 def matching(kinds: np.ndarray, expected: FeatureType) -> int:

@@ -11,7 +11,7 @@ import numpy as np
 from model_monitor.schema import Reject, Rejects, Rows
 from model_monitor.sketches.hashes import finalised
 from model_monitor.sketches.record_keys import record_keys
-from model_monitor.words import form_of
+from model_monitor.words import counted, form_of
 
 KEYS_KEPT = 4096  # exact up to here; above, repeats are estimated within about 1.6 % of the records
 
@@ -119,6 +119,18 @@ class Reading:
     def repeats(self) -> int:
         """Records whose key was seen before, approximately."""
         return self.repeated_keys.repeats(self.records)
+
+    @property
+    def mixed_variants(self) -> str:
+        """That several variants may have answered the same requests, as a shadow variant does; "" where none has."""
+        if len(self.variants) < 2 or not self.repeats:
+            return ""
+        told = ", ".join(f"'{name}' ({counted(count, 'record')})" for name, count in sorted(self.variants.items()))
+        return (
+            f"{len(self.variants)} variants are analysed together: {told}; {counted(self.repeats, 'record')} "
+            f"{'have' if self.repeats > 1 else 'has'} an id that was seen before, as when a shadow variant answers the same "
+            "requests. Name those to analyse in `variants`."
+        )
 
     @property
     def rejected_fraction(self) -> float:

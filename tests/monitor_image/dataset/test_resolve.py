@@ -3,6 +3,9 @@
 import json
 from dataclasses import replace
 
+import pyarrow as pa
+import pyarrow.csv as pacsv
+import pyarrow.parquet as pq
 import pytest
 
 from model_monitor.dataset.discover import discover
@@ -143,6 +146,50 @@ def test_a_baseline_dataset_names_its_own_columns(tmp_path, name, text, kind, ha
     found = resolve_schema(job, discover(job.dataset))
     assert found.names == names
     assert found.outputs == 0
+
+
+FULL, SPARSE = {"a": 1, "c": 2.5}, {"a": 1}
+
+
+@pytest.mark.parametrize("sparse", [1, 60])
+@pytest.mark.parametrize("form", ["objects", "list", "columns", "header", "json_lines", "json", "csv", "parquet"])
+def test_a_name_that_the_first_records_lack_is_a_feature_all_the_same(tmp_path, form, sparse):
+    records = [*[SPARSE] * sparse, *[FULL] * 9]
+    captured = {
+        "objects": [json_payload(record) for record in records],
+        "list": [json_payload(records)],
+        "columns": [json_payload({"a": [1], "c": [2.5], "d": [3]})] * 3
+        + [json_payload({"a": [1, 2], "b": [3, 4]})] * 4,
+        "header": [
+            Payload(text, "CSV", "text/csv; header=present") for text in ["a\n1\n"] * sparse + ["c,a\n2.5,1\n"] * 9
+        ],
+    }
+    if form in captured:
+        found, _ = resolve(tmp_path, [capture_event(payload) for payload in captured[form]])
+        assert found.names == (("a", "b", "c", "d") if form == "columns" else ("a", "c"))
+        return
+    parts = {"part-0": [SPARSE] * sparse, "part-1": [FULL] * 9}
+    for name, part in parts.items():
+        table = pa.Table.from_pylist(part)
+        if form == "parquet":
+            pq.write_table(table, tmp_path / f"{name}.parquet")
+        elif form == "csv":
+            pacsv.write_csv(table, tmp_path / f"{name}.csv")
+        elif form == "json":
+            (tmp_path / f"{name}.json").write_text(json.dumps(part))
+    if form == "json_lines":
+        (tmp_path / "all.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    job = baseline_job(tmp_path, DatasetKind(form), POSITIONAL)
+    found = resolve_schema(job, discover(job.dataset))
+    chunks = read_all(replace(job, schema=found))
+    assert found.names == ("a", "c")
+    assert sum(rows.count - rows.absent["c"] for rows in chunks) == 9
+
+
+def test_null_instead_of_a_list_is_no_feature_of_its_own(tmp_path):
+    records = [{"a": None, "b": {"c": 1}}, {"a": [1, 2], "b": None}]
+    found, _ = resolve(tmp_path, [capture_event(json_payload(record)) for record in records])
+    assert found.names == ("a[0]", "a[1]", "b.c")
 
 
 def test_odd_keys_are_read_by_name_and_by_path(tmp_path):

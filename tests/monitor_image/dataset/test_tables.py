@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import math
 import time
 from dataclasses import replace
 from decimal import Decimal
@@ -10,8 +11,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import example, given, strategies as st
 
 from model_monitor.dataset import lines
+from model_monitor.dataset.formats.parquet import shortest
 from model_monitor.dataset.records import MALFORMED_CSV, MALFORMED_JSON, WRONG_WIDTH
 from model_monitor.errors import DatasetError, NoDataset
 from model_monitor.job.job import DatasetKind
@@ -171,7 +174,8 @@ def test_a_json_document_may_hold_its_records_in_a_container(tmp_path):
 def test_parquet_types_are_taken_as_they_are(tmp_path):
     table = pa.table(
         {
-            "double": pa.array([37.0, None, float("nan")]),
+            "double": pa.array([37.0, None, float("nan")]),  # NaN is what a DataFrame has for nothing
+            "endless": pa.array([37.0, None, float("inf")]),
             "small": pa.array([1, 2, None], pa.uint8()),
             "huge": pa.array([2**64 - 1, 1, 2], pa.uint64()),
             "flag": pa.array([True, None, False]),
@@ -189,7 +193,8 @@ def test_parquet_types_are_taken_as_they_are(tmp_path):
     (rows,) = read_all(baseline_job(path, DatasetKind.PARQUET, schema(*table.column_names)))
     kinds = {name: column.kinds.tolist() for name, column in zip(table.column_names, rows.features, strict=True)}
     assert kinds == {
-        "double": [1, 1, 0, 0, 1],
+        "double": [2, 1, 0, 0, 0],
+        "endless": [1, 1, 0, 0, 1],
         "small": [1, 0, 2, 0, 0],
         "huge": [0, 0, 3, 0, 0],
         "flag": [1, 0, 0, 2, 0],
@@ -201,6 +206,21 @@ def test_parquet_types_are_taken_as_they_are(tmp_path):
         "list": [1, 0, 0, 0, 2],
         "float": [1, 2, 0, 0, 0],
     }
+
+
+@given(st.lists(st.one_of(st.none(), st.floats(width=32), st.sampled_from([0.1, 0.7, 16777216.0, 123456792.0]))))
+@example([float("nan"), float("inf"), -0.0, 3.4e38, 1e-45])
+def test_a_narrow_float_is_the_shortest_decimal_that_names_it(values):
+    for kind, narrow in ((pa.float32(), np.float32), (pa.float16(), np.float16)):
+        with np.errstate(over="ignore"):
+            column = pa.array([None if value is None else narrow(value) for value in values], kind)
+        found = shortest(column).to_pylist()
+        for exact, value in zip(column.to_pylist(), found, strict=True):
+            if exact is None or math.isnan(exact):
+                assert value is None or math.isnan(value)
+                continue
+            assert narrow(value) == narrow(exact)
+            assert value == (float(exact) if float(exact).is_integer() else float(str(narrow(exact))))
 
 
 def test_parquet_row_groups_are_units_of_their_own(tmp_path):

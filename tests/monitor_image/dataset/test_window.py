@@ -153,3 +153,12 @@ def test_the_responses_own_index_wins_over_the_position(tmp_path):
     write_capture(tmp_path, [capture_event(csv_payload([[1], [2], [3], [4]]), answer)])
     (rows,) = read_all(capture_job(tmp_path, schema("a", prediction="y", payload_index="payload_index")))
     assert rows.payload_index.tolist() == [5, 3, 2, 3]
+
+
+def test_variants_that_are_not_asked_for_are_left_out(tmp_path):
+    for variant in ("production", "shadow"):
+        write_capture(tmp_path, [capture_event(csv_payload([[1]]))], variant=variant)
+    job = capture_job(tmp_path, schema("a"))
+    for variants, records in (((), 2), (("production",), 1), (("production", "shadow"), 2), (("gone",), 0)):
+        chosen = replace(job, dataset=replace(job.dataset, variants=variants))
+        assert sum(rows.count for rows in read_all(chosen)) == records

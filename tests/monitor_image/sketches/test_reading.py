@@ -10,7 +10,7 @@ import orjson
 from hypothesis import given, strategies as st
 
 from model_monitor.schema import Column, Events, Reject, Rejects, Rows, Schema
-from model_monitor.sketches.reading import KEYS_KEPT, Reading
+from model_monitor.sketches.reading import KEYS_KEPT, Reading, RepeatedKeys
 
 EVENTS = st.lists(st.tuples(st.integers(0, 12), st.integers(1, 4)), max_size=30)  # (id, records)
 
@@ -87,3 +87,11 @@ def test_records_of_events_without_ids_are_no_repeats_of_each_other():
     assert Reading.of(nameless).repeats == 0
     mixed = replace(rows, events=replace(rows.events, ids=("id-1", "", "id-1")))
     assert Reading.of(mixed).repeated_keys.counts.tolist() == [2, 2]
+
+
+def test_variants_are_told_as_mixed_where_ids_come_back():
+    keys = RepeatedKeys(np.arange(3, dtype=np.uint64), np.array([2, 1, 1]))
+    mixed = Reading(records=4, variants=Counter(a=3, b=1), repeated_keys=keys)
+    assert "'a' (3 records), 'b' (1 record)" in mixed.mixed_variants
+    assert not replace(mixed, variants=Counter(a=4)).mixed_variants
+    assert not replace(mixed, repeated_keys=RepeatedKeys()).mixed_variants

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from model_monitor.dataset.classify import Literals
@@ -52,6 +54,8 @@ def _literals(column: pa.Array) -> Literals:
     kind = column.type
     if pa.types.is_dictionary(kind):
         return _literals(column.cast(kind.value_type))
+    if pa.types.is_float32(kind) or pa.types.is_float16(kind):
+        return shortest(column)
     if pa.types.is_null(kind) or pa.types.is_int64(kind) or pa.types.is_floating(kind):
         return column
     if pa.types.is_integer(kind):
@@ -67,3 +71,15 @@ def _literals(column: pa.Array) -> Literals:
     if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
         return [None if value is None else value.decode("utf-8", "replace") for value in column.to_pylist()]
     return column.cast(pa.string())
+
+
+def shortest(column: pa.Array) -> pa.DoubleArray:
+    """Narrow floats as the doubles of their shortest decimals: 0.1 for float32's 0.10000000149, as it is written elsewhere."""
+    doubles = column.cast(pa.float64())
+    if pa.types.is_float16(column.type):  # which arrow does not write
+        words = pa.array(
+            [None if value is None else str(np.float16(value)) for value in doubles.to_pylist()], pa.string()
+        )
+    else:
+        words = column.cast(pa.string())
+    return pc.if_else(pc.equal(doubles, pc.trunc(doubles)), doubles, words.cast(pa.float64()))  # whole ones are exact

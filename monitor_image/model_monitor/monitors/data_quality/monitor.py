@@ -21,6 +21,7 @@ from model_monitor.monitors.data_quality.comparison import compare, run_checks
 from model_monitor.monitors.data_quality.constraints import Constraints, FeatureConstraints
 from model_monitor.monitors.data_quality.files import constraints_file, statistics_file
 from model_monitor.monitors.data_quality.monitoring_config import with_options
+from model_monitor.monitors.data_quality.notes import baseline_notes
 from model_monitor.monitors.data_quality.options import read_options
 from model_monitor.monitors.data_quality.profile import DatasetProfile, FeatureProfile
 from model_monitor.monitors.data_quality.rules import check_rules, suggest_rules
@@ -163,5 +164,6 @@ MONITOR = Monitor(
     ),
     options=Options(read_options),
     shown=Shown(metrics, summary, lines),
+    notes=baseline_notes,
     forced=CheckType.BASELINE_DRIFT,
 )

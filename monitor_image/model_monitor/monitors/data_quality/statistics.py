@@ -11,7 +11,7 @@ from model_monitor.schema import Feature, FeatureType, Kind, Privacy
 from model_monitor.sketches.booleans import are_booleans, folded, folded_kinds
 from model_monitor.sketches.feature import FeatureStatistics, numeric_of
 from model_monitor.sketches.frequencies import Frequencies, KeyCounts, hashes_of
-from model_monitor.sketches.kinds import accepts, canonical_number, inferred_type, present
+from model_monitor.sketches.kinds import accepts, canonical_number, inferred_type, present, settled_type
 from model_monitor.sketches.missing import stand_for_nothing, texts_as_missing
 from model_monitor.sketches.texts import TextStatistics, read_texts
 from model_monitor.sketches.values import Values
@@ -69,7 +69,7 @@ def _feature(feature: Feature, profile: FeatureProfile, takes_declared: bool, ta
     if takes_missing and not feature.is_text and stand_for_nothing(profile.texts.counts, profile.kinds):
         spelled = dict(sorted((profile.texts.counts or {}).items()))
         profile = replace(profile, kinds=texts_as_missing(profile.kinds), texts=Frequencies())
-    found = inferred_type(profile.kinds)
+    found = settled_type(profile.kinds) if takes_declared and feature.type is None else inferred_type(profile.kinds)
     if found is not FeatureType.UNKNOWN and feature.type not in (None, FeatureType.UNKNOWN):
         declared = feature.type or found
         found = declared if feature.is_text or (takes_declared and accepts(declared, found)) else found

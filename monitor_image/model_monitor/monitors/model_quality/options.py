@@ -28,6 +28,9 @@ EDGES_MOST: Final = 50  # of one field; more groups nobody reads
 SPELLINGS: Final = SHORT | {type_.lower(): type_ for type_ in ProblemType}
 
 
+MIN_ANSWERS: Final = 0.8  # share of records that a model must have answered for its quality to be known
+
+
 @dataclass(frozen=True, slots=True)
 class QualityOptions:
     """Validated options.
@@ -45,6 +48,7 @@ class QualityOptions:
     drift: DistributionConfig = field(default_factory=DistributionConfig)
     slices: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     min_slice_records: int = 30
+    min_answers: float | None = None
     slice_metrics: tuple[str, ...] = ()
 
 
@@ -63,6 +67,8 @@ def read_options(block: Block) -> dict[str, Any]:
     options["classes"] = tuple(without_zeros(normalise(label)) for label in block.labels("class_labels"))
     options["slices"] = _slices(block)
     options["min_slice_records"] = block.count("min_slice_records", 30, minimum=1)
+    if "min_answers" in block.rest:
+        options["min_answers"] = block.share("min_answers", MIN_ANSWERS)
     options["slice_metrics"] = block.texts("slice_metrics")
     options["margin"] = block.share("margin", 0.0)
     options["drift"] = _drift(block)
@@ -107,7 +113,7 @@ def options_of(options: Mapping[str, Any]) -> QualityOptions:
         options.get("threshold", default.threshold),
         options.get("classes", default.classes),
     )
-    beside = ("thresholds", "margin", "drift", "slices", "min_slice_records", "slice_metrics")
+    beside = ("thresholds", "margin", "drift", "slices", "min_slice_records", "min_answers", "slice_metrics")
     return QualityOptions(problem, **{key: options[key] for key in beside if key in options})
 
 

@@ -12,6 +12,7 @@ from model_monitor.contract import (
     CHECK_PREDICTION_DRIFT,
     DIMENSION_SLICE,
     DIMENSION_SLICE_VALUE,
+    METRIC_ANSWERED,
     METRIC_LABEL_COVERAGE,
     METRIC_LABELS_WITHOUT_PREDICTION,
     METRIC_PREDICTION_DRIFT,
@@ -44,6 +45,8 @@ def metrics(statistics: QualityStatistics, conclusion: Conclusion, job: Job) -> 
     share = statistics.coverage.share
     if share is not None:
         yield Metric(METRIC_LABEL_COVERAGE, share)
+    if statistics.records:
+        yield Metric(METRIC_ANSWERED, statistics.answered / statistics.records)
     if statistics.unused is not None:
         yield Metric(METRIC_LABELS_WITHOUT_PREDICTION, float(statistics.unused), "Count")
     if conclusion.drift_max is not None:

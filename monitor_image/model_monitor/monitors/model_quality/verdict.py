@@ -16,6 +16,7 @@ from model_monitor.monitors.drift import DistributionConfig
 from model_monitor.monitors.labelled import unjudged, why_unlabelled
 from model_monitor.monitors.model_quality.evidence import Comparison
 from model_monitor.monitors.model_quality.metrics import Quality
+from model_monitor.monitors.model_quality.options import MIN_ANSWERS, options_of
 from model_monitor.monitors.model_quality.predictions import moved_between
 from model_monitor.monitors.model_quality.statistics import QualityStatistics
 from model_monitor.monitors.thresholds import QualityConstraint
@@ -104,6 +105,7 @@ def judge(
     comparison = Comparison(measured, baseline, statistics.problem.type)
     budget = budget_of(job) if settings.decision is Decision.CALIBRATED else None
     found_checks = [metric_check(each, comparison, budget) for each in constraints.constraints]
+    found_checks += few_answers(statistics, settings)
     judged = conclude(found_checks)
     if judged.verdict in (Verdict.OK, Verdict.VIOLATED):
         judged = conclude([*found_checks, *drift])
@@ -113,6 +115,20 @@ def judge(
 def _missed(reason: str) -> tuple[Check, ...]:
     """That quality itself was not judged, so that drift which chance explains leaves no pass behind."""
     return (Check(CHECK_LESS, "quality", Outcome.NOT_EVALUATED, description=reason, is_required=True),)
+
+
+def few_answers(statistics: QualityStatistics, settings: MonitorSettings) -> list[Check]:
+    """That the model failed on so many requests that the others say little of it, so that their quality is no ok."""
+    minimum = options_of(settings.options).min_answers
+    if minimum is None:  # what must be there with its label must have an answer
+        minimum = settings.maturity.min_coverage or MIN_ANSWERS
+    share = statistics.answered / statistics.records
+    if share >= minimum:
+        return []
+    told = (
+        f"{statistics.answered:,} of {counted(statistics.records, 'record')} have an answer of the model ({share:.1%})"
+    )
+    return [Check("min_answers", "predictions", Outcome.NOT_EVALUATED, share, minimum, told, is_required=True)]
 
 
 def budget_of(job: Job) -> float:
