@@ -15,6 +15,7 @@ from model_monitor import contract
 from stacks import findings
 from stacks.alarms_stack import AlarmsProps, AlarmsStack
 from stacks.alerting_stack import AlertingProps, AlertingStack
+from stacks.control_plane_stack import ControlPlaneProps, ControlPlaneStack
 from stacks.endpoint_stack import EndpointProps, EndpointStack
 from stacks.live_stack import LiveProps, LiveStack
 from stacks.monitoring_stack import MonitoringProps, MonitoringStack
@@ -35,8 +36,9 @@ def build(app: App, chosen: Settings) -> None:
         env=env,
     )
     alerting = AlertingStack(app, f"{chosen.environment}-Alerting", AlertingProps(alarms=chosen.alarms), env=env)
+    plane = _control_plane(app, chosen, storage, alerting, env)
     for name, endpoint in chosen.endpoints.items():
-        monitoring = _build_endpoint(app, chosen, name, endpoint, storage, env)
+        monitoring = _build_endpoint(app, chosen, name, endpoint, storage, plane, env)
         _close_loop(app, chosen, name, endpoint, storage, alerting, monitoring, env)
     for key, value in {**chosen.tags, "Environment": chosen.environment}.items():
         Tags.of(app).add(key, value)
@@ -46,8 +48,41 @@ def build(app: App, chosen: Settings) -> None:
     findings.check_security(app)
 
 
+def _control_plane(
+    app: App, chosen: Settings, storage: StorageStack, alerting: AlertingStack, env: Environment
+) -> ControlPlaneStack | None:
+    """What the runs of all endpoints share; None where SageMaker Model Monitor starts every one of them."""
+    managed = chosen.managed
+    if not managed:
+        return None
+    places = {name: storage.places(name, endpoint) for name, endpoint in managed.items()}
+    plane = ControlPlaneStack(
+        app,
+        f"{chosen.environment}-ControlPlane",
+        ControlPlaneProps(
+            environment=chosen.environment,
+            captures=list({place.capture.uri: place.capture for place in places.values()}.values()),
+            reports=next(iter(places.values())).reports,
+            roles=sorted({role for endpoint in managed.values() for role in endpoint.brought_roles}),
+            namespaces=sorted({endpoint.metrics.namespace for endpoint in managed.values()}),
+            topic=alerting.topic,
+            key=storage.key,
+            keep_data=chosen.storage.keep_data,
+        ),
+        env=env,
+    )
+    plane.add_stack_dependency(storage, "places are exported by it")
+    return plane
+
+
 def _build_endpoint(
-    app: App, chosen: Settings, name: str, endpoint: Endpoint, storage: StorageStack, env: Environment
+    app: App,
+    chosen: Settings,
+    name: str,
+    endpoint: Endpoint,
+    storage: StorageStack,
+    plane: ControlPlaneStack | None,
+    env: Environment,
 ) -> MonitoringStack:
     """What serves and watches one endpoint."""
     prefix = f"{chosen.environment}-{name}"
@@ -64,10 +99,13 @@ def _build_endpoint(
             key=storage.key,
             network=chosen.network,
             security=chosen.security,
+            plane=plane.offer if plane else None,
         ),
         env=env,
     )
     monitoring.add_stack_dependency(storage, "places are exported by it")
+    if plane is not None:
+        monitoring.add_stack_dependency(plane, "its schedules start the state machine")
     if endpoint.model is not None:
         parameter = contract.live_parameter(chosen.environment, name, "model")
         live = LiveStack(

@@ -76,6 +76,8 @@ class AlarmsStack(Stack):
             MonitorAlarm(scope, "LabelsMissing", props(1), labels_missing(monitor))
         MonitorAlarm(scope, "Rehearsal", props(1), rehearsal(monitor))
         MonitorAlarm(scope, "Error", props(1), run_error(monitor))
+        if settings.is_managed:  # the control plane sweeps its table of runs
+            return names
         periods = settings.alarms.staleness_periods
         stale = staleness(monitor, self._props.endpoint.variant_names, periods, settings.min_records)
         MonitorAlarm(scope, "Stale", props(periods), stale)

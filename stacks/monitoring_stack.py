@@ -12,6 +12,7 @@ from model_monitor import contract
 from stacks.configuration import baseline_document, baseline_version, configuration_document
 from stacks.constructs.baseline_step import BaselineStep
 from stacks.constructs.files import UploadedFile, json_bytes
+from stacks.constructs.managed_schedule import ManagedSchedule, Plane, RunFunction
 from stacks.constructs.monitor_image import MonitorImage
 from stacks.constructs.monitoring_schedule import MonitoringSchedule
 from stacks.constructs.places import EndpointPlaces
@@ -21,12 +22,10 @@ from stacks.settings.attribution import shadow_prefix
 from stacks.settings.endpoint import Endpoint
 from stacks.settings.environment import Network, Security
 
-EXECUTORS = {"model_monitor": MonitoringSchedule}  # scheduler of the settings → construct with `monitor`
-
 
 @dataclass(frozen=True, kw_only=True)
 class MonitoringProps:
-    """Whose monitors, with what image, and where their data lies."""
+    """Whose monitors, with what image, and where their data lies. plane: of the kit's own scheduler; None: nobody uses it."""
 
     environment: str
     name: str
@@ -36,6 +35,7 @@ class MonitoringProps:
     key: kms.IKey
     network: Network
     security: Security
+    plane: Plane | None
 
 
 class MonitoringStack(Stack):
@@ -50,16 +50,11 @@ class MonitoringStack(Stack):
             written: UploadedFile(self, f"Code-{path.stem}-{number}", name=path.name, content=path.read_bytes())
             for number, (written, path) in enumerate(sorted(props.endpoint.code_files.items()))
         }
-        self.monitors = {name: self._monitor(name) for name in props.endpoint.monitors}
-        Reconciler(
-            self,
-            "Reconciler",
-            ReconcilerProps(
-                monitors=list(self.monitors.values()),
-                state_prefix=contract.state_prefix(props.environment, props.name),
-                shadow_prefixes=[shadow_prefix(props.name)] if props.endpoint.has_shadows else [],
-            ),
-        )
+        runs = {name: self._props_of(name) for name in props.endpoint.monitors}
+        managed = [each for each in runs.values() if each.settings.is_managed]
+        function = RunFunction(self, "Runs", props.environment, managed) if managed else None
+        self.monitors = {name: self._monitor(name, each, function) for name, each in runs.items()}
+        self._reconcile([each.monitor for each in runs.values() if not each.settings.is_managed])
         CfnOutput(
             self,
             "ReportLocation",
@@ -71,16 +66,31 @@ class MonitoringStack(Stack):
     def _code_uris(self) -> dict[str, str]:
         return {written: file.uri for written, file in self._code.items()}
 
-    def _monitor(self, name: str) -> ScheduledMonitor:
+    def _reconcile(self, monitors: list[ScheduledMonitor]) -> None:
+        """Verdicts that Model Monitor's runs could not give, and endpoints that killed runs of either scheduler left."""
+        props = self._props
+        if not monitors and not props.endpoint.has_shadows:
+            return
+        Reconciler(
+            self,
+            "Reconciler",
+            ReconcilerProps(
+                monitors=monitors,
+                state_prefix=contract.state_prefix(props.environment, props.name),
+                shadow_prefixes=[shadow_prefix(props.name)] if props.endpoint.has_shadows else [],
+            ),
+        )
+
+    def _props_of(self, name: str) -> MonitorProps:
         props, settings = self._props, self._props.endpoint.monitors[name]
         scope = Construct(self, name.title().replace("-", ""))
         document = configuration_document(props.name, props.endpoint, name, self._code_uris)
-        monitor_props = MonitorProps(
+        return MonitorProps(
             monitor=ScheduledMonitor(
                 endpoint_name=props.name,
                 schedule_name=contract.schedule_name(props.name, name),
                 namespace=props.endpoint.metrics.namespace,
-                hours=settings.hours,
+                every=settings.period,
             ),
             settings=settings,
             image=self._image,
@@ -92,10 +102,33 @@ class MonitoringStack(Stack):
             code=self._code,
             has_labels=props.endpoint.ground_truth is not None and bool(settings.labelled),
         )
-        executor = EXECUTORS[settings.scheduler](scope, "Executor", monitor_props)
-        if settings.baseline.dataset is not None:
+
+    def _monitor(self, name: str, monitor_props: MonitorProps, function: RunFunction | None) -> ScheduledMonitor:
+        scope = monitor_props.configuration.node.scope
+        if not isinstance(scope, Construct):
+            raise TypeError(f"the monitor {name} should have a scope")
+        executor = self._executor(scope, monitor_props, function)
+        if monitor_props.settings.baseline.dataset is not None:
+            document = configuration_document(self._props.name, self._props.endpoint, name, self._code_uris)
             executor.node.add_dependency(self._baseline_step(scope, monitor_props, document))
-        return executor.monitor
+        return monitor_props.monitor
+
+    def _executor(self, scope: Construct, monitor_props: MonitorProps, function: RunFunction | None) -> Construct:
+        """Whoever starts the runs."""
+        props = self._props
+        if not monitor_props.settings.is_managed:
+            return MonitoringSchedule(scope, "Executor", monitor_props)
+        if props.plane is None or function is None:
+            raise ValueError("a managed monitor needs the environment's control plane")
+        return ManagedSchedule(
+            scope,
+            "Executor",
+            monitor_props,
+            plane=props.plane,
+            function=function,
+            variants=props.endpoint.variant_names,
+            sampling_percentage=props.endpoint.capture.sampling_percentage,
+        )
 
     def _baseline_step(self, scope: Construct, monitor_props: MonitorProps, document: dict[str, Any]) -> BaselineStep:
         """One step for all monitors of the endpoint: one version holds the baseline of every type that any of them runs."""

@@ -1,11 +1,12 @@
-"""`python -m model_monitor`: the container's entry point without arguments or with a rehearsal's, else the laptop's command."""
+"""`python -m model_monitor`: the container's entry point without arguments or with a rehearsal's, a Lambda function's where the
+service says so, else the laptop's command."""
 
 from __future__ import annotations
 
 import os
 import sys
 
-from model_monitor.contract import ENABLED, REHEARSAL_ARGUMENT, Variable
+from model_monitor.contract import ENABLED, REHEARSAL_ARGUMENT, RUNTIME_API, Variable
 from model_monitor.runners import threads
 
 
@@ -17,6 +18,10 @@ def main() -> int:
         from model_monitor import cli
 
         return cli.main()
+    if RUNTIME_API in os.environ:
+        from model_monitor import function
+
+        return function.main()
     from model_monitor import container
 
     return container.main(os.environ | {Variable.REHEARSAL: ENABLED} if is_rehearsal else os.environ)

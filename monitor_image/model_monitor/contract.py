@@ -80,6 +80,9 @@ EXIT_STATUS: Final = {
 OPT_ML: Final = "/opt/ml"
 PROCESSING_JOB_CONFIG: Final = "/opt/ml/config/processingjobconfig.json"
 RESOURCE_CONFIG: Final = "/opt/ml/config/resourceconfig.json"
+RUNTIME_API: Final = (
+    "AWS_LAMBDA_RUNTIME_API"  # set where the image runs as a Lambda function: the address of its events
+)
 EXIT_MESSAGE_FILE: Final = "/opt/ml/output/message"
 EXIT_MESSAGE_MAX_BYTES: Final = 1024
 METRICS_DIRECTORY: Final = "/opt/ml/output/metrics/cloudwatch"
@@ -297,7 +300,9 @@ EXTRA_COLUMNS: Final = "Extra columns"
 
 # --- metrics -----------------------------------------------------------------------------------------------------------
 
-NAMESPACE_DATA_QUALITY: Final = "aws/sagemaker/Endpoints/data-metrics"  # docs also print a leading slash and a singular
+NAMESPACE_OWN: Final = "ModelMonitor"  # of metrics that this kit sends itself
+NAMESPACE_DATA_QUALITY: Final = "aws/sagemaker/Endpoints/data-metrics"
+NAMESPACES_OF_THE_SERVICE: Final = (NAMESPACE_DATA_QUALITY, f"/{NAMESPACE_DATA_QUALITY}")  # its pages print both
 DIMENSION_ENDPOINT: Final = "Endpoint"
 DIMENSION_SCHEDULE: Final = "MonitoringSchedule"
 DIMENSION_VARIANT: Final = "Variant"
@@ -466,3 +471,28 @@ def state_prefix(environment: str, endpoint: str) -> str:
 def policy_parameter(environment: str, endpoint: str) -> str:
     """SSM parameter that says when alarms of an endpoint may start a training job."""
     return f"/model-monitor/{environment}/{endpoint}/retraining/policy"
+
+
+def monitors_prefix(environment: str) -> str:
+    """SSM path below which each schedule of ours says what it runs."""
+    return f"/model-monitor/{environment}/monitors"
+
+
+def schedule_group(environment: str) -> str:
+    """The group of EventBridge Scheduler that an environment's schedules belong to."""
+    return _shortened(f"model-monitor-{environment}")
+
+
+def run_function_prefix(environment: str) -> str:
+    """How the names of functions begin that run small windows: the state machine may call these and no others."""
+    return f"model-monitor-{environment}"
+
+
+def run_function_name(environment: str, endpoint: str) -> str:
+    """The function that runs small windows of one endpoint."""
+    return _shortened(f"{run_function_prefix(environment)}-{endpoint}")
+
+
+def role_path(environment: str) -> str:
+    """The path of roles that runs act as: the state machine may hand these to jobs and no others."""
+    return f"/model-monitor/{environment}/"

@@ -16,6 +16,12 @@ LOG_GROUP = "/aws/sagemaker/ProcessingJobs"
 def job_role(scope: Construct, construct_id: str, props: MonitorProps, description: str) -> iam.IRole:
     """A role that can start the image and read its configuration; inputs and outputs are granted by whoever knows them."""
     role = permissions.service_role(scope, construct_id, permissions.SAGEMAKER, description, props.settings.role_arn)
+    allow_job(role, scope, props)
+    return role
+
+
+def allow_job(role: iam.IRole, scope: Construct, props: MonitorProps) -> None:
+    """What starting the image and reading its configuration takes."""
     props.image.allow_pull(role)
     props.configuration.allow_reading(role)
     for settings in props.sharing or (props.settings,):
@@ -31,7 +37,6 @@ def job_role(scope: Construct, construct_id: str, props: MonitorProps, descripti
     permissions.allow_job_logs(role, scope, LOG_GROUP)
     permissions.allow_metrics(role, LOG_GROUP)  # of its instances: processor, memory, disk
     permissions.allow_network(role, scope, props.network.subnets, props.network.security_groups)
-    return role
 
 
 def _allow_predictions(role: iam.IRole, scope: Construct, endpoint_name: str, explained: ModelExplainability) -> None:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
 from model_monitor import contract
-from stacks.constructs import permissions
+from stacks.constructs import permissions, run_settings
 from stacks.constructs.job_role import job_role
-from stacks.constructs.places import Place
 from stacks.constructs.scheduled_monitor import MonitorProps
+from stacks.settings.cadence import model_monitor_expression
 
 Definition = sagemaker.CfnMonitoringSchedule
-PENDING = "pending"  # the only folder of the history whose files a run removes
 
 
 class MonitoringSchedule(Construct):
@@ -25,13 +22,16 @@ class MonitoringSchedule(Construct):
         self.monitor = props.monitor
         self._props = props
         self.role = job_role(self, "Role", props, f"Runs {props.monitor.schedule_name}")
-        self._grant()
+        run_settings.allow(self.role, props)
+        permissions.allow_metrics(self.role, props.monitor.namespace)
         self.schedule = Definition(
             self,
             "Schedule",
             monitoring_schedule_name=props.monitor.schedule_name,
             monitoring_schedule_config=Definition.MonitoringScheduleConfigProperty(
-                schedule_config=Definition.ScheduleConfigProperty(schedule_expression=props.settings.expression),
+                schedule_config=Definition.ScheduleConfigProperty(
+                    schedule_expression=model_monitor_expression(props.settings.schedule)
+                ),
                 monitoring_job_definition=self._definition(),
             ),
         )
@@ -41,7 +41,9 @@ class MonitoringSchedule(Construct):
         props = self._props
         return Definition.MonitoringJobDefinitionProperty(
             baseline_config=self._baseline(),
-            environment=dict(self._environment()),
+            environment=run_settings.variables(
+                props, publishes=True
+            ),  # a schedule made without the SDK emits no metrics unless it is told to
             monitoring_app_specification=Definition.MonitoringAppSpecificationProperty(
                 image_uri=props.image.uri, container_entrypoint=list(contract.CONTAINER_ENTRYPOINT)
             ),
@@ -80,22 +82,6 @@ class MonitoringSchedule(Construct):
             ),
         )
 
-    def _environment(self) -> Mapping[str, str]:
-        """`publish_cloudwatch_metrics` is always set: a schedule made without the SDK emits no metrics unless it is."""
-        variables = dict(self._props.variables(contract.JobKind.MONITOR))
-        variables[contract.Variable.PUBLISH_CLOUDWATCH_METRICS] = contract.ENABLED
-        if self._props.settings.baseline.dataset is not None:
-            variables[contract.Variable.MONITOR_BASELINE] = self._props.places.baseline.uri
-        if self._props.has_labels:
-            variables[contract.Variable.GROUND_TRUTH_URI] = self._props.places.ground_truth.uri
-            variables[contract.Variable.MONITOR_HISTORY] = self._history.uri
-        return variables
-
-    @property
-    def _history(self) -> Place:
-        """Of this schedule alone: windows that wait for labels, and scores by window."""
-        return self._props.places.history.below(self._props.monitor.schedule_name)
-
     def _baseline(self) -> Definition.BaselineConfigProperty | None:
         """Files that exist already are mounted by the service; computed baselines are found by their pointer."""
         baseline = self._props.settings.baseline
@@ -117,25 +103,3 @@ class MonitoringSchedule(Construct):
             enable_network_isolation=False,
             vpc_config=vpc if network.is_private else None,
         )
-
-    def _grant(self) -> None:
-        props, role = self._props, self.role
-        permissions.allow_reading(role, props.places.capture.below(props.monitor.endpoint_name))
-        reports = props.places.reports.below(props.monitor.endpoint_name, props.monitor.schedule_name)
-        permissions.allow_writing(role, reports)
-        baseline = props.settings.baseline
-        if baseline.dataset is not None:
-            permissions.allow_reading(role, props.places.baseline)
-        for uri in filter(None, (baseline.constraints, baseline.statistics)):
-            place = Place.at(uri)
-            permissions.allow_object(role, place.bucket_name, place.prefix)
-        permissions.allow_metrics(role, props.monitor.namespace)
-        bias = props.settings.model_bias
-        if bias is not None and bias.facet_source is not None:
-            permissions.allow_reading(role, Place.at(bias.facet_source))
-        if props.has_labels:
-            permissions.allow_reading(role, props.places.ground_truth)
-            permissions.allow_reading(role, self._history)
-            permissions.allow_writing(role, self._history)
-            for type_ in props.settings.labelled:
-                permissions.allow_removing(role, self._history.below(type_, PENDING))

@@ -38,15 +38,15 @@ def allow(
     )
 
 
-def _accept(role: iam.IRole, resource: str, reason: str) -> None:
-    """A role that was brought gets no policy from us, so nothing about it is found."""
+def accept(role: iam.IRole, resource: str, reason: str) -> None:
+    """Say why a wildcard is right. A role that was brought gets no policy from us, so nothing about it is found."""
     if isinstance(role, iam.Role):
         findings.accept_wildcard(role, resource, reason)
 
 
 def _allow_below(role: iam.IRole, actions: Sequence[str], place: Place, reason: str) -> None:
     allow(role, actions, [place.objects_arn])
-    _accept(role, place.objects_arn, reason)
+    accept(role, place.objects_arn, reason)
 
 
 def allow_reading(role: iam.IRole, place: Place) -> None:
@@ -104,20 +104,20 @@ def allow_repository(role: iam.IRole, repository_arn: str) -> None:
         role, ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"], [repository_arn]
     )
     allow(role, ["ecr:GetAuthorizationToken"], ["*"])
-    _accept(role, "*", NO_RESOURCES)
+    accept(role, "*", NO_RESOURCES)
 
 
 def allow_metrics(role: iam.IRole, *namespaces: str) -> None:
     """Sending metrics to some namespaces."""
     allow(role, ["cloudwatch:PutMetricData"], ["*"], {"StringEquals": {"cloudwatch:namespace": list(namespaces)}})
-    _accept(role, "*", NO_RESOURCES)
+    accept(role, "*", NO_RESOURCES)
 
 
 def allow_job_logs(role: iam.IRole, scope: Construct, group: str) -> None:
     """Writing the logs of jobs, to the groups whose names SageMaker gives."""
     arn = Stack.of(scope).format_arn(service="logs", resource="log-group", resource_name=f"{group}*", arn_format=_COLON)
     allow(role, ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"], [arn])
-    _accept(role, arn, "log streams of a job are named by the service")
+    accept(role, arn, "log streams of a job are named by the service")
 
 
 def allow_network(role: iam.IRole, scope: Construct, subnets: Sequence[str], security_groups: Sequence[str]) -> None:
@@ -138,8 +138,8 @@ def allow_network(role: iam.IRole, scope: Construct, subnets: Sequence[str], sec
     )
     described = ("DhcpOptions", "NetworkInterfaces", "SecurityGroups", "Subnets", "Vpcs")
     allow(role, [f"ec2:Describe{what}" for what in described], ["*"])
-    _accept(role, interfaces, "interfaces are made and named by the service")
-    _accept(role, "*", NO_RESOURCES)
+    accept(role, interfaces, "interfaces are made and named by the service")
+    accept(role, "*", NO_RESOURCES)
 
 
 def allow_passing(role: iam.IRole, passed: iam.IRole, service: str = SAGEMAKER) -> None:
@@ -150,10 +150,10 @@ def allow_passing(role: iam.IRole, passed: iam.IRole, service: str = SAGEMAKER) 
 def allow_list_calls(role: iam.IRole, actions: Sequence[str]) -> None:
     """Calls for which IAM knows no resources."""
     allow(role, actions, ["*"])
-    _accept(role, "*", NO_RESOURCES)
+    accept(role, "*", NO_RESOURCES)
 
 
 def allow_named(role: iam.IRole, actions: Sequence[str], resource: str, reason: str) -> None:
     """Resources whose names are known but for their end."""
     allow(role, actions, [resource])
-    _accept(role, resource, reason)
+    accept(role, resource, reason)

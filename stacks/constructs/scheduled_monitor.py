@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Final
 
 from aws_cdk import Duration, aws_cloudwatch as cloudwatch, aws_kms as kms
 
@@ -15,6 +18,8 @@ from stacks.settings.environment import Network, Security
 from stacks.settings.fields import has_local_storage
 from stacks.settings.monitor import Monitor
 
+LONGEST_PERIOD: Final = timedelta(days=1)
+
 
 @dataclass(frozen=True)
 class ScheduledMonitor:
@@ -23,12 +28,17 @@ class ScheduledMonitor:
     endpoint_name: str
     schedule_name: str
     namespace: str
-    hours: int
+    every: timedelta
 
     @property
     def period(self) -> Duration:
-        """Between two runs."""
-        return Duration.hours(self.hours)
+        """Of its series: between two runs, at most the day that an alarm's period may last."""
+        return Duration.minutes(min(self.every, LONGEST_PERIOD) // timedelta(minutes=1))
+
+    @property
+    def hours(self) -> int:
+        """Between two runs, in whole hours."""
+        return math.ceil(self.every / timedelta(hours=1))
 
     @property
     def dimensions(self) -> dict[str, str]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from model_monitor import contract
 from model_monitor.contract import MetricsRoute, PerFeature
@@ -84,24 +84,33 @@ class Metrics(Block):
     """Whether records are counted once more for each production variant. Default: false."""
     feature_dimension: bool = False
     """Whether metrics of features are published once more with a dimension Feature. Default: false."""
-    route: MetricsRoute = MetricsRoute.FILE
-    """file: SageMaker publishes the file that a run leaves. put: the run calls PutMetricData. Default: file."""
+    route: MetricsRoute = MetricsRoute.PUT
+    """put: the kit calls PutMetricData. file: SageMaker Model Monitor publishes the file that a run leaves. Default: put."""
     namespace: Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[^:][\w .\-/#:]*$")] = (
-        contract.NAMESPACE_DATA_QUALITY
+        contract.NAMESPACE_OWN
     )
-    """CloudWatch namespace, 1 to 255 characters; route file knows the default alone. Default: SageMaker's for data quality."""
+    """CloudWatch namespace, 1 to 255 characters; with route file SageMaker's for data quality, spelt as the service spells it
+    (with or without a slash first). Default: ModelMonitor."""
 
     @property
     def has_features(self) -> bool:
         """Whether any single feature has metrics of its own."""
         return self.per_feature is PerFeature.ALL or (self.per_feature is PerFeature.CRITICAL and bool(self.critical))
 
+    @model_validator(mode="before")
+    @classmethod
+    def _of_the_service(cls, given: Any) -> Any:
+        """With route file the service chooses the namespace."""
+        is_file = isinstance(given, dict) and given.get("route") == MetricsRoute.FILE
+        return {"namespace": contract.NAMESPACE_DATA_QUALITY, **given} if is_file else given
+
     @check
     def _namespace_faults(self) -> Iterator[str]:
         if self.namespace.startswith("AWS/"):
             yield "namespace: AWS/ is reserved for the services"
-        if self.route is MetricsRoute.FILE and self.namespace != contract.NAMESPACE_DATA_QUALITY:
-            yield f"namespace: route file publishes to {contract.NAMESPACE_DATA_QUALITY} alone; choose route put for another"
+        if self.route is MetricsRoute.FILE and self.namespace not in contract.NAMESPACES_OF_THE_SERVICE:
+            known = " or ".join(contract.NAMESPACES_OF_THE_SERVICE)
+            yield f"namespace: route file publishes to {known} alone; choose route put for another"
 
 
 class GroundTruth(Block):
@@ -256,6 +265,17 @@ class Endpoint(Block):
     def code_files(self) -> dict[str, Path]:
         """Path as it is written → Python file of this repository, of all monitors."""
         return {written: path for monitor in self.monitors.values() for written, path in monitor.code_files.items()}
+
+    @property
+    def brought_roles(self) -> list[str]:
+        """Of managed runs."""
+        given = (monitor.role_arn for monitor in self.monitors.values() if monitor.is_managed)
+        return sorted({role for role in given if role is not None})
+
+    @check
+    def _role_faults(self) -> Iterator[str]:
+        if len(self.brought_roles) > 1:
+            yield "monitors: bring different roles; one function runs all managed monitors of an endpoint, so give them one"
 
     @property
     def has_shadows(self) -> bool:

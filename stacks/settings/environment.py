@@ -153,6 +153,15 @@ class Settings(Block):
     endpoints: Annotated[dict[fields.EndpointName, Endpoint], Field(min_length=1)]
     """What is monitored, at least one: the endpoint's name in SageMaker (1 to 63 letters, digits, hyphens) and its settings."""
 
+    @property
+    def managed(self) -> dict[str, Endpoint]:
+        """Endpoints of which the kit's own scheduler starts runs."""
+        return {
+            name: endpoint
+            for name, endpoint in self.endpoints.items()
+            if any(monitor.is_managed for monitor in endpoint.monitors.values())
+        }
+
     @check
     def _schedule_faults(self) -> Iterator[str]:
         owners: dict[str, str] = {}
@@ -175,7 +184,7 @@ class Settings(Block):
             for monitor_name, monitor in endpoint.monitors.items():
                 path = f"endpoints.{endpoint_name}.monitors.{monitor_name}"
                 for type_, block in monitor.labelled.items() if endpoint.ground_truth else ():
-                    needed = math.ceil((block.horizon + timedelta(hours=monitor.hours)) / timedelta(days=1))
+                    needed = math.ceil((block.horizon + monitor.period) / timedelta(days=1))
                     for key, days in kept.items():
                         if days is not None and days < needed:
                             yield (

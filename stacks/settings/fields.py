@@ -12,33 +12,12 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from model_monitor.contract import has_local_storage as has_local_storage
-
-HOURLY = "cron(0 * ? * * *)"
-_DAILY = re.compile(r"cron\(0 ([01]?\d|2[0-3]) \? \* \* \*\)")
-_EVERY_HOURS = re.compile(r"cron\(0 ([01]?\d|2[0-3])/(\d{1,2}) \? \* \* \*\)")
+from stacks.settings.cadence import cadence
 
 
-def normal_schedule(text: str) -> str:
-    """`hourly`, `daily` or an expression as Model Monitor takes it; the minute is always 0.
-
-    Raises: ValueError for forms that CreateMonitoringSchedule refuses.
-    """
-    expression = {"hourly": HOURLY, "daily": "cron(0 0 ? * * *)"}.get(text, text)
-    every = _EVERY_HOURS.fullmatch(expression)
-    is_known = expression == HOURLY or _DAILY.fullmatch(expression) or (every and 1 <= int(every[2]) <= 24)
-    if not is_known:
-        raise ValueError(
-            "should be hourly, daily, cron(0 H ? * * *) or cron(0 H/N ? * * *), H from 0 to 23, N from 1 to 24"
-        )
-    return expression
-
-
-def schedule_hours(expression: str) -> int:
-    """Hours between two runs. An interval that does not divide the day restarts at midnight; the longer gap counts."""
-    if expression == HOURLY:
-        return 1
-    every = _EVERY_HOURS.fullmatch(expression)
-    return int(every[2]) if every else 24
+def _known_schedule(text: str) -> str:
+    cadence(text)
+    return text
 
 
 _DURATION = r"P(?=[\dT])(?:(\d+)W)?(?:(\d+)D)?(?:T(?=\d)(?:(\d+)H)?(?:(\d+)M)?)?"
@@ -112,7 +91,7 @@ Duration = _unquoted(_DURATION, "a duration of weeks, days, hours and minutes, s
 MetricName = _text(r"[A-Za-z][A-Za-z0-9_]{0,199}", "a metric's name: 1 to 200 letters, digits and underscores")
 MimeType = _text(r"[\w.+-]+/[\w.+-]+", "a MIME type without parameters")
 Email = _text(r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address")
-Expression = Annotated[str, AfterValidator(normal_schedule)]
+Schedule = Annotated[str, AfterValidator(_known_schedule)]
 Percent = Annotated[int, Field(ge=1, le=100)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]

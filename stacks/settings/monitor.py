@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -13,6 +14,7 @@ from stacks.settings.analysis import Analysis, CustomMetrics, Labelled, ModelQua
 from stacks.settings.attribution import ModelExplainability
 from stacks.settings.bias import ModelBias
 from stacks.settings.block import Block, check
+from stacks.settings.cadence import DAY, FEWEST_MINUTES, HOUR, WEEK, Cadence, cadence, is_of_model_monitor
 from stacks.settings.fields import Count, Finite, Share
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -144,10 +146,25 @@ class Monitor(Block):
     """Settings of custom_metrics. Left out: metrics of installed packages, as they are declared."""
     scripts: Scripts = Scripts()
     """Scripts that see every record before, or a run after, it is analysed. Default: none."""
-    scheduler: Literal["model_monitor"] = "model_monitor"
-    """Who starts runs; this version knows SageMaker Model Monitor. Default: model_monitor."""
-    schedule: fields.Expression = "hourly"
-    """hourly, daily, cron(0 H ? * * *) or cron(0 H/N ? * * *), in UTC. Default: hourly."""
+    scheduler: Literal["managed", "model_monitor"] = "managed"
+    """Who starts runs. managed: schedules of this kit, in any account. model_monitor: SageMaker Model Monitor, in accounts that
+    have it. Default: managed."""
+    schedule: fields.Schedule = "hourly"
+    """hourly, daily, weekly, monthly, every N minutes, cron(0 H ? * * *) or cron(0 H/N ? * * *), in UTC; Model Monitor knows
+    hours and days. Default: hourly."""
+    window: fields.Duration | None = None
+    """How much traffic a run looks at, when the scheduler is managed; longer than between two runs, windows overlap. Left out:
+    all since the run before."""
+    delay: fields.Duration = "PT15M"
+    """How long after a window's end it is looked at, below an hour, when the scheduler is managed: capture arrives minutes late.
+    Default: PT15M."""
+    runner: Literal["auto", "lambda", "processing"] = "auto"
+    """What runs, when the scheduler is managed. auto: a Lambda function for small windows, a processing job for large ones and
+    for those that ask a model. Default: auto."""
+    function_megabytes: Annotated[int, Field(ge=512, le=10240)] = 2048
+    """Memory of the Lambda function in MB, 512 to 10240; its processor grows with it. Default: 2048."""
+    function_max_megabytes: Annotated[int, Field(ge=1, le=4096)] = 64
+    """Captured MB of a window above which a processing job runs, 1 to 4096, when the runner is auto. Default: 64."""
     min_records: Count = 30
     """Records below which nothing is evaluated (insufficient_data), at least 1. Default: 30."""
     create_violation_tests: bool = False
@@ -185,13 +202,27 @@ class Monitor(Block):
     """When people are told. Default: at the first violation, and after two periods of which nothing was judged."""
 
     @property
-    def expression(self) -> str:
-        return fields.normal_schedule(self.schedule)
+    def cadence(self) -> Cadence:
+        return cadence(self.schedule)
 
     @property
-    def hours(self) -> int:
-        """Between two runs."""
-        return fields.schedule_hours(self.expression)
+    def is_managed(self) -> bool:
+        return self.scheduler == "managed"
+
+    @property
+    def period(self) -> timedelta:
+        """Between two runs, the longest gap."""
+        return self.cadence.gap
+
+    @property
+    def window_time(self) -> timedelta | None:
+        """How much traffic a run looks at, where it is not what came since the run before."""
+        return None if self.window is None else fields.time_of(self.window)
+
+    @property
+    def delay_time(self) -> timedelta:
+        """How long after a window's end it is looked at."""
+        return fields.time_of(self.delay)
 
     @property
     def own_blocks(self) -> Mapping[str, Analysis]:
@@ -273,7 +304,8 @@ class Monitor(Block):
 
     @check
     def _runtime_faults(self) -> Iterator[str]:
-        if self.hours == 1 and self.max_runtime_seconds > HOURLY_MAX_SECONDS:
+        is_bound = not self.is_managed and self.period <= HOUR
+        if is_bound and self.max_runtime_seconds > HOURLY_MAX_SECONDS:
             yield f"max_runtime_seconds: an hourly schedule allows at most {HOURLY_MAX_SECONDS}, found {self.max_runtime_seconds}"
 
     @check
@@ -303,7 +335,7 @@ class Monitor(Block):
 
     def _longer(self, needed: int, otherwise: str) -> str:
         """How to give a run so many seconds, as far as the schedule allows them."""
-        if self.hours == 1 and needed > HOURLY_MAX_SECONDS:
+        if not self.is_managed and self.period <= HOUR and needed > HOURLY_MAX_SECONDS:
             return (
                 f"an hourly schedule allows at most {HOURLY_MAX_SECONDS}, so {otherwise}, or run less often and raise it to "
                 f"at least {needed}"
@@ -316,5 +348,24 @@ class Monitor(Block):
         if of_periods < self.alarms.periods:
             yield f"alarms.of_periods: {self.alarms.periods} of {of_periods} periods can never be bad; raise it, or lower periods"
         periods = max(of_periods, self.alarms.staleness_periods)
-        if self.hours * periods > 7 * 24:
-            yield f"alarms: {periods} periods of {self.hours} hours are longer than the week an alarm can look back"
+        if min(self.period, DAY) * periods > WEEK:
+            yield f"alarms: {periods} periods of {fields.told(self.period)} are longer than the week an alarm can look back"
+
+    @check
+    def _schedule_faults(self) -> Iterator[str]:
+        if not self.is_managed:
+            if not is_of_model_monitor(self.schedule):
+                yield f"schedule: Model Monitor runs by the hour or the day, found {self.schedule}; let scheduler be managed"
+            given = ("window", "runner", "function_megabytes", "function_max_megabytes", "delay")
+            for name in sorted(set(given) & self.model_fields_set):
+                yield f"{name}: is a matter of scheduler managed; take it away, or choose that scheduler"
+            return
+        if not self.cadence.is_even:
+            yield (
+                f"schedule: {self.schedule} starts anew each day, so its gaps are not alike; give hours that divide the day, "
+                "beginning within the first of them, such as cron(0 5/12 ? * * *)"
+            )
+        if self.delay_time >= HOUR:
+            yield f"delay: should be below an hour, found {self.delay}"
+        if self.window is not None and not timedelta(minutes=FEWEST_MINUTES) <= fields.time_of(self.window) <= 31 * DAY:
+            yield f"window: should be from PT{FEWEST_MINUTES}M to P31D, found {self.window}"

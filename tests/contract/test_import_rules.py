@@ -52,8 +52,9 @@ ALLOWED = {
     "late": GROUND | {"job", "labels", "monitors.registry", "outputs", "flow", "logs"},  # windows before a run's
     "windows": GROUND | {"job", "dataset", "outputs"},  # many of them, one run each
     "container": GROUND | {"job", "aws", "outputs", "runners", "flow", "late", "logs", ""},
+    "function": GROUND | {"job", "aws", "container", "logs", "flow", "late"},  # a container whose service is Lambda
     "cli": GROUND | {"job", "aws", "labels", "outputs", "runners", "flow", "windows", ""},
-    "__main__": {"cli", "container", "contract", "runners"},
+    "__main__": {"cli", "container", "function", "contract", "runners"},
     "": set(),
     # public doors
     "api": GROUND | {"job", "aws", "dataset", "outputs", "cli"},  # the command as functions

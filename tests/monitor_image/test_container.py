@@ -300,7 +300,7 @@ def test_what_the_service_mounts_about_the_job_becomes_provenance(opt_ml, health
     )
     (config / "resourceconfig.json").write_text('{"current_host":"algo-1","hosts":["algo-1"]}')
     assert tree.run(image_digest="sha256:1") == 0
-    assert tree.report["provenance"]["input:input_1"] == "s3://bucket/capture"
+    assert tree.report["run"]["details"]["input:input_1"] == "s3://bucket/capture"
     assert tree.report["provenance"]["image"] == "repository/monitor@sha256:1"
     assert tree.report["run"]["host"] == "algo-1"
     assert tree.report["run"]["reader"] == reader.used()

@@ -73,7 +73,8 @@ def read_processing_job(variables: Variables) -> ProcessingJob:
     return ProcessingJob(
         inputs=inputs,
         image=(config.get("AppSpecification") or {}).get("ImageUri") or "",
-        details={name: value for name, value in details.items() if value},
+        details={name: value for name, value in details.items() if value}
+        | {f"input:{name}": uri for name, uri in inputs.items()},
         host=resources.get("current_host") or "",
         hosts=len(resources.get("hosts") or [""]),
         max_seconds=(config.get("StoppingCondition") or {}).get("MaxRuntimeInSeconds"),
@@ -119,7 +120,10 @@ def build_job(variables: Variables, processing: ProcessingJob) -> tuple[Job, Pla
         variables.local,
     )
     image = {"image": processing.image} if processing.image else {}
-    inputs = {f"input:{name}": uri for name, uri in processing.inputs.items()}
+    is_baseline = (
+        variables.kind is JobKind.BASELINE
+    )  # where a window's files lay is a matter of its run, of its details
+    inputs = {f"input:{name}": uri for name, uri in processing.inputs.items()} if is_baseline else {}
     places = _places(configuration, variables, processing)
     job = Job(
         kind=variables.kind,

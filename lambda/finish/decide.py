@@ -1,0 +1,167 @@
+"""What came of a run, from its report and what the state machine saw: pure, no AWS calls, no clock, no environment."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+VERDICTS = ("no_data", "waiting", "ok", "insufficient_data", "violated", "error")
+JUDGED = ("ok", "violated")
+ALIVE = (*JUDGED, "waiting")  # no silence: judged, or waiting for labels by design
+NONE, LAMBDA, PROCESSING = "none", "lambda", "processing"
+NO_DATA_REASON = "Job inputs had no data"
+NO_REPORT = "the run ended without a report; its log says why"
+METRICS_PER_CALL = 1000
+REASON_MAX = 1000
+EVENT_SOURCE, EVENT_TYPE = "model-monitor", "Monitoring Run Ended"
+
+# US dollars, us-east-1, from the price pages of 2026-11: Lambda by gigabyte-second (x86), Processing by instance-hour
+LAMBDA_GIGABYTE_SECOND = 0.0000166667
+INSTANCE_HOUR = {
+    "ml.t3.medium": 0.05,
+    "ml.t3.large": 0.1,
+    "ml.t3.xlarge": 0.2,
+    "ml.m5.large": 0.115,
+    "ml.m5.xlarge": 0.23,
+    "ml.m5.2xlarge": 0.461,
+    "ml.m5.4xlarge": 0.922,
+    "ml.c5.xlarge": 0.204,
+    "ml.c5.2xlarge": 0.408,
+    "ml.c5.4xlarge": 0.816,
+    "ml.r5.large": 0.151,
+    "ml.r5.xlarge": 0.302,
+    "ml.r5.2xlarge": 0.605,
+}
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What is remembered and told of a run."""
+
+    verdict: str
+    reason: str
+    runner: str
+    records: int = 0
+    violations: int = 0
+    seconds: float = 0.0
+    cost: float | None = None
+
+
+def is_of_this_run(report: Mapping[str, Any] | None, plan: Mapping[str, Any]) -> bool:
+    """Whether a report was left by this attempt: an earlier one may have written to the same folder."""
+    details = ((report or {}).get("run") or {}).get("details") or {}
+    return bool(plan["name"]) and details.get("processing_job_name") == plan["name"]
+
+
+def ended(plan: Mapping[str, Any], report: Mapping[str, Any] | None) -> Ended:
+    """The verdict of a run. plan: what the first step answered, with `result` of the runner or `error` of a step."""
+    runner = NONE if plan.get("runner") == NONE else str(plan.get("ran_as") or plan.get("runner") or NONE)
+    if runner == NONE and "error" not in plan:
+        return Ended("no_data", NO_DATA_REASON, NONE)
+    seconds = _seconds(plan)
+    cost = _cost(runner, seconds, plan)
+    if report is None or not is_of_this_run(report, plan):
+        return Ended("error", _cause(plan) or NO_REPORT, runner, seconds=seconds, cost=cost)
+    found = report.get("monitors", [])
+    return Ended(
+        verdict=str(report["verdict"]),
+        reason=str(report.get("reason") or "")[:REASON_MAX],
+        runner=runner,
+        records=int(report["reading"]["records"]),
+        violations=sum(sum(monitor.get("violations", {}).values()) for monitor in found),
+        seconds=seconds,
+        cost=cost,
+    )
+
+
+def _seconds(plan: Mapping[str, Any]) -> float:
+    result = plan.get("result") or {}
+    if "seconds" in result:
+        return float(result["seconds"])
+    started, stopped = (result.get(name) for name in ("ProcessingStartTime", "ProcessingEndTime"))
+    if isinstance(started, int | float) and isinstance(stopped, int | float):
+        return max(0.0, (stopped - started) / 1000)
+    return 0.0
+
+
+def _cost(runner: str, seconds: float, plan: Mapping[str, Any]) -> float | None:
+    """US dollars of the run's own compute; None where the price of the instance is not known here."""
+    if runner == LAMBDA:
+        return round(seconds * float(plan["function_megabytes"]) / 1024 * LAMBDA_GIGABYTE_SECOND, 6)
+    price = INSTANCE_HOUR.get(str(plan.get("instance_type")))
+    return None if price is None or runner != PROCESSING else round(seconds / 3600 * price, 6)
+
+
+def _cause(plan: Mapping[str, Any]) -> str:
+    """Why there is no report, in the words of the step that failed."""
+    error = plan.get("error") or {}
+    cause = str(error.get("Cause") or "")
+    try:
+        told = json.loads(cause)
+    except ValueError:
+        told = {}
+    if isinstance(told, dict):
+        cause = str(told.get("FailureReason") or told.get("ExitMessage") or told.get("errorMessage") or cause)
+    name = str(error.get("Error") or "")
+    return f"{name}: {cause}".strip(": ")[:REASON_MAX]
+
+
+def verdict_metrics(plan: Mapping[str, Any], verdict: str) -> list[dict[str, Any]]:
+    """What a run emits of its verdict, for runs in which no container could: one 0/1 metric each, and no records."""
+    dimensions = [
+        {"Name": "Endpoint", "Value": plan["endpoint"]},
+        {"Name": "MonitoringSchedule", "Value": plan["schedule"]},
+    ]
+    values = {"records": 0.0} | {f"run_{each}": float(each == verdict) for each in VERDICTS}
+    return [
+        {
+            "MetricName": name,
+            "Dimensions": dimensions,
+            "Timestamp": _metric_time(plan),
+            "Value": value,
+            "Unit": "Count",
+        }
+        for name, value in values.items()
+    ]
+
+
+def written_metrics(lines: str, plan: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """Namespace → points, from the run's metrics.jsonl."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for line in lines.splitlines():
+        point = json.loads(line) | {"Timestamp": _metric_time(plan)}
+        found.setdefault(point.pop("Namespace"), []).append(point)
+    return found
+
+
+def _metric_time(plan: Mapping[str, Any]) -> datetime:
+    """The window's end; where runs come more often than hourly, the run's time: alarms of short periods do not see older values."""
+    return datetime.fromisoformat(plan.get("metric_time") or plan["window"]["end"])
+
+
+def calls(points: list[dict[str, Any]]) -> Iterable[list[dict[str, Any]]]:
+    """As many at a time as PutMetricData takes."""
+    return _batches(points, METRICS_PER_CALL)
+
+
+def _batches(points: list[dict[str, Any]], size: int) -> Iterator[list[dict[str, Any]]]:
+    for first in range(0, len(points), size):
+        yield points[first : first + size]
+
+
+def event(plan: Mapping[str, Any], run: Ended) -> dict[str, Any]:
+    """What is told on EventBridge: never a value of the data."""
+    return {
+        "endpoint": plan["endpoint"],
+        "schedule": plan["schedule"],
+        "window": dict(plan["window"]),
+        "verdict": run.verdict,
+        "reason": run.reason,
+        "violations": run.violations,
+        "records": run.records,
+        "runner": run.runner,
+        "report": plan.get("report", "") if run.runner != NONE else "",
+    }

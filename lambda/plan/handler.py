@@ -1,0 +1,93 @@
+"""Plan Lambda: the first step of every run. Claims the window, lists its objects once, chooses the runner.
+
+Environment: TABLE (of runs), MONITORS_PREFIX (SSM path of what each schedule runs).
+Event: {"schedule", "scheduled_time", "owner" (the execution), "now" (its time)}. Answer: all that the later steps need; `runner`
+is none for a window without traffic, taken for one that another execution has.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import decide
+import runs
+from aws import client, log
+from windows import Window, time_of, window as window_of
+
+
+def handle(event: dict[str, Any], _context: object = None) -> dict[str, Any]:
+    """Claim and plan one window. Raises: KeyError and ValueError for an event that is none; what AWS says of a call."""
+    schedule, now = event["schedule"], time_of(event["now"])
+    monitor = _monitor(schedule)
+    window = window_of(time_of(event["scheduled_time"]), monitor)
+    about = {
+        "schedule": schedule,
+        "endpoint": monitor["endpoint"],
+        "namespace": monitor["namespace"],
+        "window": {"start": runs.stamp(window.start), "end": runs.stamp(window.end)},
+        "owner": event["owner"],
+        "metric_time": event["scheduled_time"] if decide.is_often(monitor) else "",
+    }
+    table = boto3.resource("dynamodb").Table(os.environ["TABLE"])
+    attempt = runs.claim(table, runs.Claim(schedule, window.start, window.end, event["owner"], now))
+    if attempt is None:
+        log("taken", **about)
+        return {**about, "runner": decide.TAKEN}
+    bucket, prefix = decide.split(monitor["capture"] + "/")
+    objects = decide.wanted(_capture(bucket, prefix, window), window)
+    name = decide.job_name(schedule, window, attempt)
+    folder = decide.report_folder(monitor["reports"], window, monitor)
+    plan = {
+        **about,
+        "runner": decide.runner(objects, monitor),
+        "attempt": attempt,
+        "name": name,
+        "report": f"{folder}/report.json",
+        "objects": len(objects),
+        "bytes": sum(found.size_bytes for found in objects),
+    }
+    log("planned", **plan)
+    if plan["runner"] == decide.NONE:
+        return plan
+    manifest = f"{monitor['reports']}/manifests/{name}.json"
+    _write(manifest, decide.manifest(bucket, prefix, objects))
+    job = decide.job(monitor, window, name, manifest, folder, now)
+    return {
+        **plan,
+        "function": monitor["function"],
+        "function_megabytes": monitor["function_megabytes"],
+        "instance_type": monitor["processing"]["cluster"]["InstanceType"],
+        "job": job,
+        "wait_seconds": decide.wait_seconds(name),
+        "wait_until": runs.stamp(now + runs.LEASE - decide.HOUR * 2),
+    }
+
+
+def _monitor(schedule: str) -> dict[str, Any]:
+    name = f"{os.environ['MONITORS_PREFIX']}/{schedule}"
+    monitor: dict[str, Any] = json.loads(client("ssm").get_parameter(Name=name)["Parameter"]["Value"])
+    return monitor
+
+
+def _capture(bucket: str, prefix: str, window: Window) -> Iterator[decide.Found]:
+    """Objects of the window's hours and the hour before, of every variant."""
+    pages = client("s3").get_paginator("list_objects_v2")
+    variants = [
+        found["Prefix"]
+        for page in pages.paginate(Bucket=bucket, Prefix=prefix, Delimiter="/")
+        for found in page.get("CommonPrefixes", ())
+    ]
+    for variant in variants:
+        for folder in decide.folders(window):
+            for page in pages.paginate(Bucket=bucket, Prefix=f"{variant}{folder}/"):
+                for item in page.get("Contents", ()):
+                    yield decide.Found(item["Key"], item["Size"], item["LastModified"])
+
+
+def _write(uri: str, content: Any) -> None:
+    bucket, key = decide.split(uri)
+    client("s3").put_object(Bucket=bucket, Key=key, Body=json.dumps(content).encode())

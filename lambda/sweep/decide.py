@@ -1,0 +1,111 @@
+"""Which monitors are silent while there is traffic: pure, no AWS calls, no clock, no environment.
+
+A window is bad when the endpoint was called and nothing was judged of it: the run never came, or saw nothing, or could not
+evaluate what it saw. So many bad windows in a row page people, once; the first good one afterwards tells that it is over.
+A run that waits for its labels by design is a sign of life, and so is one that failed, which has an alarm of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+RUNNING = "running"
+ALIVE = ("ok", "violated", "waiting", "error", RUNNING)
+EMPTY = "no_data"
+GRACE = timedelta(minutes=20)  # from a window's time to its verdict: queue and run
+LONGER = timedelta(hours=1)  # a run that has begun may wait for an instance, and run as long as it may
+EPOCH = datetime.fromisoformat("1970-01-05T00:00:00+00:00")  # a Monday at midnight
+LONGEST_TITLE = 100
+
+
+class Change(StrEnum):
+    """What people are told."""
+
+    STALE = "stale"
+    RECOVERED = "recovered"
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One window: its calls, and its run's verdict, None where there was no run."""
+
+    start: datetime
+    end: datetime
+    calls: float
+    verdict: str | None
+
+
+def due_windows(now: datetime, monitor: Mapping[str, Any]) -> list[tuple[datetime, datetime]]:
+    """The last windows whose verdict should be there by now, oldest first; as many as must be bad."""
+    count = monitor["staleness_periods"]
+    latest = now - GRACE - timedelta(minutes=monitor["delay_minutes"] + monitor["jitter_minutes"])
+    ends = list(_ends(latest, monitor, count + 1))
+    return list(zip(ends[1:], ends[:-1], strict=True))[::-1]
+
+
+def _ends(latest: datetime, monitor: Mapping[str, Any], count: int) -> Iterator[datetime]:
+    """Ends of windows up to a time, latest first."""
+    if monitor["period_minutes"] is None:
+        end = latest.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+        for _ in range(count):
+            yield end
+            end = (end - timedelta(days=1)).replace(day=1)
+        return
+    period, offset = timedelta(minutes=monitor["period_minutes"]), timedelta(minutes=monitor["offset_minutes"])
+    end = EPOCH + offset + (latest - EPOCH - offset) // period * period
+    for number in range(count):
+        yield end - number * period
+
+
+def verdict_of(item: Mapping[str, Any], end: datetime, now: datetime, monitor: Mapping[str, Any]) -> str | None:
+    """Of a run that is kept; None for one that should have ended long ago."""
+    if "verdict" in item:
+        return str(item["verdict"])
+    longest = timedelta(minutes=monitor["delay_minutes"], seconds=monitor["processing"]["max_seconds"]) + LONGER
+    return RUNNING if now < end + longest else None
+
+
+def is_bad(window: Seen, monitor: Mapping[str, Any]) -> bool:
+    """Whether there were calls and nothing was judged of them."""
+    if window.verdict in ALIVE:
+        return False
+    if window.verdict is None:
+        return window.calls > 0
+    captured = window.calls * float(monitor["sampling_percentage"]) / 100
+    return captured >= float(monitor["min_records"])
+
+
+def change(windows: Sequence[Seen], monitor: Mapping[str, Any], *, is_stale: bool) -> Change | None:
+    """What has to be told. A scheduler that is dead in a quiet night is no recovery: only a run is."""
+    if not is_stale:
+        return Change.STALE if windows and all(is_bad(each, monitor) for each in windows) else None
+    last = windows[-1]
+    return Change.RECOVERED if last.verdict is not None and not is_bad(last, monitor) else None
+
+
+def message(what: Change, windows: Sequence[Seen], monitor: Mapping[str, Any]) -> tuple[str, str]:
+    """Subject and text for people."""
+    schedule, endpoint = monitor["schedule"], monitor["endpoint"]
+    if what is Change.RECOVERED:
+        return f"OK: {schedule} judges again"[
+            :LONGEST_TITLE
+        ], f"The window up to {windows[-1].end:%Y-%m-%d %H:%M} UTC has a verdict again."
+    lines = [f"{each.start:%Y-%m-%d %H:%M} - {each.end:%H:%M} UTC: {_told(each)}" for each in windows]
+    text = (
+        f"Endpoint {endpoint} was called, and {schedule} judged nothing of it:\n\n"
+        + "\n".join(lines)
+        + "\n\nWhere there was no run, see whether its schedule is enabled and what the state machine's executions say. "
+        f"Where a run saw no data, see whether capture is on and arrives below {monitor['capture']}. Where it could not "
+        f"evaluate, the report says why: {monitor['reports']}"
+    )
+    return f"STALE: {schedule} judges nothing"[:LONGEST_TITLE], text
+
+
+def _told(window: Seen) -> str:
+    if window.verdict is None:
+        return f"{window.calls:,.0f} calls, no run"
+    return f"{window.calls:,.0f} calls, {window.verdict}"

@@ -1,0 +1,125 @@
+"""Sweep Lambda: every few minutes, looks over all monitors of the environment for those that are silent while there is traffic.
+
+Environment: TABLE (of runs), MONITORS_PREFIX (SSM path of what each schedule runs), TOPIC_ARN, NAMESPACE, ENVIRONMENT.
+A message is sent first and remembered second: after a crash in between it is sent again, while one that was remembered and not
+sent would hide a dead monitor.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import boto3
+import decide
+import runs
+from aws import client, log
+from boto3.dynamodb.conditions import Key
+from windows import time_of
+
+METRIC = "stale_monitors"
+MINUTE = 60
+
+
+class SweepError(RuntimeError):
+    """Some monitors could not be looked at; the others were."""
+
+
+def handle(event: dict[str, Any], _context: object = None) -> dict[str, int]:
+    """Look at every monitor at the time of the event; one that fails does not keep the others from being looked at."""
+    now, table = time_of(event["time"]), boto3.resource("dynamodb").Table(os.environ["TABLE"])
+    stale, failed = 0, []
+    for monitor in _monitors():
+        try:
+            stale += _look(monitor, now, table)
+        except Exception as error:  # noqa: BLE001 (raised again below, after the other monitors)
+            log("failed", schedule=monitor["schedule"], error=f"{type(error).__name__}: {error}")
+            failed.append(monitor["schedule"])
+    client("cloudwatch").put_metric_data(
+        Namespace=os.environ["NAMESPACE"],
+        MetricData=[
+            {
+                "MetricName": METRIC,
+                "Dimensions": [{"Name": "Environment", "Value": os.environ["ENVIRONMENT"]}],
+                "Timestamp": now,
+                "Value": float(stale),
+                "Unit": "Count",
+            }
+        ],
+    )
+    if failed:
+        raise SweepError(f"not looked at: {', '.join(failed)}. The log above says why; the next sweep tries again.")
+    return {"stale": stale}
+
+
+def _monitors() -> list[dict[str, Any]]:
+    pages = client("ssm").get_paginator("get_parameters_by_path").paginate(Path=os.environ["MONITORS_PREFIX"])
+    return [json.loads(found["Value"]) for page in pages for found in page["Parameters"]]
+
+
+def _look(monitor: dict[str, Any], now: datetime, table: Any) -> bool:
+    """Whether the monitor is silent now; people are told when that changes."""
+    place = {"pk": "silence", "sk": monitor["schedule"]}
+    known = table.get_item(Key=place).get("Item") or {}
+    since = time_of(known["since"]) if "since" in known else now
+    if not known:
+        table.put_item(Item={**place, "since": runs.stamp(now), "is_stale": False})
+    due = [window for window in decide.due_windows(now, monitor) if window[0] >= since or known.get("is_stale")]
+    if len(due) < monitor["staleness_periods"]:  # deployed since
+        return bool(known.get("is_stale", False))
+    kept = _kept(table, monitor["schedule"], due[0][1], due[-1][1])
+    seen = []
+    for start, end in due:
+        item = kept.get(runs.stamp(end))
+        verdict = None if item is None else decide.verdict_of(item, end, now, monitor)
+        seen.append(decide.Seen(start, end, _calls(monitor, start, end), verdict))
+    is_stale = bool(known.get("is_stale", False))
+    what = decide.change(seen, monitor, is_stale=is_stale)
+    if what is not None:
+        subject, text = decide.message(what, seen, monitor)
+        client("sns").publish(TopicArn=os.environ["TOPIC_ARN"], Subject=subject, Message=text)
+        is_stale = what is decide.Change.STALE
+        table.put_item(Item={**place, "since": known.get("since", runs.stamp(now)), "is_stale": is_stale})
+        log(what.value, schedule=monitor["schedule"], endpoint=monitor["endpoint"])
+    return is_stale
+
+
+def _kept(table: Any, schedule: str, first: datetime, last: datetime) -> dict[str, dict[str, Any]]:
+    """End of window → what is kept of its run."""
+    answer = table.query(
+        KeyConditionExpression=Key("pk").eq(runs.partition(schedule))
+        & Key("sk").between(runs.stamp(first), runs.stamp(last))
+    )
+    return {item["sk"]: item for item in answer["Items"]}
+
+
+def _calls(monitor: dict[str, Any], start: datetime, end: datetime) -> float:
+    """Requests of all variants, between two times."""
+    answer = client("cloudwatch").get_metric_data(
+        MetricDataQueries=_queries(monitor["endpoint"], monitor["variants"]), StartTime=start, EndTime=end
+    )
+    return sum(sum(found["Values"]) for found in answer["MetricDataResults"])
+
+
+def _queries(endpoint: str, variants: Sequence[str]) -> list[dict[str, Any]]:
+    return [
+        {
+            "Id": f"v{number}",
+            "MetricStat": {
+                "Metric": {
+                    "Namespace": "AWS/SageMaker",
+                    "MetricName": "Invocations",
+                    "Dimensions": [
+                        {"Name": "EndpointName", "Value": endpoint},
+                        {"Name": "VariantName", "Value": variant},
+                    ],
+                },
+                "Period": 5 * MINUTE,
+                "Stat": "Sum",
+            },
+        }
+        for number, variant in enumerate(variants)
+    ]

@@ -1,0 +1,145 @@
+"""The front door of a Lambda function made from this image: windows that are small, analysed within seconds.
+
+An event is the request of a processing job, so one document serves both runners. What the service would mount is brought to a
+folder that stands for /opt/ml, the container's own front door analyses it, and what it leaves goes to S3. Lambda's runtime
+interface is a loop over HTTP (https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html), so nothing needs to be installed.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import logging
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from model_monitor import container
+from model_monitor.aws import s3
+from model_monitor.contract import (
+    EXIT_MESSAGE_FILE,
+    OUTPUT_PATH,
+    PROCESSING_JOB_CONFIG,
+    RUNTIME_API,
+    Variable,
+)
+from model_monitor.errors import OutputError, SettingsError
+from model_monitor.job.variables import relocate
+from model_monitor.logs import log, to_stdout
+
+Request = Mapping[str, Any]  # as CreateProcessingJob takes it
+Answer = dict[str, Any]
+PATH: Final = "/2018-06-01/runtime"
+MANIFEST: Final = "ManifestFile"
+FOLDER: Final = "model-monitor"  # below the one folder that can be written
+
+
+def main(environment: Mapping[str, str] = os.environ) -> int:
+    """Serve one event after another until the service ends the process."""
+    to_stdout()
+    _warm()
+    runtime = Runtime(environment[RUNTIME_API])
+    while True:
+        runtime.serve(lambda request: handle(request, environment))
+
+
+class Runtime:
+    """Lambda's side of the loop."""
+
+    def __init__(self, address: str) -> None:
+        self._api = http.client.HTTPConnection(address)  # waits for an event as long as it takes
+
+    def serve(self, handler: Callable[[Request], Answer]) -> None:
+        """Take one event and answer it; what goes wrong is the answer."""
+        headers, body = self._call("GET", "/invocation/next")
+        event = headers["Lambda-Runtime-Aws-Request-Id"]
+        try:
+            answer = json.dumps(handler(json.loads(body))).encode()
+        except Exception as error:  # noqa: BLE001 (the front door: every error becomes an answer)
+            log("failed", level=logging.ERROR, error=type(error).__name__, reason=str(error))
+            self._call("POST", f"/invocation/{event}/error", json.dumps(_told(error)).encode())
+        else:
+            self._call("POST", f"/invocation/{event}/response", answer)
+
+    def _call(self, method: str, path: str, body: bytes | None = None) -> tuple[http.client.HTTPMessage, bytes]:
+        self._api.request(method, PATH + path, body)
+        answer = self._api.getresponse()
+        return answer.headers, answer.read()
+
+
+def _told(error: Exception) -> dict[str, Any]:
+    return {"errorType": type(error).__name__, "errorMessage": str(error), "stackTrace": []}
+
+
+def handle(request: Request, environment: Mapping[str, str] = os.environ) -> Answer:
+    """Run one job in a folder of its own, which is empty before and gone after, as the next event may come to this process.
+
+    Returns: `status` (of the container: 0 for every completed run), `message` (its exit message), `seconds`, `bytes`.
+    Raises: SettingsError for a request that is none; OutputError when outputs cannot be stored.
+    """
+    root = Path(tempfile.gettempdir()) / FOLDER
+    shutil.rmtree(root, ignore_errors=True)
+    began = time.monotonic()
+    try:
+        size = stage(request, root)
+        status = container.main({**environment, **request.get("Environment", {}), Variable.ROOT: str(root)})
+        upload(request, root)
+        message = relocate(EXIT_MESSAGE_FILE, root).read_text()
+        return {"status": status, "message": message, "seconds": round(time.monotonic() - began, 3), "bytes": size}
+    finally:
+        shutil.rmtree(root, ignore_errors=True)
+
+
+def stage(request: Request, root: Path) -> int:
+    """What the service would have mounted: the job's own description and its inputs; how many bytes of inputs."""
+    if not isinstance(request.get("ProcessingJobName"), str):
+        raise SettingsError(
+            "the event",
+            "is no request of a processing job: it has no ProcessingJobName.",
+            "Start runs by their schedule, or invoke with the request that CreateProcessingJob would take.",
+        )
+    config = relocate(PROCESSING_JOB_CONFIG, root)
+    config.parent.mkdir(parents=True)
+    config.write_text(json.dumps(dict(request)))
+    relocate(OUTPUT_PATH, root).mkdir(parents=True)
+    wanted = [item for each in request.get("ProcessingInputs") or () for item in _objects(each["S3Input"], root)]
+    s3.download(wanted)
+    return sum(path.stat().st_size for _, path in wanted)
+
+
+def _objects(source: Mapping[str, str], root: Path) -> Iterator[tuple[str, Path]]:
+    """(URI, where it is mounted) of an input: what a manifest lists, or what lies below a prefix; an object is one file."""
+    folder, uri = relocate(source["LocalPath"], root), source["S3Uri"]
+    if source.get("S3DataType") == MANIFEST:
+        head, *names = json.loads(s3.read_object(uri) or b"[]") or [{"prefix": ""}]
+        yield from ((head["prefix"] + name, folder / name) for name in names)
+        return
+    found = s3.list_objects(uri)
+    if not found:
+        yield uri, folder / uri.rpartition("/")[2]
+    yield from ((stored.uri, folder / stored.relative) for stored in found)
+
+
+def upload(request: Request, root: Path) -> None:
+    """What the run left, to where the request says; report.json comes last, so whoever sees it sees everything."""
+    for output in request["ProcessingOutputConfig"]["Outputs"]:
+        target = output["S3Output"]
+        folder = relocate(target["LocalPath"], root)
+        paths = sorted((path for path in folder.rglob("*") if path.is_file()), key=_report_last)
+        for path in paths:
+            s3.write_object(s3.join(target["S3Uri"], path.relative_to(folder).as_posix()), path.read_bytes())
+        if not paths:
+            raise OutputError(str(folder), "is empty: the run left no report.", "Its log says why.")
+
+
+def _report_last(path: Path) -> tuple[bool, Path]:
+    return path.name == "report.json", path
+
+
+def _warm() -> None:
+    """Import what every run needs while the service still counts the start, not the event."""
+    from model_monitor import flow, late  # noqa: F401

@@ -1,0 +1,295 @@
+"""What an environment's runs share: their table, their schedules' group, the state machine, the sweep for silence.
+
+One of each, however many endpoints there are. What a schedule runs stands in an SSM parameter, so the functions know no endpoint.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from aws_cdk import (
+    ArnFormat,
+    Aws,
+    CfnOutput,
+    Duration,
+    Environment,
+    RemovalPolicy,
+    Stack,
+    aws_cloudwatch as cloudwatch,
+    aws_cloudwatch_actions as actions,
+    aws_dynamodb as dynamodb,
+    aws_events as events,
+    aws_events_targets as targets,
+    aws_iam as iam,
+    aws_kms as kms,
+    aws_logs as logs,
+    aws_scheduler as scheduler,
+    aws_sns as sns,
+    aws_sqs as sqs,
+    aws_stepfunctions as sfn,
+)
+from constructs import Construct
+
+from model_monitor import contract
+from stacks import findings
+from stacks.constructs import permissions, run_workflow
+from stacks.constructs.managed_schedule import Plane
+from stacks.constructs.places import Place
+from stacks.constructs.python_function import PythonFunction, PythonFunctionProps
+
+SWEEP_MINUTES = 5
+SILENT_SWEEPS = 3  # of them in a row, and the sweep itself is what is silent
+
+
+@dataclass(frozen=True, kw_only=True)
+class ControlPlaneProps:
+    """Whose runs. captures, reports: places of all endpoints; roles: of runs that were brought."""
+
+    environment: str
+    captures: Sequence[Place]
+    reports: Place
+    roles: Sequence[str]
+    namespaces: Sequence[str]
+    topic: sns.ITopic
+    key: kms.IKey
+    keep_data: bool
+
+
+class ControlPlaneStack(Stack):
+    """Runs of every endpoint. `offer`: what a monitor's schedule needs of it."""
+
+    def __init__(self, scope: Construct, construct_id: str, props: ControlPlaneProps, *, env: Environment) -> None:
+        super().__init__(scope, construct_id, env=env, description="Model monitoring: runs of every endpoint")
+        self._props = props
+        self.prefix = contract.monitors_prefix(props.environment)
+        self.table = self._runs()
+        plan, finish = self._plan(), self._finish()
+        self.machine = self._machine(plan, finish)
+        self.group = scheduler.CfnScheduleGroup(self, "Schedules", name=contract.schedule_group(props.environment))
+        self.failed = sqs.Queue(
+            self,
+            "NotStarted",
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            enforce_ssl=True,
+            retention_period=Duration.days(14),
+        )
+        findings.accept(self.failed, "SQS3", "it is the dead-letter queue of schedules")
+        self.starter = self._starter()
+        self.offer = Plane(
+            environment=props.environment,
+            group_name=contract.schedule_group(props.environment),
+            machine_arn=self.machine.state_machine_arn,
+            starter_role_arn=self.starter.role_arn,
+            failed_queue_arn=self.failed.queue_arn,
+        )
+        sweep = self._sweep()
+        self._alarms({"plan": plan, "finish": finish, "sweep": sweep}, sweep)
+        CfnOutput(self, "RunsTable", value=self.table.table_name, description="What came of every run")
+        CfnOutput(self, "RunsMachine", value=self.machine.state_machine_arn, description="Starts a run by hand")
+
+    def _runs(self) -> dynamodb.Table:
+        return dynamodb.Table(
+            self,
+            "Runs",
+            partition_key=dynamodb.Attribute(name="pk", type=dynamodb.AttributeType.STRING),
+            sort_key=dynamodb.Attribute(name="sk", type=dynamodb.AttributeType.STRING),
+            billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
+            time_to_live_attribute="expires",
+            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
+                point_in_time_recovery_enabled=True
+            ),
+            removal_policy=RemovalPolicy.RETAIN if self._props.keep_data else RemovalPolicy.DESTROY,
+        )
+
+    def _function(self, name: str, description: str, more: dict[str, str] | None = None) -> PythonFunction:
+        environment = {"TABLE": self.table.table_name, "MONITORS_PREFIX": self.prefix, **(more or {})}
+        return PythonFunction(
+            self,
+            name.title(),
+            PythonFunctionProps(
+                code=name, description=description, environment=environment, timeout=Duration.minutes(2)
+            ),
+        )
+
+    def _allow_state(self, function: PythonFunction, actions_: Sequence[str]) -> None:
+        permissions.allow(function.role, [f"dynamodb:{action}" for action in actions_], [self.table.table_arn])
+
+    def _allow_monitors(self, function: PythonFunction, action: str) -> None:
+        name = self.prefix.lstrip("/") + ("/*" if action == "GetParameter" else "")
+        arn = self.format_arn(service="ssm", resource="parameter", resource_name=name)
+        reason = "monitors are deployed by other stacks, below one path"
+        permissions.allow_named(function.role, [f"ssm:{action}"], arn, reason)
+
+    def _plan(self) -> PythonFunction:
+        function = self._function("plan", "First step of a run: claims its window and chooses its runner")
+        self._allow_state(function, ["UpdateItem"])
+        self._allow_monitors(function, "GetParameter")
+        for place in self._props.captures:
+            permissions.allow_listing(function.role, place)
+        permissions.allow_writing(function.role, self._props.reports)
+        permissions.allow_key(function.role, self._props.key)
+        return function
+
+    def _finish(self) -> PythonFunction:
+        function = self._function("finish", "Last step of a run: its verdict, its metrics, its event")
+        self._allow_state(function, ["UpdateItem"])
+        self._allow_monitors(function, "GetParameter")
+        permissions.allow_reading(function.role, self._props.reports)
+        permissions.allow_key(function.role, self._props.key)
+        permissions.allow_metrics(function.role, *self._props.namespaces)
+        bus = self.format_arn(service="events", resource="event-bus", resource_name="default")
+        permissions.allow(function.role, ["events:PutEvents"], [bus])
+        return function
+
+    def _sweep(self) -> PythonFunction:
+        props = self._props
+        more = {
+            "TOPIC_ARN": props.topic.topic_arn,
+            "NAMESPACE": contract.NAMESPACE_OWN,
+            "ENVIRONMENT": props.environment,
+        }
+        function = self._function("sweep", "Tells people of monitors that are silent while there is traffic", more)
+        self._allow_state(function, ["GetItem", "PutItem", "Query"])
+        self._allow_monitors(function, "GetParametersByPath")
+        permissions.allow_list_calls(function.role, ["cloudwatch:GetMetricData"])
+        permissions.allow_metrics(function.role, contract.NAMESPACE_OWN)
+        permissions.allow(function.role, ["sns:Publish"], [props.topic.topic_arn])
+        if isinstance(props.topic, sns.Topic) and props.topic.master_key is not None:
+            permissions.allow(function.role, ["kms:Decrypt", "kms:GenerateDataKey"], [props.topic.master_key.key_arn])
+        events.Rule(
+            self,
+            "EveryFewMinutes",
+            schedule=events.Schedule.rate(Duration.minutes(SWEEP_MINUTES)),
+            targets=[targets.LambdaFunction(function.function)],
+        )
+        return function
+
+    # --- the state machine -------------------------------------------------------------------------------------------
+
+    def _machine(self, plan: PythonFunction, finish: PythonFunction) -> sfn.StateMachine:
+        role = iam.Role(
+            self,
+            "MachineRole",
+            assumed_by=iam.ServicePrincipal("states.amazonaws.com"),
+            description="Takes a run through its steps",
+        )
+        log = logs.LogGroup(
+            self,
+            "MachineLog",
+            log_group_name=f"/aws/vendedlogs/states/{contract.schedule_group(self._props.environment)}-runs",
+            retention=logs.RetentionDays.THREE_MONTHS,
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        content = run_workflow.definition(Aws.PARTITION, plan.function.function_arn, finish.function.function_arn)
+        machine = sfn.StateMachine(
+            self,
+            "Machine",
+            definition_body=sfn.DefinitionBody.from_string(json.dumps(content)),
+            role=role,
+            logs=sfn.LogOptions(destination=log, level=sfn.LogLevel.ALL, include_execution_data=False),
+            tracing_enabled=True,
+            comment="Runs of monitors",
+        )
+        permissions.accept(role, "*", "log delivery and traces know no resources")
+        self._allow_runs(role, plan, finish)
+        return machine
+
+    def _allow_runs(self, role: iam.Role, plan: PythonFunction, finish: PythonFunction) -> None:
+        """Runs of endpoints whose stacks come later: their functions and roles are known by how their names begin."""
+        environment = self._props.environment
+        permissions.allow(role, ["lambda:InvokeFunction"], [plan.function.function_arn, finish.function.function_arn])
+        runners = self.format_arn(
+            service="lambda",
+            resource="function",
+            resource_name=f"{contract.run_function_prefix(environment)}-*",
+            arn_format=ArnFormat.COLON_RESOURCE_NAME,
+        )
+        later = "endpoints are deployed by other stacks, and their names begin alike"
+        permissions.allow_named(role, ["lambda:InvokeFunction"], runners, later)
+        jobs = self.format_arn(service="sagemaker", resource="processing-job", resource_name="*")
+        permissions.allow_named(
+            role,
+            [
+                f"sagemaker:{action}"
+                for action in ("CreateProcessingJob", "DescribeProcessingJob", "StopProcessingJob", "AddTags")
+            ],
+            jobs,
+            later,
+        )
+        passed = self.format_arn(
+            service="iam", region="", resource="role", resource_name=f"{contract.role_path(environment).strip('/')}/*"
+        )
+        to_sagemaker = {"StringEquals": {"iam:PassedToService": permissions.SAGEMAKER}}
+        permissions.allow(role, ["iam:PassRole"], [passed, *self._props.roles], to_sagemaker)
+        permissions.accept(role, passed, later)
+        rule = self.format_arn(
+            service="events", resource="rule", resource_name="StepFunctionsGetEventsForSageMakerProcessingJobsRule"
+        )
+        permissions.allow(role, ["events:PutTargets", "events:PutRule", "events:DescribeRule"], [rule])
+
+    def _starter(self) -> iam.Role:
+        """What schedules act as."""
+        role = iam.Role(
+            self,
+            "StarterRole",
+            assumed_by=iam.ServicePrincipal("scheduler.amazonaws.com"),
+            description="Starts runs when they are due",
+        )
+        permissions.allow(role, ["states:StartExecution"], [self.machine.state_machine_arn])
+        permissions.allow(role, ["sqs:SendMessage"], [self.failed.queue_arn])
+        return role
+
+    # --- who watches the watchers ----------------------------------------------------------------------------------------
+
+    def _alarms(self, functions: dict[str, PythonFunction], sweep: PythonFunction) -> None:
+        minutes = Duration.minutes(SWEEP_MINUTES)
+        for name, function in functions.items():
+            self._alarm(
+                f"{name}-failed",
+                f"The function {name} of the runs' control plane failed. Its log says why.",
+                function.function.metric_errors(period=minutes, statistic="Sum"),
+                periods=1 if name == "finish" else SILENT_SWEEPS,
+            )
+        self._alarm(
+            "runs-failed",
+            "An execution of the runs' state machine failed, so a window has no verdict. Its history says which step.",
+            self.machine.metric_failed(period=minutes, statistic="Sum"),
+        )
+        self._alarm(
+            "runs-not-started",
+            "A schedule could not start a run. The queue of failed starts holds the reason.",
+            self.failed.metric_approximate_number_of_messages_visible(period=minutes, statistic="Maximum"),
+        )
+        self._alarm(
+            "sweep-silent",
+            "The sweep that looks for silent monitors does not run itself. See its rule and its function.",
+            sweep.function.metric_invocations(period=minutes, statistic="Sum"),
+            periods=SILENT_SWEEPS,
+            operator=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
+            missing=cloudwatch.TreatMissingData.BREACHING,
+        )
+
+    def _alarm(
+        self,
+        what: str,
+        description: str,
+        metric: cloudwatch.Metric,
+        *,
+        periods: int = 1,
+        operator: cloudwatch.ComparisonOperator = cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+        missing: cloudwatch.TreatMissingData = cloudwatch.TreatMissingData.NOT_BREACHING,
+    ) -> None:
+        alarm = cloudwatch.Alarm(
+            self,
+            what.title().replace("-", ""),
+            alarm_name=contract.alarm_name(self._props.environment, "control-plane", what),
+            alarm_description=description,
+            metric=metric,
+            threshold=1,
+            evaluation_periods=periods,
+            comparison_operator=operator,
+            treat_missing_data=missing,
+        )
+        alarm.add_alarm_action(actions.SnsAction(self._props.topic))

@@ -1,0 +1,87 @@
+"""How often a schedule runs: what people write, and what each scheduler is told."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+WEEK = 7 * DAY
+FEWEST_MINUTES = 5  # capture itself arrives minutes late
+_DAILY = re.compile(r"cron\(0 ([01]?\d|2[0-3]) \? \* \* \*\)")
+_EVERY_HOURS = re.compile(r"cron\(0 ([01]?\d|2[0-3])/(\d{1,2}) \? \* \* \*\)")
+_EVERY_MINUTES = re.compile(r"every (\d{1,2}) minutes")
+EXPECTED = (
+    "should be hourly, daily, weekly, monthly, every N minutes (5, 10, 15, 20 or 30), cron(0 H ? * * *) or cron(0 H/N ? * * *), "
+    "H from 0 to 23, N from 1 to 24"
+)
+
+
+@dataclass(frozen=True)
+class Cadence:
+    """period: between two windows' ends, None for a month. offset: of these ends after midnight, of a Monday where weekly.
+
+    is_even: whether all gaps are alike; `cron(0 17/12 ? * * *)` starts anew each day, so it is not.
+    """
+
+    period: timedelta | None
+    offset: timedelta = timedelta()
+    is_even: bool = True
+
+    @property
+    def gap(self) -> timedelta:
+        """The longest between two runs, a month taken as its longest."""
+        return self.period or 31 * DAY
+
+    def scheduler_expression(self, delay: timedelta) -> str:
+        """For EventBridge Scheduler: some time, below an hour, after each window's end."""
+        minute, hour = delay // timedelta(minutes=1), self.offset // HOUR
+        if self.period is None:
+            return f"cron({minute} 0 1 * ? *)"
+        if self.period < HOUR:
+            return f"cron({minute % _minutes(self.period)}/{_minutes(self.period)} * * * ? *)"
+        if self.period == HOUR:
+            return f"cron({minute} * * * ? *)"
+        if self.period == WEEK:
+            return f"cron({minute} 0 ? * MON *)"
+        return (
+            f"cron({minute} {hour} * * ? *)"
+            if self.period == DAY
+            else f"cron({minute} {hour}/{self.period // HOUR} * * ? *)"
+        )
+
+
+def _minutes(period: timedelta) -> int:
+    return period // timedelta(minutes=1)
+
+
+def cadence(text: str) -> Cadence:
+    """What a setting says. Raises: ValueError."""
+    named = {
+        "hourly": Cadence(HOUR),
+        "cron(0 * ? * * *)": Cadence(HOUR),
+        "daily": Cadence(DAY),
+        "weekly": Cadence(WEEK),
+        "monthly": Cadence(None),
+    }
+    if text in named:
+        return named[text]
+    if found := _DAILY.fullmatch(text):
+        return Cadence(DAY, int(found[1]) * HOUR)
+    if (found := _EVERY_HOURS.fullmatch(text)) and 1 <= int(found[2]) <= 24:
+        first, step = int(found[1]), int(found[2])
+        return Cadence(min(step, 24) * HOUR, first * HOUR, is_even=24 % step == 0 and first < step)
+    if (found := _EVERY_MINUTES.fullmatch(text)) and int(found[1]) in (5, 10, 15, 20, 30):
+        return Cadence(timedelta(minutes=int(found[1])))
+    raise ValueError(EXPECTED)
+
+
+def is_of_model_monitor(text: str) -> bool:
+    """Whether CreateMonitoringSchedule takes it: by the hour or the day."""
+    return model_monitor_expression(text).startswith("cron(")
+
+
+def model_monitor_expression(text: str) -> str:
+    """As CreateMonitoringSchedule takes it, on the hour."""
+    return {"hourly": "cron(0 * ? * * *)", "daily": "cron(0 0 ? * * *)"}.get(text, text)
