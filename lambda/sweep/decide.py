@@ -7,6 +7,7 @@ A run that waits for its labels by design is a sign of life, and so is one that 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,6 +21,9 @@ GRACE = timedelta(minutes=20)  # from a window's time to its verdict: queue and 
 LONGER = timedelta(hours=1)  # a run that has begun may wait for an instance, and run as long as it may
 EPOCH = datetime.fromisoformat("1970-01-05T00:00:00+00:00")  # a Monday at midnight
 LONGEST_TITLE = 100
+
+
+Window = tuple[datetime, datetime]  # start and end
 
 
 class Change(StrEnum):
@@ -39,9 +43,15 @@ class Seen:
     verdict: str | None
 
 
-def due_windows(now: datetime, monitor: Mapping[str, Any]) -> list[tuple[datetime, datetime]]:
-    """The last windows whose verdict should be there by now, oldest first; as many as must be bad."""
-    count = monitor["staleness_periods"]
+def longest(monitor: Mapping[str, Any]) -> timedelta:
+    """From a window's end until its run, if it began, must have ended."""
+    return timedelta(minutes=monitor["delay_minutes"], seconds=monitor["processing"]["max_seconds"]) + LONGER
+
+
+def due_windows(now: datetime, monitor: Mapping[str, Any]) -> list[Window]:
+    """The last windows that should have been looked at by now, oldest first: as many as must be bad, and those that may run."""
+    period = timedelta(minutes=monitor["period_minutes"] or 31 * 24 * 60)
+    count = monitor["staleness_periods"] + math.ceil(longest(monitor) / period)
     latest = now - GRACE - timedelta(minutes=monitor["delay_minutes"] + monitor["jitter_minutes"])
     ends = list(_ends(latest, monitor, count + 1))
     return list(zip(ends[1:], ends[:-1], strict=True))[::-1]
@@ -65,8 +75,15 @@ def verdict_of(item: Mapping[str, Any], end: datetime, now: datetime, monitor: M
     """Of a run that is kept; None for one that should have ended long ago."""
     if "verdict" in item:
         return str(item["verdict"])
-    longest = timedelta(minutes=monitor["delay_minutes"], seconds=monitor["processing"]["max_seconds"]) + LONGER
-    return RUNNING if now < end + longest else None
+    return RUNNING if now < end + longest(monitor) else None
+
+
+def to_judge(windows: Sequence[Window], verdicts: Mapping[datetime, str | None], count: int) -> list[Window]:
+    """The last ones that are over: without those at the end that still run."""
+    last = len(windows)
+    while last and verdicts.get(windows[last - 1][1]) == RUNNING:
+        last -= 1
+    return list(windows[max(0, last - count) : last])
 
 
 def is_bad(window: Seen, monitor: Mapping[str, Any]) -> bool:

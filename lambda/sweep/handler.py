@@ -68,15 +68,17 @@ def _look(monitor: dict[str, Any], now: datetime, table: Any) -> bool:
     if not known:
         table.put_item(Item={**place, "since": runs.stamp(now), "is_stale": False})
     due = [window for window in decide.due_windows(now, monitor) if window[0] >= since or known.get("is_stale")]
-    if len(due) < monitor["staleness_periods"]:  # deployed since
-        return bool(known.get("is_stale", False))
-    kept = _kept(table, monitor["schedule"], due[0][1], due[-1][1])
-    seen = []
-    for start, end in due:
-        item = kept.get(runs.stamp(end))
-        verdict = None if item is None else decide.verdict_of(item, end, now, monitor)
-        seen.append(decide.Seen(start, end, _calls(monitor, start, end), verdict))
     is_stale = bool(known.get("is_stale", False))
+    if not due:
+        return is_stale
+    kept = _kept(table, monitor["schedule"], due[0][1], due[-1][1])
+    verdicts = {
+        end: decide.verdict_of(kept[runs.stamp(end)], end, now, monitor) for _, end in due if runs.stamp(end) in kept
+    }
+    judged = decide.to_judge(due, verdicts, monitor["staleness_periods"])
+    if len(judged) < monitor["staleness_periods"]:  # deployed since
+        return is_stale
+    seen = [decide.Seen(start, end, _calls(monitor, start, end), verdicts.get(end)) for start, end in judged]
     what = decide.change(seen, monitor, is_stale=is_stale)
     if what is not None:
         subject, text = decide.message(what, seen, monitor)

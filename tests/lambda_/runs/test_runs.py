@@ -1,0 +1,168 @@
+"""One window, one verdict: whatever is delivered twice, late, out of order, or killed in between."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import boto3
+import pytest
+
+from model_monitor import contract
+from tests.lambda_.runs.conftest import BUCKET, NOON, QUARTER, SCHEDULE, Plane
+
+DUE = NOON + QUARTER
+MINUTE = timedelta(minutes=1)
+
+
+def manifest_of(plan: dict) -> list:
+    (source,) = [each["S3Input"] for each in plan["job"]["ProcessingInputs"] if each["InputName"] == "endpoint"]
+    assert source["S3DataType"] == "ManifestFile"
+    key = source["S3Uri"].removeprefix(f"s3://{BUCKET}/")
+    found: list = json.loads(boto3.client("s3").get_object(Bucket=BUCKET, Key=key)["Body"].read())
+    return found
+
+
+def test_a_window_without_traffic_has_its_verdict_without_a_run(plane: Plane):
+    plan = plane.plan(DUE)
+    assert (plan["runner"], "job" in plan) == ("none", False)
+    told = plane.finish(plan)
+    assert (told["verdict"], told["report"]) == ("no_data", "")
+    assert {point["MetricName"]: point["Value"] for point in plane.points} == {
+        "records": 0,
+        **{contract.run_metric(verdict): float(verdict == "no_data") for verdict in contract.Verdict},
+    }
+
+
+def test_a_window_follows_from_its_scheduled_time_however_late_it_starts(plane: Plane):
+    plan = plane.plan(DUE, now=DUE + timedelta(hours=3))
+    assert plan["window"] == {"start": "2026-03-02T11:00:00Z", "end": "2026-03-02T12:00:00Z"}
+
+
+def test_files_of_the_hour_before_are_taken_where_they_were_still_open(plane: Plane):
+    plane.capture("2026/03/02/11/05-00.jsonl", NOON - 54 * MINUTE)
+    plane.capture("2026/03/02/10/59-30.jsonl", NOON - 56 * MINUTE)  # of the hour before, closed at 11:04
+    plane.capture("2026/03/02/10/10-00.jsonl", NOON - 109 * MINUTE)
+    plan = plane.plan(DUE)
+    head, *names = manifest_of(plan)
+    assert head == {"prefix": f"s3://{BUCKET}/capture/shop/"}
+    assert names == ["AllTraffic/2026/03/02/10/59-30.jsonl", "AllTraffic/2026/03/02/11/05-00.jsonl"]
+    assert (plan["objects"], plan["bytes"]) == (2, 200)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, "lambda"),
+        ({"lambda_max_megabytes": 0}, "processing"),
+        ({"asks_model": True}, "processing"),
+        ({"runner": "processing"}, "processing"),
+        ({"runner": "lambda", "lambda_max_megabytes": 0}, "lambda"),
+    ],
+)
+def test_the_runner_follows_from_bytes_and_settings(plane: Plane, changes, expected):
+    plane.configure(**changes)
+    plane.capture("2026/03/02/11/05-00.jsonl", NOON)
+    assert plane.plan(DUE)["runner"] == expected
+
+
+def test_a_run_is_told_what_model_monitor_would_tell_it(plane: Plane):
+    plane.configure(baseline={"constraints": "s3://b/base/constraints.json"})
+    plane.capture("2026/03/02/11/05-00.jsonl", NOON)
+    job = plane.plan(DUE)["job"]
+    assert job["ProcessingJobName"] == f"{SCHEDULE}-202603021100-1"
+    told = {
+        "monitor_job": "monitor",
+        "start_time": "2026-03-02T11:00:00Z",
+        "end_time": "2026-03-02T12:00:00Z",
+        "sagemaker_endpoint_name": "shop",
+        "sagemaker_monitoring_schedule_name": SCHEDULE,
+        "baseline_constraints": contract.BASELINE_CONSTRAINTS_PATH,
+        "dataset_source": contract.DATASET_SOURCE,
+        "output_path": contract.OUTPUT_PATH,
+    }
+    assert told.items() <= job["Environment"].items()
+    (output,) = job["ProcessingOutputConfig"]["Outputs"]
+    assert output["S3Output"]["S3Uri"] == f"s3://{BUCKET}/reports/shop/{SCHEDULE}/2026/03/02/12"
+
+
+def test_runs_more_often_than_hourly_have_folders_by_minute_and_values_at_their_own_time(plane: Plane):
+    plane.configure(period_minutes=5, window_minutes=5)
+    plane.capture("2026/03/02/11/56-00.jsonl", NOON)
+    plan = plane.plan(DUE)
+    assert plan["report"].endswith("/2026/03/02/12/00/report.json")
+    plane.report(plan)
+    plane.finish(plan)
+    assert {point["Timestamp"] for point in plane.points} == {DUE}
+
+
+def test_a_month_is_the_calendars(plane: Plane):
+    plane.configure(period_minutes=None, window_minutes=None)
+    plan = plane.plan(DUE.replace(month=4, day=1, hour=0))
+    assert plan["window"] == {"start": "2026-03-01T00:00:00Z", "end": "2026-04-01T00:00:00Z"}
+
+
+def test_a_run_delivered_twice_has_one_verdict(plane: Plane):
+    plane.capture("2026/03/02/11/05-00.jsonl", NOON)
+    first = plane.plan(DUE, owner="one")
+    assert plane.plan(DUE, owner="two")["runner"] == "taken"
+    plane.report(first, "violated", 3)
+    assert plane.finish(first, result={"seconds": 2.5, "status": 0})["violations"] == 3
+    assert plane.plan(DUE, owner="three")["runner"] == "taken"
+    (row,) = plane.rows()
+    assert (row["verdict"], row["runner"], row["seconds"], row["records"]) == ("violated", "lambda", 2.5 * 1, 120)
+    assert float(row["cost"]) == pytest.approx(2.5 * 2 * 0.0000166667, abs=1e-6)
+    assert len(plane.events) == 1
+
+
+def test_a_plan_that_was_killed_is_made_again_by_its_own_execution_alone(plane: Plane):
+    plane.capture("2026/03/02/11/05-00.jsonl", NOON)
+    assert plane.plan(DUE, owner="one")["attempt"] == 1
+    assert plane.plan(DUE, owner="one")["name"] == f"{SCHEDULE}-202603021100-2"
+    assert plane.plan(DUE, owner="two", now=DUE + timedelta(hours=25))["runner"] == "taken"
+    assert plane.plan(DUE, owner="two", now=DUE + timedelta(hours=27))["attempt"] == 3  # the lease is over
+
+
+def test_a_finish_that_was_killed_is_made_again_and_tells_the_same(plane: Plane):
+    plane.capture("2026/03/02/11/05-00.jsonl", NOON)
+    plan = plane.plan(DUE)
+    plane.report(plan)
+    assert plane.finish(plan) == plane.finish(plan)
+    assert len(plane.rows()) == 1
+
+
+def test_a_report_of_an_earlier_attempt_is_not_taken_for_this_one(plane: Plane):
+    plane.capture("2026/03/02/11/05-00.jsonl", NOON)
+    first = plane.plan(DUE)
+    plane.report(first)
+    second = plane.plan(DUE)
+    cause = json.dumps({"errorMessage": "out of disk", "errorType": "OSError"})
+    told = plane.finish(second, error={"Error": "OSError", "Cause": cause})
+    assert (told["verdict"], told["reason"]) == ("error", "OSError: out of disk")
+    assert {point["MetricName"]: point["Value"] for point in plane.points}["run_error"] == 1
+
+
+def test_a_job_that_failed_says_why_in_the_services_words(plane: Plane):
+    plane.configure(runner="processing")
+    plane.capture("2026/03/02/11/05-00.jsonl", NOON)
+    cause = json.dumps({"ProcessingJobStatus": "Failed", "FailureReason": "AlgorithmError: bad mapping"})
+    told = plane.finish(plane.plan(DUE), error={"Error": "States.TaskFailed", "Cause": cause})
+    assert told["reason"] == "States.TaskFailed: AlgorithmError: bad mapping"
+
+
+def test_a_run_whose_plan_failed_has_a_verdict_too(plane: Plane):
+    event = {"schedule": SCHEDULE, "scheduled_time": f"{DUE:%Y-%m-%dT%H:%M:%SZ}", "owner": "one"}
+    told = plane.finish(event, error={"Error": "ClientError", "Cause": "Access denied"})
+    assert (told["verdict"], told["window"]["end"]) == ("error", "2026-03-02T12:00:00Z")
+    (row,) = plane.rows()
+    assert row["reason"] == "ClientError: Access denied"
+
+
+def test_what_a_job_cost_follows_from_its_instance_and_time(plane: Plane):
+    plane.configure(runner="processing")
+    plane.capture("2026/03/02/11/05-00.jsonl", NOON)
+    plan = plane.plan(DUE)
+    plane.report(plan)
+    plane.finish(plan, result={"ProcessingStartTime": 1_000, "ProcessingEndTime": 361_000})
+    (row,) = plane.rows()
+    assert (row["runner"], row["seconds"], float(row["cost"])) == ("processing", 360, 0.0115)

@@ -1,0 +1,106 @@
+"""Quiet against dead: no message in a quiet night, one when a monitor is silent in traffic, one when it is over."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from tests.lambda_.runs.conftest import NOON, QUARTER, Plane
+
+HOUR = timedelta(hours=1)
+
+
+def judge(plane: Plane, end: datetime, verdict: str | None) -> None:
+    """The run of the window that ends then, as it would have ended; None: none was started."""
+    if verdict is None:
+        return
+    if verdict != "no_data":
+        plane.capture(f"{end - HOUR:%Y/%m/%d/%H}/05-00.jsonl", end)
+    plan = plane.plan(end + QUARTER, owner=f"{end}")
+    if verdict != "no_data":
+        plane.report(plan, verdict)
+    plane.finish(plan)
+
+
+def live(plane: Plane, hours: list[tuple[float, str | None]]) -> list[str]:
+    """Let hours pass, each with its calls and the verdict of its run; subjects of the messages, three sweeps an hour."""
+    plane.sweep(NOON - 10 * HOUR)  # deployed long ago
+    for number, (calls, _) in enumerate(hours):
+        start = NOON + number * HOUR
+        if calls:
+            plane.calls[start + timedelta(minutes=30)] = calls
+        for minute in range(0, 60, 20):
+            if minute == 20 and number:
+                judge(plane, start, hours[number - 1][1])
+            plane.sweep(start + timedelta(minutes=minute))
+    return [message["Subject"].split(":")[0] for message in plane.messages]
+
+
+@pytest.mark.parametrize(
+    ("hours", "expected"),
+    [
+        ([(100, "ok"), (0, "no_data"), (0, "no_data"), (0, "no_data"), (100, "violated"), (100, "ok"), (1, "ok")], []),
+        ([(100, "ok")] + [(100, None)] * 4 + [(100, "ok")] * 3, ["STALE", "OK"]),
+        ([(100, "ok")] + [(100, "no_data")] * 4 + [(100, "ok")] * 3, ["STALE", "OK"]),  # capture is lost
+        ([(100, "ok")] + [(100, "insufficient_data")] * 4, ["STALE"]),  # the baseline is lost
+        ([(100, "ok")] + [(100, "waiting")] * 6, []),
+        ([(100, "ok")] + [(100, "error")] * 6, []),  # it pages by itself
+        ([(100, "ok")] + [(20, "insufficient_data")] * 6, []),  # too few calls to judge
+        ([(100, "ok")] + [(20, None)] * 4, ["STALE"]),  # and yet a run was due
+        ([(100, "ok"), (100, None), (100, None), (100, None), (0, None), (0, None), (0, None)], ["STALE"]),
+        ([(100, None), (100, "ok")] * 3, []),
+    ],
+)
+def test_people_are_told_once_of_silence_and_once_that_it_is_over(plane: Plane, hours, expected):
+    assert live(plane, hours) == expected
+
+
+def test_silence_is_told_within_two_periods(plane: Plane):
+    plane.sweep(NOON - 10 * HOUR)
+    for number in range(4):
+        plane.calls[NOON + number * HOUR] = 100
+    stopped = NOON  # the first window that nobody looks at begins
+    told = next(
+        now
+        for now in (NOON + timedelta(minutes=5 * number) for number in range(100))
+        if plane.sweep(now)["stale"] or plane.messages
+    )
+    assert told - (stopped + HOUR) <= 2 * HOUR
+
+
+def test_a_message_says_which_hours_and_where_to_look(plane: Plane):
+    live(plane, [(100, "ok")] + [(100, None)] * 4)
+    (message,) = plane.messages
+    assert "2026-03-02 13:00 - 14:00 UTC: 100 calls, no run" in message["Message"]
+    assert "schedule is enabled" in message["Message"]
+    assert message["Subject"] == "STALE: shop-data-quality judges nothing"
+
+
+def test_a_run_that_waits_for_an_instance_is_no_silence_until_it_should_have_ended(plane: Plane):
+    plane.sweep(NOON - 10 * HOUR)
+    for number in range(6):
+        plane.calls[NOON + number * HOUR] = 100
+        plane.capture(f"{NOON + number * HOUR:%Y/%m/%d/%H}/05-00.jsonl", NOON + (number + 1) * HOUR)
+        plane.plan(NOON + (number + 1) * HOUR + QUARTER, owner=str(number))
+    assert plane.sweep(NOON + 2 * HOUR + timedelta(minutes=45))["stale"] == 0
+    assert plane.sweep(NOON + 5 * HOUR)["stale"] == 1
+
+
+@pytest.mark.parametrize(("calls", "expected"), [(200, []), (400, ["STALE"])])
+def test_sampled_traffic_is_counted_as_it_is_captured(plane: Plane, calls, expected):
+    plane.configure(sampling_percentage=10)
+    assert live(plane, [(calls, "ok")] + [(calls, "insufficient_data")] * 4) == expected
+
+
+def test_how_many_monitors_are_silent_is_a_metric(plane: Plane):
+    live(plane, [(100, "ok")] + [(100, None)] * 4)
+    assert plane.points[-1]["MetricName"] == "stale_monitors"
+    assert plane.points[-1]["Value"] == 1
+
+
+def test_one_monitor_that_cannot_be_looked_at_does_not_hide_the_others(plane: Plane, monkeypatch):
+    plane.configure(variants=None)
+    with pytest.raises(Exception, match="shop-data-quality"):
+        live(plane, [(100, "ok")] * 4)
+    assert plane.points[-1]["MetricName"] == "stale_monitors"
