@@ -29,6 +29,7 @@ from twin.cloudformation.deployments import Deployments
 from twin.cloudformation.types import Types
 from twin.cloudwatch import metric_queries
 from twin.cloudwatch.alarms import Alarms
+from twin.dynamodb.tables import Tables
 from twin.events.messages import Messages
 from twin.events.rules import Events
 from twin.functions.functions import Functions
@@ -89,6 +90,7 @@ class Twin:
         self.resource_policies = ResourcePolicies()
         self.identity = Identity(self)
         managed_policies.install(self)
+        Tables(self)
         self.functions = Functions(self)
         self.messages = Messages(self, self.functions)
         self.events = Events(self, self.functions)

@@ -6,6 +6,7 @@ from __future__ import annotations
 from twin.cloudformation.resources import (
     cdk,
     cloudwatch,
+    dynamodb,
     ecr,
     events,
     iam,
@@ -20,7 +21,7 @@ from twin.cloudformation.resources import (
 )
 from twin.cloudformation.types import Types
 
-SERVICES = (cdk, cloudwatch, ecr, events, iam, kms, lambda_, logs, s3, sagemaker, sns, sqs, ssm)
+SERVICES = (cdk, cloudwatch, dynamodb, ecr, events, iam, kms, lambda_, logs, s3, sagemaker, sns, sqs, ssm)
 
 
 def register_all(types: Types) -> None:
