@@ -43,7 +43,7 @@ STEPS: Final = {
     "Delete": "DeleteItem",
     "ConditionCheck": "ConditionCheckItem",
 }
-PASSED_ROLES: Final = ("RoleArn", "ExecutionRoleArn", "Role")
+PASSED_ROLES: Final = ("RoleArn", "ExecutionRoleArn", "Role", "roleArn")  # the last is how Step Functions spells it
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +86,10 @@ def _resource(service: str, operation: str, parameters: Mapping[str, Any], regio
                 return f"arn:aws:sagemaker:{region}:{account}:{word}/{str(parameters[name]).lower()}"
     if service == "ssm" and "Name" in parameters:
         return f"arn:aws:ssm:{region}:{account}:parameter/{str(parameters['Name']).lstrip('/')}"
+    if service == "stepfunctions":
+        return _of_states(parameters, region, account)
+    if (service, operation) == ("events", "PutEvents"):
+        return f"arn:aws:events:{region}:{account}:event-bus/default"
     if service == "dynamodb" and "TableName" in parameters:
         return _table(parameters, region, account)
     if service == "sns" and "TopicArn" in parameters:
@@ -95,6 +99,16 @@ def _resource(service: str, operation: str, parameters: Mapping[str, Any], regio
         return name if name.startswith("arn:") else f"arn:aws:lambda:{region}:{account}:function:{name}"
     if service == "kms" and str(parameters.get("KeyId", "")).startswith("arn:"):
         return str(parameters["KeyId"])
+    return None
+
+
+def _of_states(parameters: Mapping[str, Any], region: str, account: str) -> str | None:
+    """The state machine or the execution that a call is about."""
+    for name in ("executionArn", "stateMachineArn", "resourceArn"):
+        if name in parameters:
+            return str(parameters[name])
+    if "definition" in parameters and "name" in parameters:
+        return f"arn:aws:states:{region}:{account}:stateMachine:{parameters['name']}"
     return None
 
 

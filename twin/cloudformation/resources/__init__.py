@@ -18,10 +18,11 @@ from twin.cloudformation.resources import (
     sns,
     sqs,
     ssm,
+    states,
 )
 from twin.cloudformation.types import Types
 
-SERVICES = (cdk, cloudwatch, dynamodb, ecr, events, iam, kms, lambda_, logs, s3, sagemaker, sns, sqs, ssm)
+SERVICES = (cdk, cloudwatch, dynamodb, ecr, events, iam, kms, lambda_, logs, s3, sagemaker, sns, sqs, ssm, states)
 
 
 def register_all(types: Types) -> None:
