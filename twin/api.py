@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import gzip
 import io
+import threading
 import traceback
 import warnings
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -70,6 +72,7 @@ class Api:
         self._pages: dict[str, Page] = {}
         self._observers: list[Callable[[Call], None]] = []
         self._gates: list[Callable[[Call], None]] = []
+        self._turns: dict[str, threading.Lock] = {}
         self._moto = DomainDispatcherApplication(create_backend_app)
 
     def register(self, service: str, /, **operations: Operation) -> None:
@@ -93,6 +96,10 @@ class Api:
         """Hand every call to a function before it is answered; it may raise ApiError."""
         self._gates.append(gate)
 
+    def in_turn(self, service: str) -> None:
+        """Have moto answer the calls of a service one after another."""
+        self._turns[service] = threading.Lock()
+
     def moto(self, call: Call, environ: Environ) -> tuple[int, list[tuple[str, str]], bytes]:
         """Let moto answer. Its missing operations and crashes become client errors that name the operation."""
         answer: dict[str, Any] = {}
@@ -102,10 +109,11 @@ class Api:
             answer.update(status=int(status.split()[0]), headers=headers)
 
         try:
-            chunks = self._moto(environ, start_response)
-            body = b"".join(chunks)
-            if hasattr(chunks, "close"):
-                chunks.close()
+            with self._turns.get(call.service, nullcontext()):
+                chunks = self._moto(environ, start_response)
+                body = b"".join(chunks)
+                if hasattr(chunks, "close"):
+                    chunks.close()
         except NotImplementedError as error:
             raise ApiError(
                 "NotImplementedByTwin", f"{call.service}:{call.operation} is not in the twin: {error}"

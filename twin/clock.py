@@ -19,7 +19,8 @@ class Order(IntEnum):
     """When in a minute something happens."""
 
     DELIVERY = 10  # captured events and service metrics reach their stores
-    SCHEDULES = 20  # monitoring executions
+    SCHEDULES = 20  # monitoring executions, and what EventBridge Scheduler starts
+    EXECUTIONS = 25  # waits of state machines that are over
     RULES = 30  # EventBridge rules and what they start
     ALARMS = 40  # alarms see everything above
     JOBS = 50  # work started in this minute is waited for, so that the next minute sees it finished
@@ -29,7 +30,7 @@ class Order(IntEnum):
 class _Ticker:
     order: int
     number: int
-    tick: Callable[[datetime], None] = field(compare=False)
+    tick: Callable[[datetime], object] = field(compare=False)
 
 
 class VirtualClock:
@@ -44,7 +45,7 @@ class VirtualClock:
         """The virtual time, aware, in UTC."""
         return self._now
 
-    def register(self, tick: Callable[[datetime], None], order: Order) -> None:
+    def register(self, tick: Callable[[datetime], object], order: Order) -> None:
         """Have `tick(minute)` called at every whole minute that passes."""
         self._tickers.append(_Ticker(order, len(self._tickers), tick))
         self._tickers.sort()

@@ -27,6 +27,32 @@ OPERATIONS: Final[dict[str, frozenset[str] | None]] = {
             "ListTagsForResource",
         }
     ),
+    "dynamodb": frozenset(
+        {
+            "CreateTable",
+            "DescribeTable",
+            "UpdateTable",
+            "DeleteTable",
+            "ListTables",
+            "UpdateContinuousBackups",
+            "DescribeContinuousBackups",
+            "UpdateTimeToLive",
+            "DescribeTimeToLive",
+            "TagResource",
+            "UntagResource",
+            "ListTagsOfResource",
+            "GetItem",
+            "PutItem",
+            "UpdateItem",
+            "DeleteItem",
+            "Query",
+            "Scan",
+            "BatchGetItem",
+            "BatchWriteItem",
+            "TransactGetItems",
+            "TransactWriteItems",
+        }
+    ),
     "events": frozenset(
         {
             "PutRule",

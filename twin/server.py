@@ -21,7 +21,7 @@ from werkzeug.serving import BaseWSGIServer, make_server
 
 from twin import deploying
 from twin.api import Api
-from twin.clock import VirtualClock
+from twin.clock import Order, VirtualClock
 from twin.cloudformation import resources
 from twin.cloudformation.api import CloudFormationApi
 from twin.cloudformation.custom_resources import CustomResources
@@ -29,6 +29,7 @@ from twin.cloudformation.deployments import Deployments
 from twin.cloudformation.types import Types
 from twin.cloudwatch import metric_queries
 from twin.cloudwatch.alarms import Alarms
+from twin.dynamodb.tables import Tables
 from twin.events.messages import Messages
 from twin.events.rules import Events
 from twin.functions.functions import Functions
@@ -41,10 +42,12 @@ from twin.sagemaker.processing import ProcessingJobs
 from twin.sagemaker.schedules import Schedules
 from twin.sagemaker.tags import Tags
 from twin.sagemaker.training import TrainingJobs
+from twin.states.machines import StateMachines
 from twin.workers import Workers
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 ACCOUNT: Final = "123456789012"
+LONGEST_CALL: Final = 900  # seconds: a function that is waited for
 START: Final = datetime(2026, 3, 2, tzinfo=UTC)
 
 _running = threading.Lock()  # moto's backends are process-wide
@@ -89,6 +92,7 @@ class Twin:
         self.resource_policies = ResourcePolicies()
         self.identity = Identity(self)
         managed_policies.install(self)
+        Tables(self)
         self.functions = Functions(self)
         self.messages = Messages(self, self.functions)
         self.events = Events(self, self.functions)
@@ -100,9 +104,12 @@ class Twin:
         Endpoints(self)
         self.workers, tags = Workers(self), Tags(self)
         self.processing = ProcessingJobs(self, self.workers, tags)
-        TrainingJobs(self, self.workers, tags)
+        training = TrainingJobs(self, self.workers, tags)
+        self.tasks = Workers(self)  # calls of state machines: no job waits for one of them to be told its end
+        StateMachines(self, self.tasks, {"Processing": self.processing, "Training": training})
         Schedules(self, self.processing, tags)
         Alarms(self, metric_queries.install(self))
+        self.clock.register(lambda _: self.settle(), Order.JOBS)
 
     def __enter__(self) -> Self:
         self.start()
@@ -188,9 +195,18 @@ class Twin:
                     endpoint_url=self.url,
                     aws_access_key_id=access_key,
                     aws_secret_access_key="twin",
-                    config=Config(retries={"total_max_attempts": 1}, max_pool_connections=16),
+                    config=Config(
+                        retries={"total_max_attempts": 1},
+                        max_pool_connections=16,
+                        read_timeout=LONGEST_CALL if service == "lambda" else 60,
+                    ),
                 )
         return self._clients[key]
+
+    def settle(self) -> None:
+        """Wait until nothing runs: the end of a job may start a function, which may start an execution, and so on."""
+        while any([self.functions.drain(), self.workers.wait(), self.tasks.wait()]):
+            pass
 
     def advance_to(self, time: datetime) -> None:
         """Let virtual time pass: schedules fire, jobs run, alarms are evaluated, in order."""

@@ -31,6 +31,14 @@ class Roles(Protocol):
         """The role (or `deployer`, or an AWS service) behind an access key."""
         ...
 
+    def may(self, role: str, action: str, resource: str) -> bool:
+        """Whether a role's policies allow an action on a resource."""
+        ...
+
+    def trusts(self, role: str, service: str) -> bool:
+        """Whether there is such a role and an AWS service may take it."""
+        ...
+
 
 class RecordedPolicies(Protocol):
     """The policies of buckets, topics and queues as deployed (`twin.iam.policies`)."""

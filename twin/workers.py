@@ -144,18 +144,22 @@ class Workers:
             self._running[worker] = thread
         thread.start()
 
-    def wait(self, _: datetime | None = None) -> None:
-        """Wait for all jobs, those included that jobs start. Raises what went wrong inside the twin itself."""
+    def wait(self, _: datetime | None = None) -> bool:
+        """Wait for all jobs, those included that jobs start; True when there were any. Raises what went wrong inside the twin
+        itself."""
+        was_busy = False
         while True:
             with self._lock:
                 running = [worker for worker in self._running if not worker.done.is_set()]
             if not running:
                 break
+            was_busy = True
             for worker in running:
                 worker.done.wait()
         if self._errors:
             errors, self._errors = self._errors, []
             raise errors[0]
+        return was_busy
 
     def _abandon(self) -> None:
         with self._lock:

@@ -175,7 +175,7 @@ class Functions:
             )
         except TimedOut as stopped:
             message = f"{request_id} Task timed out after {timeout:.2f} seconds"
-            return {"errorMessage": message}, message, stopped.log
+            return {"errorType": "Sandbox.Timedout", "errorMessage": message}, message, stopped.log
         if not outcome_file.is_file():
             message = f"RequestId: {request_id} Error: Runtime exited with error: exit status {status}"
             return {"errorType": "Runtime.ExitError", "errorMessage": message}, message, log

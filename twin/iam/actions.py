@@ -34,7 +34,16 @@ SAGEMAKER_NAMES: Final = {
     "EndpointConfigName": "endpoint-config",
     "ModelName": "model",
 }
-PASSED_ROLES: Final = ("RoleArn", "ExecutionRoleArn", "Role")
+# DynamoDB's operations on items of several tables; a transaction needs the permission of each of its steps
+ITEM_LISTS: Final = ("BatchGetItem", "BatchWriteItem", "TransactGetItems", "TransactWriteItems")
+STEPS: Final = {
+    "Get": "GetItem",
+    "Put": "PutItem",
+    "Update": "UpdateItem",
+    "Delete": "DeleteItem",
+    "ConditionCheck": "ConditionCheckItem",
+}
+PASSED_ROLES: Final = ("RoleArn", "ExecutionRoleArn", "Role", "roleArn")  # the last is how Step Functions spells it
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +64,8 @@ def needed(service: str, operation: str, parameters: Mapping[str, Any], region: 
         return [Permission(action, f"arn:aws:s3:::{parameters['Bucket']}/{key}") for key in keys] or [
             Permission(action)
         ]
+    if service == "dynamodb" and operation in ITEM_LISTS:
+        return _of_items(operation, parameters, region, account)
     needs = [Permission(action, _resource(service, operation, parameters, region, account))]
     return [*needs, *(Permission("iam:PassRole", role) for role in _roles(parameters))]
 
@@ -75,6 +86,12 @@ def _resource(service: str, operation: str, parameters: Mapping[str, Any], regio
                 return f"arn:aws:sagemaker:{region}:{account}:{word}/{str(parameters[name]).lower()}"
     if service == "ssm" and "Name" in parameters:
         return f"arn:aws:ssm:{region}:{account}:parameter/{str(parameters['Name']).lstrip('/')}"
+    if service == "stepfunctions":
+        return _of_states(parameters, region, account)
+    if (service, operation) == ("events", "PutEvents"):
+        return f"arn:aws:events:{region}:{account}:event-bus/default"
+    if service == "dynamodb" and "TableName" in parameters:
+        return _table(parameters, region, account)
     if service == "sns" and "TopicArn" in parameters:
         return str(parameters["TopicArn"])
     if service == "lambda" and "FunctionName" in parameters:
@@ -83,6 +100,33 @@ def _resource(service: str, operation: str, parameters: Mapping[str, Any], regio
     if service == "kms" and str(parameters.get("KeyId", "")).startswith("arn:"):
         return str(parameters["KeyId"])
     return None
+
+
+def _of_states(parameters: Mapping[str, Any], region: str, account: str) -> str | None:
+    """The state machine or the execution that a call is about."""
+    for name in ("executionArn", "stateMachineArn", "resourceArn"):
+        if name in parameters:
+            return str(parameters[name])
+    if "definition" in parameters and "name" in parameters:
+        return f"arn:aws:states:{region}:{account}:stateMachine:{parameters['name']}"
+    return None
+
+
+def _table(named: Mapping[str, Any], region: str, account: str) -> str:
+    """The ARN of a table that is named by its name or ARN, or of one of its indexes."""
+    name = str(named["TableName"])
+    arn = name if name.startswith("arn:") else f"arn:aws:dynamodb:{region}:{account}:table/{name}"
+    return f"{arn}/index/{named['IndexName']}" if named.get("IndexName") else arn
+
+
+def _of_items(operation: str, parameters: Mapping[str, Any], region: str, account: str) -> list[Permission]:
+    """What a call on the items of several tables needs."""
+    if operation.startswith("Batch"):
+        tables = [{"TableName": name} for name in parameters.get("RequestItems", {})]
+        return [Permission(f"dynamodb:{operation}", _table(table, region, account)) for table in tables]
+    steps = [step for item in parameters.get("TransactItems", []) for step in item.items()]
+    needs = [Permission(f"dynamodb:{STEPS[kind]}", _table(named, region, account)) for kind, named in steps]
+    return list(dict.fromkeys(needs))
 
 
 def _roles(parameters: Mapping[str, Any]) -> list[str]:

@@ -72,6 +72,17 @@ class Identity:
         """The role (or `deployer`, or an AWS service) behind an access key."""
         return self._role_of_key.get(access_key, DEPLOYER)
 
+    def may(self, role: str, action: str, resource: str) -> bool:
+        """Whether a role's policies allow an action on a resource."""
+        documents = self._documents(role_name(role))
+        return documents is not None and policies.allows(documents, action, [resource])
+
+    def trusts(self, role: str, service: str) -> bool:
+        """Whether there is such a role and an AWS service may take it."""
+        backend = get_backend("iam")[self._twin.account]["aws"]
+        found = next((r for r in backend.roles.values() if r.name == role_name(role)), None)
+        return found is not None and policies.admits(found.assume_role_policy_document, service, "sts:AssumeRole")
+
     def roles(self) -> list[str]:
         """Every role that called something."""
         with self._lock:

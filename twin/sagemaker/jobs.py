@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import re
 import tarfile
+import threading
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -125,6 +126,9 @@ class Jobs(ABC, Generic[SomeJob, SomeOutcome]):
     def __init__(self, twin: Surroundings, workers: Workers, tags: Tags) -> None:
         self._twin, self._workers, self._tags = twin, workers, tags
         self._jobs: dict[str, SomeJob] = {}
+        self._awaited: dict[str, list[Callable[[], None]]] = {}  # by job: whom its end is told
+        self._announced: set[str] = set()
+        self._ending = threading.Lock()
         self._kind = kind = self.job.kind
         operations = {"Create": self.create, "Describe": self.describe, "Stop": self.stop}
         twin.api.register("sagemaker", **{f"{verb}{kind}Job": operation for verb, operation in operations.items()})
@@ -186,6 +190,19 @@ class Jobs(ABC, Generic[SomeJob, SomeOutcome]):
         job.status, job.failure, job.ended = outcome.status, outcome.failure, self._twin.clock.now()
         self._settle(job, outcome)
         self._emit(job)
+        with self._ending:
+            self._announced.add(job.name)
+            awaiting = self._awaited.pop(job.name, [])
+        for tell in awaiting:
+            tell()
+
+    def when_ended(self, name: str, tell: Callable[[], None]) -> None:
+        """Have a function called once a job has ended and its event is sent; at once if that was before."""
+        with self._ending:
+            if name not in self._announced:
+                self._awaited.setdefault(name, []).append(tell)
+                return
+        tell()
 
     def _emit(self, job: SomeJob) -> None:
         kind = f"SageMaker {self._kind} Job State Change"

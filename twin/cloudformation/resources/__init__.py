@@ -6,6 +6,7 @@ from __future__ import annotations
 from twin.cloudformation.resources import (
     cdk,
     cloudwatch,
+    dynamodb,
     ecr,
     events,
     iam,
@@ -17,10 +18,11 @@ from twin.cloudformation.resources import (
     sns,
     sqs,
     ssm,
+    states,
 )
 from twin.cloudformation.types import Types
 
-SERVICES = (cdk, cloudwatch, ecr, events, iam, kms, lambda_, logs, s3, sagemaker, sns, sqs, ssm)
+SERVICES = (cdk, cloudwatch, dynamodb, ecr, events, iam, kms, lambda_, logs, s3, sagemaker, sns, sqs, ssm, states)
 
 
 def register_all(types: Types) -> None:
