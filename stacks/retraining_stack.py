@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from aws_cdk import CfnOutput, Environment, Stack, aws_kms as kms, aws_sns as sns
 from constructs import Construct
@@ -16,7 +17,7 @@ from stacks.constructs.scheduled_monitor import ScheduledMonitor
 from stacks.constructs.undecided_alarm import undecided
 from stacks.endpoint_stack import model_code
 from stacks.settings.endpoint import Retraining
-from stacks.settings.environment import Network
+from stacks.settings.environment import Network, Security
 from stacks.settings.payload import Payload
 
 
@@ -34,6 +35,8 @@ class RetrainingProps:
     places: EndpointPlaces
     key: kms.IKey
     network: Network
+    security: Security
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 class RetrainingStack(Stack):
@@ -59,6 +62,8 @@ class RetrainingStack(Stack):
                 state_prefix=contract.state_prefix(props.environment, props.name),
                 key=props.key,
                 network=props.network,
+                security=props.security,
+                tags=props.tags,
             ),
         )
         MonitorAlarm(

@@ -17,7 +17,7 @@ import decide
 import evidence
 import policy as policies
 import request
-from aws import client, log
+from aws import client, log, patiently
 from botocore.exceptions import ClientError
 
 NAME_TAKEN = "ResourceInUse"
@@ -74,7 +74,7 @@ def _gather(alarm: alarms.Alarm, policy: policies.Policy) -> decide.Facts:
     """The reports of the alarm's runs; where it is about windows that waited for labels, the reports of these windows too:
     broken data explains a bad score of that time, whenever the labels came."""
     s3, place = client("s3"), (policy.reports_uri, policy.endpoint, policy.schedule)
-    reports = evidence.reports(s3, *place, alarm)
+    reports = evidence.reports(s3, *place, alarm, policy.hours)
     checks = policy.alarms[alarm.name]
     windows = evidence.late_windows(reports[-1], alarm, checks) if reports else []
     judged = reports + evidence.of_windows(s3, *place, windows)
@@ -96,7 +96,8 @@ def _start(decision: decide.Decision, training: policies.Training, empty: frozen
         if channel.is_optional and channel.name in empty:
             log("channel_left_out", channel=channel.name, reason="prefix_is_empty", training_job=decision.job_name)
     try:
-        client("sagemaker").create_training_job(**request.create_training_job(decision.job_name, training, empty))
+        wanted = request.create_training_job(decision.job_name, training, empty)
+        patiently(lambda: client("sagemaker").create_training_job(**wanted))
     except ClientError as error:
         if error.response.get("Error", {}).get("Code") != NAME_TAKEN:
             raise

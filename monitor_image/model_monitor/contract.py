@@ -134,6 +134,8 @@ class Variable(StrEnum):
     BASELINE_VERSION = "baseline_version"  # baseline jobs: recorded in the provenance
     IMAGE_DIGEST = "image_digest"  # recorded in the provenance
     REHEARSAL = "create_violation_tests"  # Enabled forces a violation, to try alarms and notifications
+    REGION = "AWS_REGION"  # SageMaker sets it; boto3 reads the other one alone
+    DEFAULT_REGION = "AWS_DEFAULT_REGION"
     ROOT = "MODEL_MONITOR_ROOT"  # local runs: stands for /opt/ml itself, so /opt/ml/x is read at $MODEL_MONITOR_ROOT/x
     NOW = "MODEL_MONITOR_NOW"  # local runs: stands for the clock when it is asked which labels are due
     WORKERS = "MODEL_MONITOR_WORKERS"  # processes; default: one per core
@@ -163,7 +165,9 @@ SHADOW_JOB_TAG: Final = "model-monitor:job"  # of endpoints a run made for itsel
 SHADOW_EXPIRES_TAG: Final = "model-monitor:expires"  # TIME_FORMAT; later nobody needs it any more
 
 # of families with local NVMe storage, after the API reference (KmsKeyId of CreateEndpointConfig, VolumeKmsKeyId of jobs)
-_LOCAL_STORAGE: Final = re.compile(r"ml\.([a-z]+\d+[a-z]*d[a-z]*|g[56]e?|p[45]e?n?|trn\d+n?|i\d+[a-z]*)\..+")
+_LOCAL_STORAGE: Final = re.compile(
+    r"ml\.([a-z]+\d+[a-z]*d[a-z]*|gr?[5-9]e?|p[4-9]e?n?|trn\d+n?|dl1|i\d+[a-z]*)(-[a-z0-9]+)?\..+"
+)
 
 
 def has_local_storage(instance_type: str) -> bool:
@@ -441,6 +445,11 @@ def baseline_job_stem(endpoint: str) -> str:
     """What the names of all baseline jobs of an endpoint begin with, those that were cut included."""
     stem, kept = f"{endpoint}-", NAME_MAX - len("-20") - len("-01234567")
     return stem if len(stem) <= kept else stem[:kept].rstrip("-")
+
+
+def baseline_poll_rule(endpoint: str) -> str:
+    """The rule that looks after baseline jobs; explicit, because the function that it calls switches it on and off."""
+    return _shortened(f"{endpoint}-baseline-poll", NAME_MAX)
 
 
 def training_job_prefix(endpoint: str) -> str:

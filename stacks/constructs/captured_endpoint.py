@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from aws_cdk import aws_kms as kms, aws_sagemaker as sagemaker
+from aws_cdk import Stack, aws_kms as kms, aws_sagemaker as sagemaker
 from constructs import Construct
 
 from stacks.constructs import permissions
 from stacks.constructs.files import UploadedFile
 from stacks.constructs.places import Place
 from stacks.settings.endpoint import Capture, Model, Variant
-from stacks.settings.environment import Network
+from stacks.settings.environment import Network, Security
 from stacks.settings.fields import has_local_storage
 
 LOG_GROUP = "/aws/sagemaker/Endpoints/"
 METRICS = ("AWS/SageMaker", "/aws/sagemaker/Endpoints")
 SERVING_SCRIPT = "inference.py"
+LOG_LEVEL = "20"  # INFO, as the framework containers take it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +39,7 @@ class CapturedEndpointProps:
     code: UploadedFile | None
     key: kms.IKey
     network: Network
+    security: Security
 
 
 class CapturedEndpoint(Construct):
@@ -63,6 +65,11 @@ class CapturedEndpoint(Construct):
             "Endpoint",
             endpoint_name=props.name,
             endpoint_config_name=self.configuration.attr_endpoint_config_name,
+            retain_all_variant_properties=True,  # instances that scaling added stay; capture and weights are the file's
+            exclude_retained_variant_properties=[
+                sagemaker.CfnEndpoint.VariantPropertyProperty(variant_property_type=type_)
+                for type_ in ("DataCaptureConfig", "DesiredWeight")
+            ],
         )
 
     def _variant(self, name: str, variant: Variant) -> sagemaker.CfnEndpointConfig.ProductionVariantProperty:
@@ -92,8 +99,16 @@ class CapturedEndpoint(Construct):
         return [variant.instance_type or model.instance_type for variant in model.variants.values()]
 
     def _environment(self) -> Mapping[str, str] | None:
+        """As the SageMaker SDK sets it: the framework container fetches the script with these."""
         code = self._props.code
-        return None if code is None else {"SAGEMAKER_PROGRAM": SERVING_SCRIPT, "SAGEMAKER_SUBMIT_DIRECTORY": code.uri}
+        if code is None:
+            return None
+        return {
+            "SAGEMAKER_PROGRAM": SERVING_SCRIPT,
+            "SAGEMAKER_SUBMIT_DIRECTORY": code.uri,
+            "SAGEMAKER_REGION": Stack.of(self).region,
+            "SAGEMAKER_CONTAINER_LOG_LEVEL": LOG_LEVEL,
+        }
 
     def _vpc(self) -> sagemaker.CfnModel.VpcConfigProperty | None:
         network = self._props.network
@@ -125,7 +140,10 @@ class CapturedEndpoint(Construct):
         for uri in sorted({props.model.artifact, *(v.artifact for v in variants if v.artifact)}):
             place = Place.at(uri)
             permissions.allow_object(self.role, place.bucket_name, place.prefix)
-        permissions.allow_reading(self.role, props.models)
+        permissions.allow_live_object(self.role, self, props.live_artifact)
+        for place in (props.models, *map(Place.folder, props.model.locations)):
+            permissions.allow_reading(self.role, place)
+        permissions.allow_reading_keys(self.role, props.security.read_key_arns)
         for image in sorted({props.model.image, *(v.image for v in variants if v.image)}):
             permissions.allow_image(self.role, image)
         if props.code is not None:

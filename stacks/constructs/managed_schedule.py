@@ -185,7 +185,7 @@ class ManagedSchedule(Construct):
             "function": self._function.name,
             "function_megabytes": self._function.megabytes,
             "lambda_max_megabytes": settings.function_max_megabytes,
-            "environment": run_settings.variables(props, publishes=False),
+            "environment": run_settings.variables(self, props, publishes=False),
             "baseline": self._baseline(),
             "processing": self._processing(),
             "variants": self._variants,
@@ -224,10 +224,7 @@ class ManagedSchedule(Construct):
             },
             "role": self._function.role.role_arn,
             "kms_key": props.key.key_arn,
-            "tags": [
-                {"Key": "Endpoint", "Value": props.monitor.endpoint_name},
-                {"Key": "Environment", "Value": self._plane.environment},
-            ],
+            "tags": [{"Key": key, "Value": value} for key, value in props.tags.items()],
         }
 
 

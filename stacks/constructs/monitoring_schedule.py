@@ -42,7 +42,7 @@ class MonitoringSchedule(Construct):
         return Definition.MonitoringJobDefinitionProperty(
             baseline_config=self._baseline(),
             environment=run_settings.variables(
-                props, publishes=True
+                self, props, publishes=True
             ),  # a schedule made without the SDK emits no metrics unless it is told to
             monitoring_app_specification=Definition.MonitoringAppSpecificationProperty(
                 image_uri=props.image.uri, container_entrypoint=list(contract.CONTAINER_ENTRYPOINT)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from aws_cdk import Stack, aws_kms as kms, aws_sns as sns, aws_sns_subscriptions as subscriptions, aws_ssm as ssm
@@ -16,7 +16,7 @@ from stacks.constructs.places import EndpointPlaces, Place
 from stacks.constructs.python_function import PythonFunction, PythonFunctionProps
 from stacks.constructs.scheduled_monitor import ScheduledMonitor
 from stacks.settings.endpoint import Retraining
-from stacks.settings.environment import Network
+from stacks.settings.environment import Network, Security
 
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 CONTENT_TYPE = "text/csv"
@@ -43,6 +43,8 @@ class RetrainingTriggerProps:
     state_prefix: str
     key: kms.IKey
     network: Network
+    security: Security
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 class RetrainingTrigger(Construct):
@@ -116,6 +118,9 @@ class RetrainingTrigger(Construct):
                 "output_uri": props.places.models.uri,
                 "kms_key_arn": props.key.key_arn,
                 "source_uri": props.code.uri if props.code else "",
+                "region": Stack.of(self).region,
+                "tags": dict(props.tags),
+                "encrypt_traffic": props.security.encrypt_traffic_between_containers,
                 "subnets": list(props.network.subnets),
                 "security_group_ids": list(props.network.security_groups),
             },
@@ -131,6 +136,7 @@ class RetrainingTrigger(Construct):
             props.code.allow_reading(role)
         permissions.allow_key(role, props.key)
         permissions.allow_volumes(role, props.key)
+        permissions.allow_reading_keys(role, props.security.read_key_arns)
         permissions.allow_job_logs(role, self, LOG_GROUP)
         permissions.allow_metrics(role, LOG_GROUP)
         permissions.allow_network(role, self, props.network.subnets, props.network.security_groups)
@@ -149,7 +155,10 @@ class RetrainingTrigger(Construct):
         permissions.allow_key(role, props.key)
         jobs = stack.format_arn(service="sagemaker", resource="training-job", resource_name=f"{self._prefix.lower()}-*")
         permissions.allow_named(
-            role, ["sagemaker:CreateTrainingJob"], jobs, "the hour of the alarm is part of a job's name"
+            role,
+            ["sagemaker:AddTags", "sagemaker:CreateTrainingJob"],
+            jobs,
+            "the hour of the alarm is part of a job's name",
         )
         endpoint = stack.format_arn(
             service="sagemaker", resource="endpoint", resource_name=props.monitor.endpoint_name.lower()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from aws_cdk import aws_iam as iam
+from constructs import Construct
 
 from model_monitor import contract
 from stacks.constructs import permissions
 from stacks.constructs.places import Place
-from stacks.constructs.scheduled_monitor import MonitorProps
+from stacks.constructs.scheduled_monitor import MonitorProps, region_variables
 
 PENDING = "pending"  # the only folder of the history whose files a run removes
 
@@ -17,9 +18,9 @@ def history(props: MonitorProps) -> Place:
     return props.places.history.below(props.monitor.schedule_name)
 
 
-def variables(props: MonitorProps, *, publishes: bool) -> dict[str, str]:
+def variables(scope: Construct, props: MonitorProps, *, publishes: bool) -> dict[str, str]:
     """The environment of every run. publishes: the run's metrics leave with it; else somebody sends them in its place."""
-    found = dict(props.variables(contract.JobKind.MONITOR))
+    found = {**props.variables(contract.JobKind.MONITOR), **region_variables(scope)}
     found[contract.Variable.PUBLISH_CLOUDWATCH_METRICS] = contract.ENABLED if publishes else contract.DISABLED
     if props.settings.baseline.dataset is not None:
         found[contract.Variable.MONITOR_BASELINE] = props.places.baseline.uri
@@ -38,8 +39,7 @@ def allow(role: iam.IRole, props: MonitorProps) -> None:
     if baseline.dataset is not None:
         permissions.allow_reading(role, props.places.baseline)
     for uri in filter(None, (baseline.constraints, baseline.statistics)):
-        place = Place.at(uri)
-        permissions.allow_object(role, place.bucket_name, place.prefix)
+        permissions.allow_input(role, Place.at(uri))
     bias = props.settings.model_bias
     if bias is not None and bias.facet_source is not None:
         permissions.allow_reading(role, Place.at(bias.facet_source))

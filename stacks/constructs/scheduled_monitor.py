@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
-from aws_cdk import Duration, aws_cloudwatch as cloudwatch, aws_kms as kms
+from aws_cdk import Duration, Stack, aws_cloudwatch as cloudwatch, aws_kms as kms
+from constructs import Construct
 
 from model_monitor import contract
 from stacks.constructs.files import UploadedFile
@@ -63,6 +64,7 @@ class MonitorProps:
     configuration: the uploaded configuration asset. has_labels: its runs compare with labels, some of them late.
     code: Python files of this repository that were uploaded, by their path.
     sharing: settings of all monitors that a job computes for; () for its own alone.
+    tags: of jobs that a function starts, which no stack can tag.
     """
 
     monitor: ScheduledMonitor
@@ -76,6 +78,7 @@ class MonitorProps:
     code: Mapping[str, UploadedFile] = field(default_factory=dict)
     has_labels: bool = False
     sharing: tuple[Monitor, ...] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def volume_key_arn(self) -> str | None:
@@ -94,3 +97,9 @@ class MonitorProps:
         if self.settings.reader != contract.READER_CHOICES[0]:
             variables[variable.READER] = self.settings.reader
         return variables
+
+
+def region_variables(scope: Construct) -> dict[str, str]:
+    """Where a job runs, under both names: libraries read one or the other. Not for functions: Lambda sets them and refuses ours."""
+    region = Stack.of(scope).region
+    return {contract.Variable.REGION: region, contract.Variable.DEFAULT_REGION: region}

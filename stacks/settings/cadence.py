@@ -31,8 +31,13 @@ class Cadence:
 
     @property
     def gap(self) -> timedelta:
-        """The longest between two runs, a month taken as its longest."""
-        return self.period or 31 * DAY
+        """The longest between two runs, a month taken as its longest. Uneven ones restart every day (docs/decisions.md)."""
+        if self.period is None:
+            return 31 * DAY
+        if self.is_even:
+            return self.period
+        hours = range(self.offset // HOUR, 24, self.period // HOUR)
+        return max(24 - hours[-1] + hours[0], hours.step if len(hours) > 1 else 0) * HOUR
 
     def scheduler_expression(self, delay: timedelta) -> str:
         """For EventBridge Scheduler: some time, below an hour, after each window's end."""

@@ -43,6 +43,9 @@ class Model(Block):
     """URI of the serving image in ECR, such as AWS's XGBoost container of the Region."""
     artifact: fields.S3Object
     """S3 URI of a model.tar.gz: the model of the first deployment; afterwards the live parameter decides."""
+    locations: Annotated[tuple[fields.S3Prefix, ...], Field(max_length=20)] = ()
+    """S3 URIs of folders from which releases may put models live, at most 20; the endpoint's role reads them before and
+    after a release. Default: none; the live model itself and those that retraining made are always readable."""
     instance_type: fields.InstanceType = "ml.m5.large"
     """Instance type that serves. Default: ml.m5.large."""
     instance_count: Count = 1
@@ -255,6 +258,27 @@ class Endpoint(Block):
                 is_critical = published is PerFeature.CRITICAL and name in self.metrics.critical
                 if published is not PerFeature.ALL and not is_critical:
                     yield f"monitors.{monitor_name}.alarms.drift_features: '{name}' has no metric; add it to metrics.critical"
+
+    @property
+    def images(self) -> dict[str, str | None]:
+        """Path → image that SageMaker pulls."""
+        found: dict[str, str | None] = {}
+        if self.model is not None:
+            found["model.image"] = self.model.image
+            found |= {f"model.variants.{name}.image": variant.image for name, variant in self.model.variants.items()}
+        if self.retraining is not None:
+            found["retraining.image"] = self.retraining.image
+        return found
+
+    @property
+    def role_arns(self) -> dict[str, str | None]:
+        """Path → role that a service is handed, which has to be of the account."""
+        found = {f"monitors.{name}.role_arn": monitor.role_arn for name, monitor in self.monitors.items()}
+        if self.model is not None:
+            found["model.role_arn"] = self.model.role_arn
+        if self.retraining is not None:
+            found["retraining.role_arn"] = self.retraining.role_arn
+        return found
 
     @property
     def computed(self) -> dict[str, Monitor]:

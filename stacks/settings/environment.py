@@ -19,7 +19,7 @@ import yaml
 from pydantic import Field, ValidationError
 
 from model_monitor import contract
-from stacks.settings import fields
+from stacks.settings import account, fields
 from stacks.settings.block import Block, check, check_what_is_valid
 from stacks.settings.endpoint import Endpoint
 from stacks.settings.faults import field_faults
@@ -88,6 +88,9 @@ class Security(Block):
 
     kms_key_arn: fields.arn("kms", "key/.+") | None = None  # type: ignore[valid-type]
     """ARN of the KMS key that encrypts buckets and volumes. Left out: a key is created, and rotated yearly."""
+    read_key_arns: Annotated[tuple[fields.arn("kms", "key/.+"), ...], Field(max_length=20)] = ()  # type: ignore[valid-type]
+    """ARNs of KMS keys of others that captures, baselines, models, training data or facets are encrypted with, at most 20;
+    their policies must admit the roles. Default: none."""
     permissions_boundary: fields.arn("iam", "policy/.+") | None = None  # type: ignore[valid-type]
     """ARN of the IAM policy that bounds every role. Left out: no boundary."""
     encrypt_traffic_between_containers: bool = True
@@ -162,6 +165,10 @@ class Settings(Block):
             if any(monitor.is_managed for monitor in endpoint.monitors.values())
         }
 
+    def tags_of(self, endpoint: str) -> dict[str, str]:
+        """Tags of what belongs to one endpoint."""
+        return {**self.tags, "Environment": self.environment, "Endpoint": endpoint}
+
     @check
     def _schedule_faults(self) -> Iterator[str]:
         owners: dict[str, str] = {}
@@ -195,8 +202,33 @@ class Settings(Block):
 
     @check
     def _tag_faults(self) -> Iterator[str]:
-        if {"Endpoint", "Environment"} & self.tags.keys():
+        if set(account.OUR_TAGS) & self.tags.keys():
             yield "tags: Endpoint and Environment are set by the stacks"
+        yield from account.of_tags(self.tags)
+
+    @check
+    def _brought_faults(self) -> Iterator[str]:
+        security = self.security
+        yield from account.of_arn("security.kms_key_arn", security.kms_key_arn, self.region)
+        for number, key in enumerate(security.read_key_arns):
+            yield from account.of_arn(f"security.read_key_arns[{number}]", key, self.region)
+        boundary = security.permissions_boundary
+        yield from account.of_arn("security.permissions_boundary", boundary, self.region, self.account)
+        yield from account.of_topic("alarms.topic_arn", self.alarms.topic_arn, self.region)
+        yield from account.of_image("monitor_image", self.monitor_image, self.region)
+
+    @check
+    def _endpoint_account_faults(self) -> Iterator[str]:
+        yield from account.of_names(self.endpoints)
+        for name, endpoint in self.endpoints.items():
+            path = f"endpoints.{name}"
+            for at, uri in endpoint.images.items():
+                yield from account.of_image(f"{path}.{at}", uri, self.region)
+            for at, arn in endpoint.role_arns.items():
+                yield from account.of_arn(f"{path}.{at}", arn, self.region, self.account)
+            yield from account.of_monitor_ids(path, endpoint)
+            yield from account.of_feature_names(path, endpoint)
+            yield from account.of_policy_size(path, self.environment, name, endpoint, self.tags)
 
 
 class _Loader(yaml.SafeLoader):

@@ -10,8 +10,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
+from botocore.exceptions import ClientError
 from moto.sagemaker.models import sagemaker_backends
 
+from twin import objects
 from twin.api import ApiError, Call
 from twin.clock import Order
 from twin.sagemaker.capture import Capture, Invocation, Side
@@ -64,6 +66,7 @@ class Endpoints:
         self._lock = threading.Lock()
         twin.api.register("sagemaker-runtime", InvokeEndpoint=self.invoke)
         twin.api.register("sagemaker", UpdateEndpoint=self.update)
+        twin.api.gate(self._read_model)
         twin.clock.register(self.tick, Order.DELIVERY)
 
     @property
@@ -181,6 +184,23 @@ class Endpoints:
 
     # --- deployment ----------------------------------------------------------------------------------------------------
 
+    def _read_model(self, call: Call) -> None:
+        """While a model is made the service reads its artefacts with the model's role."""
+        if (call.service, call.operation) != ("sagemaker", "CreateModel"):
+            return
+        role = str(call.parameters.get("ExecutionRoleArn", ""))
+        primary = call.parameters.get("PrimaryContainer")
+        for container in [*([primary] if primary else []), *(call.parameters.get("Containers") or ())]:
+            if uri := container.get("ModelDataUrl"):
+                bucket, key = objects.split(uri)
+                try:
+                    self._twin.client("s3", role).head_object(Bucket=bucket, Key=key)
+                except ClientError as error:
+                    if error.response["Error"]["Code"] != "403":
+                        continue  # nobody made it: the first request finds out
+                    message = f'Could not access model data at {uri}. Please ensure that the role "{role}" exists'
+                    raise ApiError("ValidationException", f'{message} and has "s3:GetObject" permissions.') from error
+
     def update(self, parameters: dict[str, Any], _: Call) -> dict[str, Any]:
         """Answer UpdateEndpoint: the new configuration serves the next request."""
         name, config_name = parameters["EndpointName"], parameters["EndpointConfigName"]
@@ -188,13 +208,20 @@ class Endpoints:
         if endpoint is None or config is None:
             what = f"endpoint {name}" if endpoint is None else f"endpoint configuration {config_name}"
             raise ApiError("ValidationException", f"Could not find {what}.")
-        for key in ("DeploymentConfig", "RetainAllVariantProperties", "ExcludeRetainedVariantProperties"):
-            if parameters.get(key):
-                raise ApiError("ValidationException", f"{key} is not in the twin: updates happen all at once")
+        if parameters.get("DeploymentConfig"):
+            raise ApiError("ValidationException", "DeploymentConfig is not in the twin: updates happen all at once")
+        kept = _kept(parameters)
+        before = {variant["VariantName"]: variant for variant in endpoint.production_variants}
         self._emit(endpoint, "UPDATING")
         endpoint.endpoint_config_name = config_name
         endpoint.production_variants = endpoint._process_production_variants(config.production_variants)
-        endpoint.data_capture_config = config.data_capture_config
+        for variant in endpoint.production_variants:
+            old = before.get(variant["VariantName"], {})
+            for key in ("InstanceCount", "Weight"):
+                if f"Desired{key}" in kept & old.keys():
+                    variant[f"Desired{key}"] = variant[f"Current{key}"] = old[f"Desired{key}"]
+        if "DataCaptureConfig" not in kept:
+            endpoint.data_capture_config = config.data_capture_config
         endpoint.last_modified_time = self._twin.clock.now()
         self._twin.journal.add("endpoint", f"{name} serves {config_name}", endpoint=name, config=config_name)
         self._emit(endpoint, "IN_SERVICE")
@@ -208,6 +235,14 @@ class Endpoints:
             "EndpointStatus": status,
         }
         self._twin.events.emit("aws.sagemaker", "SageMaker Endpoint State Change", detail, [endpoint.arn])
+
+
+def _kept(parameters: Mapping[str, Any]) -> set[str]:
+    """What of an endpoint's variants an update leaves as it is: instances that scaling added, weights, capture."""
+    if not parameters.get("RetainAllVariantProperties"):
+        return set()
+    excluded = {item["VariantPropertyType"] for item in parameters.get("ExcludeRetainedVariantProperties") or ()}
+    return {"DesiredInstanceCount", "DesiredWeight", "DataCaptureConfig"} - excluded
 
 
 def _identity(model: Any) -> str:

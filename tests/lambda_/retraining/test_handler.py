@@ -90,6 +90,8 @@ def test_a_drift_alarm_starts_the_job_the_policy_describes(world: SimpleNamespac
         "num_round": "100",
         "sagemaker_program": '"train.py"',
         "sagemaker_submit_directory": '"s3://assets/sourcedir.tar.gz"',
+        "sagemaker_container_log_level": "20",
+        "sagemaker_region": '"eu-west-1"',
     }
     assert job["ResourceConfig"]["VolumeKmsKeyId"] == job["OutputDataConfig"]["KmsKeyId"]
 
@@ -228,6 +230,15 @@ def test_midnight_does_not_hide_the_report_of_the_evening(world: SimpleNamespace
     midnight = (HOUR + timedelta(days=1)).replace(hour=0, minute=2)
     report(world, midnight - timedelta(hours=1), {"completeness_check": 1, "baseline_drift_check": 1})
     assert reason(world, message(midnight)) == "broken_data"
+
+
+@pytest.mark.parametrize(("hours", "periods"), [(24, 4), (1, 80)])
+def test_broken_data_of_three_days_ago_counts_where_the_alarm_looked_at_it(
+    world: SimpleNamespace, hours: int, periods: int
+) -> None:
+    world.ssm.put_parameter(Name="/policy", Value=policy_json(hours=hours), Type="String", Overwrite=True)
+    report(world, HOUR - timedelta(days=3), {"data_type_check": 3, "baseline_drift_check": 1})
+    assert reason(world, message(Trigger={"EvaluationPeriods": periods})) == "broken_data"
 
 
 def test_without_a_report_nothing_is_trained_and_lambda_tries_again(world: SimpleNamespace) -> None:

@@ -1,0 +1,193 @@
+"""What a real account would refuse, or silently not do, although a template looks right."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from stacks.settings import environment as settings
+from tests.analyses import DOCUMENT
+from tests.synthesis import Assembly, synthesize
+
+pytestmark = pytest.mark.xdist_group("synth")
+
+REGION = ("AWS_REGION", "AWS_DEFAULT_REGION")
+SETS_ITSELF = {
+    *REGION,
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "_HANDLER",
+    "LAMBDA_TASK_ROOT",
+}
+
+
+def flat(value: Any) -> str:
+    """A text of a template, references replaced by a word."""
+    if isinstance(value, dict) and "Fn::Join" in value:
+        return "".join(part if isinstance(part, str) else "token" for part in value["Fn::Join"][1])
+    return value if isinstance(value, str) else "token"
+
+
+def training(assembly: Assembly) -> list[dict[str, Any]]:
+    """The training jobs of every retraining policy."""
+    policies = assembly.properties("AWS::SSM::Parameter", "-Retraining")
+    return [json.loads(flat(policy["Value"]))["training"] for policy in policies]
+
+
+def baseline_jobs(assembly: Assembly) -> list[dict[str, Any]]:
+    """The processing jobs that compute baselines."""
+    return [json.loads(flat(step["ProcessingJob"])) for step in assembly.properties("Custom::ModelBaseline")]
+
+
+# --- the Region ---------------------------------------------------------------------------------------------------------
+
+
+def test_every_job_is_told_its_region_under_both_names(assembly):
+    schedules = assembly.properties("AWS::SageMaker::MonitoringSchedule")
+    runs = [s["MonitoringScheduleConfig"]["MonitoringJobDefinition"] for s in schedules]
+    told = [job["Environment"] for job in (*runs, *baseline_jobs(assembly))]
+    assert {environment[name] for environment in told for name in REGION} == {assembly.settings.region}
+
+
+def test_the_framework_container_is_told_where_its_script_lies(assembly):
+    environments = [model["PrimaryContainer"]["Environment"] for model in assembly.properties("AWS::SageMaker::Model")]
+    for environment in environments:
+        assert environment["SAGEMAKER_REGION"] == assembly.settings.region
+        assert environment["SAGEMAKER_CONTAINER_LOG_LEVEL"] == "20"
+    assert {job["region"] for job in training(assembly)} == {assembly.settings.region}
+
+
+def test_no_function_sets_a_variable_that_lambda_keeps_to_itself(assembly):
+    for function in assembly.properties("AWS::Lambda::Function"):
+        assert not SETS_ITSELF & set(function.get("Environment", {}).get("Variables", {}))
+
+
+# --- endpoints and jobs -------------------------------------------------------------------------------------------------
+
+
+def test_an_update_keeps_the_instances_that_scaling_added_and_nothing_else(assembly):
+    for endpoint in assembly.properties("AWS::SageMaker::Endpoint"):
+        excluded = {item["VariantPropertyType"] for item in endpoint["ExcludeRetainedVariantProperties"]}
+        assert (endpoint["RetainAllVariantProperties"], excluded) == (True, {"DataCaptureConfig", "DesiredWeight"})
+
+
+def test_resources_of_an_endpoint_and_the_jobs_that_functions_start_carry_its_tags(assembly):
+    for name in assembly.settings.endpoints:
+        expected = assembly.settings.tags_of(name).items()
+        for type_ in ("AWS::SageMaker::MonitoringSchedule", "AWS::SageMaker::Model", "AWS::Lambda::Function"):
+            for part in ("Live", "Endpoint", "Monitoring", "Retraining"):
+                for resource in assembly.properties(type_, f"-{name}-{part}"):
+                    assert expected <= {tag["Key"]: tag["Value"] for tag in resource["Tags"]}.items()
+    told = [{tag["Key"]: tag["Value"] for tag in job["Tags"]} for job in baseline_jobs(assembly)]
+    told += [job["tags"] for job in training(assembly)]
+    allowed = [assembly.settings.tags_of(name) for name in assembly.settings.endpoints]
+    assert told
+    assert all(tags in allowed for tags in told)
+
+
+def test_functions_may_tag_what_they_start(assembly):
+    for statement in statements(assembly):
+        starts = {"sagemaker:CreateProcessingJob", "sagemaker:CreateTrainingJob"} & set(statement["Action"])
+        assert not starts or "sagemaker:AddTags" in statement["Action"]
+
+
+def test_traffic_between_containers_is_encrypted_in_every_job(assembly):
+    wanted = assembly.settings.security.encrypt_traffic_between_containers
+    assert {job["encrypt_traffic"] for job in training(assembly)} <= {wanted}
+    network = "EnableInterContainerTrafficEncryption"
+    assert {job["NetworkConfig"][network] for job in baseline_jobs(assembly)} == {wanted}
+
+
+def test_baseline_jobs_end_well_before_a_deployment_gives_up(assembly):
+    assert all(job["StoppingCondition"]["MaxRuntimeInSeconds"] <= 2700 for job in baseline_jobs(assembly))
+
+
+def test_the_rule_that_looks_for_ends_has_the_name_that_its_function_switches(assembly):
+    for name in assembly.settings.endpoints:
+        functions = assembly.properties("AWS::Lambda::Function", f"-{name}-Monitoring")
+        variables = [function.get("Environment", {}).get("Variables", {}) for function in functions]
+        rules = {
+            rule.get("Name"): rule["State"] for rule in assembly.properties("AWS::Events::Rule", f"-{name}-Monitoring")
+        }
+        for told in variables:
+            if "POLL_RULE" in told:
+                assert rules[told["POLL_RULE"]] == "DISABLED"
+                assert told["PENDING"] == f"pending/{name}/"
+
+
+def test_shared_subnets_may_belong_to_any_account(prod):
+    (arns,) = {json.dumps(s["Resource"]) for s in statements(prod) if s["Action"] == ["ec2:CreateNetworkInterface"]}
+    assert arns.count(":*:subnet/subnet-") == len(prod.settings.network.subnets)
+
+
+# --- rights -------------------------------------------------------------------------------------------------------------
+
+
+def statements(assembly: Assembly, stack: str = "", role: str = "") -> Iterator[dict[str, Any]]:
+    """Of every policy of a role, with lists where IAM allows single values; `role` is part of the policy's logical id."""
+    for name, template in assembly.templates.items():
+        for logical, resource in template.get("Resources", {}).items():
+            if resource["Type"] == "AWS::IAM::Policy" and name.endswith(stack) and role in logical:
+                for statement in resource["Properties"]["PolicyDocument"]["Statement"]:
+                    lists = {k: v if isinstance(v := statement[k], list) else [v] for k in ("Action", "Resource")}
+                    yield {**statement, **lists}
+
+
+def granted(assembly: Assembly, action: str, stack: str = "", role: str = "") -> str:
+    """All that a role may do something on, as JSON."""
+    return json.dumps([s["Resource"] for s in statements(assembly, stack, role) if action in s["Action"]])
+
+
+def test_the_endpoint_reads_the_live_model_whatever_the_file_says(dev):
+    for name in dev.settings.endpoints:
+        (model,) = dev.properties("AWS::SageMaker::Model", f"-{name}-Endpoint")
+        live = model["PrimaryContainer"]["ModelDataUrl"]
+        read = granted(dev, "s3:GetObject", f"-{name}-Endpoint", "EndpointRole")
+        assert json.dumps({"Fn::Split": ["s3://", live]}) in read
+
+
+def test_the_live_models_key_is_used_through_s3_and_for_its_bucket_alone(dev):
+    (decrypting,) = [
+        s
+        for s in statements(dev, "-covertype-Endpoint", "EndpointRole")
+        if "kms:Decrypt" in s["Action"] and json.dumps(s["Resource"]).endswith('key/*"]')
+    ]
+    condition = decrypting["Condition"]
+    assert set(condition["StringEquals"]) == {"kms:ViaService"}
+    assert all("Fn::Select" in json.dumps(arn) for arn in condition["StringLike"]["kms:EncryptionContext:aws:s3:arn"])
+
+
+def test_models_and_data_of_other_teams_are_readable_where_they_are_declared():
+    key = "arn:aws:kms:eu-west-1:210987654321:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+    document = copy.deepcopy(DOCUMENT) | {"security": {"read_key_arns": [key]}}
+    document["endpoints"]["fraud"]["model"]["locations"] = ["s3://releases-123456789012/fraud"]
+    assembly = synthesize(settings.parse(document, "test", "test"))
+    assert "releases-123456789012/fraud/*" in granted(assembly, "s3:GetObject", "-Endpoint", "EndpointRole")
+    for stack, role in (
+        ("-Endpoint", "EndpointRole"),
+        ("-Monitoring", "ExecutorRole"),
+        ("-Monitoring", "BaselineRole"),
+        ("-Retraining", "TrainingRole"),
+    ):
+        assert key in granted(assembly, "kms:Decrypt", stack, role), role
+
+
+def test_brought_baseline_files_can_be_found_and_read(prod):
+    baseline = prod.settings.endpoints["churn"].monitors["data-quality"].baseline
+    keys = [uri.partition("s3://models-210987654321/")[2] for uri in (baseline.constraints, baseline.statistics)]
+    of_runs = list(statements(prod, "-churn-Monitoring", "ExecutorRole"))
+    listed = [s["Condition"]["StringLike"]["s3:prefix"] for s in of_runs if s["Action"] == ["s3:ListBucket"]]
+    assert {f"{key}*" for key in keys} <= set(listed)
+
+
+def test_listing_is_bound_to_prefixes(assembly):
+    listing = [s for s in statements(assembly) if "s3:ListBucket" in s["Action"]]
+    assert listing
+    for statement in listing:
+        assert statement["Action"] == ["s3:ListBucket"]  # the condition would deny whatever stood beside it
+        assert statement["Condition"]["StringLike"]["s3:prefix"].rstrip("*")
