@@ -42,6 +42,7 @@ from twin.sagemaker.processing import ProcessingJobs
 from twin.sagemaker.schedules import Schedules
 from twin.sagemaker.tags import Tags
 from twin.sagemaker.training import TrainingJobs
+from twin.scheduler.schedules import Scheduler
 from twin.states.machines import StateMachines
 from twin.workers import Workers
 
@@ -108,6 +109,7 @@ class Twin:
         self.tasks = Workers(self)  # calls of state machines: no job waits for one of them to be told its end
         StateMachines(self, self.tasks, {"Processing": self.processing, "Training": training})
         Schedules(self, self.processing, tags)
+        self.scheduler = Scheduler(self)
         Alarms(self, metric_queries.install(self))
         self.clock.register(lambda _: self.settle(), Order.JOBS)
 

@@ -90,6 +90,8 @@ def _resource(service: str, operation: str, parameters: Mapping[str, Any], regio
                 return f"arn:aws:sagemaker:{region}:{account}:{word}/{str(parameters[name]).lower()}"
     if service == "ssm" and "Name" in parameters:
         return f"arn:aws:ssm:{region}:{account}:parameter/{str(parameters['Name']).lstrip('/')}"
+    if service == "scheduler":
+        return _of_scheduler(operation, parameters, region, account)
     if service == "stepfunctions":
         return _of_states(parameters, region, account)
     if (service, operation) == ("events", "PutEvents"):
@@ -104,6 +106,16 @@ def _resource(service: str, operation: str, parameters: Mapping[str, Any], regio
     if service == "kms" and str(parameters.get("KeyId", "")).startswith("arn:"):
         return str(parameters["KeyId"])
     return None
+
+
+def _of_scheduler(operation: str, parameters: Mapping[str, Any], region: str, account: str) -> str | None:
+    """The schedule or the group that a call is about."""
+    if operation.startswith("List") or "Name" not in parameters:
+        return None
+    where = f"arn:aws:scheduler:{region}:{account}"
+    if operation.endswith("Group"):
+        return f"{where}:schedule-group/{parameters['Name']}"
+    return f"{where}:schedule/{parameters.get('GroupName') or 'default'}/{parameters['Name']}"
 
 
 def _of_states(parameters: Mapping[str, Any], region: str, account: str) -> str | None:
@@ -137,4 +149,6 @@ def _roles(parameters: Mapping[str, Any]) -> list[str]:
     found = [parameters[name] for name in PASSED_ROLES if name in parameters]
     schedule = parameters.get("MonitoringScheduleConfig", {})
     found.append(schedule.get("MonitoringJobDefinition", {}).get("RoleArn"))
+    target = parameters.get("Target")  # of a schedule of EventBridge Scheduler
+    found.append(target.get("RoleArn") if isinstance(target, Mapping) else None)
     return [str(value) for value in found if str(value or "").startswith("arn:")]

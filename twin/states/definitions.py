@@ -139,7 +139,8 @@ def _check_state(state: Any, where: str) -> None:
             _check_path(state, field)
         for field in ("Parameters", "ResultSelector", "ItemSelector"):
             check_template(state.get(field), field)
-        KINDS.get(kind, lambda _state, _where: None)(state, where)
+        if kind in KINDS:
+            KINDS[kind](state, where)
         _check_errors(state, where)
     except BadExpression as error:
         raise _fail(where, str(error)) from error

@@ -6,6 +6,7 @@ wait or a retry goes on at the first whole minute that has reached its time. A j
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import heapq
 import itertools
@@ -288,9 +289,14 @@ class Executions:
     def _await_job(self, execution: Execution, strand: _Strand, chosen: tasks.Integration, asked: Call) -> None:
         """Go on when a job has ended; one that takes longer than its task may is stopped."""
         name = asked.parameters[f"{chosen.job}JobName"]
-        timer, late = None, threading.Event()
-        if asked.timeout is not None:
-            timer = threading.Timer(asked.timeout, lambda: (late.set(), self._stop_job(execution, chosen, name)))
+        late = threading.Event()
+
+        def stop() -> None:
+            late.set()
+            self._stop_job(execution, chosen, name)
+
+        timer = threading.Timer(asked.timeout, stop) if asked.timeout is not None else None
+        if timer is not None:
             timer.daemon = True
             timer.start()
 
@@ -348,7 +354,7 @@ class _Fork:
         while self._waiting and self._running < self._at_once and not self._parent.is_over:
             number, steps = self._waiting.popleft()
             self._running += 1
-            self._go(_Strand(steps, lambda result, error, n=number: self._ended(n, result, error), self._parent))
+            self._go(_Strand(steps, functools.partial(self._ended, number), self._parent))
         self._is_starting = False
 
     def _ended(self, number: int, result: Any, error: StatesError | None) -> None:

@@ -15,6 +15,7 @@ from twin.cloudformation.resources import (
     logs,
     s3,
     sagemaker,
+    scheduler,
     sns,
     sqs,
     ssm,
@@ -22,7 +23,24 @@ from twin.cloudformation.resources import (
 )
 from twin.cloudformation.types import Types
 
-SERVICES = (cdk, cloudwatch, dynamodb, ecr, events, iam, kms, lambda_, logs, s3, sagemaker, sns, sqs, ssm, states)
+SERVICES = (
+    cdk,
+    cloudwatch,
+    dynamodb,
+    ecr,
+    events,
+    iam,
+    kms,
+    lambda_,
+    logs,
+    s3,
+    sagemaker,
+    scheduler,
+    sns,
+    sqs,
+    ssm,
+    states,
+)
 
 
 def register_all(types: Types) -> None:
