@@ -60,12 +60,12 @@ def _of(story: Story, phase: str, endpoint: str = WATCHED) -> list[Observed]:
         return hours
     start = story.hours[0].start if story.hours else None
     assert start is not None, "no hour was observed"
-    return [Observed(endpoint, phase, start, start, status="not observed")]
+    return [Observed(endpoint, phase, start, start, runner="not observed")]
 
 
 def _healthy(story: Story, phase: str) -> Iterator[Expectation]:
     for hour in _of(story, phase):
-        yield _verdict(hour, "ok", "Completed")
+        yield _verdict(hour, "ok", "lambda")
         yield Expectation(phase, "no violation", not hour.violations and hour.verdict == "ok", _violations(hour))
         yield _nobody_paged(hour)
         yield _read_whole(hour)
@@ -76,19 +76,19 @@ def _healthy(story: Story, phase: str) -> Iterator[Expectation]:
 def _quiet(story: Story) -> Iterator[Expectation]:
     for endpoint in (WATCHED, STEADY):
         for hour in _of(story, "quiet", endpoint):
-            yield _verdict(hour, "no_data", "Failed")
+            yield _verdict(hour, "no_data", "none")
             yield Expectation(
                 "quiet",
-                f"{endpoint}: the service started no container",
-                hour.containers_started == 0 and "no data" in hour.exit_message,
-                f"{hour.containers_started} started, {hour.exit_message or 'no reason'}",
+                f"{endpoint}: no container was started",
+                hour.containers_started == 0 and "no data" in hour.reason,
+                f"{hour.containers_started} started, {hour.reason or 'no reason'}",
             )
             yield _nobody_paged(hour)
 
 
 def _broken(story: Story) -> Iterator[Expectation]:
     for hour in _of(story, "broken"):
-        yield _verdict(hour, "violated", "CompletedWithViolations")
+        yield _verdict(hour, "violated", "lambda")
         yield _finding(hour, ("data_type_check",), BROKEN_TYPE)
         yield _finding(hour, ABSENT_CHECKS, BROKEN_ABSENT)
         yield Expectation("broken", "it is no drift", "baseline_drift_check" not in hour.violations, _violations(hour))
@@ -101,7 +101,7 @@ def _broken(story: Story) -> Iterator[Expectation]:
 
 def _drifting(story: Story) -> Iterator[Expectation]:
     for hour in _of(story, "drifting"):
-        yield _verdict(hour, "violated", "CompletedWithViolations")
+        yield _verdict(hour, "violated", "lambda")
         yield _drift_alone(hour)
         yield _paged(hour, "drift")
         yield from _measured(hour)
@@ -165,13 +165,13 @@ def _identity(story: Story) -> Iterator[Expectation]:
 # --- what several phases expect ------------------------------------------------------------------------------------------
 
 
-def _verdict(hour: Observed, verdict: str, status: str) -> Expectation:
+def _verdict(hour: Observed, verdict: str, runner: str) -> Expectation:
     metric = {name for name, value in hour.run_metrics.items() if value > 0}
     return Expectation(
         hour.phase,
-        f"{hour.endpoint}: verdict {verdict}, execution {status}, metric run_{verdict}",
-        (hour.verdict, hour.status) == (verdict, status) and metric == {f"run_{verdict}"},
-        f"{hour.start:%H:%M}: {hour.verdict or 'none'}, {hour.status or 'no execution'}, {_names(sorted(metric))}",
+        f"{hour.endpoint}: verdict {verdict}, run by {runner}, metric run_{verdict}",
+        (hour.verdict, hour.runner) == (verdict, runner) and metric == {f"run_{verdict}"},
+        f"{hour.start:%H:%M}: {hour.verdict or 'none'}, {hour.runner or 'no run'}, {_names(sorted(metric))}",
     )
 
 

@@ -64,8 +64,8 @@ class Observed:
     start: datetime
     end: datetime
     sent: Sent = field(default_factory=Sent)
-    status: str = ""
-    exit_message: str = ""
+    runner: str = ""
+    reason: str = ""
     verdict: str = ""
     records: int = 0
     rejects: int = 0
@@ -90,8 +90,8 @@ class Observed:
             "requests": self.sent.requests,
             "sent": self.sent.records,
             "accuracy": self.sent.accuracy,
-            "status": self.status,
-            "exit_message": self.exit_message,
+            "runner": self.runner,
+            "reason": self.reason,
             "verdict": self.verdict,
             "records": self.records,
             "rejects": self.rejects,

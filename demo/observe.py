@@ -16,6 +16,7 @@ from model_monitor import contract
 
 HOUR = timedelta(hours=1)
 VIOLATED = "violated"
+NO_RUNNER = "none"  # of a window that needed none
 VERDICTS = tuple(contract.Verdict)
 VALUES = ("accuracy", contract.METRIC_LABEL_COVERAGE)
 
@@ -46,12 +47,18 @@ class Observer:
 
     account: Account
     folder: Path
+    runs: str = ""  # the control plane's table
     seen_training_jobs: set[str] = field(default_factory=set)
 
-    def schedules(self) -> dict[str, str]:
-        """endpoint → its monitoring schedule."""
-        listed = self.account.client("sagemaker").list_monitoring_schedules()["MonitoringScheduleSummaries"]
-        return {entry["EndpointName"]: entry["MonitoringScheduleName"] for entry in listed}
+    def schedules(self, environment: str) -> dict[str, str]:
+        """endpoint → its schedule."""
+        pages = self.account.client("ssm").get_paginator("get_parameters_by_path")
+        found = [
+            json.loads(parameter["Value"])
+            for page in pages.paginate(Path=contract.monitors_prefix(environment))
+            for parameter in page["Parameters"]
+        ]
+        return {monitor["endpoint"]: monitor["schedule"] for monitor in found}
 
     def baselines(self, environment: str, endpoints: Sequence[str]) -> dict[str, str]:
         """endpoint → the version of its live baseline."""
@@ -63,7 +70,7 @@ class Observer:
     def hour(self, endpoint: str, schedule: str, phase: str, start: datetime, sent: Sent) -> Observed:
         """Everything about one window; call it when the window's execution and its alarms are over."""
         seen = Observed(endpoint, phase, start, start + HOUR, sent)
-        self._execution(seen, schedule)
+        self._run(seen, schedule)
         self._metrics(seen, schedule)
         until = seen.end + HOUR
         names = self._alarms_of(endpoint)
@@ -83,24 +90,18 @@ class Observer:
 
     # --- the execution and its report ---------------------------------------------------------------------------------
 
-    def _execution(self, seen: Observed, schedule: str) -> None:
-        sagemaker = self.account.client("sagemaker")
-        listed = sagemaker.list_monitoring_executions(
-            MonitoringScheduleName=schedule,
-            ScheduledTimeAfter=seen.end - timedelta(seconds=1),
-            ScheduledTimeBefore=seen.end + HOUR - timedelta(seconds=1),
-        )["MonitoringExecutionSummaries"]
-        if not listed:
+    def _run(self, seen: Observed, schedule: str) -> None:
+        """What the control plane keeps of the window's run."""
+        table = self.account.client("dynamodb")
+        key = {"pk": {"S": f"run#{schedule}"}, "sk": {"S": seen.end.strftime(contract.TIME_FORMAT)}}
+        item = table.get_item(TableName=self.runs, Key=key).get("Item")
+        if item is None or "verdict" not in item:
             return
-        execution = listed[0]
-        seen.status = execution["MonitoringExecutionStatus"]
-        seen.exit_message = execution.get("FailureReason", "")
-        if job := execution.get("ProcessingJobArn"):
-            described = sagemaker.describe_processing_job(ProcessingJobName=job.rpartition("/")[2])
-            seen.containers_started = int("ProcessingStartTime" in described)
-            seen.exit_message = (described.get("ExitMessage") or seen.exit_message).splitlines()[0]
-            outputs = described["ProcessingOutputConfig"]["Outputs"]
-            self._report(seen, outputs[0]["S3Output"]["S3Uri"])
+        row = {name: next(iter(value.values())) for name, value in item.items()}
+        seen.runner, seen.reason = row["runner"], row["reason"]
+        seen.containers_started = int(seen.runner != NO_RUNNER)
+        if row["report"]:
+            self._report(seen, row["report"].rpartition("/")[0])
 
     def _report(self, seen: Observed, uri: str) -> None:
         folder = self._download(uri)

@@ -135,7 +135,8 @@ class Scenario:
         return outputs
 
     def _live(self, outputs: deploy.Outputs) -> None:
-        schedules = self.observer.schedules()
+        schedules = self.observer.schedules(deploy.ENVIRONMENT)
+        self.observer.runs = deploy.output(outputs, "RunsTable")
         labels = deploy.output(outputs, "GroundTruthBucket")
         for number, phase in enumerate(HOURS):
             start = START + number * HOUR

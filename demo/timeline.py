@@ -105,12 +105,10 @@ class Timeline:
                 f"{hour.sent.requests:3} requests, {hour.sent.records:4} records, {hour.sent.accuracy or 0:4.0%} right"
             )
         self.console.print(
-            f"  {hour.endpoint:14} {traffic:44} [{style}]{hour.verdict or 'no verdict'}[/{style}]  {hour.status}"
+            f"  {hour.endpoint:14} {traffic:44} [{style}]{hour.verdict or 'no verdict'}[/{style}]  {hour.runner}"
         )
         if hour.verdict == "no_data":
-            self._line("service", f"{hour.exit_message}; containers started: {hour.containers_started}")
-            if hour.status == "Failed":
-                self._line("", '"Failed" is the service\'s own word for an empty window; nothing is broken')
+            self._line("run", f"{hour.reason}; containers started: {hour.containers_started}")
         if hour.report:
             self._line("report", hour.report)
         if len(hour.monitors) > 1:

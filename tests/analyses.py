@@ -56,6 +56,7 @@ DOCUMENT: dict[str, Any] = {
             "monitors": {
                 "all": {
                     "types": ALL_TYPES,
+                    "scheduler": "model_monitor",
                     "min_records": 20,
                     "baseline": {"dataset": f"{BUCKET}/baseline.csv"},
                     "model_quality": MODEL_QUALITY,

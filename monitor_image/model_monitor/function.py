@@ -68,7 +68,10 @@ class Runtime:
     def _call(self, method: str, path: str, body: bytes | None = None) -> tuple[http.client.HTTPMessage, bytes]:
         self._api.request(method, PATH + path, body)
         answer = self._api.getresponse()
-        return answer.headers, answer.read()
+        content = answer.read()
+        if answer.status >= http.client.BAD_REQUEST:
+            raise RuntimeError(f"Lambda's runtime interface answered {answer.status} to {method} {path}")
+        return answer.headers, content
 
 
 def _told(error: Exception) -> dict[str, Any]:
@@ -115,7 +118,10 @@ def _objects(source: Mapping[str, str], root: Path) -> Iterator[tuple[str, Path]
     """(URI, where it is mounted) of an input: what a manifest lists, or what lies below a prefix; an object is one file."""
     folder, uri = relocate(source["LocalPath"], root), source["S3Uri"]
     if source.get("S3DataType") == MANIFEST:
-        head, *names = json.loads(s3.read_object(uri) or b"[]") or [{"prefix": ""}]
+        content = s3.read_object(uri)
+        if content is None:
+            raise SettingsError(uri, "is not there, though the request names it as a manifest.", "Plan the run again.")
+        head, *names = json.loads(content)
         yield from ((head["prefix"] + name, folder / name) for name in names)
         return
     found = s3.list_objects(uri)

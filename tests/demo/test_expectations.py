@@ -24,14 +24,14 @@ def observed(endpoint: str, number: int, phase: Hour) -> Observed:
     hour = Observed(endpoint, phase.phase, start, start + timedelta(hours=1))
     is_quiet, is_steady = phase.mode is Mode.QUIET, endpoint == "breast-cancer"
     if is_quiet:
-        hour.verdict, hour.status, hour.exit_message = "no_data", "Failed", "Job inputs had no data"
+        hour.verdict, hour.runner, hour.reason = "no_data", "none", "Job inputs had no data"
     else:
         hour.sent, hour.records, hour.containers_started = Sent(30, 360, 300), 360, 1
-        hour.verdict, hour.status = "ok", "Completed"
+        hour.verdict, hour.runner = "ok", "lambda"
         hour.monitors = dict.fromkeys(MONITORS, "ok")
         hour.values = {"accuracy": 300 / 360, "label_coverage": 1.0}
     if not is_steady and phase.mode in (Mode.BROKEN, Mode.DRIFTING):
-        hour.verdict, hour.status = "violated", "CompletedWithViolations"
+        hour.verdict, hour.runner = "violated", "lambda"
         kinds = ("data-type", "missing-column") if phase.mode is Mode.BROKEN else DRIFT_ALARMS
         hour.monitors["data_quality"] = "violated"
         hour.alarms = [f"dev-covertype-loop-{kind}" for kind in kinds]

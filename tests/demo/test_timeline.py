@@ -40,9 +40,7 @@ def test_proofs_have_no_trailing_blanks_and_are_wrapped() -> None:
 def test_a_quiet_hour_says_whose_word_failed_is() -> None:
     timeline, stream = written()
     timeline.observed(
-        Observed(
-            "shop", "quiet", START, START, status="Failed", verdict="no_data", exit_message="Job inputs had no data"
-        )
+        Observed("shop", "quiet", START, START, runner="none", verdict="no_data", reason="Job inputs had no data")
     )
     assert '"Failed" is the service\'s own word for an empty window' in stream.getvalue()
 
@@ -50,7 +48,7 @@ def test_a_quiet_hour_says_whose_word_failed_is() -> None:
 def test_an_hour_shows_where_its_report_lies() -> None:
     timeline, stream = written()
     report = "build/demo/reports/shop/all/2026/03/02/08/report.json"
-    timeline.observed(Observed("shop", "healthy", START, START, status="Completed", verdict="ok", report=report))
+    timeline.observed(Observed("shop", "healthy", START, START, runner="lambda", verdict="ok", report=report))
     assert f"report     {report}\n" in stream.getvalue()
 
 

@@ -144,7 +144,9 @@ def reconcile(twin: Twin, folder: Path) -> None:
     environment = Environment(account=twin.account, region=twin.region)
     synthesizer = DefaultStackSynthesizer(generate_bootstrap_version_rule=False)
     stack = Stack(app, "Reconciling", env=environment, synthesizer=synthesizer)
-    monitor = ScheduledMonitor(endpoint_name="pump", schedule_name="pump-explain", namespace="n", hours=1)
+    monitor = ScheduledMonitor(
+        endpoint_name="pump", schedule_name="pump-explain", namespace="n", every=timedelta(hours=1)
+    )
     props = ReconcilerProps(monitors=[monitor], state_prefix="/state", shadow_prefixes=["sm-clarify"])
     Reconciler(stack, "Reconciler", props)
     principal = iam.ServicePrincipal("sagemaker.amazonaws.com")

@@ -55,6 +55,8 @@ def run(
         apart: let no unit run here, because what it starts would stay in this process (threads of libraries).
     """
     wanted = min(workers or cores(), len(units))
+    if wanted > 1 and not _has_semaphores():
+        wanted, apart = 1, False
     if not units or (not apart and (wanted <= 1 or len(units) <= UNITS_IN_PROCESS)):
         return fold(_here(task, units, progress), empty)
     try:
@@ -64,6 +66,15 @@ def run(
             "a worker process was killed, most likely for want of memory. "
             f"Use a larger instance, or fewer workers than {wanted} ({Variable.WORKERS})."
         ) from error
+
+
+def _has_semaphores() -> bool:
+    """Whether processes of a pool can share anything: without /dev/shm they cannot, as in AWS Lambda."""
+    try:
+        multiprocessing.Lock()
+    except OSError:
+        return False
+    return True
 
 
 def cores() -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -17,7 +18,9 @@ from stacks.constructs.scheduled_monitor import ScheduledMonitor
 pytestmark = pytest.mark.xdist_group("synth")
 
 ENV = Environment(account="123456789012", region="eu-west-1")
-MONITOR = ScheduledMonitor(endpoint_name="churn", schedule_name="churn-explain", namespace="n", hours=1)
+MONITOR = ScheduledMonitor(
+    endpoint_name="churn", schedule_name="churn-explain", namespace="n", every=timedelta(hours=1)
+)
 BELOW = "arn:aws:sagemaker:eu-west-1:123456789012:"
 
 

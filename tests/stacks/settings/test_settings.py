@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 import textwrap
+from datetime import timedelta
 from typing import Any
 
 import botocore.session
@@ -15,8 +16,9 @@ import pytest
 import yaml
 
 from stacks.settings import environment as settings
+from stacks.settings.cadence import cadence, is_of_model_monitor, model_monitor_expression
 from stacks.settings.environment import ENVIRONMENTS, SettingsFaults
-from stacks.settings.fields import has_local_storage, normal_schedule, schedule_hours
+from stacks.settings.fields import has_local_storage
 from tests.synthesis import ROOT
 
 SMALL = """
@@ -344,7 +346,8 @@ def test_there_is_no_environment_to_fall_back_to(chosen):
     ],
 )
 def test_schedules_are_written_as_the_service_takes_them(text, expression, hours):
-    assert (normal_schedule(text), schedule_hours(expression)) == (expression, hours)
+    assert is_of_model_monitor(text)
+    assert (model_monitor_expression(text), cadence(text).gap) == (expression, timedelta(hours=hours))
 
 
 @pytest.mark.parametrize(
