@@ -65,7 +65,26 @@ class Schedule:
         return self.block.payload.names if self.block.payload else tuple(f"_c{n}" for n in range(6))
 
     @property
+    def variables(self) -> dict[str, Any]:
+        """Environment of its runs, whoever starts them."""
+        if self.settings.is_managed:
+            return dict(self.run["environment"])
+        return dict(self.definition["Environment"])
+
+    @property
+    def run(self) -> dict[str, Any]:
+        """What the control plane reads of a managed schedule."""
+        name = f"{contract.monitors_prefix(self.assembly.settings.environment)}/{self.name}"
+        (parameter,) = [
+            found for found in self.assembly.properties("AWS::SSM::Parameter") if found.get("Name") == name
+        ]
+        parts = parameter["Value"]["Fn::Join"][1]
+        content: dict[str, Any] = json.loads("".join(part if isinstance(part, str) else "token" for part in parts))
+        return content
+
+    @property
     def definition(self) -> dict[str, Any]:
+        """A job definition of Model Monitor."""
         (found,) = [
             properties["MonitoringScheduleConfig"]["MonitoringJobDefinition"]
             for properties in self.assembly.properties(
@@ -226,7 +245,7 @@ def run_monitor(schedule: Schedule, folder: Path) -> Path:
         Variable.ENDPOINT_NAME: schedule.endpoint,
         Variable.SCHEDULE_NAME: schedule.name,
     }
-    deployed = schedule.definition["Environment"]
+    deployed = schedule.variables
     if Variable.GROUND_TRUTH_URI in deployed:
         write_labels(labels(schedule, requests), folder / "labels", HOUR + timedelta(days=2))
         given[Variable.GROUND_TRUTH_URI] = str(folder / "labels")

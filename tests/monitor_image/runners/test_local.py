@@ -104,3 +104,15 @@ def test_both_ways_to_start_workers_give_the_same_bits(monkeypatch, threads):
     monkeypatch.setattr(local, "_other_threads", lambda: threads)
     pooled = local.run(tenth_power, UNITS, Sum(), workers=2)
     assert pooled.value.hex() == local.run(tenth_power, UNITS, Sum(), workers=1).value.hex()
+
+
+def test_without_shared_semaphores_one_process_does_it_all(monkeypatch):
+    """As in AWS Lambda, where there is no /dev/shm."""
+
+    def refused() -> None:
+        raise OSError(38, "Function not implemented")
+
+    monkeypatch.setattr(local.multiprocessing, "Lock", refused)
+    found = local.run(tenth_power, range(1, 9), Sum(), workers=4)
+    assert found.pids == {os.getpid()}
+    assert found.value == local.run(tenth_power, range(1, 9), Sum(), workers=1).value
