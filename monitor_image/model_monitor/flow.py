@@ -48,7 +48,7 @@ from model_monitor.monitors import registry
 from model_monitor.monitors.base import AnyMonitor
 from model_monitor.monitors.baseline_files import is_signed, signed
 from model_monitor.monitors.conclusion import Conclusion, Lack, Outcome
-from model_monitor.monitors.decision import chance_of_a_run, settle
+from model_monitor.monitors.decision import budget_of, settle
 from model_monitor.monitors.rehearsal import rehearsed
 from model_monitor.outputs.report import Dataset, Failure, Labels, MonitorResult, Report
 from model_monitor.runners import local
@@ -285,8 +285,7 @@ def check(found: Found, report: Report, baselines: Baselines) -> Iterator[Monito
     """The monitoring job's side: statistics against the baseline, all monitors' checks as one family."""
     job = report.job
     conclusions = [conclude(monitor, statistics, report, baselines) for monitor, statistics in found]
-    length = None if job.window is None else job.window.end - job.window.start
-    settled = settle(conclusions, chance_of_a_run(job.false_alarms, length))
+    settled = settle(conclusions, budget_of(job))
     for (monitor, statistics), conclusion in zip(found, settled, strict=True):
         yield result(monitor, statistics, conclusion, report, baselines)
 

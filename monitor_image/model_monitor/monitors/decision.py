@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Final
 
 from model_monitor.contract import Decision, Verdict
-from model_monitor.job.job import FalseAlarms
+from model_monitor.job.job import FalseAlarms, Job
 from model_monitor.monitors.conclusion import Check, Conclusion, Outcome
 from model_monitor.monitors.verdict import conclude
 
@@ -22,6 +22,12 @@ HOUR: Final = timedelta(hours=1)
 def chance_of_a_run(budget: FalseAlarms, window: timedelta | None) -> float:
     """The chance of a false violation that one run may have: the budget spread over the runs of its time, one a window."""
     return min(budget.count * ((window or HOUR) / budget.per), 1.0)
+
+
+def budget_of(job: Job) -> float:
+    """The chance of a false violation that the job's window may have: its share of the run's, in (0, 1]."""
+    length = None if job.window is None else job.window.end - job.window.start
+    return chance_of_a_run(job.false_alarms, length) / job.windows
 
 
 def settle(conclusions: Sequence[Conclusion], budget: float) -> list[Conclusion]:

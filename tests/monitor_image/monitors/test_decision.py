@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from model_monitor.contract import Decision, Verdict
-from model_monitor.job.job import FalseAlarms
+from model_monitor.contract import Decision, JobKind, Verdict
+from model_monitor.job.job import DatasetKind, DatasetSource, FalseAlarms, Job
 from model_monitor.monitors.conclusion import Check, Conclusion, Evidence, Outcome
-from model_monitor.monitors.decision import chance_of_a_run, holm, settle
+from model_monitor.monitors.decision import budget_of, chance_of_a_run, holm, settle
 
 BUDGET = 4.6e-4
 
@@ -30,6 +31,12 @@ def test_a_budget_is_spread_over_the_windows_of_its_time():
     assert chance_of_a_run(FalseAlarms(), timedelta(hours=1)) == pytest.approx(1 / 2160)
     assert chance_of_a_run(FalseAlarms(2, timedelta(days=7)), timedelta(days=1)) == pytest.approx(2 / 7)
     assert chance_of_a_run(FalseAlarms(), None) == chance_of_a_run(FalseAlarms(), timedelta(hours=1))
+
+
+def test_windows_that_one_run_judges_share_its_budget():
+    job = Job(JobKind.MONITOR, DatasetSource(Path("records"), DatasetKind.CSV), Path("output"))
+    assert budget_of(job) == pytest.approx(1 / 2160)
+    assert 3 * budget_of(replace(job, windows=3)) == pytest.approx(1 / 2160)
 
 
 def test_what_chance_explains_is_held_and_says_so():
