@@ -90,11 +90,12 @@ class _Fall:
 
 
 def student_tail(value: float, freedom: float) -> float:
-    """Chance that Student's t is above `value` >= 0. Source: Wallace (1959), within 2 % of the exponent for freedom >= 5."""
+    """Chance that Student's t is above `value`. Source: Wallace (1959), within 2 % of the exponent for freedom >= 5."""
     if not math.isfinite(value):
-        return 0.0
+        return 0.0 if value > 0 else 1.0
     shrunk = (8 * freedom + 1) / (8 * freedom + 3)
-    return normal_tail(shrunk * math.sqrt(freedom * math.log1p(value * value / freedom)))
+    size = shrunk * math.sqrt(freedom * math.log1p(value * value / freedom))
+    return normal_tail(math.copysign(size, value))
 
 
 def student_reached(level: float, freedom: float) -> float:

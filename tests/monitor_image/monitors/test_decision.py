@@ -70,6 +70,33 @@ def test_the_checks_of_all_monitors_are_one_family():
     assert settle([conclusion(check(1e-5)), others], BUDGET)[0].verdict is Verdict.OK
 
 
+def test_one_test_under_several_names_counts_once():
+    others = [check(0.5, Outcome.HELD, str(number)) for number in range(99)]
+    alike = [replace(each, evidence=Evidence(0.5, alike="recall")) for each in others]
+    assert settle([conclusion(check(1e-5), *others)], BUDGET)[0].verdict is Verdict.OK
+    assert settle([conclusion(check(1e-5), *alike)], BUDGET)[0].verdict is Verdict.VIOLATED
+    of_each = [conclusion(*alike[number : number + 1]) for number in range(99)]
+    assert settle([conclusion(check(1e-5)), *of_each], BUDGET)[0].verdict is Verdict.OK  # another monitor's is another
+
+
+def test_a_test_under_several_names_is_violated_under_each():
+    twins = [
+        replace(check(1e-9, subject=name), evidence=Evidence(1e-9 * last, alike="r"))
+        for name, last in (("a", 1), ("b", 1.1))
+    ]
+    assert len(settle([conclusion(*twins)], BUDGET)[0].violations) == 2
+
+
+def test_how_far_predictions_moved_is_told_after_chance_had_its_say():
+    """Whether that counts among the checks already, or waits for labels."""
+    moved, jumped = check(0.5, subject="p"), check(1e-9, subject="p")
+    for drift, expected in ((moved, 0.1), (jumped, 0.3)):
+        for checks in ((), (drift,)):
+            (settled,) = settle([replace(conclusion(*checks), drift=(drift,))], BUDGET)
+            assert settled.drift_max == expected
+    assert replace(conclusion(), drift=(moved,), decision=Decision.AWS).drift_max == 0.3
+
+
 def test_what_could_not_be_evaluated_is_no_part_of_the_family():
     missed = [replace(check(None, Outcome.NOT_EVALUATED), description="why") for _ in range(99)]
     assert settle([conclusion(check(1e-5), *missed)], BUDGET)[0].verdict is Verdict.VIOLATED

@@ -60,6 +60,7 @@ def test_infinite_draws_stay_beyond_every_number():
 
 @pytest.mark.parametrize("freedom", [5, 9, 30, 400])
 def test_students_tail_is_scipys_and_can_be_turned_round(freedom):
-    for value in (0.5, 2.0, 4.0):
+    for value in (-2.0, 0.0, 0.5, 2.0, 4.0):
         assert student_tail(value, freedom) == pytest.approx(stats.t.sf(value, freedom), rel=0.05)
+    assert (student_tail(math.inf, freedom), student_tail(-math.inf, freedom)) == (0.0, 1.0)
     assert student_tail(student_reached(1e-5, freedom), freedom) == pytest.approx(1e-5)

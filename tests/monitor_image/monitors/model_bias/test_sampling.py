@@ -23,7 +23,9 @@ from model_monitor.monitors.model_bias.counted import Counted, Flips
 from model_monitor.monitors.model_bias.curve import Curve
 from model_monitor.monitors.model_bias.metrics import post_training, pre_training
 from model_monitor.monitors.model_bias.monitor import MONITOR
+from model_monitor.monitors.model_bias.rule import MIRRORED, ONE_GAP, Rule
 from model_monitor.monitors.model_bias.sampling import RATIOS, _divergence, evidence
+from model_monitor.monitors.model_bias.settings import BiasSettings
 from model_monitor.schema import Feature, Privacy, Rows, Schema
 from tests.bias_tables import labelled
 from tests.monitor_image.monitors.model_bias.test_monitor import FAIR, UNFAIR, job_for, people
@@ -140,6 +142,31 @@ def _smoothed(name: str, tables: np.ndarray) -> np.ndarray:
         return odds[:, 0] - odds[:, 1]
     values = pre_training(tables.sum(axis=-1)) | post_training(tables[..., 1:])
     return values[name]
+
+
+@pytest.mark.parametrize("name", sorted(MIRRORED | ONE_GAP.keys()))
+def test_gaps_of_one_thing_and_of_sides_that_change_places_are_one_test(name: str) -> None:
+    rng = np.random.default_rng(12)
+    for _ in range(5):
+        window, baseline = (
+            counted(rng.multinomial(size, rng.dirichlet(np.full(8, 3.0))).reshape(2, 2, 2)) for size in (300, 900)
+        )
+        turned = [Counted(np.ascontiguousarray(each.counts[:, ::-1])) for each in (window, baseline)]
+        found = []
+        for here, there, asked in (
+            (window, baseline, name),
+            (*turned, name),
+            (window, baseline, ONE_GAP.get(name, name)),
+        ):
+            rule = Rule(BiasSettings(), Decision.CALIBRATED, here, there)
+            told = rule.evidence(asked, metrics_of(here)[asked], metrics_of(there)[asked])
+            assert told is not None
+            found.append(told)
+        assert len({each.alike for each in found}) == 1
+        assert [each.p_value for each in found] == pytest.approx([found[0].p_value] * 3, rel=0.05)  # ties
+        others = Rule(BiasSettings(), Decision.CALIBRATED, turned[0], baseline).evidence(name, 0.1, 0.0)
+        assert others is not None
+        assert others.alike != found[0].alike
 
 
 # --- what a run says -----------------------------------------------------------------------------------------------------
