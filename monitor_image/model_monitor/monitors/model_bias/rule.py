@@ -7,7 +7,7 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, Self
 
-from model_monitor.contract import Decision
+from model_monitor.contract import BiasStage, Decision
 from model_monitor.monitors.conclusion import Evidence
 from model_monitor.monitors.model_bias.counted import Counted
 from model_monitor.monitors.model_bias.flip_test import Z_95
@@ -81,6 +81,17 @@ class Rule:
             if is_empty(name, sample):
                 return f"one side of the facet has no record that it counts {where}"
         return ""
+
+    def expects_few(self, stage: BiasStage) -> bool:
+        """Whether, going by the baseline, fewer records than a side must have are of one of the two labels in such a window."""
+        if not self.is_calibrated or self.window is None or self.baseline is None:
+            return False
+        here, there = (
+            each.observed if stage is BiasStage.PRE else each.predicted.sum(axis=1)
+            for each in (self.window, self.baseline)
+        )
+        rarer = int(there.sum(axis=0).min())
+        return bool(rarer * here.sum() < self.settings.smallest(self.decision) * there.sum())
 
     def limit(self, name: str, known: float) -> float:
         """The value in the baseline's direction beyond which it is worse."""

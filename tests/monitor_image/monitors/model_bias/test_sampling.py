@@ -295,6 +295,33 @@ def test_a_metric_of_which_one_side_has_no_record_is_not_evaluated() -> None:
     assert found["TE"].description == "one side of the facet has no record that it counts here"
 
 
+def rarely_accepted(count: int, accepted: int) -> Rows:
+    """Two sides; of all records three in two hundred are positive, and `accepted` are said to be."""
+    index = np.arange(count)
+    label, said = (index % 200 < 3).astype(int).tolist(), (index < accepted).astype(int).tolist()
+    return labelled({"sex": (index % 2).tolist(), "x": index.tolist()}, label, said)
+
+
+@pytest.mark.parametrize(
+    ("count", "decision", "verdict"),
+    [
+        (400, Decision.CALIBRATED, Verdict.OK),
+        (400, Decision.AWS, Verdict.INSUFFICIENT_DATA),
+        (4000, Decision.CALIBRATED, Verdict.INSUFFICIENT_DATA),  # twenty were to be expected
+    ],
+)
+def test_metrics_of_a_set_that_is_empty_as_expected_are_not_asked_for(count, decision, verdict) -> None:
+    baseline = baseline_of(rarely_accepted(2000, 10), flip_test=False)
+    job = job_for(rarely_accepted(count, 0), flip_test=False)
+    job = replace(job, monitors=(replace(job.monitors[0], decision=decision),))
+    rows = rarely_accepted(count, 0)
+    found = MONITOR.check(MONITOR.statistics(MONITOR.profile(rows, job), job), baseline, job)
+    assert found.verdict is verdict, found.reason
+    missed = by_metric(found)["DPPL"]
+    assert (missed.outcome, missed.description) == (Outcome.NOT_EVALUATED, "No positive labels in set")
+    assert by_metric(found)["CI"].outcome is not Outcome.NOT_EVALUATED
+
+
 def test_an_analysis_of_awss_is_taken_as_it_is_and_the_windows_own_chance_counts() -> None:
     document = written(FAIR)
     del document[OWN_BLOCK]
