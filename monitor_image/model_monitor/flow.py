@@ -267,9 +267,12 @@ def too_many_rejected(reading: Reading, job: Job) -> TooManyRejected | None:
 def suggest(found: Found, report: Report) -> Iterator[MonitorResult]:
     """The baseline job's side: statistics and constraints become the baseline's files."""
     job = report.job
+
+    def locate(feature: str) -> str:
+        return first_other(feature, discover(job.dataset, job.window), job)
+
     for monitor, statistics in found:
         constraints = monitor.suggest(statistics, job)
-        locate = partial(first_other, files=discover(job.dataset, job.window), job=job)
         conclusion = Conclusion(Verdict.OK, notes=monitor.notes(statistics, job, locate))
         files = {
             monitor.files.constraints_name: monitor.files.constraints(constraints),
