@@ -18,7 +18,11 @@ from model_monitor.monitors.conclusion import Evidence
 TWO_SAMPLE_FACTOR: Final = 2.16863  # of the two-sample bound where sizes differ. Source: Wei & Dudley (2012), theorem 1
 NEGLIGIBLE: Final = 1e-18
 FEW: Final = 64  # more than the standard deviation says where numbers are small
-STEPS: Final = 20  # of a bisection
+STEPS: Final = 40  # at most, of a search
+CLOSE: Final = 1e-4  # relative, at which it ends
+EDGE: Final = 2e-3  # of an interval, so that every point that is tried narrows it
+PATIENCE: Final = 3  # tries on the line that did not halve it: then it is a staircase
+TINY: Final = 1e-300
 SPREADS: Final = 12.0  # standard deviations beyond which nothing is worth counting
 ADDITIONS: Final = 10_000_000  # for which a sum's chances are worked out one by one; beyond, a bound tells enough
 THETAS: Final = np.logspace(-6, 3, 400)  # where the bound of a sum is tried; each of them holds
@@ -148,7 +152,7 @@ def difference_of_any(value: float, pooled: Mapping[int, int], n: int, m: int) -
     def chance(gap: float) -> float:
         return min(1.0, sum(number * _differs(gap, count, n, m) for count, number in sorted(pooled.items())))
 
-    return Evidence(chance(value), lambda level: _bisect(chance, level))
+    return Evidence(chance(value), lambda level: crossing(chance, level, 1.0))
 
 
 def _differs(gap: float, pooled: int, n: int, m: int) -> float:
@@ -160,12 +164,32 @@ def _differs(gap: float, pooled: int, n: int, m: int) -> float:
     return chance + (hypergeometric_tail(down, m, pooled, n + m) if down <= min(m, pooled) else 0.0)
 
 
-def _bisect(chance: Callable[[float], float], level: float) -> float:
-    """Where a falling chance crosses a level, in [0, 1]."""
-    low, high = 0.0, 1.0
+def crossing(chance: Callable[[float], float], level: float, most: float) -> float:
+    """Where a falling chance crosses a level, in [0, most], to a part in ten thousand and on the side that is rarer.
+
+    Chances of sums fall as a normal distribution's do, so the root of their logarithm is nearly a straight line: points are
+    tried on it, and the middle after one that did not halve what is left.
+    """
+
+    def depth(value: float) -> float:
+        return math.sqrt(-math.log(min(max(chance(value), TINY), 1.0)))
+
+    target = math.sqrt(-math.log(min(level, 1.0)))
+    low, high, above, below = 0.0, most, 0.0, depth(most)
+    if below < target:
+        return most
+    is_slow, slow = False, 0
     for _ in range(STEPS):
-        middle = (low + high) / 2
-        low, high = (middle, high) if chance(middle) > level else (low, middle)
+        width = high - low
+        if width <= CLOSE * high:
+            break
+        is_middle = is_slow or slow > PATIENCE or below <= above
+        share = 0.5 if is_middle else (target - above) / (below - above)
+        tried = low + width * min(max(share, EDGE), 1 - EDGE)
+        found = depth(tried)
+        low, high, above, below = (tried, high, found, below) if found < target else (low, tried, above, found)
+        is_slow = not is_middle and high - low > width / 2
+        slow += is_slow
     return high
 
 

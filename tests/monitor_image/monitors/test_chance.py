@@ -182,6 +182,22 @@ def test_the_allowance_of_unseen_values_is_where_a_level_ends():
     assert found.p_value > 1e-4
 
 
+@pytest.mark.parametrize(
+    "falling", [stats.norm.sf, stats.expon.sf, lambda x: float(stats.binom.sf(np.ceil(50 * x) - 1, 50, 0.1))]
+)
+@pytest.mark.parametrize("level", [0.3, 1e-3, 1e-8])
+def test_where_a_chance_crosses_a_level_is_found_in_few_steps(falling, level):
+    asked = []
+    found = chance.crossing(lambda x: asked.append(x) or float(falling(x)), level, 40.0)
+    assert falling(found) <= level
+    assert falling(found * (1 - 2e-4)) > level
+    assert len(asked) <= 24
+
+
+def test_a_level_that_is_never_reached_is_crossed_at_the_end():
+    assert chance.crossing(lambda _: 0.5, 0.1, 3.0) == 3.0
+
+
 def test_the_normal_tail_is_scipys():
     for value in (-3.0, 0.0, 2.5, 6.0):
         assert chance.normal_tail(value) == pytest.approx(stats.norm.sf(value), rel=1e-9)
