@@ -322,7 +322,7 @@ def unmatched(report: Report) -> str:
         return ""
     told = f"{counted(labels.count, 'label')} read, none matches a captured id"
     if labels.id_form == reading.id_form:
-        return f"{told}: both look like {labels.id_form}, so these may be labels of other records"
+        return f"{told}: both look like {labels.id_form}, so these may be labels of other records, or of another payload_index"
     return f"{told}: the first captured id looks like {reading.id_form}, the first label's id like {labels.id_form}"
 
 
