@@ -320,9 +320,12 @@ def unmatched(report: Report) -> str:
     labels, reading = report.labels, report.reading
     if labels is None or not labels.count or reading.labelled or not reading.id_form:
         return ""
+    if reading.displaced:
+        where = f"of {counted(reading.displaced, 'captured id')} they have another payload_index than any record"
+        return f"{counted(labels.count, 'label')} read, none matches a record: {where}; the first of a payload has 0"
     told = f"{counted(labels.count, 'label')} read, none matches a captured id"
     if labels.id_form == reading.id_form:
-        return f"{told}: both look like {labels.id_form}, so these may be labels of other records, or of another payload_index"
+        return f"{told}: both look like {labels.id_form}, so these may be labels of other records"
     return f"{told}: the first captured id looks like {reading.id_form}, the first label's id like {labels.id_form}"
 
 

@@ -161,6 +161,21 @@ def test_labels_of_other_ids_are_told_by_the_form_of_both(world):
     assert "event-0" not in tree.message
 
 
+def test_labels_of_another_place_in_the_payload_are_told_apart_from_those_of_other_ids(world):
+    world.quality |= {"label_delay": "PT0H", "min_coverage": 0.0}
+    world.label(0, hour(0), right=range(RECORDS))
+    (file,) = world.labels.rglob("*.jsonl")
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    for line in lines:
+        line["eventMetadata"]["payload_index"] += 4  # requests have four records: 0 to 3
+    write_lines(file, lines)
+    tree = world.run(0)
+    assert first_line(tree).startswith(
+        "Completed: Not evaluated (insufficient_data): 40 labels read, none matches a record: of 10 captured ids they have "
+        "another payload_index than any record; the first of a payload has 0; 0 of 40 predictions"
+    )
+
+
 def test_a_window_below_its_coverage_is_scored_when_the_rest_has_come(world):
     world.run(0)
     world.label(0, hour(30), right=range(20))
