@@ -22,7 +22,7 @@ from model_monitor.contract import ANALYSIS_FILE, CONSTRAINTS_FILE, STATISTICS_F
 from model_monitor.job.configuration import parse_configuration
 from model_monitor.job.job import BaselineFiles, DatasetKind, DatasetSource, Job
 from model_monitor.labels.join import join
-from model_monitor.monitors.conclusion import Conclusion, Evidence
+from model_monitor.monitors.conclusion import Conclusion
 from model_monitor.monitors.decision import chance_of_a_run, settle
 from model_monitor.outputs.files import to_json
 from model_monitor.outputs.report import Dataset, Report
@@ -104,10 +104,10 @@ class Watch:
 def bare(conclusion: Conclusion) -> Conclusion:
     """The same, without what would tell how far chance reaches: it decides nothing, and takes half of a run's time."""
     checks = (
-        check if check.evidence is None else replace(check, evidence=Evidence(check.evidence.p_value))
+        check if check.evidence is None else replace(check, evidence=replace(check.evidence, allowed=lambda _: None))
         for check in conclusion.checks
     )
-    return replace(conclusion, checks=tuple(checks))
+    return replace(conclusion, checks=tuple(checks), drift=())
 
 
 def _found(rows: Rows, job: Job) -> list[tuple[Any, Any]]:

@@ -48,7 +48,7 @@ from model_monitor.monitors import registry
 from model_monitor.monitors.base import AnyMonitor
 from model_monitor.monitors.baseline_files import is_signed, signed
 from model_monitor.monitors.conclusion import Conclusion, Lack, Outcome
-from model_monitor.monitors.decision import chance_of_a_run, settle
+from model_monitor.monitors.decision import budget_of, settle
 from model_monitor.monitors.rehearsal import rehearsed
 from model_monitor.outputs.report import Dataset, Failure, Labels, MonitorResult, Report
 from model_monitor.runners import local
@@ -267,9 +267,12 @@ def too_many_rejected(reading: Reading, job: Job) -> TooManyRejected | None:
 def suggest(found: Found, report: Report) -> Iterator[MonitorResult]:
     """The baseline job's side: statistics and constraints become the baseline's files."""
     job = report.job
+
+    def locate(feature: str) -> str:
+        return first_other(feature, discover(job.dataset, job.window), job)
+
     for monitor, statistics in found:
         constraints = monitor.suggest(statistics, job)
-        locate = partial(first_other, files=discover(job.dataset, job.window), job=job)
         conclusion = Conclusion(Verdict.OK, notes=monitor.notes(statistics, job, locate))
         files = {
             monitor.files.constraints_name: monitor.files.constraints(constraints),
@@ -285,8 +288,7 @@ def check(found: Found, report: Report, baselines: Baselines) -> Iterator[Monito
     """The monitoring job's side: statistics against the baseline, all monitors' checks as one family."""
     job = report.job
     conclusions = [conclude(monitor, statistics, report, baselines) for monitor, statistics in found]
-    length = None if job.window is None else job.window.end - job.window.start
-    settled = settle(conclusions, chance_of_a_run(job.false_alarms, length))
+    settled = settle(conclusions, budget_of(job))
     for (monitor, statistics), conclusion in zip(found, settled, strict=True):
         yield result(monitor, statistics, conclusion, report, baselines)
 
@@ -318,6 +320,9 @@ def unmatched(report: Report) -> str:
     labels, reading = report.labels, report.reading
     if labels is None or not labels.count or reading.labelled or not reading.id_form:
         return ""
+    if reading.displaced:
+        where = f"of {counted(reading.displaced, 'captured id')} they have another payload_index than any record"
+        return f"{counted(labels.count, 'label')} read, none matches a record: {where}; the first of a payload has 0"
     told = f"{counted(labels.count, 'label')} read, none matches a captured id"
     if labels.id_form == reading.id_form:
         return f"{told}: both look like {labels.id_form}, so these may be labels of other records"

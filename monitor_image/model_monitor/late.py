@@ -31,7 +31,7 @@ from model_monitor.job.fetching import Labels, fetch_capture
 from model_monitor.job.from_container import Places
 from model_monitor.job.job import Job, Maturity, MonitorSettings
 from model_monitor.labels.history import History
-from model_monitor.labels.maturity import Group, Waiting, choose, has_expired, labels_until
+from model_monitor.labels.maturity import WINDOWS_PER_RUN, Choice, Group, Waiting, choose, has_expired, labels_until
 from model_monitor.logs import log
 from model_monitor.monitors import registry
 from model_monitor.outputs.metric import Metric
@@ -50,7 +50,10 @@ Settled = Callable[[], None]
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What the front door gives: where to remember, where labels and capture come from, what this job is called."""
+    """What the front door gives: where to remember, where labels and capture come from, what this job is called.
+
+    windows: how many earlier ones the run may take up, for so many share its budget.
+    """
 
     history: History
     labels: Labels | None
@@ -58,6 +61,7 @@ class Memory:
     folder: Path
     now: datetime
     job: str = ""
+    windows: int = WINDOWS_PER_RUN
 
 
 def prepare(job: Job, places: Places, name: str = "") -> tuple[Job, Memory | None]:
@@ -77,7 +81,27 @@ def prepare(job: Job, places: Places, name: str = "") -> tuple[Job, Memory | Non
     if places.history is None or not needs_labels or job.is_rehearsal:  # what is forced is no score
         return job, None
     memory = Memory(History(places.history), labels, places.capture, places.folder, places.now, name)
-    return job, memory
+    return _shared(job, memory, {each.type: each for each in job.monitors if known[each.type].needs_labels})
+
+
+def _shared(job: Job, memory: Memory, settings: dict[MonitoringType, MonitorSettings]) -> tuple[Job, Memory]:
+    """The windows that the run takes up, and its own where anything can be said of it, share its budget."""
+    earlier = len(_due(memory, settings, job.window)[0].groups)
+    is_own_judged = len(settings) < len(job.monitors) or job.ground_truth is None or job.window is None
+    is_own_judged |= any(each.maturity.is_due(job.window.end, memory.now) for each in settings.values() if job.window)
+    return replace(job, windows=max(1, earlier + is_own_judged)), replace(memory, windows=earlier)
+
+
+def _due(memory: Memory, settings: dict[MonitoringType, MonitorSettings], own: Window | None) -> tuple[Choice, int]:
+    """Earlier windows that are due, as many as there is room for; and how many wait in all."""
+    waiting: list[Waiting] = []
+    total = 0
+    for type_, each in settings.items():
+        found, count = memory.history.waiting(type_, each.maturity, memory.now)
+        waiting += [one for one in found if one.window != own]
+        total += count
+    maturities = {type_: each.maturity for type_, each in settings.items()}
+    return choose(waiting, maturities, memory.now, memory.windows), total
 
 
 def wait_after_failure(job: Job, places: Places) -> None:
@@ -175,13 +199,7 @@ class _Run:
 
     def earlier(self, own: Window) -> Late:
         """Try the windows that are due, as many as there is room for."""
-        waiting: list[Waiting] = []
-        total = 0
-        for type_, settings in self._settings.items():
-            found, count = self._history.waiting(type_, settings.maturity, self._now)
-            waiting += [each for each in found if each.window != own]
-            total += count
-        choice = choose(waiting, self._maturities, self._now)
+        choice, total = _due(self._memory, self._settings, own)
         scores: list[Score] = []
         left = choice.left
         for number, group in enumerate(choice.groups):
@@ -291,10 +309,6 @@ class _Run:
 
     def _maturity(self, monitor: MonitoringType) -> Maturity:
         return self._settings[monitor].maturity
-
-    @property
-    def _maturities(self) -> dict[MonitoringType, Maturity]:
-        return {type_: settings.maturity for type_, settings in self._settings.items()}
 
 
 def _silent(result: MonitorResult, note: str) -> MonitorResult:

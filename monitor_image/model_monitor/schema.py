@@ -192,6 +192,7 @@ class Truth:
     codes: int32 (rows,), position in `words`; -1 where a row has no label.
     places: int64 (rows,), which of all labels it is; -1 likewise. `total`: how many labels there are in all.
     keys: uint64 (rows,), of event and place, whatever the cuts; None where the label is a column of the dataset.
+    displaced: events of which only other places have labels; looked for where no row has one.
     """
 
     codes: np.ndarray
@@ -199,6 +200,7 @@ class Truth:
     places: np.ndarray
     total: int
     keys: np.ndarray | None = None
+    displaced: int = 0
 
 
 @dataclass(frozen=True, slots=True)

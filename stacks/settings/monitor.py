@@ -180,7 +180,10 @@ class Monitor(Block):
     decision: Literal["calibrated", "aws"] | None = None
     """When a check is violated: beyond its limit and beyond what sampling explains, or beyond its limit alone as AWS decides.
     Left out: calibrated for computed baselines, aws for AWS's own files."""
-    false_alarms: Annotated[str, Field(pattern=r"^\d+(\.\d+)? per (day|week|month|quarter|year)$")] | None = None
+    false_alarms: (
+        Annotated[str, Field(pattern=r"^(\d*[1-9]\d*(\.\d+)?|\d+\.\d*[1-9]\d*) per (day|week|month|quarter|year)$")]
+        | None
+    ) = None
     """False violations of the schedule that are acceptable, such as 1 per quarter. Left out: 1 per quarter."""
     check_non_negative: bool = False
     """Whether values below zero violate where the baseline has none. Default: false, as SageMaker."""

@@ -8,7 +8,7 @@ from datetime import timedelta
 import jsonschema
 import pytest
 
-from model_monitor import container, late
+from model_monitor import container, flow, late
 from model_monitor.contract import EXIT_ERROR
 from model_monitor.labels.history import History
 from model_monitor.outputs.report import schema
@@ -74,6 +74,21 @@ def test_a_window_is_scored_once_when_its_labels_are_due(world):
     assert NAME not in world.kept("pending")
     score = world.score(0)
     assert (score["state"], score["verdict"], score["scored_at"]) == ("scored", "violated", "2026-03-09T05:05:00Z")
+
+
+@pytest.mark.parametrize(("others", "shares"), [({}, 2), ({"data_quality": {}}, 3)])
+def test_late_windows_and_the_runs_own_share_its_false_alarms(world, healthy_baseline, monkeypatch, others, shares):
+    """Its own counts where anything can be said of it already."""
+    for number in (0, 1):
+        world.serve(number)
+        world.run(number)
+        world.label(number, hour(30), right=range(RECORDS))
+    world.changes |= {"monitors": {"model_quality": world.quality} | others, "baseline": str(healthy_baseline)}
+    budgets, settle = [], flow.settle
+    monkeypatch.setattr(flow, "settle", lambda found, budget: budgets.append(budget) or settle(found, budget))
+    tree = matured(world, WEEK + 1)
+    assert len(tree.report["late"]) == 2
+    assert budgets == [pytest.approx(1 / 2160 / shares)] * 3
 
 
 def test_a_rerun_of_the_run_that_scored_a_window_adds_nothing(world):
@@ -144,6 +159,21 @@ def test_labels_of_other_ids_are_told_by_the_form_of_both(world):
         'looks like 1 digit, "-", 5 letters, "-" and 6 digits, the first label\'s id like 3 digits; 0 of 40 predictions'
     )
     assert "event-0" not in tree.message
+
+
+def test_labels_of_another_place_in_the_payload_are_told_apart_from_those_of_other_ids(world):
+    world.quality |= {"label_delay": "PT0H", "min_coverage": 0.0}
+    world.label(0, hour(0), right=range(RECORDS))
+    (file,) = world.labels.rglob("*.jsonl")
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    for line in lines:
+        line["eventMetadata"]["payload_index"] += 4  # requests have four records: 0 to 3
+    write_lines(file, lines)
+    tree = world.run(0)
+    assert first_line(tree).startswith(
+        "Completed: Not evaluated (insufficient_data): 40 labels read, none matches a record: of 10 captured ids they have "
+        "another payload_index than any record; the first of a payload has 0; 0 of 40 predictions"
+    )
 
 
 def test_a_window_below_its_coverage_is_scored_when_the_rest_has_come(world):

@@ -180,3 +180,25 @@ def test_a_model_that_fails_on_most_requests_is_not_ok(case):
     assert report["monitors"][0]["summary"]["labels"]["without_answer"] == 160
     metrics = [json.loads(line) for line in (reported.output / "report/metrics.jsonl").read_text().splitlines()]
     assert 0.2 in [metric["Value"] for metric in metrics if metric["MetricName"] == "answered_share"]
+
+
+def test_a_few_more_missing_values_than_the_baseline_had_are_held(case):
+    reported = case("completeness-by-chance")
+    reported.baseline("train.csv")
+    report = reported.monitor()
+    assert report["verdict"] == "ok"
+    (found,) = (
+        each
+        for each in report["monitors"][0]["checks"]
+        if each["check_type"] == "completeness_check" and each["observed"] < each["allowed"]
+    )
+    assert (found["outcome"], found["p_value"] > 0.1) == ("held", True)
+
+
+def test_truth_values_of_a_table_and_of_json_are_one(case):
+    reported = case("true-True")
+    reported.baseline("train.csv")
+    report = reported.monitor()
+    assert report["verdict"] == "ok"
+    outcomes = {each["check_type"]: each["outcome"] for each in report["monitors"][0]["checks"] if each["subject"]}
+    assert outcomes["categorical_values_check"] == outcomes["baseline_drift_check"] == "held"

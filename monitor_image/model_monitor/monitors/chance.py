@@ -18,8 +18,14 @@ from model_monitor.monitors.conclusion import Evidence
 TWO_SAMPLE_FACTOR: Final = 2.16863  # of the two-sample bound where sizes differ. Source: Wei & Dudley (2012), theorem 1
 NEGLIGIBLE: Final = 1e-18
 FEW: Final = 64  # more than the standard deviation says where numbers are small
-STEPS: Final = 20  # of a bisection
+STEPS: Final = 40  # at most, of a search
+CLOSE: Final = 1e-4  # relative, at which it ends
+EDGE: Final = 2e-3  # of an interval, so that every point that is tried narrows it
+PATIENCE: Final = 3  # tries on the line that did not halve it: then it is a staircase
+TINY: Final = 1e-300
 SPREADS: Final = 12.0  # standard deviations beyond which nothing is worth counting
+ADDITIONS: Final = 10_000_000  # for which a sum's chances are worked out one by one; beyond, a bound tells enough
+THETAS: Final = np.logspace(-6, 3, 400)  # where the bound of a sum is tried; each of them holds
 
 
 def hypergeometric_tail(count: int, drawn: int, marked: int, total: int) -> float:
@@ -146,7 +152,7 @@ def difference_of_any(value: float, pooled: Mapping[int, int], n: int, m: int) -
     def chance(gap: float) -> float:
         return min(1.0, sum(number * _differs(gap, count, n, m) for count, number in sorted(pooled.items())))
 
-    return Evidence(chance(value), lambda level: _bisect(chance, level))
+    return Evidence(chance(value), lambda level: crossing(chance, level, 1.0))
 
 
 def _differs(gap: float, pooled: int, n: int, m: int) -> float:
@@ -158,12 +164,32 @@ def _differs(gap: float, pooled: int, n: int, m: int) -> float:
     return chance + (hypergeometric_tail(down, m, pooled, n + m) if down <= min(m, pooled) else 0.0)
 
 
-def _bisect(chance: Callable[[float], float], level: float) -> float:
-    """Where a falling chance crosses a level, in [0, 1]."""
-    low, high = 0.0, 1.0
+def crossing(chance: Callable[[float], float], level: float, most: float) -> float:
+    """Where a falling chance crosses a level, in [0, most], to a part in ten thousand and on the side that is rarer.
+
+    Chances of sums fall as a normal distribution's do, so the root of their logarithm is nearly a straight line: points are
+    tried on it, and the middle after one that did not halve what is left.
+    """
+
+    def depth(value: float) -> float:
+        return math.sqrt(-math.log(min(max(chance(value), TINY), 1.0)))
+
+    target = math.sqrt(-math.log(min(level, 1.0)))
+    low, high, above, below = 0.0, most, 0.0, depth(most)
+    if below < target:
+        return most
+    is_slow, slow = False, 0
     for _ in range(STEPS):
-        middle = (low + high) / 2
-        low, high = (middle, high) if chance(middle) > level else (low, middle)
+        width = high - low
+        if width <= CLOSE * high:
+            break
+        is_middle = is_slow or slow > PATIENCE or below <= above
+        share = 0.5 if is_middle else (target - above) / (below - above)
+        tried = low + width * min(max(share, EDGE), 1 - EDGE)
+        found = depth(tried)
+        low, high, above, below = (tried, high, found, below) if found < target else (low, tried, above, found)
+        is_slow = not is_middle and high - low > width / 2
+        slow += is_slow
     return high
 
 
@@ -172,22 +198,44 @@ def unseen(count: int, current: Mapping[str, int], baseline: Mapping[str, int]) 
 
     Of a value that occurs c times in both together, all c fall into the window with a chance that is known (n of n + m records
     are the window's), and rare values do. The number of such occurrences is summed over all values, exactly but for the dependence
-    between values, which makes large sums rarer still.
+    between values, which makes large sums rarer still; where that takes too long, its chance is bounded from above.
     """
     n, m = sum(current.values()), sum(baseline.values())
     numbers = Counter(current.get(name, 0) + baseline.get(name, 0) for name in current.keys() | baseline.keys())
-    alone = {  # chance that all occurrences of one value fall into the window
-        pooled: math.exp(_log_choose(n + m - pooled, n - pooled) - _log_choose(n + m, n)) if pooled <= n else 0.0
-        for pooled in sorted(numbers)
-    }
-    mean = sum(numbers[pooled] * pooled * share for pooled, share in alone.items())
-    variance = sum(numbers[pooled] * pooled**2 * share * (1 - share) for pooled, share in alone.items())
+    times = np.array(sorted(numbers), np.int64)
+    alone = np.array([_all_drawn(pooled, n, m) for pooled in times.tolist()])  # of one value: all of its occurrences
+    is_possible = alone > NEGLIGIBLE
+    times, alone = times[is_possible], alone[is_possible]
+    values = np.array([numbers[pooled] for pooled in times.tolist()], np.int64)
+    mean = float((values * times * alone).sum())
+    variance = float((values * times.astype(np.float64) ** 2 * alone * (1 - alone)).sum())
     at_most = min(n, max(count, math.ceil(mean + SPREADS * math.sqrt(variance)) + FEW))
+    last = np.minimum(_likely(values, alone), at_most // np.maximum(times, 1))
+    if int((last + 1).sum()) * (at_most + 1) > ADDITIONS:
+        return sum_bound(count, times, values, alone, n)
+    return _of_sum(count, times, values, alone, last, at_most, n)
+
+
+def _all_drawn(pooled: int, n: int, m: int) -> float:
+    """Chance that all occurrences of one value fall into the window."""
+    return math.exp(_log_choose(n + m - pooled, n - pooled) - _log_choose(n + m, n)) if pooled <= n else 0.0
+
+
+def _likely(values: np.ndarray, alone: np.ndarray) -> np.ndarray:
+    """How many of so many values may fall into the window as a whole; that there are more has no chance worth counting."""
+    mean, variance = values * alone, values * alone * (1 - alone)
+    likely = np.minimum(values, np.ceil(mean + SPREADS * np.sqrt(variance)) + FEW).astype(np.int64)
+    return np.where(alone < 1.0, likely, 0)  # what is certain takes no adding
+
+
+def _of_sum(
+    count: int, times: np.ndarray, values: np.ndarray, alone: np.ndarray, last: np.ndarray, at_most: int, n: int
+) -> Evidence:
+    """Exactly, by adding values with the same number of occurrences at a time."""
     spread = np.zeros(at_most + 1)  # chance of each sum
     spread[0] = 1.0
-    for pooled, share in alone.items():
-        if share > NEGLIGIBLE:
-            spread = _with_alike(spread, numbers[pooled], share, pooled)
+    for each in zip(values.tolist(), alone.tolist(), times.tolist(), last.tolist(), strict=True):
+        spread = _with_alike(spread, *each)
     below = np.cumsum(spread)
     chance = max(0.0, 1.0 - float(below[count - 1])) if count else 1.0
 
@@ -198,17 +246,33 @@ def unseen(count: int, current: Mapping[str, int], baseline: Mapping[str, int]) 
     return Evidence(chance, allowed)
 
 
-def _with_alike(spread: np.ndarray, values: int, share: float, occurrences: int) -> np.ndarray:
-    """Chances of the sums to which `occurrences` times a binomial number is added; what is negligible is left out above."""
+def _with_alike(spread: np.ndarray, values: int, share: float, occurrences: int, last: int) -> np.ndarray:
+    """Chances of the sums to which `occurrences` times a binomial number, up to `last`, is added."""
     if share >= 1.0:
         return np.concatenate([np.zeros(values * occurrences), spread])[: spread.size]
-    last = min(values, math.ceil(values * share + SPREADS * math.sqrt(values * share * (1 - share)) + FEW))
     found = np.zeros_like(spread)
-    for number in range(min(last, (spread.size - 1) // occurrences) + 1):
+    for number in range(last + 1):
         log = _log_choose(values, number) + number * math.log(share) + (values - number) * math.log1p(-share)
         start = number * occurrences
         found[start:] += math.exp(log) * spread[: spread.size - start]
     return found
+
+
+def sum_bound(count: float, times: np.ndarray, values: np.ndarray, alone: np.ndarray, whole: float) -> Evidence:
+    """That the occurrences of the values that the window has as a whole add up to at least `count`, at the most.
+
+    Args:
+        times, values, alone: so many occurrences have so many values, each of which falls into the window with that chance.
+        whole: records of the window.
+    Source: Chernoff (1952), for numbers that are independent or, as here, negatively associated (Joag-Dev & Proschan, 1983).
+    """
+    shares = np.clip(alone, 1e-300, 1 - 1e-12)
+    moments = np.logaddexp(np.log1p(-shares), np.log(shares) + THETAS[:, None] * times) @ values
+
+    def allowed(level: float) -> float:
+        return min(1.0, float(((moments - math.log(level)) / THETAS).min()) / whole)
+
+    return Evidence(float(np.exp(min(0.0, (moments - THETAS * count).min()))), allowed)
 
 
 def normal_tail(value: float) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -23,10 +23,13 @@ class Evidence:
 
     p_value: that chance, in [0, 1]. allowed: level → the observation up to which the level explains it, in the check's own unit
     and counted on the side on which it gets worse; None where that cannot be told.
+    alike: what it has in common with other evidence of its monitor that is the same chance of the same counts, such as that of
+    recall and of false_negative_rate: they are one test. None: it is a test of its own.
     """
 
     p_value: float
     allowed: Callable[[float], float | None] = field(default=lambda _: None, compare=False, repr=False)
+    alike: Hashable = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,7 @@ class Conclusion:
 
     silenced: features whose metrics are switched off (`emit_metrics`).
     notes: what a reader of the checks should know first.
-    drift_max: of model quality, how far what the model says has moved, whether that counts as a check yet or not.
+    drift: of model quality, how far what the model says has moved, whether that counts among the checks yet or not.
     awaits_labels: labels that are still to come, or to be corrected, may settle what could not be evaluated.
     decision: which rule decided.
     lack: what no record has, where that is why nothing was evaluated.
@@ -81,7 +84,7 @@ class Conclusion:
     reason: str = ""  # why nothing was evaluated, or the error
     silenced: frozenset[str] = frozenset()
     notes: tuple[str, ...] = ()
-    drift_max: float | None = None
+    drift: tuple[Check, ...] = ()
     awaits_labels: bool = False
     decision: Decision = Decision.AWS
     lack: Lack | None = None
@@ -89,3 +92,13 @@ class Conclusion:
     @property
     def violations(self) -> tuple[Check, ...]:
         return tuple(check for check in self.checks if check.outcome is Outcome.VIOLATED)
+
+    @property
+    def tested(self) -> tuple[Check, ...]:
+        """Everything on which chance has a say: the checks, and what will be one later."""
+        return (*self.checks, *(check for check in self.drift if check not in self.checks))
+
+    @property
+    def drift_max(self) -> float | None:
+        """The farthest move of what the model says; None where none is known."""
+        return max((check.distance or 0.0 for check in self.drift), default=None)

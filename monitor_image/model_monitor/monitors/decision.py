@@ -6,13 +6,13 @@ the chance that any of them is violated although nothing has changed stays below
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
 from model_monitor.contract import Decision, Verdict
-from model_monitor.job.job import FalseAlarms
+from model_monitor.job.job import FalseAlarms, Job
 from model_monitor.monitors.conclusion import Check, Conclusion, Outcome
 from model_monitor.monitors.verdict import conclude
 
@@ -24,21 +24,29 @@ def chance_of_a_run(budget: FalseAlarms, window: timedelta | None) -> float:
     return min(budget.count * ((window or HOUR) / budget.per), 1.0)
 
 
+def budget_of(job: Job) -> float:
+    """The chance of a false violation that the job's window may have: its share of the run's, in (0, 1]."""
+    length = None if job.window is None else job.window.end - job.window.start
+    return chance_of_a_run(job.false_alarms, length) / job.windows
+
+
 def settle(conclusions: Sequence[Conclusion], budget: float) -> list[Conclusion]:
     """The conclusions of a run's monitors with the rule applied to all their checks together.
 
     Args:
         budget: chance of a false violation of the whole run, in (0, 1].
+    Checks that are the same test under several names count once.
     Conclusions that AWS's rule decides stay as they are, and so does a check without evidence.
     """
-    family = [
-        check.evidence.p_value
-        for conclusion in conclusions
-        if conclusion.decision is Decision.CALIBRATED
-        for check in conclusion.checks
-        if is_tested(check) and check.evidence is not None
-    ]
-    cut, level = holm(family, budget)
+    family: dict[Hashable, float] = {}
+    for monitor, conclusion in enumerate(conclusions):
+        if conclusion.decision is Decision.CALIBRATED:
+            for number, check in enumerate(conclusion.tested):
+                if is_tested(check) and check.evidence is not None:
+                    alike = check.evidence.alike
+                    test = (monitor, number) if alike is None else (monitor, "alike", alike)
+                    family[test] = max(family.get(test, 0.0), check.evidence.p_value)  # equal but for rounded ties
+    cut, level = holm(list(family.values()), budget)
     return [_settled(each, cut, level) if each.decision is Decision.CALIBRATED else each for each in conclusions]
 
 
@@ -63,7 +71,8 @@ def holm(p_values: Sequence[float], budget: float) -> tuple[float, float]:
 
 def _settled(conclusion: Conclusion, cut: float, level: float) -> Conclusion:
     checks = tuple(_decided(check, cut, level) for check in conclusion.checks)
-    settled = replace(conclusion, checks=checks)
+    drift = tuple(_decided(check, cut, level) for check in conclusion.drift)
+    settled = replace(conclusion, checks=checks, drift=drift)
     if conclusion.verdict is not Verdict.VIOLATED or settled.violations:
         return settled
     again = conclude(checks)

@@ -18,51 +18,84 @@ FITTED_SHARE: Final = 0.05  # and at most this share of all
 class DrawnTail:
     """Upper tail of a seeded sample of what happens although nothing has changed.
 
-    Up to `start` chances are counted; beyond, they fall exponentially from the largest draws on, with their mean excess over
-    `start`. A tail that falls like a normal distribution's falls faster, so chances far out are rather too large: a normal
-    distribution's 4.1 deviations (1 in 50,000) are taken for 4.3 ones when 20,000 were drawn.
+    Up to the largest draw chances are counted, or more where the fit says so; beyond, they fall exponentially with the mean
+    excess of the largest draws. A tail that falls like a normal distribution's falls faster, so chances far out are rather too
+    large: a normal distribution's 4.1 deviations (1 in 50,000) are taken for 4.3 ones when 20,000 were drawn. Equal draws are
+    one step of a tail that takes few values: it falls from there no faster than by that step.
     Source: peaks over threshold, Pickands (1975), with shape 0.
     """
 
     ordered: np.ndarray  # ascending
-    start: float
-    excess: float
-    fitted: int
+    falls: tuple[_Fall, ...]
 
     @classmethod
     def of(cls, draws: np.ndarray) -> DrawnTail:
         """From at least one number; infinities are allowed."""
         ordered = np.sort(draws)
-        fitted = max(1, min(FITTED, int(len(ordered) * FITTED_SHARE)))
-        start = float(ordered[-fitted])
-        largest = ordered[-fitted:]
-        excess = float((largest[np.isfinite(largest)] - start).mean()) if math.isfinite(start) else 0.0
-        return cls(ordered, start, excess, fitted)
+        wanted = max(1, min(FITTED, int(len(ordered) * FITTED_SHARE)))
+        starts = (
+            (float(ordered[-wanted]), float(ordered[-1]))
+            if ordered[-1] == ordered[-2:][0]
+            else (float(ordered[-wanted]),)
+        )
+        falls = (_Fall.of(ordered, start) for start in dict.fromkeys(starts))
+        return cls(ordered, tuple(fall for fall in falls if fall is not None))
 
     def chance(self, value: float) -> float:
         """Of at least `value`; never 0."""
-        size = len(self.ordered)
-        if value <= self.start:
-            beyond = size - int(np.searchsorted(self.ordered, value, side="left"))
-            return (beyond + 1) / (size + 1)
-        if self.excess <= 0:
-            return 1 / (size + 1)
-        return max(self.fitted / size * math.exp(-min((value - self.start) / self.excess, 600.0)), 1e-300)
+        largest = float(self.ordered[-1])
+        found = [fall.chance(value) for fall in self.falls if value > fall.start]
+        if value <= largest or not found:
+            found.append(self._counted(value))
+        return max(*found, 1e-300)
+
+    def _counted(self, value: float) -> float:
+        beyond = len(self.ordered) - int(np.searchsorted(self.ordered, value, side="left"))
+        return (beyond + 1) / (len(self.ordered) + 1)
 
     def reached(self, level: float) -> float:
         """The value whose chance is `level`."""
         size = len(self.ordered)
-        if level >= self.fitted / size or self.excess <= 0:
-            return float(self.ordered[min(size - 1, max(0, math.ceil(size * (1 - level)) - 1))])
-        return self.start + self.excess * math.log(self.fitted / (size * level))
+        far = [fall.reached(level) for fall in self.falls if level < fall.share]
+        if far:
+            return max(far)
+        return float(self.ordered[min(size - 1, max(0, math.ceil(size * (1 - level)) - 1))])
+
+
+@dataclass(frozen=True, slots=True)
+class _Fall:
+    """From `start` on, which a share of the draws reaches, by how far their mean is from the draw before them."""
+
+    start: float
+    share: float
+    excess: float
+
+    @classmethod
+    def of(cls, ordered: np.ndarray, start: float) -> _Fall | None:
+        """None where nothing is known of how it falls."""
+        first = int(np.searchsorted(ordered, start, side="left"))
+        largest = ordered[first:]
+        if not first or not math.isfinite(start) or not math.isfinite(ordered[first - 1]):
+            return None
+        excess = float(largest[np.isfinite(largest)].mean() - ordered[first - 1])
+        return cls(start, len(largest) / len(ordered), excess)
+
+    def chance(self, value: float) -> float:
+        """Of at least `value` > start."""
+        return self.share * math.exp(-min((value - self.start) / self.excess, 600.0))
+
+    def reached(self, level: float) -> float:
+        """The value whose chance is `level` < share."""
+        return self.start + self.excess * math.log(self.share / level)
 
 
 def student_tail(value: float, freedom: float) -> float:
-    """Chance that Student's t is above `value` >= 0. Source: Wallace (1959), within 2 % of the exponent for freedom >= 5."""
+    """Chance that Student's t is above `value`. Source: Wallace (1959), within 2 % of the exponent for freedom >= 5."""
     if not math.isfinite(value):
-        return 0.0
+        return 0.0 if value > 0 else 1.0
     shrunk = (8 * freedom + 1) / (8 * freedom + 3)
-    return normal_tail(shrunk * math.sqrt(freedom * math.log1p(value * value / freedom)))
+    size = shrunk * math.sqrt(freedom * math.log1p(value * value / freedom))
+    return normal_tail(math.copysign(size, value))
 
 
 def student_reached(level: float, freedom: float) -> float:

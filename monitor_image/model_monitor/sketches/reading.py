@@ -79,6 +79,7 @@ class Reading:
 
     tolerated: payloads by what was wrong with them, which could be read all the same.
     labelled: records of events of which ground truth holds a label. id_form: what the first event's id looks like.
+    displaced: events whose labels have another place in the payload than any record (payload_index).
     """
 
     records: int = 0
@@ -94,6 +95,7 @@ class Reading:
     last_time: int | None = None
     labelled: int = 0
     id_form: str = ""
+    displaced: int = 0
 
     @classmethod
     def of(cls, rows: Rows) -> Reading:
@@ -113,6 +115,7 @@ class Reading:
             last_time=int(times.max()) if times.size else None,
             labelled=0 if rows.truth is None or rows.truth.keys is None else int((rows.truth.places >= 0).sum()),
             id_form=form_of(rows.events.ids[0]) if rows.events.ids else "",
+            displaced=0 if rows.truth is None else rows.truth.displaced,
         )
 
     @property
@@ -165,6 +168,7 @@ class Reading:
             last_time=max(lasts, default=None),
             labelled=self.labelled + other.labelled,
             id_form=self.id_form or other.id_form,
+            displaced=self.displaced + other.displaced,
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -188,6 +192,7 @@ class Reading:
             "last_time": self.last_time,
             "labelled": self.labelled,
             "id_form": self.id_form,
+            "displaced": self.displaced,
         }
 
     @classmethod
@@ -213,4 +218,5 @@ class Reading:
             last_time=content["last_time"],
             labelled=content["labelled"],
             id_form=content["id_form"],
+            displaced=content["displaced"],
         )

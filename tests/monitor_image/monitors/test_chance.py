@@ -53,7 +53,8 @@ def test_a_declared_share_of_nothing_is_no_matter_of_chance():
 @pytest.mark.parametrize(("size", "baseline"), [(40, 600), (320, 600), (320, 320), (2000, 10_000)])
 def test_the_bound_on_a_distance_holds_and_is_not_far_from_the_truth(size, baseline):
     source = np.random.default_rng(7)
-    found = [stats.ks_2samp(source.normal(size=size), source.normal(size=baseline)).statistic for _ in range(4000)]
+    steps = np.repeat([1 / size, -1 / baseline], [size, baseline])
+    found = [float(np.abs(np.cumsum(source.permutation(steps))).max()) for _ in range(4000)]  # of records without ties
     for level in (0.1, 0.01):
         share = np.mean([chance.distance(value, size, baseline).p_value <= level for value in found])
         assert level / 8 <= share <= level * 1.25
@@ -82,6 +83,58 @@ def test_the_largest_difference_of_healthy_samples_is_explained():
     then = sample(source, shares, 600)
     gap = max(abs(moved.get(name, 0) / 320 - then.get(name, 0) / 600) for name in moved.keys() | then.keys())
     assert chance.largest_difference(gap, moved, then).p_value < 1e-4
+
+
+few_counts = st.dictionaries(st.sampled_from("abcdefgh"), st.integers(1, 5), min_size=1)
+
+
+def brute_unseen(now: Mapping[str, int], then: Mapping[str, int]) -> np.ndarray:
+    """Chance of at least so many new occurrences, value by value."""
+    n, m = sum(now.values()), sum(then.values())
+    chances = np.array([1.0])
+    for name in now.keys() | then.keys():
+        pooled = now.get(name, 0) + then.get(name, 0)
+        alone = stats.hypergeom.pmf(pooled, n + m, pooled, n)
+        chances = np.convolve(chances, [1 - alone, *[0.0] * (pooled - 1), alone])
+    return np.cumsum(chances[::-1])[::-1]
+
+
+@given(now=few_counts, then=few_counts)
+def test_new_values_are_as_likely_as_counting_them_one_by_one_says(now, then):
+    expected = brute_unseen(now, then)
+    for count in range(min(sum(now.values()), len(expected) - 1) + 1):
+        found = chance.unseen(count, now, then).p_value
+        assert found == pytest.approx(expected[count], rel=1e-6, abs=1e-12)
+
+
+@given(now=few_counts, then=few_counts)
+def test_the_bound_of_new_values_is_never_below_their_chance(now, then):
+    expected = brute_unseen(now, then)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(chance, "ADDITIONS", 0)
+        for count in range(min(sum(now.values()), len(expected) - 1) + 1):
+            assert chance.unseen(count, now, then).p_value >= expected[count] * (1 - 1e-9)
+
+
+@pytest.mark.parametrize(
+    ("size", "others", "values"), [(320, 600, 400), (20_000, 10_000, 5_000), (200_000, 2_000, 9_000)]
+)
+def test_new_values_take_a_bounded_number_of_additions(size, others, values, monkeypatch):
+    source, shares, additions = np.random.default_rng(8), zipf(values), []
+    add = chance._with_alike
+
+    def counted(spread, *given):
+        additions.append(spread.size * (given[-1] + 1))
+        return add(spread, *given)
+
+    monkeypatch.setattr(chance, "_with_alike", counted)
+    now, then = sample(source, shares, size), sample(source, shares, others)
+    strange = sum(count for name, count in now.items() if name not in then)
+    found = chance.unseen(strange, now, then)
+    assert sum(additions) <= chance.ADDITIONS
+    assert found.p_value > 1e-3
+    assert chance.unseen(min(size, 3 * strange + 200), now, then).p_value < 1e-6
+    assert strange / size < found.allowed(1e-6) < 1
 
 
 @pytest.mark.parametrize("values", [5, 50, 2000])
@@ -127,6 +180,22 @@ def test_the_allowance_of_unseen_values_is_where_a_level_ends():
     found = chance.unseen(30, now, then)
     assert 0 < found.allowed(1e-4) < 1
     assert found.p_value > 1e-4
+
+
+@pytest.mark.parametrize(
+    "falling", [stats.norm.sf, stats.expon.sf, lambda x: float(stats.binom.sf(np.ceil(50 * x) - 1, 50, 0.1))]
+)
+@pytest.mark.parametrize("level", [0.3, 1e-3, 1e-8])
+def test_where_a_chance_crosses_a_level_is_found_in_few_steps(falling, level):
+    asked = []
+    found = chance.crossing(lambda x: asked.append(x) or float(falling(x)), level, 40.0)
+    assert falling(found) <= level
+    assert falling(found * (1 - 2e-4)) > level
+    assert len(asked) <= 24
+
+
+def test_a_level_that_is_never_reached_is_crossed_at_the_end():
+    assert chance.crossing(lambda _: 0.5, 0.1, 3.0) == 3.0
 
 
 def test_the_normal_tail_is_scipys():

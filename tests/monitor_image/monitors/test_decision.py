@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from model_monitor.contract import Decision, Verdict
-from model_monitor.job.job import FalseAlarms
+from model_monitor.contract import Decision, JobKind, Verdict
+from model_monitor.job.job import DatasetKind, DatasetSource, FalseAlarms, Job
 from model_monitor.monitors.conclusion import Check, Conclusion, Evidence, Outcome
-from model_monitor.monitors.decision import chance_of_a_run, holm, settle
+from model_monitor.monitors.decision import budget_of, chance_of_a_run, holm, settle
 
 BUDGET = 4.6e-4
 
@@ -30,6 +31,12 @@ def test_a_budget_is_spread_over_the_windows_of_its_time():
     assert chance_of_a_run(FalseAlarms(), timedelta(hours=1)) == pytest.approx(1 / 2160)
     assert chance_of_a_run(FalseAlarms(2, timedelta(days=7)), timedelta(days=1)) == pytest.approx(2 / 7)
     assert chance_of_a_run(FalseAlarms(), None) == chance_of_a_run(FalseAlarms(), timedelta(hours=1))
+
+
+def test_windows_that_one_run_judges_share_its_budget():
+    job = Job(JobKind.MONITOR, DatasetSource(Path("records"), DatasetKind.CSV), Path("output"))
+    assert budget_of(job) == pytest.approx(1 / 2160)
+    assert 3 * budget_of(replace(job, windows=3)) == pytest.approx(1 / 2160)
 
 
 def test_what_chance_explains_is_held_and_says_so():
@@ -61,6 +68,33 @@ def test_the_checks_of_all_monitors_are_one_family():
     others = conclusion(*[check(0.5, Outcome.HELD, str(number)) for number in range(99)])
     assert alone.verdict is Verdict.VIOLATED
     assert settle([conclusion(check(1e-5)), others], BUDGET)[0].verdict is Verdict.OK
+
+
+def test_one_test_under_several_names_counts_once():
+    others = [check(0.5, Outcome.HELD, str(number)) for number in range(99)]
+    alike = [replace(each, evidence=Evidence(0.5, alike="recall")) for each in others]
+    assert settle([conclusion(check(1e-5), *others)], BUDGET)[0].verdict is Verdict.OK
+    assert settle([conclusion(check(1e-5), *alike)], BUDGET)[0].verdict is Verdict.VIOLATED
+    of_each = [conclusion(*alike[number : number + 1]) for number in range(99)]
+    assert settle([conclusion(check(1e-5)), *of_each], BUDGET)[0].verdict is Verdict.OK  # another monitor's is another
+
+
+def test_a_test_under_several_names_is_violated_under_each():
+    twins = [
+        replace(check(1e-9, subject=name), evidence=Evidence(1e-9 * last, alike="r"))
+        for name, last in (("a", 1), ("b", 1.1))
+    ]
+    assert len(settle([conclusion(*twins)], BUDGET)[0].violations) == 2
+
+
+def test_how_far_predictions_moved_is_told_after_chance_had_its_say():
+    """Whether that counts among the checks already, or waits for labels."""
+    moved, jumped = check(0.5, subject="p"), check(1e-9, subject="p")
+    for drift, expected in ((moved, 0.1), (jumped, 0.3)):
+        for checks in ((), (drift,)):
+            (settled,) = settle([replace(conclusion(*checks), drift=(drift,))], BUDGET)
+            assert settled.drift_max == expected
+    assert replace(conclusion(), drift=(moved,), decision=Decision.AWS).drift_max == 0.3
 
 
 def test_what_could_not_be_evaluated_is_no_part_of_the_family():

@@ -446,3 +446,7 @@ def test_the_rule_and_its_budget_are_set_by_schedule():
     place = "endpoints__shop__monitors__data_quality__"
     assert faults_of(**{f"{place}decision": "calibrated", f"{place}false_alarms": "2 per week"}) == []
     assert len(faults_of(**{f"{place}decision": "maybe", f"{place}false_alarms": "often"})) == 2
+    for none in ("0 per day", "0.0 per week", "00 per year"):
+        assert len(faults_of(**{f"{place}false_alarms": none})) == 1
+    for some in ("0.5 per year", "10 per day", "1.0 per month", "0.05 per quarter"):
+        assert faults_of(**{f"{place}false_alarms": some}) == []

@@ -14,7 +14,7 @@ from typing import Final
 
 import numpy as np
 
-from model_monitor.monitors.chance import difference_of_any, distance
+from model_monitor.monitors.chance import difference_of_any, distance, sum_bound
 from model_monitor.monitors.conclusion import Evidence
 from model_monitor.sketches.feature import MERGED_BELOW
 from model_monitor.sketches.forms import Form, shortest
@@ -26,7 +26,6 @@ GROUPS_LEFT: Final = 8  # groups of records that a window has at least, however 
 TELLING: Final = 1e-3  # chance up to which a further difference is told beside the one that decides
 ALONE: Final = 0.9  # of a difference that one value makes up: then that value is what is told
 STEPS: Final = 40  # of a bisection
-THETAS: Final = np.logspace(-6, 3, 400)  # where the bound of `unseen_evidence` is tried; each of them holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,13 +266,7 @@ def unseen_evidence(count: int, pooled: np.ndarray, n: int, m: int, size: float 
     alone = np.exp(
         [_log_falling(drawn, float(each)) - _log_falling(total, float(each)) for each in times]
     )  # chance that all are the window's
-    alone = np.clip(alone, 1e-300, 1 - 1e-12)
-    moments = np.logaddexp(np.log1p(-alone), np.log(alone) + THETAS[:, None] * times) @ values
-
-    def allowed(level: float) -> float:
-        return min(1.0, float(((moments - math.log(level)) / THETAS).min()) / drawn)
-
-    return Evidence(float(np.exp(min(0.0, (moments - THETAS * (count / size)).min()))), allowed)
+    return sum_bound(count / size, times, values, alone, drawn)
 
 
 def _log_falling(whole: float, steps: float) -> float:

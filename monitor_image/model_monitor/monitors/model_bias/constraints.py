@@ -11,11 +11,11 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from model_monitor.contract import CHECK_BIAS_DRIFT, OWN_BLOCK, BiasStage, Decision
+from model_monitor.contract import BIAS_METRICS, CHECK_BIAS_DRIFT, OWN_BLOCK, BiasStage, Decision
 from model_monitor.errors import BaselineError
 from model_monitor.monitors.conclusion import Check, Outcome
 from model_monitor.monitors.model_bias.counted import Counted
-from model_monitor.monitors.model_bias.metrics import DESCRIPTIONS, FLIP_TEST
+from model_monitor.monitors.model_bias.metrics import DESCRIPTIONS, FLIP_TEST, NO_NEGATIVE, NO_POSITIVE
 from model_monitor.monitors.model_bias.rule import Rule
 from model_monitor.monitors.model_bias.settings import BiasSettings, Bootstrap
 from model_monitor.monitors.model_bias.statistics import BiasStatistics, Entry, Value
@@ -117,7 +117,8 @@ def checks(
 ) -> Iterator[BiasCheck]:
     """One for each metric of each group, in the order of facets, groups and names.
 
-    A stage of which the baseline has values and the window has none is required: that the other one held is no answer.
+    A stage of which the baseline has values and the window has none is required: that the other one held is no answer; but
+    where chance has its say, not if a window of its size is expected to have hardly any record that it looks at.
     """
     for entry in statistics.entries:
         reason = entry.reason
@@ -140,7 +141,7 @@ def checks(
         if reason:
             yield _made(entry, "", Outcome.NOT_EVALUATED, reason, is_required=True)
         else:
-            yield from sorted(found, key=lambda check: check.metric_name)
+            yield from sorted(_asked(found, rule), key=lambda check: check.metric_name)
     yield from _gone(statistics, constraints)
 
 
@@ -162,6 +163,26 @@ def _of_stage(
         told = [replace(check, is_required=True) for check in told]
         return told or [_made(entry, "", Outcome.NOT_EVALUATED, NO_PREDICTION, is_required=True)]
     return told
+
+
+def _asked(found: list[BiasCheck], rule: Rule) -> list[BiasCheck]:
+    """Metrics of a set that is empty are not asked for where the baseline leads to expect hardly any record in it.
+
+    Some other metric of the group must have been evaluated, else nothing is known of it.
+    """
+    if all(check.outcome is Outcome.NOT_EVALUATED for check in found):
+        return found
+    rare = [stage for stage in BiasStage if _is_empty_set(found, stage) and rule.expects_few(stage)]
+    return [
+        replace(check, is_required=False) if any(check.metric_name in BIAS_METRICS[stage] for stage in rare) else check
+        for check in found
+    ]
+
+
+def _is_empty_set(found: list[BiasCheck], stage: BiasStage) -> bool:
+    return any(
+        check.metric_name in BIAS_METRICS[stage] and check.description in (NO_POSITIVE, NO_NEGATIVE) for check in found
+    )
 
 
 def _gone(statistics: BiasStatistics, constraints: BiasConstraints) -> Iterator[BiasCheck]:

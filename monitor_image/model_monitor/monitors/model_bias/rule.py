@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Final, Self
 
-from model_monitor.contract import Decision
+from model_monitor.contract import BiasStage, Decision
 from model_monitor.monitors.conclusion import Evidence
 from model_monitor.monitors.model_bias.counted import Counted
 from model_monitor.monitors.model_bias.flip_test import Z_95
 from model_monitor.monitors.model_bias.intervals import deviations
-from model_monitor.monitors.model_bias.metrics import FLIP_TEST, POST_TRAINING
+from model_monitor.monitors.model_bias.metrics import FLIP_TEST, POST_TRAINING, A, D
 from model_monitor.monitors.model_bias.sampling import evidence, evidence_alone, is_empty
 from model_monitor.monitors.model_bias.settings import BiasSettings, Bootstrap
 from model_monitor.monitors.model_bias.statistics import Entry
@@ -21,6 +21,10 @@ SCALES: Final = {
     "JS": math.log(2),
     "LP": math.sqrt(2),
 }  # largest values; of all others 1, which is DI's as a factor of e
+
+
+ONE_GAP: Final = {"LP": "KS", "TVD": "KS"}  # of two labels
+MIRRORED: Final = frozenset({"AD", "CI", "DAR", "DI", "DPL", "DPPL", "DRR", "JS", "KS", "RD", "SD", "TE"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,17 @@ class Rule:
                 return f"one side of the facet has no record that it counts {where}"
         return ""
 
+    def expects_few(self, stage: BiasStage) -> bool:
+        """Whether, going by the baseline, fewer records than a side must have are of one of the two labels in such a window."""
+        if not self.is_calibrated or self.window is None or self.baseline is None:
+            return False
+        here, there = (
+            each.observed if stage is BiasStage.PRE else each.predicted.sum(axis=1)
+            for each in (self.window, self.baseline)
+        )
+        rarer = int(there.sum(axis=0).min())
+        return bool(rarer * here.sum() < self.settings.smallest(self.decision) * there.sum())
+
     def limit(self, name: str, known: float) -> float:
         """The value in the baseline's direction beyond which it is worse."""
         if not self.is_calibrated or not self.settings.margin:
@@ -106,7 +121,19 @@ class Rule:
             return None
         if self.baseline is None:
             return evidence_alone(name, self.window, self.spread.get(name, math.nan), (value, known))
-        return evidence(name, self.window, self.baseline, (value, known))
+        found = evidence(name, self.window, self.baseline, (value, known))
+        return found and replace(found, alike=self._alike(name, self.window, self.baseline))
+
+    def _alike(self, name: str, window: Counted, baseline: Counted) -> Hashable:
+        """Gaps of one thing are one test, and so is one whose sides change places: of men to women, of women to men."""
+        test = ONE_GAP.get(name, name)
+        if test not in MIRRORED:
+            return None
+        sides = [
+            b"".join(part[side].tobytes() for each in (window, baseline) for part in (each.observed, each.predicted))
+            for side in (A, D)
+        ]
+        return test, *sorted(sides)
 
 
 def magnitude(name: str, value: float) -> float:

@@ -307,7 +307,7 @@ def _drawn(name: str, mixed: _Mixed, here: np.ndarray, value: Callable[[np.ndarr
 
     def tail(count: int) -> DrawnTail:
         parts = [_shifts(value(each), value(mixed.pooled - each)) for each in mixed.draws(count, seed=count)]
-        return DrawnTail.of(np.concatenate(parts))
+        return DrawnTail.of(np.maximum(np.concatenate(parts), 0.0))  # what is not worse is not apart
 
     found = tail(FEW_DRAWS)
     if observed >= 0 and found.chance(observed * (1 - TIED)) < COMMON / FEW_DRAWS:

@@ -102,19 +102,22 @@ def evidence(score: float, current: Side, baseline: Side, correlation: np.ndarra
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Null:
-    """What both sides have in common, and how far each may be from it. mixing: (features, k), of independent numbers."""
+    """What both sides have in common, and how far each may be from it.
+
+    mixing: (features, k), of independent numbers; None: each has its own.
+    """
 
     middle: np.ndarray
     error: np.ndarray
     baseline_error: np.ndarray
-    mixing: np.ndarray
+    mixing: np.ndarray | None
     freedom: int
 
     @classmethod
     def of(cls, current: Side, baseline: Side, correlation: np.ndarray | None) -> _Null | None:
         if current.records < 2 or not np.isfinite(current.errors).all():
             return None
-        mixing, wider = _mixing(correlation, len(current.values))
+        mixing, wider = _mixing(correlation)
         here, there = current.records, baseline.records
         if there < 2 or not np.isfinite(baseline.errors).all():
             nothing = np.zeros_like(current.errors)
@@ -146,7 +149,7 @@ class _Null:
         source, parts, left = Generator(PCG64(0)), [], DRAWS
         while left:
             some = min(left, max(1, CELLS_DRAWN // len(self.middle)))
-            noise = [source.standard_normal((some, self.mixing.shape[1])) @ self.mixing.T for _ in range(2)]
+            noise = [_mixed(source, some, len(self.middle), self.mixing) for _ in range(2)]
             errors = (self.error, self.baseline_error)
             sides = [np.abs(self.middle + each * scale * error) for each, error in zip(noise, errors, strict=True)]
             parts.append(_lost(*sides))
@@ -154,11 +157,18 @@ class _Null:
         return np.concatenate(parts)
 
 
-def _mixing(correlation: np.ndarray | None, features: int) -> tuple[np.ndarray, float]:
+def _mixing(correlation: np.ndarray | None) -> tuple[np.ndarray | None, float]:
     if correlation is None:
-        return np.eye(features), ANY_CORRELATION
+        return None, ANY_CORRELATION
     worth, axes = np.linalg.eigh(correlation)
     return np.asarray(axes * np.sqrt(np.maximum(worth, 0.0))), 1.0
+
+
+def _mixed(source: Generator, draws: int, features: int, mixing: np.ndarray | None) -> np.ndarray:
+    """Normal numbers, (draws, features), as alike as features are; without a mixing in time that grows with their number."""
+    if mixing is None:
+        return source.standard_normal((draws, features))
+    return np.asarray(source.standard_normal((draws, mixing.shape[1])) @ mixing.T)
 
 
 def _lost(order: np.ndarray, gains: np.ndarray) -> np.ndarray:

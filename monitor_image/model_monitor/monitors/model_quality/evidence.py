@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -17,11 +17,19 @@ from model_monitor.monitors.model_quality.metrics import Quality
 from model_monitor.monitors.model_quality.permutation import greater
 from model_monitor.monitors.model_quality.residuals import Residuals, Sizes
 from model_monitor.monitors.model_quality.scores import Scores
+from model_monitor.monitors.tails import student_reached, student_tail
 from model_monitor.monitors.thresholds import QualityConstraint
 from model_monitor.words import counted
 
 FEWEST: Final = 10  # records below which a metric that is no plain share is not judged
 SCORES_COMPARED: Final = 512  # different scores of both samples
+SAME_TEST: Final = {  # metric → the one that gets worse with it, whatever the records
+    "true_positive_rate": "recall",
+    "false_negative_rate": "recall",
+    "false_positive_rate": "true_negative_rate",
+    "weighted_recall": "accuracy",
+    "rmse": "mse",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +85,8 @@ class Comparison:
             return None
         if self.then is None or not self.is_against_baseline(constraint):
             return self._against_limit(constraint)
-        return self._against_baseline(constraint, self.then)
+        found, name = self._against_baseline(constraint, self.then), constraint.metric
+        return None if found is None else replace(found, alike=SAME_TEST.get(name, name))
 
     def _against_limit(self, constraint: QualityConstraint) -> Evidence | None:
         name = constraint.metric
@@ -248,28 +257,6 @@ def _student(value: float, start: float, error: float, freedom: int, constraint:
     if not error:
         return Evidence(0.0 if gap > 0 else 1.0, lambda _: start)
 
-    def beyond(errors: float) -> float:
-        return student_tail(errors, freedom)
-
-    return Evidence(beyond(gap / error), lambda level: start + sign * error * _quantile(beyond, level))
-
-
-def student_tail(value: float, freedom: int) -> float:
-    """Chance that Student's t is above a value. Source: Wallace (1959), good to a few per cent of it.
-
-    Args:
-        freedom: degrees of freedom, at least 1.
-    """
-    scale = (8 * freedom + 1) / (8 * freedom + 3)
-    size = scale * math.sqrt(freedom * math.log1p(value * value / freedom))
-    return chance.normal_tail(math.copysign(size, value))
-
-
-def _quantile(tail: Callable[[float], float], level: float) -> float:
-    low, high = 0.0, 1.0
-    while tail(high) > level and high < 1e6:
-        high *= 2
-    for _ in range(50):
-        middle = (low + high) / 2
-        low, high = (middle, high) if tail(middle) > level else (low, middle)
-    return high
+    return Evidence(
+        student_tail(gap / error, freedom), lambda level: start + sign * error * student_reached(level, freedom)
+    )

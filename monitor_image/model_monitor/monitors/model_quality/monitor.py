@@ -135,7 +135,7 @@ def check(statistics: QualityStatistics, baseline: QualityBaseline | None, job: 
     return replace(
         conclusion,
         notes=(*conclusion.notes, *notes),
-        drift_max=max((found.distance or 0.0 for found in drift), default=None),
+        drift=drift,
     )
 
 

@@ -12,13 +12,12 @@ from typing import Final
 
 import numpy as np
 
-from model_monitor.monitors.chance import normal_tail
+from model_monitor.monitors.chance import crossing, normal_tail
 from model_monitor.monitors.conclusion import Evidence
 
 KINDS_KEPT: Final = 1024  # different values; more are rounded to so many steps between the least and the largest
 ITERATIONS: Final = 200
 EDGE: Final = 0.999  # of the way to the largest mean there can be: at its end the approximation has no solution
-STEPS: Final = 24  # of a bisection
 SETTLED: Final = 1e-9  # a move of Newton's method that is none
 LONGEST: Final = 2.0  # move, in logarithms of odds
 CLOSE: Final = 1e-3  # standard deviations from the middle, where the formula is 0 / 0
@@ -77,11 +76,7 @@ class Pack:
 
     def reach(self, level: float) -> float:
         """The mean up to which a level explains it."""
-        low, high = 0.0, self.largest
-        for _ in range(STEPS):
-            middle = (low + high) / 2
-            low, high = (middle, high) if self.chance(middle) > level else (low, middle)
-        return high
+        return crossing(self.chance, level, self.largest)
 
     def _tilt(self, mean: float) -> tuple[float, float, float] | None:
         """The exponential tilt under which the drawn records have a mean, by Newton's method.

@@ -11,7 +11,7 @@ from model_monitor.errors import BaselineError
 from model_monitor.job.job import Job, MonitorSettings
 from model_monitor.monitors import thresholds as quality
 from model_monitor.monitors.conclusion import Check, Conclusion, Lack, Outcome
-from model_monitor.monitors.decision import chance_of_a_run
+from model_monitor.monitors.decision import budget_of
 from model_monitor.monitors.drift import DistributionConfig
 from model_monitor.monitors.labelled import unjudged, why_unlabelled
 from model_monitor.monitors.model_quality.evidence import Comparison
@@ -129,11 +129,6 @@ def few_answers(statistics: QualityStatistics, settings: MonitorSettings) -> lis
         f"{statistics.answered:,} of {counted(statistics.records, 'record')} have an answer of the model ({share:.1%})"
     )
     return [Check("min_answers", "predictions", Outcome.NOT_EVALUATED, share, minimum, told, is_required=True)]
-
-
-def budget_of(job: Job) -> float:
-    """The chance of a false violation that a run of a job may have."""
-    return chance_of_a_run(job.false_alarms, None if job.window is None else job.window.end - job.window.start)
 
 
 def metric_check(constraint: QualityConstraint, comparison: Comparison, budget: float | None) -> Check:

@@ -23,7 +23,9 @@ from model_monitor.monitors.model_bias.counted import Counted, Flips
 from model_monitor.monitors.model_bias.curve import Curve
 from model_monitor.monitors.model_bias.metrics import post_training, pre_training
 from model_monitor.monitors.model_bias.monitor import MONITOR
+from model_monitor.monitors.model_bias.rule import MIRRORED, ONE_GAP, Rule
 from model_monitor.monitors.model_bias.sampling import RATIOS, _divergence, evidence
+from model_monitor.monitors.model_bias.settings import BiasSettings
 from model_monitor.schema import Feature, Privacy, Rows, Schema
 from tests.bias_tables import labelled
 from tests.monitor_image.monitors.model_bias.test_monitor import FAIR, UNFAIR, job_for, people
@@ -140,6 +142,31 @@ def _smoothed(name: str, tables: np.ndarray) -> np.ndarray:
         return odds[:, 0] - odds[:, 1]
     values = pre_training(tables.sum(axis=-1)) | post_training(tables[..., 1:])
     return values[name]
+
+
+@pytest.mark.parametrize("name", sorted(MIRRORED | ONE_GAP.keys()))
+def test_gaps_of_one_thing_and_of_sides_that_change_places_are_one_test(name: str) -> None:
+    rng = np.random.default_rng(12)
+    for _ in range(5):
+        window, baseline = (
+            counted(rng.multinomial(size, rng.dirichlet(np.full(8, 3.0))).reshape(2, 2, 2)) for size in (300, 900)
+        )
+        turned = [Counted(np.ascontiguousarray(each.counts[:, ::-1])) for each in (window, baseline)]
+        found = []
+        for here, there, asked in (
+            (window, baseline, name),
+            (*turned, name),
+            (window, baseline, ONE_GAP.get(name, name)),
+        ):
+            rule = Rule(BiasSettings(), Decision.CALIBRATED, here, there)
+            told = rule.evidence(asked, metrics_of(here)[asked], metrics_of(there)[asked])
+            assert told is not None
+            found.append(told)
+        assert len({each.alike for each in found}) == 1
+        assert [each.p_value for each in found] == pytest.approx([found[0].p_value] * 3, rel=0.05)  # ties
+        others = Rule(BiasSettings(), Decision.CALIBRATED, turned[0], baseline).evidence(name, 0.1, 0.0)
+        assert others is not None
+        assert others.alike != found[0].alike
 
 
 # --- what a run says -----------------------------------------------------------------------------------------------------
@@ -266,6 +293,33 @@ def test_a_metric_of_which_one_side_has_no_record_is_not_evaluated() -> None:
     found = by_metric(calibrated(FAIR, baseline_of(FAIR)))  # predictions are the labels: there are no errors
     assert found["TE"].outcome is Outcome.NOT_EVALUATED
     assert found["TE"].description == "one side of the facet has no record that it counts here"
+
+
+def rarely_accepted(count: int, accepted: int) -> Rows:
+    """Two sides; of all records three in two hundred are positive, and `accepted` are said to be."""
+    index = np.arange(count)
+    label, said = (index % 200 < 3).astype(int).tolist(), (index < accepted).astype(int).tolist()
+    return labelled({"sex": (index % 2).tolist(), "x": index.tolist()}, label, said)
+
+
+@pytest.mark.parametrize(
+    ("count", "decision", "verdict"),
+    [
+        (400, Decision.CALIBRATED, Verdict.OK),
+        (400, Decision.AWS, Verdict.INSUFFICIENT_DATA),
+        (4000, Decision.CALIBRATED, Verdict.INSUFFICIENT_DATA),  # twenty were to be expected
+    ],
+)
+def test_metrics_of_a_set_that_is_empty_as_expected_are_not_asked_for(count, decision, verdict) -> None:
+    baseline = baseline_of(rarely_accepted(2000, 10), flip_test=False)
+    job = job_for(rarely_accepted(count, 0), flip_test=False)
+    job = replace(job, monitors=(replace(job.monitors[0], decision=decision),))
+    rows = rarely_accepted(count, 0)
+    found = MONITOR.check(MONITOR.statistics(MONITOR.profile(rows, job), job), baseline, job)
+    assert found.verdict is verdict, found.reason
+    missed = by_metric(found)["DPPL"]
+    assert (missed.outcome, missed.description) == (Outcome.NOT_EVALUATED, "No positive labels in set")
+    assert by_metric(found)["CI"].outcome is not Outcome.NOT_EVALUATED
 
 
 def test_an_analysis_of_awss_is_taken_as_it_is_and_the_windows_own_chance_counts() -> None:

@@ -18,7 +18,7 @@ from model_monitor.monitors.model_explainability import constraints as attributi
 from model_monitor.monitors.model_explainability.attributions import Aggregation, Method
 from model_monitor.monitors.model_explainability.ndcg import ndcg
 from model_monitor.monitors.model_explainability.options import AttributionOptions
-from model_monitor.monitors.model_explainability.sampling import Side, evidence, spread_of
+from model_monitor.monitors.model_explainability.sampling import MOST_CORRELATED, Side, evidence, spread_of
 from model_monitor.monitors.tails import DrawnTail, student_reached, student_tail
 from model_monitor.schema import Feature, FeatureType, Schema
 from tests.monitor_image.monitors.model_explainability.test_monitor import MONITOR, Stub, asked, rows_of, run
@@ -274,3 +274,15 @@ def test_the_baselines_own_rows_say_what_is_a_number(tmp_path):
     )
     assert conclusion.verdict is Verdict.INSUFFICIENT_DATA
     assert "b fails its type check" in conclusion.reason
+
+
+def test_many_features_take_no_table_of_all_pairs(monkeypatch) -> None:
+    """The numbers that are drawn are what is worked on."""
+    values = np.random.default_rng(5).normal(size=(50, 1, MOST_CORRELATED + 1))
+    spread = spread_of(values, np.ones(50, np.int64), Aggregation.MEAN_ABS)
+    assert spread.correlation is None
+    monkeypatch.setattr(np, "eye", lambda *_: pytest.fail("a table of all pairs"))
+    side = Side(np.abs(values[:, 0]).mean(axis=0), spread.errors[0], 50)
+    found = evidence(0.99, side, side, None)
+    assert found is not None
+    assert 0 < found.p_value <= 1

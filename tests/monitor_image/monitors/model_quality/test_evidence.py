@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ from model_monitor.monitors.decision import holm
 from model_monitor.monitors.model_quality import metrics
 from model_monitor.monitors.model_quality.agreement import Agreement
 from model_monitor.monitors.model_quality.confusion import Confusion
-from model_monitor.monitors.model_quality.evidence import Comparison, student_tail
+from model_monitor.monitors.model_quality.evidence import Comparison
 from model_monitor.monitors.model_quality.residuals import Residuals
 from model_monitor.monitors.model_quality.scores import Scores
 from model_monitor.monitors.thresholds import QualityConstraint
@@ -100,10 +100,21 @@ def test_without_the_baselines_counts_other_metrics_are_so_many_standard_errors_
     assert evidence.allowed(evidence.p_value) == pytest.approx(value, abs=1e-6)
 
 
-@pytest.mark.parametrize("freedom", [3, 9, 30, 300])
-def test_students_tail_is_that_of_scipy(freedom: int) -> None:
-    for value in (-2.0, 0.0, 1.0, 3.0, 5.0):
-        assert student_tail(value, freedom) == pytest.approx(stats.t.sf(value, freedom), rel=0.08)
+@pytest.mark.parametrize(("make", "type_"), [(binary, BINARY), (multiclass, MULTICLASS), (regression, REGRESSION)])
+def test_metrics_that_are_one_test_have_one_chance(make: Callable[..., Agreement], type_: ProblemType) -> None:
+    """Whatever the records; no others do."""
+    for seed in range(5):
+        random = np.random.Generator(np.random.PCG64(seed))
+        found = comparison(make(random, 320), make(random, 2000), type_)
+        told = [(found.evidence(each), each.metric) for each in constraints(found)]
+        by_test: dict[Hashable, set[float]] = {}
+        for each, _ in told:
+            if each is not None:
+                by_test.setdefault(each.alike, set()).add(round(each.p_value, 12))
+        assert all(len(chances) == 1 for chances in by_test.values())
+        assert len(by_test) == {BINARY: 8, MULTICLASS: 5, REGRESSION: 3}[type_], by_test
+        limited = found.evidence(QualityConstraint("recall", 0.5, is_required=True))
+        assert limited is None or limited.alike is None  # against a limit that somebody gave
 
 
 def test_errors_of_one_thing_have_one_chance() -> None:
