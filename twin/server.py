@@ -19,6 +19,7 @@ from moto.moto_api._internal.models import moto_api_backend
 from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.serving import BaseWSGIServer, make_server
 
+from model_monitor import contract
 from twin import deploying
 from twin.api import Api
 from twin.clock import Order, VirtualClock
@@ -37,6 +38,7 @@ from twin.iam import managed_policies
 from twin.iam.identity import DEPLOYER_KEY, Identity
 from twin.iam.policies import ResourcePolicies
 from twin.journal import Journal
+from twin.quotas import Quotas
 from twin.sagemaker.inference import Endpoints
 from twin.sagemaker.processing import ProcessingJobs
 from twin.sagemaker.schedules import Schedules
@@ -83,6 +85,8 @@ class Twin:
         self.account = ACCOUNT
         self.image_python = image_python or ROOT / "build" / "venv" / "image" / "bin" / "python"
         self.xgboost_python = xgboost_python or ROOT / "build" / "venv" / "xgboost" / "bin" / "python"
+        self.image_entry: Sequence[str] = (str(self.image_python), *contract.CONTAINER_ENTRYPOINT[1:])
+        self.quotas = Quotas()
         self.clock = VirtualClock(start)
         self.api = Api()
         self.journal = Journal(self.clock.now, self.directory / "journal.jsonl")

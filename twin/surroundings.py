@@ -5,13 +5,14 @@ No service knows the server. Where one needs another, it is given it when it is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 from twin.api import Api
 from twin.clock import VirtualClock
 from twin.journal import Journal
+from twin.quotas import Quotas
 
 
 class Bus(Protocol):
@@ -102,6 +103,16 @@ class Surroundings(Protocol):
     @property
     def image_python(self) -> Path:
         """The interpreter that holds what the monitor image holds, and nothing else."""
+        ...
+
+    @property
+    def image_entry(self) -> Sequence[str]:
+        """What stands for the monitor image's entry point where the image is a function."""
+        ...
+
+    @property
+    def quotas(self) -> Quotas:
+        """What the account may run at once."""
         ...
 
     @property

@@ -33,7 +33,7 @@ class Running:
     def stop(self) -> None:
         self.is_stopped = True
         if self.process is not None:
-            _end(self.process)
+            end(self.process)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,17 +70,17 @@ def run(
         )
         running.process = process
         if running.is_stopped:  # between its creation and now
-            _end(process)
+            end(process)
         try:
             process.wait(seconds)
         except subprocess.TimeoutExpired:
             is_timed_out = True
-            _end(process)
+            end(process)
     lines = log.read_text("utf-8", "replace").splitlines()
     return Finished(words, process.returncode, is_timed_out, running.is_stopped, "\n".join(lines[-LAST_LINES:]))
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def end(process: subprocess.Popen[bytes]) -> None:
     """SIGTERM to the process and all it started, then SIGKILL, as the service does."""
     for kind in (signal.SIGTERM, signal.SIGKILL):
         try:

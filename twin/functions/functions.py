@@ -12,10 +12,14 @@ import io
 import json
 import os
 import queue
+import re
 import threading
 import time
 import uuid
 import zipfile
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -23,12 +27,23 @@ from typing import Any, Final
 
 from moto.backends import get_backend
 
+from model_monitor import contract
 from twin.api import ApiError, Call
 from twin.clock import Order
+from twin.functions import images
 from twin.functions.sandboxes import Sandboxes, TimedOut
+from twin.sagemaker.processing import IMAGE
 from twin.surroundings import Surroundings
 
 RETRIES: Final = 2
+PATIENCE_SECONDS: Final = 60.0
+THROTTLED: Final = "TooManyRequestsException"
+FULL: Final = "ConcurrentInvocationLimitExceeded"
+IMAGE_TYPE: Final = "Image"
+IMAGE_URI: Final = re.compile(
+    r"\d{12}\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/[^:@]+(?::[^@]+|@sha256:[0-9a-f]{64})"
+)
+TEMPORARY: Final = ("TMPDIR", "HOME", "MODEL_MONITOR_TMP")  # the one folder that a function may write to: /tmp
 PAYLOAD_BYTES: Final = 6 * 2**20
 ASYNCHRONOUS_PAYLOAD_BYTES: Final = 2**20
 
@@ -61,10 +76,13 @@ class Functions:
         self._worker = threading.Thread(target=self._work, name="twin-functions", daemon=True)
         self._worker.start()
         self._sandboxes = Sandboxes(twin.python)
+        self._images = images.Environments()
+        self._busy: Counter[str] = Counter()  # how many calls of each function run now
         self._numbers: dict[str, int] = {}
         self._lock = threading.Lock()
         twin.api.register("lambda", Invoke=self._invoke_api)
         twin.api.gate(_check)
+        twin.api.observe(self._notice)
         twin.clock.register(self._tick, Order.JOBS)
         twin.on_stop(self._stop)
 
@@ -76,7 +94,9 @@ class Functions:
         name, request_id = deployed.function_name, str(uuid.uuid4())
         directory = self._directory(name)
         started = time.perf_counter()
-        payload, error, log = self._run(deployed, event, request_id, directory)
+        with self._place(deployed):
+            run = self._run_image if deployed.package_type == IMAGE_TYPE else self._run
+            payload, error, log = run(deployed, event, request_id, directory)
         result = Result(name, request_id, payload, error, log, round(time.perf_counter() - started, 3))
         (directory / "log.txt").write_text(log)
         (directory / "event.json").write_text(json.dumps(event, indent=2, default=str))
@@ -110,6 +130,11 @@ class Functions:
         del minute
         self.drain()
 
+    def running(self, name: str) -> int:
+        """How many calls of a function run now."""
+        with self._lock:
+            return self._busy[name]
+
     def permits(self, function: str, principal: str, source_arn: str) -> bool:
         """Whether the function's resource policy lets a service call it on behalf of a source."""
         for statement in self._find(function).policy.statements:
@@ -126,13 +151,25 @@ class Functions:
                 if waiting is None:
                     return
                 for attempt in range(1, self._retries(waiting.name) + 2):
-                    if not self.invoke(waiting.name, waiting.event, waiting.cause, attempt).error:
+                    if not self._invoke_patiently(waiting, attempt).error:
                         break
             except Exception as error:  # noqa: BLE001  one call may not end the queue; the journal says what happened
                 text = f"{waiting.name if waiting else '?'}: not called: {type(error).__name__}: {error}"
                 self._twin.journal.add("function", text, error=str(error))
             finally:
                 self._queue.task_done()
+
+    def _invoke_patiently(self, waiting: _Waiting, attempt: int) -> Result:
+        """Asynchronous calls wait for a place. Raises: ApiError when there is none for long, or there never is one."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            try:
+                return self.invoke(waiting.name, waiting.event, waiting.cause, attempt)
+            except ApiError as error:
+                is_off = self._find(waiting.name).reserved_concurrency == 0
+                if error.code != THROTTLED or is_off or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.05)
 
     def _retries(self, name: str) -> int:
         for config in self._find(name).event_invoke_config:
@@ -144,8 +181,66 @@ class Functions:
         self._queue.put(None)
         self._worker.join(timeout=10)
         self._sandboxes.stop()
+        self._images.stop()
+
+    def _notice(self, call: Call) -> None:
+        """A function that is gone leaves no warm process."""
+        if (call.service, call.operation) == ("lambda", "DeleteFunction"):
+            self._images.end(str(call.parameters["FunctionName"]).rpartition(":")[2])
 
     # --- running --------------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _place(self, deployed: Any) -> Iterator[None]:
+        """Hold one of the account's and one of the function's places. Raises: ApiError when all are taken."""
+        name, reserved = deployed.function_name, deployed.reserved_concurrency
+        with self._lock:
+            quota, mine = self._twin.quotas.lambda_concurrency, self._busy[name]
+            is_full = reserved is not None and mine >= int(reserved)
+            if is_full or (quota is not None and self._busy.total() >= quota):
+                reason = "ReservedFunctionConcurrentInvocationLimitExceeded" if is_full else FULL
+                raise ApiError(THROTTLED, f"Rate Exceeded. (Reason: {reason})")
+            self._busy[name] += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._busy[name] -= 1
+
+    def _run_image(self, deployed: Any, event: Any, request_id: str, directory: Path) -> tuple[Any, str, str]:
+        name, seconds = deployed.function_name, float(deployed.timeout)
+        variables = self._image_variables(deployed)
+        version = json.dumps([deployed.code_sha_256, seconds, deployed.ephemeral_storage, variables], sort_keys=True)
+        folder = directory.parent / f"sandbox-{directory.name.rpartition('-')[2]}"
+        body = json.dumps(event, default=str).encode()
+
+        def start() -> images.Environment:
+            return images.Environment(self._twin.image_entry, variables, folder, dict.fromkeys(TEMPORARY, ""))
+
+        answer = self._images.run(
+            name, version, start, lambda place: place.invoke(request_id, deployed.function_arn, body, seconds)
+        )
+        (directory / "start.txt").write_text("cold" if answer.is_cold else "warm")
+        return answer.payload, answer.error, answer.log
+
+    def _image_variables(self, deployed: Any) -> dict[str, str]:
+        """What the process of an image finds, but for what is its own: the runtime's address and its folder."""
+        name = deployed.function_name
+        return {
+            "PATH": "/usr/local/bin:/usr/bin:/bin",
+            "TZ": ":UTC",
+            "LANG": "en_US.UTF-8",
+            "PYTHONUNBUFFERED": "1",
+            "PYTHONPATH": str(IMAGE),
+            **self._twin.identity.environment(deployed.role),
+            "AWS_LAMBDA_FUNCTION_NAME": name,
+            "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(deployed.memory_size),
+            "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+            "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{name}",
+            "AWS_LAMBDA_LOG_STREAM_NAME": "twin",
+            **{key: str(value) for key, value in (deployed.environment_vars or {}).items()},
+        }
 
     def _run(self, deployed: Any, event: Any, request_id: str, directory: Path) -> tuple[Any, str, str]:
         name, timeout = deployed.function_name, float(deployed.timeout)
@@ -256,11 +351,45 @@ def _check(call: Call) -> None:
         return
     runtime = asked.get("Runtime")
     reason = ""
-    if asked.get("PackageType") == "Image" or asked.get("Layers"):
-        reason = "the twin runs functions from a zip file only, without layers"
+    if asked.get("Layers"):
+        reason = "the twin runs functions without layers"
     elif runtime and not str(runtime).startswith("python"):
         reason = f"the twin runs Python functions only, not {runtime}"
     elif call.operation == "PutFunctionEventInvokeConfig" and asked.get("DestinationConfig"):
         reason = "the twin has no destinations for asynchronous calls"
+    reason = reason or _other_image(asked.get("ImageConfig") or {})
     if reason:
         raise ApiError("NotImplementedByTwin", f"lambda:{call.operation}: {reason}")
+    _check_image(call)
+
+
+def _other_image(config: Mapping[str, Any]) -> str:
+    """Why the image would not be started as the monitor image's entry point; empty when it would be."""
+    entry = config.get("EntryPoint")
+    if entry and tuple(entry) != contract.CONTAINER_ENTRYPOINT:
+        return f"the twin runs the monitor image only: EntryPoint {list(contract.CONTAINER_ENTRYPOINT)}, found {entry}"
+    surplus = sorted(name for name in ("Command", "WorkingDirectory") if config.get(name))
+    return f"the twin starts images without {', '.join(surplus)}" if surplus else ""
+
+
+def _check_image(call: Call) -> None:
+    """Refuse an image as the service does. Raises: ApiError."""
+    asked = call.parameters
+    uri = (asked.get("Code") or asked).get("ImageUri")
+    is_image = asked.get("PackageType") == IMAGE_TYPE
+    if call.operation == "CreateFunction" and is_image != (uri is not None):
+        raise _bad("PackageType Image goes with Code.ImageUri, and Zip with a zip file")
+    if is_image and any(asked.get(name) for name in ("Handler", "Runtime", "Layers")):
+        raise _bad(
+            "Please don't provide Handler or Runtime or Layer when the intent is to create a function packaged as a "
+            "container image."
+        )
+    found = IMAGE_URI.fullmatch(uri) if uri is not None else None
+    if uri is not None and found is None:
+        raise _bad(f"Source image {uri} is not valid. Provide a valid source image.")
+    if found is not None and found[1] != call.region:
+        raise _bad(f"Source image {uri} is not valid: it must lie in Amazon ECR in {call.region}.")
+
+
+def _bad(message: str) -> ApiError:
+    return ApiError("InvalidParameterValueException", message)

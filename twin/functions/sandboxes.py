@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
+SECONDS_TO_BEGIN = 60.0
 RUNTIME = Path(__file__).resolve().parent / "runtime.py"
 
 
@@ -44,11 +45,11 @@ class Sandboxes:
         event_file.write_bytes(event)
         request = {"environment": dict(environment), "event": str(event_file), "outcome": str(outcome), "log": str(log)}
         connection = self._fork()
-        deadline = time.monotonic() + timeout
         with connection:
             connection.sendall(json.dumps(request).encode())
             connection.shutdown(socket.SHUT_WR)
-            answer = b""
+            answer = _receive(connection, time.monotonic() + SECONDS_TO_BEGIN)  # its number: the packages are loaded
+            deadline = time.monotonic() + timeout
             try:
                 while chunk := _receive(connection, deadline):
                     answer += chunk

@@ -141,6 +141,10 @@ class Jobs(ABC, Generic[SomeJob, SomeOutcome]):
         """Refuse what the service refuses, and what would not really run here. Raises: ApiError."""
 
     @abstractmethod
+    def _instance(self, settings: Mapping[str, Any]) -> str:
+        """The type of instance that a job runs on."""
+
+    @abstractmethod
     def _stage(self, job: SomeJob, s3: Any) -> Program:
         """Fetch the inputs and write the configuration files; what to run on them."""
 
@@ -165,6 +169,7 @@ class Jobs(ABC, Generic[SomeJob, SomeOutcome]):
         arn = f"arn:aws:sagemaker:{self._twin.region}:{self._twin.account}:{kind}-job/{name}"
         if name in self._jobs:
             raise ApiError("ResourceInUse", f"Job name must be unique: {self.is_taken.format(name=name, arn=arn)}")
+        self._check_quota(settings)
         home = self._twin.directory / self.folder / name
         job = self._jobs[name] = self.job(name, arn, settings, self._twin.clock.now(), home, **more)
         self._tags.create(arn, settings.get("Tags"))
@@ -172,6 +177,21 @@ class Jobs(ABC, Generic[SomeJob, SomeOutcome]):
         self._emit(job)
         self._workers.start(name, lambda: self._work(job), lambda outcome: self._finish(job, outcome))
         return job
+
+    def _check_quota(self, settings: Mapping[str, Any]) -> None:
+        """Refuse a job for which there is no instance. Raises: ApiError."""
+        instance, now, kind = self._instance(settings), self._twin.clock.now(), self._kind.lower()
+        quota = getattr(self._twin.quotas, f"{kind}_jobs").get(instance)
+        holding = [job for job in self._jobs.values() if job.ended is None or job.ended >= now]
+        used = sum(self._instance(job.settings) == instance for job in holding)
+        if quota is not None and used >= quota:
+            raise ApiError(
+                "ResourceLimitExceeded",
+                f"The account-level service limit '{instance} for {kind} job usage' is {quota} Instances, with current "
+                f"utilization of {used} Instances and a request delta of 1 Instances. Please use AWS Service Quotas to request "
+                "an increase for this quota. If AWS Service Quotas is not available, contact AWS support to request an "
+                "increase for this quota.",
+            )
 
     def _work(self, job: SomeJob) -> SomeOutcome:
         s3 = self._twin.client("s3", job.settings["RoleArn"])

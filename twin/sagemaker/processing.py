@@ -65,6 +65,9 @@ class ProcessingJobs(Jobs[ProcessingJob, _Outcome]):
     def _check(self, settings: Mapping[str, Any]) -> None:
         check(settings)
 
+    def _instance(self, settings: Mapping[str, Any]) -> str:
+        return str(settings["ProcessingResources"]["ClusterConfig"].get("InstanceType"))
+
     def _stage(self, job: ProcessingJob, s3: Any) -> Program:
         config = job.root / "config"
         config.mkdir(parents=True)

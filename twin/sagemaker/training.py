@@ -86,6 +86,9 @@ class TrainingJobs(Jobs[TrainingJob, _Outcome]):
     def _check(self, settings: Mapping[str, Any]) -> None:
         check(settings)
 
+    def _instance(self, settings: Mapping[str, Any]) -> str:
+        return str((settings.get("ResourceConfig") or {}).get("InstanceType"))
+
     def _stage(self, job: TrainingJob, s3: Any) -> Program:
         parameters = {key: _decoded(value) for key, value in (job.settings.get("HyperParameters") or {}).items()}
         program, source = str(parameters.pop(PROGRAM)), str(parameters.pop(SUBMITTED))

@@ -240,3 +240,18 @@ def test_a_refusal_reaches_the_caller_as_a_validation_error(twin: Twin) -> None:
 def test_an_unknown_job_is_not_found(twin: Twin) -> None:
     with pytest.raises(ClientError, match="ResourceNotFound"):
         twin.client("sagemaker").describe_processing_job(ProcessingJobName="nobody")
+
+
+def test_a_quota_holds_until_the_minute_is_over(twin: Twin, bucket: str) -> None:
+    twin.quotas.processing_jobs = {"ml.m5.large": 2}
+    sagemaker, jobs = twin.client("sagemaker"), [settings(name) for name in ("a", "b", "c")]
+    for job in jobs[:2]:
+        sagemaker.create_processing_job(**job)
+    twin.workers.wait()
+    words = (
+        "ResourceLimitExceeded.*'ml.m5.large for processing job usage' is 2 Instances, with current utilization of 2"
+    )
+    with pytest.raises(ClientError, match=words):
+        sagemaker.create_processing_job(**jobs[2])
+    twin.advance(MINUTE)
+    sagemaker.create_processing_job(**jobs[2])

@@ -293,3 +293,17 @@ def test_events_and_messages_are_sent(twin: Twin, bus: RememberingBus) -> None:
     assert json.loads(json.loads(message["Body"])["Message"]) == {"n": 1}
     (event,) = [e.data["event"] for e in twin.journal.of("event") if e.data["event"]["source"] == "ours"]
     assert (event["detail-type"], event["detail"]) == ("Run", {"n": 1})
+
+
+def test_a_job_without_an_instance_is_tried_again_until_there_is_one(twin: Twin) -> None:
+    twin.quotas.processing_jobs = {"ml.m5.large": 1}
+    retry = {"ErrorEquals": ["SageMaker.ResourceLimitExceededException"], "IntervalSeconds": 60, "BackoffRate": 1.0}
+    arn = machine(twin, states_role(twin, "states"), task(JOB, job(), Retry=[{**retry, "MaxAttempts": 5}]))
+    executions = [start(twin, arn, name=f"run-{n}") for n in range(3)]
+    assert [seen(twin, e)["status"] for e in executions] == ["SUCCEEDED", "RUNNING", "RUNNING"]
+    twin.advance(3 * MINUTE)
+    assert [seen(twin, e)["status"] for e in executions] == ["SUCCEEDED"] * 3
+    ended = {
+        job["ProcessingEndTime"] for job in twin.client("sagemaker").list_processing_jobs()["ProcessingJobSummaries"]
+    }
+    assert len(ended) == 3  # never two in one minute

@@ -18,14 +18,14 @@ CONFIGURATION = (
     "Environment",
     "VpcConfig",
     "EphemeralStorage",
+    "ImageConfig",
 )
+IDENTITY = ("FunctionName", "Code", "PackageType", "Tags", "Architectures", "ReservedConcurrentExecutions")
 STORED = (
     "TracingConfig",
     "LoggingConfig",
     "DeadLetterConfig",
-    "ReservedConcurrentExecutions",
     "KmsKeyArn",
-    "Architectures",
     "RecursiveLoop",
 )
 
@@ -55,29 +55,43 @@ def _code(request: Request) -> Properties:
         with zipfile.ZipFile(archive, "w") as file:
             file.writestr("index.py", code["ZipFile"])
         return {"ZipFile": archive.getvalue()}
+    if "ImageUri" in code:
+        return {"ImageUri": code["ImageUri"]}
     if not {"S3Bucket", "S3Key"} <= set(code):
-        raise ResourceFailed("AWS::Lambda::Function: the twin runs functions from a zip file only, not from an image")
+        raise ResourceFailed("AWS::Lambda::Function: Code has a ZipFile, an S3Bucket with S3Key, or an ImageUri")
     return part(code, "S3Bucket", "S3Key", "S3ObjectVersion")
 
 
 def _create_function(request: Request) -> Made:
-    wanted = only(request, "FunctionName", "Code", "PackageType", "Tags", *CONFIGURATION, stored=STORED)
+    wanted = only(request, *IDENTITY, *CONFIGURATION, stored=STORED)
     name = wanted.get("FunctionName") or request.name()
-    if not str(wanted.get("Runtime", "")).startswith("python"):
+    is_image = "ImageUri" in wanted["Code"]
+    if not is_image and not str(wanted.get("Runtime", "")).startswith("python"):
         raise ResourceFailed(f"the twin runs Python functions only, not {wanted.get('Runtime')}")
-    settings = arguments("lambda", "CreateFunction", part(wanted, *CONFIGURATION))
+    settings = arguments("lambda", "CreateFunction", part(wanted, *CONFIGURATION, "PackageType", "Architectures"))
     labels = {tag["Key"]: tag["Value"] for tag in tags(request)}
     answer = request.client("lambda").create_function(FunctionName=name, Code=_code(request), Tags=labels, **settings)
+    _reserve(request, name)
     return Made(name, {"Arn": answer["FunctionArn"]})
 
 
 def _update_function(request: Request) -> None:
-    wanted = only(request, "FunctionName", "Code", "PackageType", "Tags", *CONFIGURATION, stored=STORED)
+    wanted = only(request, *IDENTITY, *CONFIGURATION, stored=STORED)
     functions = request.client("lambda")
     if wanted["Code"] != request.previous.get("Code"):
         functions.update_function_code(FunctionName=request.ref, **_code(request))
     settings = arguments("lambda", "UpdateFunctionConfiguration", part(wanted, *CONFIGURATION))
     functions.update_function_configuration(FunctionName=request.ref, **settings)
+    _reserve(request, request.ref)
+
+
+def _reserve(request: Request, name: str) -> None:
+    """Set the function's own share of what the account may run at once, or give it back."""
+    share = request.properties.get("ReservedConcurrentExecutions")
+    if share is not None:
+        request.client("lambda").put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=int(share))
+    elif "ReservedConcurrentExecutions" in request.previous:
+        request.client("lambda").delete_function_concurrency(FunctionName=name)
 
 
 def _name_of(function: str) -> str:
