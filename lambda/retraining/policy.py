@@ -38,7 +38,8 @@ class Channel:
 
 @dataclass(frozen=True)
 class Training:
-    """The training job to create. source_uri: a tar.gz with train.py at its top, for script mode; empty for built-in algorithms."""
+    """The training job to create. source_uri: a tar.gz with train.py at its top, for script mode; empty for built-in algorithms.
+    region: where the job runs, for what the framework container fetches."""
 
     image: str
     role_arn: str
@@ -51,6 +52,7 @@ class Training:
     hyperparameters: Mapping[str, str] = field(default_factory=dict)
     kms_key_arn: str = ""
     source_uri: str = ""
+    region: str = ""
     subnets: tuple[str, ...] = ()
     security_group_ids: tuple[str, ...] = ()
 
@@ -132,6 +134,7 @@ def _training(block: _Block) -> Training:
         hyperparameters={str(key): str(value) for key, value in (block.get("hyperparameters") or {}).items()},
         kms_key_arn=block.text("kms_key_arn", ""),
         source_uri=block.text("source_uri", ""),
+        region=block.text("region", ""),
         subnets=block.texts("subnets", ()),
         security_group_ids=block.texts("security_group_ids", ()),
     )

@@ -9,6 +9,7 @@ from typing import Any
 from policy import Channel, Training
 
 ENTRY_POINT = "train.py"
+LOG_LEVEL = 20  # INFO
 
 
 def create_training_job(name: str, training: Training, empty_channels: Set[str]) -> dict[str, Any]:
@@ -51,6 +52,8 @@ def _hyperparameters(training: Training) -> dict[str, str]:
     return dict(training.hyperparameters) | {
         "sagemaker_program": json.dumps(ENTRY_POINT),
         "sagemaker_submit_directory": json.dumps(training.source_uri),
+        "sagemaker_container_log_level": json.dumps(LOG_LEVEL),
+        **({"sagemaker_region": json.dumps(training.region)} if training.region else {}),
     }
 
 

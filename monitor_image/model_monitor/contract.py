@@ -131,6 +131,8 @@ class Variable(StrEnum):
     BASELINE_VERSION = "baseline_version"  # baseline jobs: recorded in the provenance
     IMAGE_DIGEST = "image_digest"  # recorded in the provenance
     REHEARSAL = "create_violation_tests"  # Enabled forces a violation, to try alarms and notifications
+    REGION = "AWS_REGION"  # SageMaker sets it; boto3 reads the other one alone
+    DEFAULT_REGION = "AWS_DEFAULT_REGION"
     ROOT = "MODEL_MONITOR_ROOT"  # local runs: stands for /opt/ml itself, so /opt/ml/x is read at $MODEL_MONITOR_ROOT/x
     NOW = "MODEL_MONITOR_NOW"  # local runs: stands for the clock when it is asked which labels are due
     WORKERS = "MODEL_MONITOR_WORKERS"  # processes; default: one per core

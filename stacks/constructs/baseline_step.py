@@ -17,7 +17,7 @@ from stacks.constructs import permissions
 from stacks.constructs.job_role import job_role
 from stacks.constructs.places import Place
 from stacks.constructs.python_function import PythonFunction, PythonFunctionProps
-from stacks.constructs.scheduled_monitor import MonitorProps
+from stacks.constructs.scheduled_monitor import MonitorProps, region_variables
 from stacks.settings.monitor import BASELINE_MAX_SECONDS
 
 FORMATS = {"csv": {"csv": {"header": True}}, "json_lines": {"json": {"lines": True}}, "parquet": {"parquet": {}}}
@@ -129,6 +129,7 @@ class BaselineStep(Construct):
         format_ = {"csv": {"header": baseline.header}} if baseline.format == "csv" else FORMATS[baseline.format]
         return {
             **self._props.variables(contract.JobKind.BASELINE),
+            **region_variables(self),
             variable.DATASET_FORMAT: json.dumps(format_, separators=(",", ":")),
             variable.DATASET_SOURCE: contract.BASELINE_DATASET_SOURCE,
             variable.OUTPUT_PATH: contract.OUTPUT_PATH,

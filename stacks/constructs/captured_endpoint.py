@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from aws_cdk import aws_kms as kms, aws_sagemaker as sagemaker
+from aws_cdk import Stack, aws_kms as kms, aws_sagemaker as sagemaker
 from constructs import Construct
 
 from stacks.constructs import permissions
@@ -18,6 +18,7 @@ from stacks.settings.fields import has_local_storage
 LOG_GROUP = "/aws/sagemaker/Endpoints/"
 METRICS = ("AWS/SageMaker", "/aws/sagemaker/Endpoints")
 SERVING_SCRIPT = "inference.py"
+LOG_LEVEL = "20"  # INFO, as the framework containers take it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,8 +93,16 @@ class CapturedEndpoint(Construct):
         return [variant.instance_type or model.instance_type for variant in model.variants.values()]
 
     def _environment(self) -> Mapping[str, str] | None:
+        """As the SageMaker SDK sets it: the framework container fetches the script with these."""
         code = self._props.code
-        return None if code is None else {"SAGEMAKER_PROGRAM": SERVING_SCRIPT, "SAGEMAKER_SUBMIT_DIRECTORY": code.uri}
+        if code is None:
+            return None
+        return {
+            "SAGEMAKER_PROGRAM": SERVING_SCRIPT,
+            "SAGEMAKER_SUBMIT_DIRECTORY": code.uri,
+            "SAGEMAKER_REGION": Stack.of(self).region,
+            "SAGEMAKER_CONTAINER_LOG_LEVEL": LOG_LEVEL,
+        }
 
     def _vpc(self) -> sagemaker.CfnModel.VpcConfigProperty | None:
         network = self._props.network

@@ -11,7 +11,7 @@ from model_monitor import contract
 from stacks.constructs import permissions
 from stacks.constructs.job_role import job_role
 from stacks.constructs.places import Place
-from stacks.constructs.scheduled_monitor import MonitorProps
+from stacks.constructs.scheduled_monitor import MonitorProps, region_variables
 
 Definition = sagemaker.CfnMonitoringSchedule
 PENDING = "pending"  # the only folder of the history whose files a run removes
@@ -82,7 +82,7 @@ class MonitoringSchedule(Construct):
 
     def _environment(self) -> Mapping[str, str]:
         """`publish_cloudwatch_metrics` is always set: a schedule made without the SDK emits no metrics unless it is."""
-        variables = dict(self._props.variables(contract.JobKind.MONITOR))
+        variables = {**self._props.variables(contract.JobKind.MONITOR), **region_variables(self)}
         variables[contract.Variable.PUBLISH_CLOUDWATCH_METRICS] = contract.ENABLED
         if self._props.settings.baseline.dataset is not None:
             variables[contract.Variable.MONITOR_BASELINE] = self._props.places.baseline.uri

@@ -116,6 +116,7 @@ class RetrainingTrigger(Construct):
                 "output_uri": props.places.models.uri,
                 "kms_key_arn": props.key.key_arn,
                 "source_uri": props.code.uri if props.code else "",
+                "region": Stack.of(self).region,
                 "subnets": list(props.network.subnets),
                 "security_group_ids": list(props.network.security_groups),
             },

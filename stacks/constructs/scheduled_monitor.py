@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from aws_cdk import Duration, aws_cloudwatch as cloudwatch, aws_kms as kms
+from aws_cdk import Duration, Stack, aws_cloudwatch as cloudwatch, aws_kms as kms
+from constructs import Construct
 
 from model_monitor import contract
 from stacks.constructs.files import UploadedFile
@@ -84,3 +85,9 @@ class MonitorProps:
         if self.settings.reader != contract.READER_CHOICES[0]:
             variables[variable.READER] = self.settings.reader
         return variables
+
+
+def region_variables(scope: Construct) -> dict[str, str]:
+    """Where a job runs, under both names: libraries read one or the other. Not for functions: Lambda sets them and refuses ours."""
+    region = Stack.of(scope).region
+    return {contract.Variable.REGION: region, contract.Variable.DEFAULT_REGION: region}

@@ -34,7 +34,7 @@ ALLOWED = {
     "label_text": {"schema"},  # labels in one spelling, wherever they come from
     "reader": {"contract", "errors"},  # whether the compiled one runs, for the loops that it has
     # what every run needs
-    "aws": {"errors"},
+    "aws": {"errors", "contract"},
     "sketches": GROUND,
     "job": GROUND | {"aws", "monitors.registry"},  # a configuration asks each monitor for its options, by its key
     "dataset": GROUND | {"job"},

@@ -151,6 +151,7 @@ class Functions:
         name, timeout = deployed.function_name, float(deployed.timeout)
         environment = {
             **self._twin.identity.environment(deployed.role),
+            "AWS_DEFAULT_REGION": self._twin.region,  # Lambda sets both
             "PATH": os.defpath,
             "TZ": ":UTC",
             "LANG": "en_US.UTF-8",

@@ -59,8 +59,12 @@ class Identity:
         return {"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": "twin", "AWS_SESSION_TOKEN": "twin"}
 
     def environment(self, role: str) -> dict[str, str]:
-        """A clean process environment for a role: its credentials, the region, the twin's endpoints and nothing else."""
-        return {**self._twin.endpoints, **self.credentials(role)}
+        """A clean process environment for a role: its credentials, the twin's endpoints and nothing else.
+
+        SageMaker's containers know their Region by AWS_REGION alone; boto3 reads AWS_DEFAULT_REGION.
+        """
+        told = {key: value for key, value in self._twin.endpoints.items() if key != "AWS_DEFAULT_REGION"}
+        return {**told, **self.credentials(role)}
 
     def service_key(self, service: str) -> str:
         """The access key of an AWS service's own principal, such as cloudwatch.amazonaws.com."""

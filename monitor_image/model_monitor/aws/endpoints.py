@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from model_monitor.errors import EndpointRefused, MonitorError
+from model_monitor.aws import clients
+from model_monitor.errors import EndpointRefused
 
 BODY_MAX_BYTES: Final = 6 * 1024 * 1024  # of InvokeEndpoint
 CONNECT_SECONDS: Final = 10
@@ -215,9 +216,7 @@ def _is_absent(error: Exception) -> bool:
 
 
 def _client(service: str, retries: Mapping[str, Any], connections: int = 1) -> Any:
-    import boto3
     from botocore.config import Config
-    from botocore.exceptions import NoRegionError
 
     config = Config(
         retries=dict(retries),
@@ -225,10 +224,7 @@ def _client(service: str, retries: Mapping[str, Any], connections: int = 1) -> A
         connect_timeout=CONNECT_SECONDS,
         read_timeout=ANSWER_SECONDS,
     )
-    try:
-        return boto3.client(service, config=config)
-    except NoRegionError as error:
-        raise MonitorError("AWS is needed but no region is set. Set AWS_REGION.") from error
+    return clients.client(service, config)
 
 
 def _errors() -> tuple[type[Exception], ...]:

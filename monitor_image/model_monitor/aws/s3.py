@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from model_monitor.errors import MonitorError, OutputError, SettingsError
+from model_monitor.aws import clients
+from model_monitor.errors import OutputError, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -181,14 +182,9 @@ def _split(uri: str) -> tuple[str, str]:
 
 
 def _client(service: str) -> Any:
-    import boto3
     from botocore.config import Config
-    from botocore.exceptions import NoRegionError
 
-    try:
-        return boto3.client(service, config=Config(retries={"mode": "standard", "max_attempts": 5}))
-    except NoRegionError as error:
-        raise MonitorError("AWS is needed but no region is set. Set AWS_REGION.") from error
+    return clients.client(service, Config(retries={"mode": "standard", "max_attempts": 5}))
 
 
 def _boto_errors() -> tuple[type[Exception], ...]:

@@ -30,6 +30,7 @@ POLICY: dict[str, Any] = {
         "output_uri": "s3://models/covertype/retraining",
         "kms_key_arn": "arn:aws:kms:eu-west-1:123456789012:key/k",
         "source_uri": "s3://assets/sourcedir.tar.gz",
+        "region": "eu-west-1",
         "hyperparameters": {"num_round": "100"},
         "channels": [
             {"name": "train", "uri": "s3://models/covertype/train/"},

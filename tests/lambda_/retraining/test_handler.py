@@ -90,6 +90,8 @@ def test_a_drift_alarm_starts_the_job_the_policy_describes(world: SimpleNamespac
         "num_round": "100",
         "sagemaker_program": '"train.py"',
         "sagemaker_submit_directory": '"s3://assets/sourcedir.tar.gz"',
+        "sagemaker_container_log_level": "20",
+        "sagemaker_region": '"eu-west-1"',
     }
     assert job["ResourceConfig"]["VolumeKmsKeyId"] == job["OutputDataConfig"]["KmsKeyId"]
 

@@ -94,6 +94,7 @@ def test_the_process_gets_the_variables_of_its_job_and_role_and_none_of_ours(
     assert "OURS" not in environment
     assert environment["plan"] == "ok"
     assert environment["AWS_ENDPOINT_URL"] == twin.url
+    assert (environment["AWS_REGION"], "AWS_DEFAULT_REGION" in environment) == (twin.region, False)
     assert environment["MODEL_MONITOR_ROOT"].endswith("/executions/job/opt/ml")
     assert environment["MODEL_MONITOR_NOW"] == "2026-03-02T00:00:00Z"
     assert found["directory"] == str(twin.directory / "executions" / "job")
