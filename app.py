@@ -88,6 +88,7 @@ def _build_endpoint(
                 places=places,
                 key=storage.key,
                 network=chosen.network,
+                security=chosen.security,
             ),
             env=env,
         )
@@ -138,6 +139,7 @@ def _close_loop(
             places=storage.places(name, endpoint),
             key=storage.key,
             network=chosen.network,
+            security=chosen.security,
         ),
         env=env,
     )

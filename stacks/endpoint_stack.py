@@ -13,7 +13,7 @@ from stacks.constructs.captured_endpoint import CapturedEndpoint, CapturedEndpoi
 from stacks.constructs.files import UploadedFile, json_bytes, source_archive
 from stacks.constructs.places import EndpointPlaces
 from stacks.settings.endpoint import Capture, Model
-from stacks.settings.environment import Network
+from stacks.settings.environment import Network, Security
 from stacks.settings.payload import Payload
 
 SCRIPTS = Path(__file__).resolve().parent / "model_code"
@@ -32,6 +32,7 @@ class EndpointProps:
     places: EndpointPlaces
     key: kms.IKey
     network: Network
+    security: Security
 
 
 class EndpointStack(Stack):
@@ -53,6 +54,7 @@ class EndpointStack(Stack):
                 code=model_code(self, "Code", props.payload) if is_kit and props.payload else None,
                 key=props.key,
                 network=props.network,
+                security=props.security,
             ),
         )
         CfnOutput(self, "EndpointName", value=props.name, description="What applications invoke")

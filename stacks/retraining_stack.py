@@ -16,7 +16,7 @@ from stacks.constructs.scheduled_monitor import ScheduledMonitor
 from stacks.constructs.undecided_alarm import undecided
 from stacks.endpoint_stack import model_code
 from stacks.settings.endpoint import Retraining
-from stacks.settings.environment import Network
+from stacks.settings.environment import Network, Security
 from stacks.settings.payload import Payload
 
 
@@ -34,6 +34,7 @@ class RetrainingProps:
     places: EndpointPlaces
     key: kms.IKey
     network: Network
+    security: Security
 
 
 class RetrainingStack(Stack):
@@ -59,6 +60,7 @@ class RetrainingStack(Stack):
                 state_prefix=contract.state_prefix(props.environment, props.name),
                 key=props.key,
                 network=props.network,
+                security=props.security,
             ),
         )
         MonitorAlarm(

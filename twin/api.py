@@ -155,6 +155,8 @@ class Api:
                 call.operation = operation.name
                 is_content = call.service == "s3" and operation.name != "DeleteObjects"  # bodies of S3 are objects
                 call.parameters = dict(labels) if is_content else _parse(operation, model, request, labels)
+                if call.service == "s3" and operation.name in ("ListObjects", "ListObjectsV2"):
+                    call.parameters["Prefix"] = request.args.get("prefix", "")
         for gate in tuple(self._gates):
             gate(call)
         key = (call.service, call.operation)

@@ -12,7 +12,7 @@ from stacks.constructs import permissions
 from stacks.constructs.files import UploadedFile
 from stacks.constructs.places import Place
 from stacks.settings.endpoint import Capture, Model, Variant
-from stacks.settings.environment import Network
+from stacks.settings.environment import Network, Security
 from stacks.settings.fields import has_local_storage
 
 LOG_GROUP = "/aws/sagemaker/Endpoints/"
@@ -39,6 +39,7 @@ class CapturedEndpointProps:
     code: UploadedFile | None
     key: kms.IKey
     network: Network
+    security: Security
 
 
 class CapturedEndpoint(Construct):
@@ -134,7 +135,10 @@ class CapturedEndpoint(Construct):
         for uri in sorted({props.model.artifact, *(v.artifact for v in variants if v.artifact)}):
             place = Place.at(uri)
             permissions.allow_object(self.role, place.bucket_name, place.prefix)
-        permissions.allow_reading(self.role, props.models)
+        permissions.allow_live_object(self.role, self, props.live_artifact)
+        for place in (props.models, *map(Place.folder, props.model.locations)):
+            permissions.allow_reading(self.role, place)
+        permissions.allow_reading_keys(self.role, props.security.read_key_arns)
         for image in sorted({props.model.image, *(v.image for v in variants if v.image)}):
             permissions.allow_image(self.role, image)
         if props.code is not None:

@@ -28,6 +28,7 @@ def job_role(scope: Construct, construct_id: str, props: MonitorProps, descripti
             _allow_predictions(role, scope, props.monitor.endpoint_name, settings.model_explainability)
     permissions.allow_key(role, props.key)
     permissions.allow_volumes(role, props.key)
+    permissions.allow_reading_keys(role, props.security.read_key_arns)
     permissions.allow_job_logs(role, scope, LOG_GROUP)
     permissions.allow_metrics(role, LOG_GROUP)  # of its instances: processor, memory, disk
     permissions.allow_network(role, scope, props.network.subnets, props.network.security_groups)

@@ -127,8 +127,7 @@ class MonitoringSchedule(Construct):
         if baseline.dataset is not None:
             permissions.allow_reading(role, props.places.baseline)
         for uri in filter(None, (baseline.constraints, baseline.statistics)):
-            place = Place.at(uri)
-            permissions.allow_object(role, place.bucket_name, place.prefix)
+            permissions.allow_input(role, Place.at(uri))
         permissions.allow_metrics(role, props.monitor.namespace)
         bias = props.settings.model_bias
         if bias is not None and bias.facet_source is not None:

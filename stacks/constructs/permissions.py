@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from aws_cdk import ArnFormat, Aws, Stack, aws_iam as iam, aws_kms as kms
+from aws_cdk import ArnFormat, Aws, Fn, Stack, aws_iam as iam, aws_kms as kms
 from constructs import Construct
 
 from stacks import findings
@@ -56,8 +56,10 @@ def allow_reading(role: iam.IRole, place: Place) -> None:
 
 
 def allow_listing(role: iam.IRole, place: Place) -> None:
-    """The keys of a bucket."""
-    allow(role, ["s3:ListBucket", "s3:GetBucketLocation"], [place.bucket_arn])
+    """The keys of a place, and of nothing else in its bucket. S3 takes a missing object's key for the prefix, too."""
+    bound = {"StringLike": {"s3:prefix": f"{place.prefix}*"}} if place.prefix else None
+    allow(role, ["s3:ListBucket"], [place.bucket_arn], bound)
+    allow(role, ["s3:GetBucketLocation"], [place.bucket_arn])
 
 
 def allow_writing(role: iam.IRole, place: Place) -> None:
@@ -77,6 +79,34 @@ def allow_removing(role: iam.IRole, place: Place) -> None:
 def allow_object(role: iam.IRole, bucket_name: str, key: str) -> None:
     """Reading one object."""
     allow(role, ["s3:GetObject"], [f"arn:{Aws.PARTITION}:s3:::{bucket_name}/{key}"])
+
+
+def allow_input(role: iam.IRole, place: Place) -> None:
+    """Reading one object that the service mounts: it looks for objects below the key first."""
+    allow_object(role, place.bucket_name, place.prefix)
+    allow_listing(role, place)
+
+
+def allow_live_object(role: iam.IRole, scope: Construct, uri: str) -> None:
+    """Reading the object that a parameter names at deployment, in whatever bucket it lies, with that bucket's key."""
+    allow(role, ["s3:GetObject"], [f"arn:{Aws.PARTITION}:s3:::{Fn.select(1, Fn.split('s3://', uri))}"])
+    bucket_arn = f"arn:{Aws.PARTITION}:s3:::{Fn.select(2, Fn.split('/', uri))}"
+    stack = Stack.of(scope)
+    keys = stack.format_arn(service="kms", resource="key", resource_name="*")
+    conditions = {
+        "StringEquals": {"kms:ViaService": f"s3.{stack.region}.{Aws.URL_SUFFIX}"},
+        "StringLike": {"kms:EncryptionContext:aws:s3:arn": [bucket_arn, f"{bucket_arn}/*"]},
+    }
+    allow(role, ["kms:Decrypt"], [keys], conditions)
+    _accept(
+        role, keys, "the live model's key is known to its bucket alone; conditions bind it to that bucket, through S3"
+    )
+
+
+def allow_reading_keys(role: iam.IRole, key_arns: Sequence[str]) -> None:
+    """Reading what others encrypted with keys of theirs, whose policies must admit the role too."""
+    if key_arns:
+        allow(role, ["kms:Decrypt", "kms:DescribeKey"], key_arns)
 
 
 def allow_key(role: iam.IRole, key: kms.IKey) -> None:

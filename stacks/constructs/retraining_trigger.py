@@ -16,7 +16,7 @@ from stacks.constructs.places import EndpointPlaces, Place
 from stacks.constructs.python_function import PythonFunction, PythonFunctionProps
 from stacks.constructs.scheduled_monitor import ScheduledMonitor
 from stacks.settings.endpoint import Retraining
-from stacks.settings.environment import Network
+from stacks.settings.environment import Network, Security
 
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 CONTENT_TYPE = "text/csv"
@@ -43,6 +43,7 @@ class RetrainingTriggerProps:
     state_prefix: str
     key: kms.IKey
     network: Network
+    security: Security
 
 
 class RetrainingTrigger(Construct):
@@ -132,6 +133,7 @@ class RetrainingTrigger(Construct):
             props.code.allow_reading(role)
         permissions.allow_key(role, props.key)
         permissions.allow_volumes(role, props.key)
+        permissions.allow_reading_keys(role, props.security.read_key_arns)
         permissions.allow_job_logs(role, self, LOG_GROUP)
         permissions.allow_metrics(role, LOG_GROUP)
         permissions.allow_network(role, self, props.network.subnets, props.network.security_groups)

@@ -43,6 +43,9 @@ class Model(Block):
     """URI of the serving image in ECR, such as AWS's XGBoost container of the Region."""
     artifact: fields.S3Object
     """S3 URI of a model.tar.gz: the model of the first deployment; afterwards the live parameter decides."""
+    locations: Annotated[tuple[fields.S3Prefix, ...], Field(max_length=20)] = ()
+    """S3 URIs of folders from which releases may put models live, at most 20; the endpoint's role reads them before and
+    after a release. Default: none; the live model itself and those that retraining made are always readable."""
     instance_type: fields.InstanceType = "ml.m5.large"
     """Instance type that serves. Default: ml.m5.large."""
     instance_count: Count = 1

@@ -88,6 +88,9 @@ class Security(Block):
 
     kms_key_arn: fields.arn("kms", "key/.+") | None = None  # type: ignore[valid-type]
     """ARN of the KMS key that encrypts buckets and volumes. Left out: a key is created, and rotated yearly."""
+    read_key_arns: Annotated[tuple[fields.arn("kms", "key/.+"), ...], Field(max_length=20)] = ()  # type: ignore[valid-type]
+    """ARNs of KMS keys of others that captures, baselines, models, training data or facets are encrypted with, at most 20;
+    their policies must admit the roles. Default: none."""
     permissions_boundary: fields.arn("iam", "policy/.+") | None = None  # type: ignore[valid-type]
     """ARN of the IAM policy that bounds every role. Left out: no boundary."""
     encrypt_traffic_between_containers: bool = True

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.synthesis import Assembly
+from stacks.settings import environment as settings
+from tests.analyses import DOCUMENT
+from tests.synthesis import Assembly, synthesize
 
 pytestmark = pytest.mark.xdist_group("synth")
 
@@ -61,3 +65,71 @@ def test_the_framework_container_is_told_where_its_script_lies(assembly):
 def test_no_function_sets_a_variable_that_lambda_keeps_to_itself(assembly):
     for function in assembly.properties("AWS::Lambda::Function"):
         assert not SETS_ITSELF & set(function.get("Environment", {}).get("Variables", {}))
+
+
+# --- rights -------------------------------------------------------------------------------------------------------------
+
+
+def statements(assembly: Assembly, stack: str = "", role: str = "") -> Iterator[dict[str, Any]]:
+    """Of every policy of a role, with lists where IAM allows single values; `role` is part of the policy's logical id."""
+    for name, template in assembly.templates.items():
+        for logical, resource in template.get("Resources", {}).items():
+            if resource["Type"] == "AWS::IAM::Policy" and name.endswith(stack) and role in logical:
+                for statement in resource["Properties"]["PolicyDocument"]["Statement"]:
+                    lists = {k: v if isinstance(v := statement[k], list) else [v] for k in ("Action", "Resource")}
+                    yield {**statement, **lists}
+
+
+def granted(assembly: Assembly, action: str, stack: str = "", role: str = "") -> str:
+    """All that a role may do something on, as JSON."""
+    return json.dumps([s["Resource"] for s in statements(assembly, stack, role) if action in s["Action"]])
+
+
+def test_the_endpoint_reads_the_live_model_whatever_the_file_says(dev):
+    for name in dev.settings.endpoints:
+        (model,) = dev.properties("AWS::SageMaker::Model", f"-{name}-Endpoint")
+        live = model["PrimaryContainer"]["ModelDataUrl"]
+        read = granted(dev, "s3:GetObject", f"-{name}-Endpoint", "EndpointRole")
+        assert json.dumps({"Fn::Split": ["s3://", live]}) in read
+
+
+def test_the_live_models_key_is_used_through_s3_and_for_its_bucket_alone(dev):
+    (decrypting,) = [
+        s
+        for s in statements(dev, "-covertype-Endpoint", "EndpointRole")
+        if "kms:Decrypt" in s["Action"] and json.dumps(s["Resource"]).endswith('key/*"]]}]')
+    ]
+    condition = decrypting["Condition"]
+    assert set(condition["StringEquals"]) == {"kms:ViaService"}
+    assert all("Fn::Select" in json.dumps(arn) for arn in condition["StringLike"]["kms:EncryptionContext:aws:s3:arn"])
+
+
+def test_models_and_data_of_other_teams_are_readable_where_they_are_declared():
+    key = "arn:aws:kms:eu-west-1:210987654321:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+    document = copy.deepcopy(DOCUMENT) | {"security": {"read_key_arns": [key]}}
+    document["endpoints"]["fraud"]["model"]["locations"] = ["s3://releases-123456789012/fraud"]
+    assembly = synthesize(settings.parse(document, "test", "test"))
+    assert "releases-123456789012/fraud/*" in granted(assembly, "s3:GetObject", "-Endpoint", "EndpointRole")
+    for stack, role in (
+        ("-Endpoint", "EndpointRole"),
+        ("-Monitoring", "ExecutorRole"),
+        ("-Monitoring", "BaselineRole"),
+        ("-Retraining", "TrainingRole"),
+    ):
+        assert key in granted(assembly, "kms:Decrypt", stack, role), role
+
+
+def test_brought_baseline_files_can_be_found_and_read(prod):
+    baseline = prod.settings.endpoints["churn"].monitors["data-quality"].baseline
+    keys = [uri.partition("s3://models-210987654321/")[2] for uri in (baseline.constraints, baseline.statistics)]
+    of_runs = list(statements(prod, "-churn-Monitoring", "ExecutorRole"))
+    listed = [s["Condition"]["StringLike"]["s3:prefix"] for s in of_runs if s["Action"] == ["s3:ListBucket"]]
+    assert {f"{key}*" for key in keys} <= set(listed)
+
+
+def test_listing_is_bound_to_prefixes(assembly):
+    listing = [s for s in statements(assembly) if "s3:ListBucket" in s["Action"]]
+    assert listing
+    for statement in listing:
+        assert statement["Action"] == ["s3:ListBucket"]  # the condition would deny whatever stood beside it
+        assert statement["Condition"]["StringLike"]["s3:prefix"].rstrip("*")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 PREFIXES: Final = {"sagemaker-runtime": "sagemaker", "stepfunctions": "states", "ses": "ses"}
@@ -39,10 +39,11 @@ PASSED_ROLES: Final = ("RoleArn", "ExecutionRoleArn", "Role")
 
 @dataclass(frozen=True, slots=True)
 class Permission:
-    """What a caller must be allowed: an action, on a resource when that is known."""
+    """What a caller must be allowed: an action, on a resource when that is known; context: what conditions may ask for."""
 
     action: str
     resource: str | None = None
+    context: Mapping[str, str] = field(default_factory=dict)
 
 
 def needed(service: str, operation: str, parameters: Mapping[str, Any], region: str, account: str) -> list[Permission]:
@@ -55,7 +56,8 @@ def needed(service: str, operation: str, parameters: Mapping[str, Any], region: 
         return [Permission(action, f"arn:aws:s3:::{parameters['Bucket']}/{key}") for key in keys] or [
             Permission(action)
         ]
-    needs = [Permission(action, _resource(service, operation, parameters, region, account))]
+    context = {"s3:prefix": str(parameters["Prefix"])} if service == "s3" and "Prefix" in parameters else {}
+    needs = [Permission(action, _resource(service, operation, parameters, region, account), context)]
     return [*needs, *(Permission("iam:PassRole", role) for role in _roles(parameters))]
 
 

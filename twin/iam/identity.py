@@ -115,10 +115,23 @@ class Identity:
         documents = self._documents(role)
         for need in actions.needed(call.service, call.operation, call.parameters, call.region, self._twin.account):
             resources = [need.resource] if need.resource else []
-            if documents is not None and policies.allows(documents, need.action, resources):
+            if documents is not None and policies.allows(documents, need.action, resources, need.context):
                 continue
             reason = "no policy of the role allows it" if documents is not None else "the role does not exist"
             self._refuse(call, Violation(role, need.action, need.resource or "*", reason))
+        self._hide_missing(call, role, documents or [])
+
+    def _hide_missing(self, call: Call, role: str, documents: list[Any]) -> None:
+        """Of an object that is not there, S3 says so to those alone who may list its key; others are forbidden."""
+        if call.service != "s3" or call.operation not in ("GetObject", "HeadObject"):
+            return
+        bucket, key = str(call.parameters.get("Bucket")), str(call.parameters.get("Key"))
+        found = get_backend("s3")[self._twin.account]["aws"].buckets.get(bucket)
+        arn = f"arn:aws:s3:::{bucket}"
+        if found is None or key in found.keys or policies.allows(documents, "s3:ListBucket", [arn], {"s3:prefix": key}):
+            return
+        reason = f"{key} is not there, and only s3:ListBucket with its prefix would let S3 say so"
+        self._refuse(call, Violation(role, "s3:ListBucket", arn, reason))
 
     def _authorize_service(self, call: Call, service: str) -> None:
         """Services act within the policies of the resources they reach; topics are where that goes wrong."""

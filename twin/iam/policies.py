@@ -48,12 +48,19 @@ def _read(text: str) -> Document:
     return document
 
 
-def allows(documents: Iterable[Document | str], action: str, resources: Iterable[str] = ()) -> bool:
+def allows(
+    documents: Iterable[Document | str],
+    action: str,
+    resources: Iterable[str] = (),
+    context: Mapping[str, str] | None = None,
+) -> bool:
     """Whether the documents allow an action, on every one of the resources where they are known.
 
-    Conditions are taken as met in an Allow and as not met in a Deny: what this calls denied is denied in AWS too.
+    Conditions on keys of the context are evaluated. Others are taken as met in an Allow and as not met in a Deny: what this
+    calls denied is denied in AWS too.
     """
-    found = [statement for document in documents for statement in statements(document)]
+    known_keys = context or {}
+    found = [s for document in documents for s in statements(document) if _is_met(s, known_keys)]
     known: list[str | None] = [*resources] or [None]
     return all(_decide(found, action, resource) for resource in known)
 
@@ -81,6 +88,18 @@ def _decide(found: list[Document], action: str, resource: str | None) -> bool:
     if any(s["Effect"] == "Deny" and not s.get("Condition") and resource is not None for s in matching):
         return False
     return any(s["Effect"] == "Allow" for s in matching)
+
+
+def _is_met(statement: Document, context: Mapping[str, str]) -> bool:
+    """Whether no condition on a key that is known fails."""
+    for operator, wanted in (statement.get("Condition") or {}).items():
+        for key, values in wanted.items():
+            if key not in context or operator not in ("StringEquals", "StringLike"):
+                continue
+            found = context[key]
+            if found not in as_list(values) and not (operator == "StringLike" and _any_match(found, as_list(values))):
+                return False
+    return True
 
 
 def _covers_action(statement: Document, action: str) -> bool:

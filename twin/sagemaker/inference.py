@@ -10,8 +10,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
+from botocore.exceptions import ClientError
 from moto.sagemaker.models import sagemaker_backends
 
+from twin import objects
 from twin.api import ApiError, Call
 from twin.clock import Order
 from twin.sagemaker.capture import Capture, Invocation, Side
@@ -64,6 +66,7 @@ class Endpoints:
         self._lock = threading.Lock()
         twin.api.register("sagemaker-runtime", InvokeEndpoint=self.invoke)
         twin.api.register("sagemaker", UpdateEndpoint=self.update)
+        twin.api.gate(self._read_model)
         twin.clock.register(self.tick, Order.DELIVERY)
 
     @property
@@ -180,6 +183,21 @@ class Endpoints:
         return {_identity(backend._models[name]) for name in names if name in backend._models}
 
     # --- deployment ----------------------------------------------------------------------------------------------------
+
+    def _read_model(self, call: Call) -> None:
+        """While a model is made the service reads its artefacts with the model's role."""
+        if (call.service, call.operation) != ("sagemaker", "CreateModel"):
+            return
+        role = str(call.parameters.get("ExecutionRoleArn", ""))
+        primary = call.parameters.get("PrimaryContainer")
+        for container in [*([primary] if primary else []), *(call.parameters.get("Containers") or ())]:
+            if uri := container.get("ModelDataUrl"):
+                bucket, key = objects.split(uri)
+                try:
+                    self._twin.client("s3", role).head_object(Bucket=bucket, Key=key)
+                except ClientError as error:
+                    message = f'Could not access model data at {uri}. Please ensure that the role "{role}" exists'
+                    raise ApiError("ValidationException", f'{message} and has "s3:GetObject" permissions.') from error
 
     def update(self, parameters: dict[str, Any], _: Call) -> dict[str, Any]:
         """Answer UpdateEndpoint: the new configuration serves the next request."""

@@ -48,6 +48,34 @@ def test_a_call_is_compared_with_the_resource_it_names(twin: Twin) -> None:
     assert [violation.resource for violation in twin.identity.violations()] == ["arn:aws:s3:::b-1/capture/x.json"]
 
 
+def test_listing_is_held_to_the_prefix_of_its_policy(twin: Twin) -> None:
+    make_buckets(twin, "b-1")
+    listing = {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "arn:aws:s3:::b-1"}
+    reading = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::b-1/*"}
+    bound = {**listing, "Condition": {"StringLike": {"s3:prefix": "reports/*"}}}
+    made = role()
+    document = {"Version": "2012-10-17", "Statement": [bound, reading]}
+    made["Properties"]["Policies"] = [{"PolicyName": "p", "PolicyDocument": document}]
+    deploy(twin, {"Role": made})
+    client = twin.client("s3", role=ref(twin, "Role"))
+    assert client.list_objects_v2(Bucket="b-1", Prefix="reports/a/")["KeyCount"] == 0
+    for elsewhere in ({"Prefix": "capture/"}, {}):
+        with pytest.raises(ClientError, match="not authorized to perform: s3:ListBucket"):
+            client.list_objects_v2(Bucket="b-1", **elsewhere)
+
+
+def test_a_missing_object_reads_as_forbidden_to_those_who_may_not_list_its_key(twin: Twin) -> None:
+    make_buckets(twin, "b-1")
+    deploy(twin, {"Role": role("s3:GetObject"), "Lister": role("s3:GetObject", "s3:ListBucket")})
+    twin.client("s3").put_object(Bucket="b-1", Key="there", Body=b"")
+    client = twin.client("s3", role=ref(twin, "Role"))
+    assert client.get_object(Bucket="b-1", Key="there")["ContentLength"] == 0
+    with pytest.raises(ClientError, match="AccessDenied"):
+        client.get_object(Bucket="b-1", Key="absent")
+    with pytest.raises(ClientError, match="NoSuchKey"):
+        twin.client("s3", role=ref(twin, "Lister")).get_object(Bucket="b-1", Key="absent")
+
+
 def test_each_object_of_a_deletion_is_compared_with_the_policy(twin: Twin) -> None:
     make_buckets(twin, "b-1")
     deploy(twin, {"Role": role("s3:DeleteObject", resource="arn:aws:s3:::b-1/pending/*")})
