@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from aws_cdk import CfnOutput, Duration, Environment, RemovalPolicy, Stack, aws_kms as kms, aws_s3 as s3
 from constructs import Construct
 
-from model_monitor import contract
 from stacks.constructs.places import EndpointPlaces, Place
 from stacks.settings.endpoint import Endpoint
 from stacks.settings.environment import Buckets, Storage
@@ -54,7 +53,7 @@ class StorageStack(Stack):
             capture=Place.at(capture) if capture else self._place(self.capture, "capture/"),
             reports=self._place(self.reports, "reports/"),
             baseline=self._place(self.baseline, f"baselines/{name}/"),
-            pending=self._place(self.baseline, f"pending/{contract.baseline_job_stem(name)}"),
+            pending=self._place(self.baseline, f"pending/{name}/"),
             ground_truth=Place.folder(truth) if truth else self._place(self.ground_truth, f"{name}/ground-truth/"),
             fresh=Place.at(fresh) if fresh else self._place(self.ground_truth, f"{name}/training/"),
             models=self._place(self.models, f"models/{name}/"),

@@ -16,6 +16,7 @@ import cloudformation
 
 NAME_MAX = 63  # of a processing job
 ATTEMPTS_MAX = 20
+ENDED = ("Completed", "Failed", "Stopped")
 PROPERTIES = ("Endpoint", "Schedule", "Version", "JobName", "ProcessingJob", "CurrentKey", "LiveParameter", "Files")
 
 
@@ -159,14 +160,24 @@ def ended_job(event: Mapping[str, Any]) -> tuple[str, str] | None:
     if event.get("source") != "aws.sagemaker" or not isinstance(detail, Mapping):
         return None
     name, status = detail.get("ProcessingJobName"), detail.get("ProcessingJobStatus")
-    if not isinstance(name, str) or status not in ("Completed", "Failed", "Stopped"):
+    if not isinstance(name, str) or status not in ENDED:
         return None
     return name, status
 
 
-def pending_key(job_name: str) -> str:
-    """Where a request waits for its job."""
-    return f"pending/{job_name}.json"
+def is_poll(event: Mapping[str, Any]) -> bool:
+    """Whether a clock rings: look for jobs whose end no event told."""
+    return event.get("source") == "aws.events" and event.get("detail-type") == "Scheduled Event"
+
+
+def pending_key(folder: str, job_name: str) -> str:
+    """Where a request waits for its job. The folder is of one endpoint alone: requests hold signed addresses."""
+    return f"{folder}{job_name}.json"
+
+
+def pending_job(folder: str, key: str) -> str:
+    """The job that a key of the folder is about."""
+    return key.removeprefix(folder).removesuffix(".json")
 
 
 def completed(current: Mapping[str, Any] | None) -> list[str]:

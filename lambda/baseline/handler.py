@@ -1,10 +1,12 @@
 """Baseline Lambda: custom resource Custom::ModelBaseline on one side, the end of its processing job on the other.
 
-A baseline takes longer than a Lambda may run, so the request is parked as an object `pending/{job}.json` and answered when
-EventBridge tells that the job ended. It is parked before the job is created: a job can then end at any time. Every path answers
-CloudFormation, exceptions included, because a request without an answer blocks a deployment for an hour.
+A baseline takes longer than a Lambda may run, so the request is parked as an object `{PENDING}{job}.json` and answered when
+EventBridge tells that the job ended, or when the rule that rings while requests wait finds that it did. It is parked before the
+job is created: a job can then end at any time. Every path answers CloudFormation, exceptions included, because a request without
+an answer blocks a deployment for an hour.
 
-Environment: BUCKET (baselines and parked requests). Role: ListBucket on it, or a missing object reads as "forbidden".
+Environment: BUCKET (baselines and parked requests), PENDING (folder of the latter), POLL_RULE. Role: ListBucket on the bucket,
+or a missing object reads as "forbidden".
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from typing import Any
 
 import cloudformation
 import decide
-from aws import client, log
+from aws import client, log, patiently
 from botocore.exceptions import ClientError
 
 NAME_TAKEN = "ResourceInUse"
@@ -28,6 +30,8 @@ def handle(event: dict[str, Any], _context: object = None) -> None:
         _answering(event, _on_request)
     elif (ended := decide.ended_job(event)) is not None:
         _on_job_end(*ended)
+    elif decide.is_poll(event):
+        _poll()
     else:
         log("ignored", detail_type=event.get("detail-type", ""))
 
@@ -84,8 +88,9 @@ def _compute(request: dict[str, Any], baseline: decide.Baseline) -> dict[str, An
 def _create(name: str, request: dict[str, Any], baseline: decide.Baseline) -> dict[str, Any] | None:
     """None when the job was started; otherwise the job that has this name already."""
     _park(name, request)
+    client("events").enable_rule(Name=os.environ["POLL_RULE"])
     try:
-        client("sagemaker").create_processing_job(ProcessingJobName=name, **baseline.processing_job)
+        patiently(lambda: client("sagemaker").create_processing_job(ProcessingJobName=name, **baseline.processing_job))
     except ClientError as error:
         if error.response.get("Error", {}).get("Code") != NAME_TAKEN:
             _unpark([name])
@@ -116,11 +121,21 @@ def _on_job_end(name: str, status: str) -> None:
     _unpark([name])
 
 
+def _poll() -> None:
+    """Answer requests whose job ended without a word; once nothing waits, the clock stops."""
+    waiting = [decide.pending_job(_folder(), key) for key in _keys(_folder())]
+    for name in waiting:
+        status = str(client("sagemaker").describe_processing_job(ProcessingJobName=name)["ProcessingJobStatus"])
+        if status in decide.ENDED:
+            log("found_ended", job=name, status=status)
+            _on_job_end(name, status)
+    if not _keys(_folder()):
+        client("events").disable_rule(Name=os.environ["POLL_RULE"])
+
+
 def _verify(baseline: decide.Baseline) -> None:
     """Raises: IncompleteError."""
-    pages = client("s3").get_paginator("list_objects_v2").paginate(Bucket=os.environ["BUCKET"], Prefix=baseline.folder)
-    keys = [item["Key"] for page in pages for item in page.get("Contents", [])]
-    if lacking := decide.missing(baseline, keys):
+    if lacking := decide.missing(baseline, _keys(baseline.folder)):
         raise decide.IncompleteError(baseline.version, lacking)
 
 
@@ -139,17 +154,26 @@ def _publish_live(baseline: decide.Baseline, version: str) -> None:
     client("ssm").put_parameter(Name=baseline.live_parameter, Value=version, Type="String", Overwrite=True)
 
 
+def _keys(prefix: str) -> list[str]:
+    pages = client("s3").get_paginator("list_objects_v2").paginate(Bucket=os.environ["BUCKET"], Prefix=prefix)
+    return [str(item["Key"]) for page in pages for item in page.get("Contents", [])]
+
+
+def _folder() -> str:
+    return os.environ["PENDING"]
+
+
 def _park(name: str, request: dict[str, Any]) -> None:
     body = json.dumps(request).encode()
-    client("s3").put_object(Bucket=os.environ["BUCKET"], Key=decide.pending_key(name), Body=body)
+    client("s3").put_object(Bucket=os.environ["BUCKET"], Key=decide.pending_key(_folder(), name), Body=body)
 
 
 def _parked(name: str) -> dict[str, Any] | None:
-    return _read(decide.pending_key(name))
+    return _read(decide.pending_key(_folder(), name))
 
 
 def _unpark(names: Iterable[str]) -> None:
-    objects = [{"Key": decide.pending_key(name)} for name in names]
+    objects = [{"Key": decide.pending_key(_folder(), name)} for name in names]
     if objects:
         client("s3").delete_objects(Bucket=os.environ["BUCKET"], Delete={"Objects": objects, "Quiet": True})
 

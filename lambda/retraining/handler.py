@@ -17,7 +17,7 @@ import decide
 import evidence
 import policy as policies
 import request
-from aws import client, log
+from aws import client, log, patiently
 from botocore.exceptions import ClientError
 
 NAME_TAKEN = "ResourceInUse"
@@ -96,7 +96,8 @@ def _start(decision: decide.Decision, training: policies.Training, empty: frozen
         if channel.is_optional and channel.name in empty:
             log("channel_left_out", channel=channel.name, reason="prefix_is_empty", training_job=decision.job_name)
     try:
-        client("sagemaker").create_training_job(**request.create_training_job(decision.job_name, training, empty))
+        wanted = request.create_training_job(decision.job_name, training, empty)
+        patiently(lambda: client("sagemaker").create_training_job(**wanted))
     except ClientError as error:
         if error.response.get("Error", {}).get("Code") != NAME_TAKEN:
             raise

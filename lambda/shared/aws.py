@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import time
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
 import boto3
+from botocore.exceptions import ClientError
 
 logger = logging.getLogger("function")
 if not logger.handlers:
@@ -26,3 +29,22 @@ def client(service: str) -> Any:
 def log(what: str, **fields: Any) -> None:
     """One line: the event and its fields."""
     logger.info(json.dumps({"event": what, **fields}))
+
+
+PAUSES = (2, 4, 8, 16)  # seconds: a policy or a role that was just written is known everywhere within half a minute
+NOT_YET = ("AccessDenied", "AccessDeniedException")
+NOT_ASSUMED = "assume role"  # SageMaker refuses a role that is too new with a ValidationException
+
+
+def patiently(call: Callable[[], Any]) -> Any:
+    """The answer of a call whose rights may be a moment old: IAM's changes take a while to be known everywhere."""
+    for pause in PAUSES:
+        try:
+            return call()
+        except ClientError as error:
+            found = error.response.get("Error", {})
+            if found.get("Code") not in NOT_YET and NOT_ASSUMED not in str(found.get("Message", "")).lower():
+                raise
+            log("waiting", reason=found.get("Code"), seconds=pause)
+            time.sleep(pause)
+    return call()

@@ -440,6 +440,11 @@ def baseline_job_stem(endpoint: str) -> str:
     return stem if len(stem) <= kept else stem[:kept].rstrip("-")
 
 
+def baseline_poll_rule(endpoint: str) -> str:
+    """The rule that looks after baseline jobs; explicit, because the function that it calls switches it on and off."""
+    return _shortened(f"{endpoint}-baseline-poll", NAME_MAX)
+
+
 def training_job_prefix(endpoint: str) -> str:
     """Training jobs of an endpoint are `{endpoint}-retraining-{hour}-{attempt}`; the hour is 12 digits."""
     return _shortened(f"{endpoint}-retraining", NAME_MAX - len("-202601010000-1"))

@@ -1,6 +1,7 @@
 """The baseline, computed at deployment: a processing job with the same image, and a deployment that waits for it.
 
 CloudFormation calls the function, which starts the job; the job's end calls it again through EventBridge, and it answers.
+Events may be lost, so that a rule looks after jobs besides, switched on while a request waits.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from stacks.settings.monitor import BASELINE_MAX_SECONDS
 
 FORMATS = {"csv": {"csv": {"header": True}}, "json_lines": {"json": {"lines": True}}, "parquet": {"parquet": {}}}
 WAIT = Duration.hours(1)  # the longest that CloudFormation waits for a custom resource
-ATTEMPT = "-*"  # the function numbers its attempts at a version
+POLL = Duration.minutes(5)
 
 
 class BaselineStep(Construct):
@@ -50,9 +51,10 @@ class BaselineStep(Construct):
         self._dataset = Place.at(dataset)
         self.role = job_role(self, "Role", props, f"Computes the baseline of {props.monitor.schedule_name}")
         permissions.allow_reading(self.role, self._dataset)
-        permissions.allow_writing(self.role, props.places.baseline.below(version))
+        # of all versions, since a job that an update overtakes still writes its own
+        permissions.allow_writing(self.role, props.places.baseline)
         function = self._function(live_parameter)
-        rule = self._rule(function)
+        rules = self._rules(function)
         resource = CustomResource(
             self,
             "Baseline",
@@ -70,7 +72,7 @@ class BaselineStep(Construct):
                 "Files": " ".join(files_of(types)),
             },
         )
-        resource.node.add_dependency(function, rule, self.role)
+        resource.node.add_dependency(function, *rules, self.role)
 
     def _job(self) -> dict[str, Any]:
         """The CreateProcessingJob request without its name."""
@@ -145,46 +147,64 @@ class BaselineStep(Construct):
             PythonFunctionProps(
                 code="baseline",
                 description=f"Baseline of {self._props.monitor.schedule_name}: starts its job, answers CloudFormation",
-                environment={"BUCKET": places.baseline.bucket_name},
+                environment={
+                    "BUCKET": places.baseline.bucket_name,
+                    "PENDING": places.pending.prefix,
+                    "POLL_RULE": self._poll_rule,
+                },
                 keeps_failed=True,
             ),
         )
         role = function.role
-        jobs = stack.format_arn(
-            service="sagemaker", resource="processing-job", resource_name=f"{self._job_name.lower()}{ATTEMPT}"
-        )
+        stem = contract.baseline_job_stem(self._props.monitor.endpoint_name)
+        jobs = stack.format_arn(service="sagemaker", resource="processing-job", resource_name=f"{stem.lower()}*")
         permissions.allow_named(
             role,
             ["sagemaker:CreateProcessingJob", "sagemaker:DescribeProcessingJob"],
             jobs,
-            "the attempts at one version are numbered",
+            "versions and the attempts at one are parts of a job's name",
         )
         permissions.allow_passing(role, self.role)
         parameter = stack.format_arn(service="ssm", resource="parameter", resource_name=live_parameter.lstrip("/"))
         permissions.allow(role, ["ssm:PutParameter"], [parameter])
         current = f"{places.baseline.bucket_arn}/{places.baseline.prefix}{contract.CURRENT_BASELINE_FILE}"
         permissions.allow(role, ["s3:GetObject", "s3:PutObject"], [current])
+        rule = stack.format_arn(service="events", resource="rule", resource_name=self._poll_rule)
+        permissions.allow(role, ["events:DisableRule", "events:EnableRule"], [rule])
         permissions.allow_listing(role, places.baseline)
         for grant in (permissions.allow_reading, permissions.allow_writing, permissions.allow_removing):
             grant(role, places.pending)
         permissions.allow_key(role, self._props.key)
         return function
 
-    def _rule(self, function: PythonFunction) -> events.Rule:
-        """The ends of this version's jobs, and of no other job of the account."""
-        return events.Rule(
+    @property
+    def _poll_rule(self) -> str:
+        return contract.baseline_poll_rule(self._props.monitor.endpoint_name)
+
+    def _rules(self, function: PythonFunction) -> list[events.Rule]:
+        """The ends of this endpoint's baseline jobs, and the clock that looks for ends of which no event told."""
+        ended = events.Rule(
             self,
             "JobEnded",
             event_pattern=events.EventPattern(
                 source=["aws.sagemaker"],
                 detail_type=["SageMaker Processing Job State Change"],
                 detail={
-                    "ProcessingJobName": [{"prefix": f"{self._job_name}-"}],
+                    "ProcessingJobName": [{"prefix": contract.baseline_job_stem(self._props.monitor.endpoint_name)}],
                     "ProcessingJobStatus": ["Completed", "Failed", "Stopped"],
                 },
             ),
             targets=[targets.LambdaFunction(function.function, retry_attempts=10)],
         )
+        poll = events.Rule(
+            self,
+            "Poll",
+            rule_name=self._poll_rule,
+            schedule=events.Schedule.rate(POLL),
+            enabled=False,
+            targets=[targets.LambdaFunction(function.function)],
+        )
+        return [ended, poll]
 
 
 def files_of(types: Sequence[str]) -> list[str]:

@@ -32,6 +32,7 @@ def load(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], SimpleName
         loaded.extend(names)
         return SimpleNamespace(**{module: importlib.import_module(module) for module in names})
 
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
     yield load_folder
     for module in loaded:
         sys.modules.pop(module, None)

@@ -13,6 +13,8 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 
 BUCKET = "baselines-bucket"
+PENDING = "pending/covertype/"
+RULE = "covertype-baseline-poll"
 CURRENT = "baselines/covertype/current.json"
 LIVE = "/model-monitor/dev/covertype/live/baseline"
 FILES = ("data_quality/constraints.json", "data_quality/statistics.json", "model_bias/analysis.json")
@@ -28,11 +30,15 @@ class SageMaker:
 
     def __init__(self) -> None:
         self.jobs: dict[str, dict[str, Any]] = {}
+        self.refusals: list[str] = []  # messages of the next calls
 
     def create_processing_job(self, **request: Any) -> None:
         name = request["ProcessingJobName"]
         if name in self.jobs:
             raise ClientError({"Error": {"Code": "ResourceInUse"}}, "CreateProcessingJob")
+        if self.refusals:
+            error = {"Code": "ValidationException", "Message": self.refusals.pop()}
+            raise ClientError({"Error": error}, "CreateProcessingJob")
         if request["RoleArn"].endswith("forbidden"):
             raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "CreateProcessingJob")
         self.jobs[name] = {"ProcessingJobStatus": "InProgress", **request}
@@ -48,11 +54,15 @@ def world(
     with mock_aws():
         room = load("baseline")
         monkeypatch.setenv("BUCKET", BUCKET)
+        monkeypatch.setenv("PENDING", PENDING)
+        monkeypatch.setenv("POLL_RULE", RULE)
         s3, ssm, sagemaker = boto3.client("s3"), boto3.client("ssm"), SageMaker()
-        clients = {"s3": s3, "ssm": ssm, "sagemaker": sagemaker}
+        events = boto3.client("events")
+        events.put_rule(Name=RULE, ScheduleExpression="rate(5 minutes)", State="DISABLED")
+        clients = {"s3": s3, "ssm": ssm, "sagemaker": sagemaker, "events": events}
         monkeypatch.setattr(room.handler, "client", clients.__getitem__)
         s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
-        yield SimpleNamespace(room=room, s3=s3, ssm=ssm, sagemaker=sagemaker, sink=cloudformation)
+        yield SimpleNamespace(room=room, s3=s3, ssm=ssm, sagemaker=sagemaker, events=events, sink=cloudformation)
 
 
 def properties(version: str = "v1", **changes: Any) -> dict[str, str]:
@@ -209,7 +219,7 @@ def test_a_job_of_a_deployment_that_was_destroyed_is_not_taken_for_this_ones(
     given = properties(ProcessingJob=json.dumps(writing_to(BUCKET)))
     world.room.handler.handle(request(world, "Create", given))
     second = f"{NAME[:-1]}2"
-    assert (world.sink.answers, parked(world)) == ([], [f"pending/{second}.json"])
+    assert (world.sink.answers, parked(world)) == ([], [f"{PENDING}{second}.json"])
     end(world, second, "Completed")
     assert (current(world), world.sink.answers[0]["Status"]) == ("v1", "SUCCESS")
 
@@ -315,3 +325,33 @@ def test_a_job_that_left_no_baseline_of_one_monitor_fails_the_deployment_and_mov
     assert answer["Status"] == "FAILED"
     assert "without model_bias/analysis.json" in answer["Reason"]
     assert world.s3.list_objects_v2(Bucket=BUCKET, Prefix=CURRENT)["KeyCount"] == 0
+
+
+POLL = {"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}}
+
+
+def rings(world: SimpleNamespace) -> bool:
+    return bool(world.events.describe_rule(Name=RULE)["State"] == "ENABLED")
+
+
+def test_an_end_that_no_event_told_is_found_and_then_nobody_looks_any_more(world: SimpleNamespace) -> None:
+    world.room.handler.handle(request(world, "Create", properties()))
+    world.room.handler.handle(POLL)
+    assert (world.sink.answers, rings(world)) == ([], True)
+    upload(world, NAME)
+    world.sagemaker.jobs[NAME]["ProcessingJobStatus"] = "Completed"
+    world.room.handler.handle(POLL)
+    (answer,) = world.sink.answers
+    assert (answer["Status"], current(world), parked(world), rings(world)) == ("SUCCESS", "v1", [], False)
+
+
+def test_a_role_that_is_a_moment_old_is_waited_for(world: SimpleNamespace) -> None:
+    world.sagemaker.refusals = ["Could not assume role arn:aws:iam::123456789012:role/baseline."] * 3
+    world.room.handler.handle(request(world, "Create", properties()))
+    assert (list(world.sagemaker.jobs), world.sink.answers) == ([NAME], [])
+
+
+def test_another_refusal_is_told_at_once(world: SimpleNamespace) -> None:
+    world.sagemaker.refusals = ["no such instance type"] * 2
+    world.room.handler.handle(request(world, "Create", properties()))
+    assert (world.sink.answers[0]["Status"], len(world.sagemaker.refusals)) == ("FAILED", 1)

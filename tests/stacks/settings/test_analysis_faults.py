@@ -187,7 +187,7 @@ def test_an_endpoint_with_every_type_has_no_faults():
                 f"{MONITOR}max_runtime_seconds": 9000,
                 f"{MONITOR}model_explainability": {"predictor": {}, "budget": {"seconds": 5000}},
             },
-            f"{AT}model_explainability.budget.seconds: the baseline job is stopped after 3300",
+            f"{AT}model_explainability.budget.seconds: the baseline job is stopped after 2700",
         ),
         ({f"{MONITOR}max_runtime_seconds": 7200}, f"{AT}max_runtime_seconds: an hourly schedule allows at most 3600"),
     ],
@@ -212,11 +212,11 @@ EXPLAINED_ALONE: dict[str, Any] = {
 def test_a_shadow_endpoint_that_cannot_fit_an_hour_is_told_what_does():
     told = faults(**EXPLAINED_ALONE)
     assert [fault.split("; ")[1] for fault in told] == [
-        "lower model_explainability.budget.seconds to at most 1499 or model_explainability.predictor.startup_seconds to "
-        "at most 1499"
+        "lower model_explainability.budget.seconds to at most 899 or model_explainability.predictor.startup_seconds to "
+        "at most 899"
     ] * 2
-    assert faults(**EXPLAINED_ALONE, monitors__all__model_explainability__budget={"seconds": 1499}) == []
-    assert faults(**EXPLAINED_ALONE, monitors__all__model_explainability__predictor__startup_seconds=1499) == []
+    assert faults(**EXPLAINED_ALONE, monitors__all__model_explainability__budget={"seconds": 899}) == []
+    assert faults(**EXPLAINED_ALONE, monitors__all__model_explainability__predictor__startup_seconds=899) == []
 
 
 def test_running_less_often_is_advised_where_it_helps():
@@ -238,7 +238,7 @@ def test_a_run_that_may_be_longer_is_told_how_long():
 def test_a_start_that_leaves_nothing_is_to_be_lowered_too():
     slow = {"predictor": {**SHADOW, "startup_seconds": 5000}, "budget": {"seconds": 4000}}
     told = faults(**EXPLAINED_ALONE, monitors__all__model_explainability=slow)
-    assert "lower budget.seconds and predictor.startup_seconds to at most 3299 together" in told[0]
+    assert "lower budget.seconds and predictor.startup_seconds to at most 2699 together" in told[0]
 
 
 def test_the_hourly_shadow_of_the_documentation_is_valid():
