@@ -34,11 +34,12 @@ def normal_schedule(text: str) -> str:
 
 
 def schedule_hours(expression: str) -> int:
-    """Hours between two runs. An interval that does not divide the day restarts at midnight; the longer gap counts."""
+    """The longest time between two runs, in hours. Intervals restart every day at their first hour (docs/decisions.md)."""
     if expression == HOURLY:
         return 1
     every = _EVERY_HOURS.fullmatch(expression)
-    return int(every[2]) if every else 24
+    hours = range(int(every[1]), 24, int(every[2])) if every else range(1)
+    return max(24 - hours[-1] + hours[0], hours.step if len(hours) > 1 else 0)
 
 
 _DURATION = r"P(?=[\dT])(?:(\d+)W)?(?:(\d+)D)?(?:T(?=\d)(?:(\d+)H)?(?:(\d+)M)?)?"

@@ -275,7 +275,11 @@ def test_every_region_of_aws_is_taken():
     partitions = botocore.session.get_session().get_component("data_loader").load_data("endpoints")["partitions"]
     regions = [region for partition in partitions for region in partition["regions"]]
     assert len(regions) > 30
-    assert [region for region in regions if faults_of(region=region)] == []
+    images = {
+        region: f"123456789012.dkr.ecr.{region}.amazonaws.com{'.cn' * region.startswith('cn-')}/xgboost:3"
+        for region in regions
+    }
+    assert [r for r in regions if faults_of(region=r, **{f"{SHOP}model__image": images[r]})] == []
 
 
 def test_a_small_file_has_no_faults():
@@ -332,6 +336,11 @@ def test_there_is_no_environment_to_fall_back_to(chosen):
         ("daily", "cron(0 0 ? * * *)", 24),
         ("cron(0 12 ? * * *)", "cron(0 12 ? * * *)", 24),
         ("cron(0 0/6 ? * * *)", "cron(0 0/6 ? * * *)", 6),
+        ("cron(0 0/10 ? * * *)", "cron(0 0/10 ? * * *)", 10),
+        ("cron(0 17/12 ? * * *)", "cron(0 17/12 ? * * *)", 24),
+        ("cron(0 20/6 ? * * *)", "cron(0 20/6 ? * * *)", 24),
+        ("cron(0 5/8 ? * * *)", "cron(0 5/8 ? * * *)", 8),
+        ("cron(0 8/2 ? * * *)", "cron(0 8/2 ? * * *)", 10),
     ],
 )
 def test_schedules_are_written_as_the_service_takes_them(text, expression, hours):
