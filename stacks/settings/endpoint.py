@@ -251,6 +251,27 @@ class Endpoint(Block):
                     yield f"monitors.{monitor_name}.alarms.drift_features: '{name}' has no metric; add it to metrics.critical"
 
     @property
+    def images(self) -> dict[str, str | None]:
+        """Path → image that SageMaker pulls."""
+        found: dict[str, str | None] = {}
+        if self.model is not None:
+            found["model.image"] = self.model.image
+            found |= {f"model.variants.{name}.image": variant.image for name, variant in self.model.variants.items()}
+        if self.retraining is not None:
+            found["retraining.image"] = self.retraining.image
+        return found
+
+    @property
+    def role_arns(self) -> dict[str, str | None]:
+        """Path → role that a service is handed, which has to be of the account."""
+        found = {f"monitors.{name}.role_arn": monitor.role_arn for name, monitor in self.monitors.items()}
+        if self.model is not None:
+            found["model.role_arn"] = self.model.role_arn
+        if self.retraining is not None:
+            found["retraining.role_arn"] = self.retraining.role_arn
+        return found
+
+    @property
     def computed(self) -> dict[str, Monitor]:
         """Monitors whose baseline is computed: all share one version, so one job computes what any of them needs."""
         return {name: monitor for name, monitor in self.monitors.items() if monitor.baseline.dataset}

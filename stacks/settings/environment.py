@@ -19,7 +19,7 @@ import yaml
 from pydantic import Field, ValidationError
 
 from model_monitor import contract
-from stacks.settings import fields
+from stacks.settings import account, fields
 from stacks.settings.block import Block, check, check_what_is_valid
 from stacks.settings.endpoint import Endpoint
 from stacks.settings.faults import field_faults
@@ -189,8 +189,33 @@ class Settings(Block):
 
     @check
     def _tag_faults(self) -> Iterator[str]:
-        if {"Endpoint", "Environment"} & self.tags.keys():
+        if set(account.OUR_TAGS) & self.tags.keys():
             yield "tags: Endpoint and Environment are set by the stacks"
+        yield from account.of_tags(self.tags)
+
+    @check
+    def _brought_faults(self) -> Iterator[str]:
+        security = self.security
+        yield from account.of_arn("security.kms_key_arn", security.kms_key_arn, self.region)
+        for number, key in enumerate(security.read_key_arns):
+            yield from account.of_arn(f"security.read_key_arns[{number}]", key, self.region)
+        boundary = security.permissions_boundary
+        yield from account.of_arn("security.permissions_boundary", boundary, self.region, self.account)
+        yield from account.of_topic("alarms.topic_arn", self.alarms.topic_arn, self.region)
+        yield from account.of_image("monitor_image", self.monitor_image, self.region)
+
+    @check
+    def _endpoint_account_faults(self) -> Iterator[str]:
+        yield from account.of_names(self.endpoints)
+        for name, endpoint in self.endpoints.items():
+            path = f"endpoints.{name}"
+            for at, uri in endpoint.images.items():
+                yield from account.of_image(f"{path}.{at}", uri, self.region)
+            for at, arn in endpoint.role_arns.items():
+                yield from account.of_arn(f"{path}.{at}", arn, self.region, self.account)
+            yield from account.of_monitor_ids(path, endpoint)
+            yield from account.of_feature_names(path, endpoint)
+            yield from account.of_policy_size(path, self.environment, name, endpoint)
 
 
 class _Loader(yaml.SafeLoader):
