@@ -97,7 +97,7 @@ def test_the_live_models_key_is_used_through_s3_and_for_its_bucket_alone(dev):
     (decrypting,) = [
         s
         for s in statements(dev, "-covertype-Endpoint", "EndpointRole")
-        if "kms:Decrypt" in s["Action"] and json.dumps(s["Resource"]).endswith('key/*"]]}]')
+        if "kms:Decrypt" in s["Action"] and json.dumps(s["Resource"]).endswith('key/*"]')
     ]
     condition = decrypting["Condition"]
     assert set(condition["StringEquals"]) == {"kms:ViaService"}

@@ -196,6 +196,8 @@ class Endpoints:
                 try:
                     self._twin.client("s3", role).head_object(Bucket=bucket, Key=key)
                 except ClientError as error:
+                    if error.response["Error"]["Code"] != "403":
+                        continue  # nobody made it: the first request finds out
                     message = f'Could not access model data at {uri}. Please ensure that the role "{role}" exists'
                     raise ApiError("ValidationException", f'{message} and has "s3:GetObject" permissions.') from error
 
