@@ -65,6 +65,11 @@ class CapturedEndpoint(Construct):
             "Endpoint",
             endpoint_name=props.name,
             endpoint_config_name=self.configuration.attr_endpoint_config_name,
+            retain_all_variant_properties=True,  # instances that scaling added stay; capture and weights are the file's
+            exclude_retained_variant_properties=[
+                sagemaker.CfnEndpoint.VariantPropertyProperty(variant_property_type=type_)
+                for type_ in ("DataCaptureConfig", "DesiredWeight")
+            ],
         )
 
     def _variant(self, name: str, variant: Variant) -> sagemaker.CfnEndpointConfig.ProductionVariantProperty:

@@ -208,13 +208,20 @@ class Endpoints:
         if endpoint is None or config is None:
             what = f"endpoint {name}" if endpoint is None else f"endpoint configuration {config_name}"
             raise ApiError("ValidationException", f"Could not find {what}.")
-        for key in ("DeploymentConfig", "RetainAllVariantProperties", "ExcludeRetainedVariantProperties"):
-            if parameters.get(key):
-                raise ApiError("ValidationException", f"{key} is not in the twin: updates happen all at once")
+        if parameters.get("DeploymentConfig"):
+            raise ApiError("ValidationException", "DeploymentConfig is not in the twin: updates happen all at once")
+        kept = _kept(parameters)
+        before = {variant["VariantName"]: variant for variant in endpoint.production_variants}
         self._emit(endpoint, "UPDATING")
         endpoint.endpoint_config_name = config_name
         endpoint.production_variants = endpoint._process_production_variants(config.production_variants)
-        endpoint.data_capture_config = config.data_capture_config
+        for variant in endpoint.production_variants:
+            old = before.get(variant["VariantName"], {})
+            for key in ("InstanceCount", "Weight"):
+                if f"Desired{key}" in kept & old.keys():
+                    variant[f"Desired{key}"] = variant[f"Current{key}"] = old[f"Desired{key}"]
+        if "DataCaptureConfig" not in kept:
+            endpoint.data_capture_config = config.data_capture_config
         endpoint.last_modified_time = self._twin.clock.now()
         self._twin.journal.add("endpoint", f"{name} serves {config_name}", endpoint=name, config=config_name)
         self._emit(endpoint, "IN_SERVICE")
@@ -228,6 +235,14 @@ class Endpoints:
             "EndpointStatus": status,
         }
         self._twin.events.emit("aws.sagemaker", "SageMaker Endpoint State Change", detail, [endpoint.arn])
+
+
+def _kept(parameters: Mapping[str, Any]) -> set[str]:
+    """What of an endpoint's variants an update leaves as it is: instances that scaling added, weights, capture."""
+    if not parameters.get("RetainAllVariantProperties"):
+        return set()
+    excluded = {item["VariantPropertyType"] for item in parameters.get("ExcludeRetainedVariantProperties") or ()}
+    return {"DesiredInstanceCount", "DesiredWeight", "DataCaptureConfig"} - excluded
 
 
 def _identity(model: Any) -> str:

@@ -268,3 +268,33 @@ def test_an_endpoint_that_is_not_in_service_is_not_asked(twin: Twin) -> None:
     sagemaker_backends[twin.account]["eu-west-1"].endpoints["e"].endpoint_status = "Creating"
     with pytest.raises(ClientError, match="is Creating, not InService"):
         invoke(twin)
+
+
+def counts(twin: Twin) -> dict[str, int]:
+    variants = twin.client("sagemaker").describe_endpoint(EndpointName="e")["ProductionVariants"]
+    return {variant["VariantName"]: variant["DesiredInstanceCount"] for variant in variants}
+
+
+@pytest.mark.parametrize(("retained", "expected"), [({}, 1), ({"RetainAllVariantProperties": True}, 3)])
+def test_instances_that_scaling_added_stay_where_an_update_says_so(
+    twin: Twin, endpoint: str, retained: dict[str, Any], expected: int
+) -> None:
+    sagemaker = twin.client("sagemaker")
+    scaled = [{"VariantName": "v-one", "DesiredInstanceCount": 3}]
+    sagemaker.update_endpoint_weights_and_capacities(EndpointName=endpoint, DesiredWeightsAndCapacities=scaled)
+    configure(twin, "next", {"one": 1}, InitialSamplingPercentage=50)
+    excluded = [{"VariantPropertyType": "DataCaptureConfig"}] if retained else []
+    more = {**retained, **({"ExcludeRetainedVariantProperties": excluded} if excluded else {})}
+    sagemaker.update_endpoint(EndpointName=endpoint, EndpointConfigName="next", **more)
+    assert counts(twin) == {"v-one": expected}
+    described = sagemaker.describe_endpoint(EndpointName=endpoint)
+    assert described["DataCaptureConfig"]["CurrentSamplingPercentage"] == 50
+
+
+def test_a_model_whose_role_may_not_read_its_artefact_is_refused(twin: Twin) -> None:
+    make_buckets(twin, "models")
+    allow_nothing = "arn:aws:iam::123456789012:role/nobody"
+    twin.client("s3").put_object(Bucket="models", Key="m.tar.gz", Body=b"")
+    container = {"Image": "i", "ModelDataUrl": "s3://models/m.tar.gz"}
+    with pytest.raises(ClientError, match=r"Could not access model data at s3://models/m\.tar\.gz"):
+        twin.client("sagemaker").create_model(ModelName="m", PrimaryContainer=container, ExecutionRoleArn=allow_nothing)

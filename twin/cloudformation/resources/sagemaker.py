@@ -5,6 +5,8 @@ from __future__ import annotations
 from twin.cloudformation.shapes import arguments, tags
 from twin.cloudformation.types import Made, Properties, Request, ResourceFailed, Types
 
+OF_UPDATES = ("RetainAllVariantProperties", "ExcludeRetainedVariantProperties")  # an endpoint is created without them
+
 
 def register(types: Types) -> None:
     types.register_type(
@@ -40,7 +42,7 @@ def register(types: Types) -> None:
 
 
 def _call(operation: str, request: Request, name_property: str, **changed: object) -> Properties:
-    wanted: Properties = {**request.properties, **changed}
+    wanted: Properties = {k: v for k, v in {**request.properties, **changed}.items() if k not in OF_UPDATES}
     wanted.setdefault(name_property, request.name(limit=63))
     if tags(request):
         wanted["Tags"] = tags(request)
