@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+WEEK_HOURS = 7 * 24  # the longest that an alarm looks back, in the shortest periods
+
 
 @dataclass(frozen=True)
 class Alarm:
@@ -83,7 +85,7 @@ def _alarm(message: Mapping[str, Any]) -> Alarm:
         old_state=str(message["OldStateValue"]),
         time=_time(str(message["StateChangeTime"])),
         is_composite="AlarmRule" in message,
-        windows=min(24, max(1, int(periods))),
+        windows=min(WEEK_HOURS, max(1, int(periods))),
         operator=str(trigger.get("ComparisonOperator") or ""),
         metric=str(trigger.get("MetricName") or ""),
         threshold=None if trigger.get("Threshold") is None else float(trigger["Threshold"]),

@@ -74,7 +74,7 @@ def _gather(alarm: alarms.Alarm, policy: policies.Policy) -> decide.Facts:
     """The reports of the alarm's runs; where it is about windows that waited for labels, the reports of these windows too:
     broken data explains a bad score of that time, whenever the labels came."""
     s3, place = client("s3"), (policy.reports_uri, policy.endpoint, policy.schedule)
-    reports = evidence.reports(s3, *place, alarm)
+    reports = evidence.reports(s3, *place, alarm, policy.hours)
     checks = policy.alarms[alarm.name]
     windows = evidence.late_windows(reports[-1], alarm, checks) if reports else []
     judged = reports + evidence.of_windows(s3, *place, windows)

@@ -232,6 +232,15 @@ def test_midnight_does_not_hide_the_report_of_the_evening(world: SimpleNamespace
     assert reason(world, message(midnight)) == "broken_data"
 
 
+@pytest.mark.parametrize(("hours", "periods"), [(24, 4), (1, 80)])
+def test_broken_data_of_three_days_ago_counts_where_the_alarm_looked_at_it(
+    world: SimpleNamespace, hours: int, periods: int
+) -> None:
+    world.ssm.put_parameter(Name="/policy", Value=policy_json(hours=hours), Type="String", Overwrite=True)
+    report(world, HOUR - timedelta(days=3), {"data_type_check": 3, "baseline_drift_check": 1})
+    assert reason(world, message(Trigger={"EvaluationPeriods": periods})) == "broken_data"
+
+
 def test_without_a_report_nothing_is_trained_and_lambda_tries_again(world: SimpleNamespace) -> None:
     with pytest.raises(world.room.handler.NotYetError, match="no_report"):
         world.room.handler.handle(message(HOUR + timedelta(days=9)))
