@@ -162,7 +162,9 @@ SHADOW_JOB_TAG: Final = "model-monitor:job"  # of endpoints a run made for itsel
 SHADOW_EXPIRES_TAG: Final = "model-monitor:expires"  # TIME_FORMAT; later nobody needs it any more
 
 # of families with local NVMe storage, after the API reference (KmsKeyId of CreateEndpointConfig, VolumeKmsKeyId of jobs)
-_LOCAL_STORAGE: Final = re.compile(r"ml\.([a-z]+\d+[a-z]*d[a-z]*|g[56]e?|p[45]e?n?|trn\d+n?|i\d+[a-z]*)\..+")
+_LOCAL_STORAGE: Final = re.compile(
+    r"ml\.([a-z]+\d+[a-z]*d[a-z]*|gr?[5-9]e?|p[4-9]e?n?|trn\d+n?|dl1|i\d+[a-z]*)(-[a-z0-9]+)?\..+"
+)
 
 
 def has_local_storage(instance_type: str) -> bool:

@@ -355,6 +355,14 @@ def test_schedules_are_written_as_the_service_takes_them(text, expression, hours
         ("ml.g4dn.xlarge", True),
         ("ml.g5.xlarge", True),
         ("ml.c6i.large", False),
+        ("ml.g6e.xlarge", True),
+        ("ml.gr6.4xlarge", True),
+        ("ml.p5en.48xlarge", True),
+        ("ml.p6-b200.48xlarge", True),
+        ("ml.trn2.48xlarge", True),
+        ("ml.i4i.large", True),
+        ("ml.inf2.xlarge", False),
+        ("ml.m8g.large", False),
     ],
 )
 def test_instances_that_encrypt_their_own_volumes_are_known(instance_type, expected):
