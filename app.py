@@ -24,6 +24,8 @@ from stacks.settings.endpoint import Endpoint
 from stacks.settings.environment import Settings
 from stacks.storage_stack import StorageProps, StorageStack
 
+OF_AN_ENDPOINT = ("Live", "Endpoint", "Monitoring", "Alarms", "Retraining")  # stacks
+
 
 def build(app: App, chosen: Settings) -> None:
     """Every stack of an environment."""
@@ -38,6 +40,9 @@ def build(app: App, chosen: Settings) -> None:
     for name, endpoint in chosen.endpoints.items():
         monitoring = _build_endpoint(app, chosen, name, endpoint, storage, env)
         _close_loop(app, chosen, name, endpoint, storage, alerting, monitoring, env)
+        for part in OF_AN_ENDPOINT:
+            if (stack := app.node.try_find_child(f"{chosen.environment}-{name}-{part}")) is not None:
+                Tags.of(stack).add("Endpoint", name)
     for key, value in {**chosen.tags, "Environment": chosen.environment}.items():
         Tags.of(app).add(key, value)
     if chosen.security.permissions_boundary is not None:
@@ -64,6 +69,7 @@ def _build_endpoint(
             key=storage.key,
             network=chosen.network,
             security=chosen.security,
+            tags=chosen.tags_of(name),
         ),
         env=env,
     )
@@ -140,6 +146,7 @@ def _close_loop(
             key=storage.key,
             network=chosen.network,
             security=chosen.security,
+            tags=chosen.tags_of(name),
         ),
         env=env,
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from aws_cdk import CfnOutput, Environment, Stack, aws_kms as kms
@@ -36,6 +37,7 @@ class MonitoringProps:
     key: kms.IKey
     network: Network
     security: Security
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 class MonitoringStack(Stack):
@@ -90,6 +92,7 @@ class MonitoringStack(Stack):
             network=props.network,
             security=props.security,
             code=self._code,
+            tags=props.tags,
             has_labels=props.endpoint.ground_truth is not None and bool(settings.labelled),
         )
         executor = EXECUTORS[settings.scheduler](scope, "Executor", monitor_props)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from aws_cdk import CfnOutput, Environment, Stack, aws_kms as kms, aws_sns as sns
 from constructs import Construct
@@ -35,6 +36,7 @@ class RetrainingProps:
     key: kms.IKey
     network: Network
     security: Security
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 class RetrainingStack(Stack):
@@ -61,6 +63,7 @@ class RetrainingStack(Stack):
                 key=props.key,
                 network=props.network,
                 security=props.security,
+                tags=props.tags,
             ),
         )
         MonitorAlarm(

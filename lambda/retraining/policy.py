@@ -53,6 +53,8 @@ class Training:
     kms_key_arn: str = ""
     source_uri: str = ""
     region: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    encrypt_traffic: bool = False
     subnets: tuple[str, ...] = ()
     security_group_ids: tuple[str, ...] = ()
 
@@ -135,6 +137,8 @@ def _training(block: _Block) -> Training:
         kms_key_arn=block.text("kms_key_arn", ""),
         source_uri=block.text("source_uri", ""),
         region=block.text("region", ""),
+        tags={str(key): str(value) for key, value in (block.get("tags") or {}).items()},
+        encrypt_traffic=block.flag("encrypt_traffic", False),
         subnets=block.texts("subnets", ()),
         security_group_ids=block.texts("security_group_ids", ()),
     )

@@ -31,6 +31,8 @@ def create_training_job(name: str, training: Training, empty_channels: Set[str])
         "OutputDataConfig": output,
         "ResourceConfig": resources,
         "StoppingCondition": {"MaxRuntimeInSeconds": training.max_runtime_seconds},
+        "EnableInterContainerTrafficEncryption": training.encrypt_traffic,
+        "Tags": [{"Key": key, "Value": value} for key, value in sorted(training.tags.items())],
     }
     if training.subnets:
         request["VpcConfig"] = {

@@ -123,6 +123,7 @@ class BaselineStep(Construct):
                 }
             },
             "RoleArn": self.role.role_arn,
+            "Tags": [{"Key": key, "Value": value} for key, value in sorted(props.tags.items())],
             "StoppingCondition": {"MaxRuntimeInSeconds": min(props.settings.max_runtime_seconds, BASELINE_MAX_SECONDS)},
         }
 
@@ -160,7 +161,7 @@ class BaselineStep(Construct):
         jobs = stack.format_arn(service="sagemaker", resource="processing-job", resource_name=f"{stem.lower()}*")
         permissions.allow_named(
             role,
-            ["sagemaker:CreateProcessingJob", "sagemaker:DescribeProcessingJob"],
+            ["sagemaker:AddTags", "sagemaker:CreateProcessingJob", "sagemaker:DescribeProcessingJob"],
             jobs,
             "versions and the attempts at one are parts of a job's name",
         )

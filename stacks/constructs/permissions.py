@@ -156,9 +156,12 @@ def allow_network(role: iam.IRole, scope: Construct, subnets: Sequence[str], sec
         return
     stack = Stack.of(scope)
     interfaces = stack.format_arn(service="ec2", resource="network-interface", resource_name="*")
-    places = [stack.format_arn(service="ec2", resource="subnet", resource_name=name) for name in subnets]
-    places += [
-        stack.format_arn(service="ec2", resource="security-group", resource_name=name) for name in security_groups
+    # of any account: shared subnets and groups belong to whoever shares them, and their ids are nobody else's
+    kinds = {"subnet": subnets, "security-group": security_groups}
+    places = [
+        stack.format_arn(service="ec2", resource=kind, resource_name=name, account="*")
+        for kind, names in kinds.items()
+        for name in names
     ]
     allow(role, ["ec2:CreateNetworkInterface"], [interfaces, *places])
     allow(
@@ -169,6 +172,8 @@ def allow_network(role: iam.IRole, scope: Construct, subnets: Sequence[str], sec
     described = ("DhcpOptions", "NetworkInterfaces", "SecurityGroups", "Subnets", "Vpcs")
     allow(role, [f"ec2:Describe{what}" for what in described], ["*"])
     _accept(role, interfaces, "interfaces are made and named by the service")
+    for place in places:
+        _accept(role, place, "whose account shares the subnet is not known here; its id is nobody else's")
     _accept(role, "*", NO_RESOURCES)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from aws_cdk import Stack, aws_kms as kms, aws_sns as sns, aws_sns_subscriptions as subscriptions, aws_ssm as ssm
@@ -44,6 +44,7 @@ class RetrainingTriggerProps:
     key: kms.IKey
     network: Network
     security: Security
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 class RetrainingTrigger(Construct):
@@ -118,6 +119,8 @@ class RetrainingTrigger(Construct):
                 "kms_key_arn": props.key.key_arn,
                 "source_uri": props.code.uri if props.code else "",
                 "region": Stack.of(self).region,
+                "tags": dict(props.tags),
+                "encrypt_traffic": props.security.encrypt_traffic_between_containers,
                 "subnets": list(props.network.subnets),
                 "security_group_ids": list(props.network.security_groups),
             },
@@ -152,7 +155,10 @@ class RetrainingTrigger(Construct):
         permissions.allow_key(role, props.key)
         jobs = stack.format_arn(service="sagemaker", resource="training-job", resource_name=f"{self._prefix.lower()}-*")
         permissions.allow_named(
-            role, ["sagemaker:CreateTrainingJob"], jobs, "the hour of the alarm is part of a job's name"
+            role,
+            ["sagemaker:AddTags", "sagemaker:CreateTrainingJob"],
+            jobs,
+            "the hour of the alarm is part of a job's name",
         )
         endpoint = stack.format_arn(
             service="sagemaker", resource="endpoint", resource_name=props.monitor.endpoint_name.lower()

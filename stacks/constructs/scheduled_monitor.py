@@ -54,6 +54,7 @@ class MonitorProps:
     configuration: the uploaded configuration asset. has_labels: its runs compare with labels, some of them late.
     code: Python files of this repository that were uploaded, by their path.
     sharing: settings of all monitors that a job computes for; () for its own alone.
+    tags: of jobs that a function starts, which no stack can tag.
     """
 
     monitor: ScheduledMonitor
@@ -67,6 +68,7 @@ class MonitorProps:
     code: Mapping[str, UploadedFile] = field(default_factory=dict)
     has_labels: bool = False
     sharing: tuple[Monitor, ...] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def volume_key_arn(self) -> str | None:

@@ -100,12 +100,14 @@ def of_feature_names(path: str, endpoint: Endpoint) -> Iterator[str]:
             )
 
 
-def of_policy_size(path: str, environment: str, name: str, endpoint: Endpoint) -> Iterator[str]:
-    """A retraining policy that no parameter holds: what people may add at will is hyperparameters and alarms."""
+def of_policy_size(
+    path: str, environment: str, name: str, endpoint: Endpoint, tags: Mapping[str, str]
+) -> Iterator[str]:
+    """A retraining policy that no parameter holds: what people may add at will is hyperparameters, tags and alarms."""
     retraining = endpoint.retraining
     if retraining is None:
         return
-    size = POLICY_BASE + sum(len(f'"{k}":"{v}",'.encode()) for k, v in retraining.hyperparameters.items())
+    size = POLICY_BASE + sum(len(f'"{k}":"{v}",'.encode()) for k, v in {**retraining.hyperparameters, **tags}.items())
     monitor = endpoint.monitors.get(endpoint.watched)
     if monitor is not None:
         schedule = contract.schedule_name(name, endpoint.watched)
@@ -119,7 +121,7 @@ def of_policy_size(path: str, environment: str, name: str, endpoint: Endpoint) -
     if size > POLICY_MAX:
         yield (
             f"{path}.retraining: makes a policy of about {size} bytes, and a parameter holds {POLICY_MAX}; give fewer or shorter "
-            "hyperparameters, or fewer alarms of single features"
+            "hyperparameters or tags, or fewer alarms of single features"
         )
 
 

@@ -156,6 +156,10 @@ class Settings(Block):
     endpoints: Annotated[dict[fields.EndpointName, Endpoint], Field(min_length=1)]
     """What is monitored, at least one: the endpoint's name in SageMaker (1 to 63 letters, digits, hyphens) and its settings."""
 
+    def tags_of(self, endpoint: str) -> dict[str, str]:
+        """Tags of what belongs to one endpoint."""
+        return {**self.tags, "Environment": self.environment, "Endpoint": endpoint}
+
     @check
     def _schedule_faults(self) -> Iterator[str]:
         owners: dict[str, str] = {}
@@ -215,7 +219,7 @@ class Settings(Block):
                 yield from account.of_arn(f"{path}.{at}", arn, self.region, self.account)
             yield from account.of_monitor_ids(path, endpoint)
             yield from account.of_feature_names(path, endpoint)
-            yield from account.of_policy_size(path, self.environment, name, endpoint)
+            yield from account.of_policy_size(path, self.environment, name, endpoint, self.tags)
 
 
 class _Loader(yaml.SafeLoader):

@@ -67,6 +67,64 @@ def test_no_function_sets_a_variable_that_lambda_keeps_to_itself(assembly):
         assert not SETS_ITSELF & set(function.get("Environment", {}).get("Variables", {}))
 
 
+# --- endpoints and jobs -------------------------------------------------------------------------------------------------
+
+
+def test_an_update_keeps_the_instances_that_scaling_added_and_nothing_else(assembly):
+    for endpoint in assembly.properties("AWS::SageMaker::Endpoint"):
+        excluded = {item["VariantPropertyType"] for item in endpoint["ExcludeRetainedVariantProperties"]}
+        assert (endpoint["RetainAllVariantProperties"], excluded) == (True, {"DataCaptureConfig", "DesiredWeight"})
+
+
+def test_resources_of_an_endpoint_and_the_jobs_that_functions_start_carry_its_tags(assembly):
+    for name in assembly.settings.endpoints:
+        expected = assembly.settings.tags_of(name).items()
+        for type_ in ("AWS::SageMaker::MonitoringSchedule", "AWS::SageMaker::Model", "AWS::Lambda::Function"):
+            for part in ("Live", "Endpoint", "Monitoring", "Retraining"):
+                for resource in assembly.properties(type_, f"-{name}-{part}"):
+                    assert expected <= {tag["Key"]: tag["Value"] for tag in resource["Tags"]}.items()
+    told = [{tag["Key"]: tag["Value"] for tag in job["Tags"]} for job in baseline_jobs(assembly)]
+    told += [job["tags"] for job in training(assembly)]
+    allowed = [assembly.settings.tags_of(name) for name in assembly.settings.endpoints]
+    assert told
+    assert all(tags in allowed for tags in told)
+
+
+def test_functions_may_tag_what_they_start(assembly):
+    for statement in statements(assembly):
+        starts = {"sagemaker:CreateProcessingJob", "sagemaker:CreateTrainingJob"} & set(statement["Action"])
+        assert not starts or "sagemaker:AddTags" in statement["Action"]
+
+
+def test_traffic_between_containers_is_encrypted_in_every_job(assembly):
+    wanted = assembly.settings.security.encrypt_traffic_between_containers
+    assert {job["encrypt_traffic"] for job in training(assembly)} <= {wanted}
+    network = "EnableInterContainerTrafficEncryption"
+    assert {job["NetworkConfig"][network] for job in baseline_jobs(assembly)} == {wanted}
+
+
+def test_baseline_jobs_end_well_before_a_deployment_gives_up(assembly):
+    assert all(job["StoppingCondition"]["MaxRuntimeInSeconds"] <= 2700 for job in baseline_jobs(assembly))
+
+
+def test_the_rule_that_looks_for_ends_has_the_name_that_its_function_switches(assembly):
+    for name in assembly.settings.endpoints:
+        functions = assembly.properties("AWS::Lambda::Function", f"-{name}-Monitoring")
+        variables = [function.get("Environment", {}).get("Variables", {}) for function in functions]
+        rules = {
+            rule.get("Name"): rule["State"] for rule in assembly.properties("AWS::Events::Rule", f"-{name}-Monitoring")
+        }
+        for told in variables:
+            if "POLL_RULE" in told:
+                assert rules[told["POLL_RULE"]] == "DISABLED"
+                assert told["PENDING"] == f"pending/{name}/"
+
+
+def test_shared_subnets_may_belong_to_any_account(prod):
+    (arns,) = {json.dumps(s["Resource"]) for s in statements(prod) if s["Action"] == ["ec2:CreateNetworkInterface"]}
+    assert arns.count(":*:subnet/subnet-") == len(prod.settings.network.subnets)
+
+
 # --- rights -------------------------------------------------------------------------------------------------------------
 
 

@@ -58,6 +58,8 @@ def needed(service: str, operation: str, parameters: Mapping[str, Any], region: 
         ]
     context = {"s3:prefix": str(parameters["Prefix"])} if service == "s3" and "Prefix" in parameters else {}
     needs = [Permission(action, _resource(service, operation, parameters, region, account), context)]
+    if service == "sagemaker" and operation.startswith("Create") and parameters.get("Tags"):
+        needs.append(Permission("sagemaker:AddTags", needs[0].resource))
     return [*needs, *(Permission("iam:PassRole", role) for role in _roles(parameters))]
 
 

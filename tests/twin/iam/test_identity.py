@@ -113,6 +113,13 @@ def test_handing_a_role_to_a_service_needs_pass_role() -> None:
     ]
 
 
+def test_a_job_with_tags_needs_the_right_to_tag_it() -> None:
+    parameters = {"TrainingJobName": "J", "Tags": [{"Key": "a", "Value": "b"}]}
+    arn = "arn:aws:sagemaker:r:1:training-job/j"
+    expected = [Permission("sagemaker:CreateTrainingJob", arn), Permission("sagemaker:AddTags", arn)]
+    assert needed("sagemaker", "CreateTrainingJob", parameters, "r", "1") == expected
+
+
 @pytest.mark.parametrize(
     ("service", "operation", "parameters", "action", "resource"),
     [
