@@ -5,8 +5,8 @@ EventBridge tells that the job ended, or when the rule that rings while requests
 job is created: a job can then end at any time. Every path answers CloudFormation, exceptions included, because a request without
 an answer blocks a deployment for an hour.
 
-Environment: BUCKET (baselines and parked requests), PENDING (folder of the latter), POLL_RULE. Role: ListBucket on the bucket,
-or a missing object reads as "forbidden".
+Environment: BUCKET (baselines and parked requests), PENDING (folder of the latter), KMS_KEY (of both), POLL_RULE. Role:
+ListBucket on the bucket, or a missing object reads as "forbidden".
 """
 
 from __future__ import annotations
@@ -140,12 +140,7 @@ def _verify(baseline: decide.Baseline) -> None:
 
 
 def _make_current(baseline: decide.Baseline) -> None:
-    client("s3").put_object(
-        Bucket=os.environ["BUCKET"],
-        Key=baseline.current_key,
-        Body=decide.pointer(baseline, _read(baseline.current_key)),
-        ContentType="application/json",
-    )
+    _write(baseline.current_key, decide.pointer(baseline, _read(baseline.current_key)))
     _publish_live(baseline, baseline.version)
     log("current", endpoint=baseline.endpoint, version=baseline.version)
 
@@ -164,8 +159,19 @@ def _folder() -> str:
 
 
 def _park(name: str, request: dict[str, Any]) -> None:
-    body = json.dumps(request).encode()
-    client("s3").put_object(Bucket=os.environ["BUCKET"], Key=decide.pending_key(_folder(), name), Body=body)
+    _write(decide.pending_key(_folder(), name), json.dumps(request).encode())
+
+
+def _write(key: str, body: bytes) -> None:
+    """The key of the data is named in each request: buckets may refuse objects that come without."""
+    client("s3").put_object(
+        Bucket=os.environ["BUCKET"],
+        Key=key,
+        Body=body,
+        ContentType="application/json",
+        ServerSideEncryption="aws:kms",
+        SSEKMSKeyId=os.environ["KMS_KEY"],
+    )
 
 
 def _parked(name: str) -> dict[str, Any] | None:

@@ -151,6 +151,7 @@ class BaselineStep(Construct):
                 environment={
                     "BUCKET": places.baseline.bucket_name,
                     "PENDING": places.pending.prefix,
+                    "KMS_KEY": self._props.key.key_arn,
                     "POLL_RULE": self._poll_rule,
                 },
                 keeps_failed=True,
