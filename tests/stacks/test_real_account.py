@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from stacks.constructs.emptied_bucket import MARK
 from stacks.settings import environment as settings
 from tests.analyses import DOCUMENT
 from tests.synthesis import Assembly, synthesize
@@ -123,6 +124,13 @@ def test_the_rule_that_looks_for_ends_has_the_name_that_its_function_switches(as
 def test_shared_subnets_may_belong_to_any_account(prod):
     (arns,) = {json.dumps(s["Resource"]) for s in statements(prod) if s["Action"] == ["ec2:CreateNetworkInterface"]}
     assert arns.count(":*:subnet/subnet-") == len(prod.settings.network.subnets)
+
+
+def test_buckets_are_emptied_where_data_is_not_kept_and_only_there(prod, dev):
+    assert not list(prod.resources("Custom::EmptiedBucket"))
+    assert len(dev.properties("Custom::EmptiedBucket")) == len(dev.properties("AWS::S3::Bucket"))
+    for bucket in dev.properties("AWS::S3::Bucket"):
+        assert MARK in {tag["Key"] for tag in bucket["Tags"]}
 
 
 # --- rights -------------------------------------------------------------------------------------------------------------
