@@ -126,6 +126,15 @@ def test_shared_subnets_may_belong_to_any_account(prod):
     assert arns.count(":*:subnet/subnet-") == len(prod.settings.network.subnets)
 
 
+def test_functions_run_in_the_subnets_where_nothing_else_is_admitted():
+    network = {"subnets": ["subnet-0a"], "security_groups": ["sg-0b"], "functions": True}
+    assembly = synthesize(settings.parse({**DOCUMENT, "network": network}, "test", "test"))
+    places = [function["VpcConfig"] for function in assembly.properties("AWS::Lambda::Function")]
+    assert places == [{"SubnetIds": ["subnet-0a"], "SecurityGroupIds": ["sg-0b"]}] * len(places)
+    making = [s for s in statements(assembly) if "ec2:AssignPrivateIpAddresses" in s["Action"]]
+    assert len(making) == len(places)
+
+
 def test_buckets_are_emptied_where_data_is_not_kept_and_only_there(prod, dev):
     assert not list(prod.resources("Custom::EmptiedBucket"))
     assert len(dev.properties("Custom::EmptiedBucket")) == len(dev.properties("AWS::S3::Bucket"))
