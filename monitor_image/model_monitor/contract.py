@@ -302,6 +302,12 @@ EXTRA_COLUMNS: Final = "Extra columns"
 # --- metrics -----------------------------------------------------------------------------------------------------------
 
 NAMESPACE_DATA_QUALITY: Final = "aws/sagemaker/Endpoints/data-metrics"  # docs also print a leading slash and a singular
+SPELLINGS_OF_FILE: Final = (  # of that namespace, on AWS's own pages: a role has to admit each
+    NAMESPACE_DATA_QUALITY,
+    "/aws/sagemaker/Endpoints/data-metrics",
+    "/aws/sagemaker/Endpoints/data-metric",
+    "/aws/sagemaker/Endpoint/data-metrics",
+)
 DIMENSION_ENDPOINT: Final = "Endpoint"
 DIMENSION_SCHEDULE: Final = "MonitoringSchedule"
 DIMENSION_VARIANT: Final = "Variant"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from aws_cdk import CustomResource, Duration, Stack, aws_events as events, aws_events_targets as targets
@@ -51,8 +52,9 @@ class BaselineStep(Construct):
         self._dataset = Place.at(dataset)
         self.role = job_role(self, "Role", props, f"Computes the baseline of {props.monitor.schedule_name}")
         permissions.allow_reading(self.role, self._dataset)
-        # of all versions, since a job that an update overtakes still writes its own
-        permissions.allow_writing(self.role, props.places.baseline)
+        # every version and never the pointer: a job that an update overtakes still writes its own
+        versions = replace(props.places.baseline, prefix=f"{props.places.baseline.prefix}v")
+        permissions.allow_writing(self.role, versions)
         function = self._function(live_parameter)
         rules = self._rules(function)
         resource = CustomResource(

@@ -128,7 +128,9 @@ class MonitoringSchedule(Construct):
             permissions.allow_reading(role, props.places.baseline)
         for uri in filter(None, (baseline.constraints, baseline.statistics)):
             permissions.allow_input(role, Place.at(uri))
-        permissions.allow_metrics(role, props.monitor.namespace)
+        namespace = props.monitor.namespace
+        is_of_file = namespace == contract.NAMESPACE_DATA_QUALITY
+        permissions.allow_metrics(role, *(contract.SPELLINGS_OF_FILE if is_of_file else [namespace]))
         bias = props.settings.model_bias
         if bias is not None and bias.facet_source is not None:
             permissions.allow_reading(role, Place.at(bias.facet_source))

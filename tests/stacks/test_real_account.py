@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from model_monitor import contract
 from stacks.constructs.emptied_bucket import MARK
 from stacks.settings import environment as settings
 from tests.analyses import DOCUMENT
@@ -200,6 +201,18 @@ def test_brought_baseline_files_can_be_found_and_read(prod):
     of_runs = list(statements(prod, "-churn-Monitoring", "ExecutorRole"))
     listed = [s["Condition"]["StringLike"]["s3:prefix"] for s in of_runs if s["Action"] == ["s3:ListBucket"]]
     assert {f"{key}*" for key in keys} <= set(listed)
+
+
+def test_runs_may_send_metrics_however_aws_spells_the_namespace_of_the_metrics_file(dev):
+    sending = [s for s in statements(dev, role="ExecutorRole") if "cloudwatch:PutMetricData" in s["Action"]]
+    namespaces = {name for s in sending for name in s["Condition"]["StringEquals"]["cloudwatch:namespace"]}
+    assert set(contract.SPELLINGS_OF_FILE) <= namespaces
+
+
+def test_a_baseline_job_writes_versions_and_never_the_pointer(dev):
+    written = granted(dev, "s3:PutObject", "-covertype-Monitoring", "BaselineRole")
+    assert "/baselines/covertype/v*" in written
+    assert "/baselines/covertype/*" not in written
 
 
 def test_listing_is_bound_to_prefixes(assembly):
