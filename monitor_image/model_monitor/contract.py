@@ -442,9 +442,9 @@ def baseline_job_name(schedule: str, version: str) -> str:
     return _shortened(f"{schedule}-baseline-{version}", NAME_MAX - 3)
 
 
-def baseline_job_stem(endpoint: str) -> str:
-    """What the names of all baseline jobs of an endpoint begin with, those that were cut included."""
-    stem, kept = f"{endpoint}-", NAME_MAX - len("-20") - len("-01234567")
+def baseline_job_stem(begin: str) -> str:
+    """What the names of all baseline jobs that begin so begin with, those that were cut included."""
+    stem, kept = f"{begin}-", NAME_MAX - len("-20") - len("-01234567")
     return stem if len(stem) <= kept else stem[:kept].rstrip("-")
 
 

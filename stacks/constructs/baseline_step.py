@@ -160,8 +160,9 @@ class BaselineStep(Construct):
             ),
         )
         role = function.role
-        stem = contract.baseline_job_stem(self._props.monitor.endpoint_name)
-        jobs = stack.format_arn(service="sagemaker", resource="processing-job", resource_name=f"{stem.lower()}*")
+        jobs = stack.format_arn(
+            service="sagemaker", resource="processing-job", resource_name=f"{self._job_stem.lower()}*"
+        )
         permissions.allow_named(
             role,
             ["sagemaker:AddTags", "sagemaker:CreateProcessingJob", "sagemaker:DescribeProcessingJob"],
@@ -182,6 +183,11 @@ class BaselineStep(Construct):
         return function
 
     @property
+    def _job_stem(self) -> str:
+        """What the names of its jobs begin with, of every version: an update must not cut off a job that still runs."""
+        return contract.baseline_job_stem(f"{self._props.monitor.schedule_name}-baseline")
+
+    @property
     def _poll_rule(self) -> str:
         return contract.baseline_poll_rule(self._props.monitor.endpoint_name)
 
@@ -194,7 +200,7 @@ class BaselineStep(Construct):
                 source=["aws.sagemaker"],
                 detail_type=["SageMaker Processing Job State Change"],
                 detail={
-                    "ProcessingJobName": [{"prefix": contract.baseline_job_stem(self._props.monitor.endpoint_name)}],
+                    "ProcessingJobName": [{"prefix": self._job_stem}],
                     "ProcessingJobStatus": ["Completed", "Failed", "Stopped"],
                 },
             ),

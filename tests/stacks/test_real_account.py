@@ -122,6 +122,19 @@ def test_the_rule_that_looks_for_ends_has_the_name_that_its_function_switches(as
                 assert told["PENDING"] == f"pending/{name}/"
 
 
+def test_one_endpoints_baselines_are_no_business_of_another_that_begins_alike():
+    both = copy.deepcopy(DOCUMENT)
+    both["endpoints"]["fraud-eu"] = copy.deepcopy(both["endpoints"]["fraud"])
+    assembly = synthesize(settings.parse(both, "test", "test"))
+    of_one = json.dumps(list(statements(assembly, "-fraud-Monitoring", "BaselineStep")))
+    (rule,) = [r for r in assembly.properties("AWS::Events::Rule", "test-fraud-Monitoring") if "EventPattern" in r]
+    (started,) = rule["EventPattern"]["detail"]["ProcessingJobName"]
+    assert started == {"prefix": "fraud-all-baseline-"}
+    assert "processing-job/fraud-all-baseline-*" in of_one
+    assert "/pending/fraud/*" in of_one
+    assert "pending/fraud-" not in of_one
+
+
 def test_shared_subnets_may_belong_to_any_account(prod):
     (arns,) = {json.dumps(s["Resource"]) for s in statements(prod) if s["Action"] == ["ec2:CreateNetworkInterface"]}
     assert arns.count(":*:subnet/subnet-") == len(prod.settings.network.subnets)
