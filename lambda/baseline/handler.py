@@ -88,7 +88,7 @@ def _compute(request: dict[str, Any], baseline: decide.Baseline) -> dict[str, An
 def _create(name: str, request: dict[str, Any], baseline: decide.Baseline) -> dict[str, Any] | None:
     """None when the job was started; otherwise the job that has this name already."""
     _park(name, request)
-    client("events").enable_rule(Name=os.environ["POLL_RULE"])
+    patiently(lambda: client("events").enable_rule(Name=os.environ["POLL_RULE"]))
     try:
         patiently(lambda: client("sagemaker").create_processing_job(ProcessingJobName=name, **baseline.processing_job))
     except ClientError as error:
@@ -187,7 +187,8 @@ def _unpark(names: Iterable[str]) -> None:
 def _read(key: str) -> dict[str, Any] | None:
     s3 = client("s3")
     try:
-        content: dict[str, Any] = json.loads(s3.get_object(Bucket=os.environ["BUCKET"], Key=key)["Body"].read())
+        found = patiently(lambda: s3.get_object(Bucket=os.environ["BUCKET"], Key=key))
+        content: dict[str, Any] = json.loads(found["Body"].read())
     except s3.exceptions.NoSuchKey:
         return None
     return content
