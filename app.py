@@ -15,6 +15,7 @@ from model_monitor import contract
 from stacks import findings
 from stacks.alarms_stack import AlarmsProps, AlarmsStack
 from stacks.alerting_stack import AlertingProps, AlertingStack
+from stacks.constructs.python_function import PythonFunction
 from stacks.control_plane_stack import ControlPlaneProps, ControlPlaneStack
 from stacks.endpoint_stack import EndpointProps, EndpointStack
 from stacks.live_stack import LiveProps, LiveStack
@@ -45,6 +46,10 @@ def build(app: App, chosen: Settings) -> None:
         for part in OF_AN_ENDPOINT:
             if (stack := app.node.try_find_child(f"{chosen.environment}-{name}-{part}")) is not None:
                 Tags.of(stack).add("Endpoint", name)
+    if chosen.network.functions:
+        for construct in app.node.find_all():
+            if isinstance(construct, PythonFunction):
+                construct.enter(chosen.network.subnets, chosen.network.security_groups)
     for key, value in {**chosen.tags, "Environment": chosen.environment}.items():
         Tags.of(app).add(key, value)
     if chosen.security.permissions_boundary is not None:

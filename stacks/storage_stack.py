@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from aws_cdk import CfnOutput, Duration, Environment, RemovalPolicy, Stack, aws_kms as kms, aws_s3 as s3
 from constructs import Construct
 
+from stacks.constructs.emptied_bucket import EmptiedBuckets
 from stacks.constructs.places import EndpointPlaces, Place
 from stacks.settings.endpoint import Endpoint
 from stacks.settings.environment import Buckets, Storage
@@ -30,6 +31,7 @@ class StorageStack(Stack):
         self._removal = RemovalPolicy.RETAIN if props.storage.keep_data else RemovalPolicy.DESTROY
         self.key = self._key(props.kms_key_arn)
         self._logs: s3.Bucket | None = None
+        self._emptied: EmptiedBuckets | None = None
         self._props = props.storage
         brought = props.storage.buckets
         days = props.storage.capture_days
@@ -113,6 +115,7 @@ class StorageStack(Stack):
             ],
             removal_policy=self._removal,
         )
+        self._empty(what, bucket)
         CfnOutput(self, f"{what}Bucket", value=bucket.bucket_name, description=purpose.capitalize())
         return bucket
 
@@ -130,4 +133,13 @@ class StorageStack(Stack):
                 lifecycle_rules=[s3.LifecycleRule(expiration=Duration.days(self._props.log_days))],
                 removal_policy=self._removal,
             )
+            self._empty("AccessLogs", self._logs)
         return self._logs
+
+    def _empty(self, what: str, bucket: s3.Bucket) -> None:
+        """Where data is not kept, what a bucket holds goes with it."""
+        if self._props.keep_data:
+            return
+        if self._emptied is None:
+            self._emptied = EmptiedBuckets(self, "Emptied")
+        self._emptied.add(what, bucket)

@@ -75,9 +75,7 @@ class Schedule:
     def run(self) -> dict[str, Any]:
         """What the control plane reads of a managed schedule."""
         name = f"{contract.monitors_prefix(self.assembly.settings.environment)}/{self.name}"
-        (parameter,) = [
-            found for found in self.assembly.properties("AWS::SSM::Parameter") if found.get("Name") == name
-        ]
+        (parameter,) = [found for found in self.assembly.properties("AWS::SSM::Parameter") if found.get("Name") == name]
         parts = parameter["Value"]["Fn::Join"][1]
         content: dict[str, Any] = json.loads("".join(part if isinstance(part, str) else "token" for part in parts))
         return content

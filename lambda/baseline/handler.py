@@ -5,8 +5,8 @@ EventBridge tells that the job ended, or when the rule that rings while requests
 job is created: a job can then end at any time. Every path answers CloudFormation, exceptions included, because a request without
 an answer blocks a deployment for an hour.
 
-Environment: BUCKET (baselines and parked requests), PENDING (folder of the latter), POLL_RULE. Role: ListBucket on the bucket,
-or a missing object reads as "forbidden".
+Environment: BUCKET (baselines and parked requests), PENDING (folder of the latter), KMS_KEY (of both), POLL_RULE. Role:
+ListBucket on the bucket, or a missing object reads as "forbidden".
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def _compute(request: dict[str, Any], baseline: decide.Baseline) -> dict[str, An
 def _create(name: str, request: dict[str, Any], baseline: decide.Baseline) -> dict[str, Any] | None:
     """None when the job was started; otherwise the job that has this name already."""
     _park(name, request)
-    client("events").enable_rule(Name=os.environ["POLL_RULE"])
+    patiently(lambda: client("events").enable_rule(Name=os.environ["POLL_RULE"]))
     try:
         patiently(lambda: client("sagemaker").create_processing_job(ProcessingJobName=name, **baseline.processing_job))
     except ClientError as error:
@@ -140,12 +140,7 @@ def _verify(baseline: decide.Baseline) -> None:
 
 
 def _make_current(baseline: decide.Baseline) -> None:
-    client("s3").put_object(
-        Bucket=os.environ["BUCKET"],
-        Key=baseline.current_key,
-        Body=decide.pointer(baseline, _read(baseline.current_key)),
-        ContentType="application/json",
-    )
+    _write(baseline.current_key, decide.pointer(baseline, _read(baseline.current_key)))
     _publish_live(baseline, baseline.version)
     log("current", endpoint=baseline.endpoint, version=baseline.version)
 
@@ -164,8 +159,19 @@ def _folder() -> str:
 
 
 def _park(name: str, request: dict[str, Any]) -> None:
-    body = json.dumps(request).encode()
-    client("s3").put_object(Bucket=os.environ["BUCKET"], Key=decide.pending_key(_folder(), name), Body=body)
+    _write(decide.pending_key(_folder(), name), json.dumps(request).encode())
+
+
+def _write(key: str, body: bytes) -> None:
+    """The key of the data is named in each request: buckets may refuse objects that come without."""
+    client("s3").put_object(
+        Bucket=os.environ["BUCKET"],
+        Key=key,
+        Body=body,
+        ContentType="application/json",
+        ServerSideEncryption="aws:kms",
+        SSEKMSKeyId=os.environ["KMS_KEY"],
+    )
 
 
 def _parked(name: str) -> dict[str, Any] | None:
@@ -181,7 +187,8 @@ def _unpark(names: Iterable[str]) -> None:
 def _read(key: str) -> dict[str, Any] | None:
     s3 = client("s3")
     try:
-        content: dict[str, Any] = json.loads(s3.get_object(Bucket=os.environ["BUCKET"], Key=key)["Body"].read())
+        found = patiently(lambda: s3.get_object(Bucket=os.environ["BUCKET"], Key=key))
+        content: dict[str, Any] = json.loads(found["Body"].read())
     except s3.exceptions.NoSuchKey:
         return None
     return content

@@ -11,7 +11,7 @@ from typing import Any
 
 import cloudformation
 import decide
-from aws import client, log
+from aws import client, log, patiently
 
 
 def handle(event: dict[str, Any], _context: object = None) -> None:
@@ -36,12 +36,14 @@ def _seed(plan: decide.Plan) -> str:
     """Create the parameter unless it is there; what it holds afterwards."""
     ssm = client("ssm")
     try:
-        ssm.put_parameter(
-            Name=plan.parameter_name,
-            Value=plan.initial_value,
-            Type="String",
-            Overwrite=False,
-            Description="What is live. Seeded at the first deployment, moved by releases since.",
+        patiently(
+            lambda: ssm.put_parameter(
+                Name=plan.parameter_name,
+                Value=plan.initial_value,
+                Type="String",
+                Overwrite=False,
+                Description="What is live. Seeded at the first deployment, moved by releases since.",
+            )
         )
     except ssm.exceptions.ParameterAlreadyExists:
         return str(ssm.get_parameter(Name=plan.parameter_name)["Parameter"]["Value"])

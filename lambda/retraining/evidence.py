@@ -22,12 +22,12 @@ OVER_ALL = frozenset({"drift_max"})  # metrics over all features, whatever a fea
 REPORT_KEY = re.compile(r"/(\d{4}/\d\d/\d\d/\d\d)/report\.json$")
 
 
-def reports(s3: Any, uri: str, endpoint: str, schedule: str, alarm: Alarm, hours: float) -> list[Mapping[str, Any]]:
-    """The newest reports up to the state change, one per period of so many hours that the alarm
-    looked at; from the days of these periods and the day before."""
+def reports(s3: Any, uri: str, endpoint: str, schedule: str, alarm: Alarm, period: float) -> list[Mapping[str, Any]]:
+    """The newest reports up to the state change, one per period of so many hours that the alarm looked at; from the days
+    of these periods and the day before."""
     bucket, prefix = _split(uri)
     hours: dict[str, str] = {}
-    for back in range(math.ceil(alarm.windows * hours / 24) + 1):
+    for back in range(math.ceil(alarm.windows * period / 24) + 1):
         day = alarm.time - timedelta(days=back)
         folder = "/".join(part for part in (prefix.strip("/"), endpoint, schedule, f"{day:%Y/%m/%d}") if part)
         for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{folder}/"):

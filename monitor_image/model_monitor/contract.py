@@ -305,8 +305,13 @@ EXTRA_COLUMNS: Final = "Extra columns"
 # --- metrics -----------------------------------------------------------------------------------------------------------
 
 NAMESPACE_OWN: Final = "ModelMonitor"  # of metrics that this kit sends itself
-NAMESPACE_DATA_QUALITY: Final = "aws/sagemaker/Endpoints/data-metrics"
-NAMESPACES_OF_THE_SERVICE: Final = (NAMESPACE_DATA_QUALITY, f"/{NAMESPACE_DATA_QUALITY}")  # its pages print both
+NAMESPACE_DATA_QUALITY: Final = "aws/sagemaker/Endpoints/data-metrics"  # docs also print a leading slash and a singular
+SPELLINGS_OF_FILE: Final = (  # of that namespace, on AWS's own pages: a role has to admit each
+    NAMESPACE_DATA_QUALITY,
+    "/aws/sagemaker/Endpoints/data-metrics",
+    "/aws/sagemaker/Endpoints/data-metric",
+    "/aws/sagemaker/Endpoint/data-metrics",
+)
 DIMENSION_ENDPOINT: Final = "Endpoint"
 DIMENSION_SCHEDULE: Final = "MonitoringSchedule"
 DIMENSION_VARIANT: Final = "Variant"
@@ -441,9 +446,9 @@ def baseline_job_name(schedule: str, version: str) -> str:
     return _shortened(f"{schedule}-baseline-{version}", NAME_MAX - 3)
 
 
-def baseline_job_stem(endpoint: str) -> str:
-    """What the names of all baseline jobs of an endpoint begin with, those that were cut included."""
-    stem, kept = f"{endpoint}-", NAME_MAX - len("-20") - len("-01234567")
+def baseline_job_stem(begin: str) -> str:
+    """What the names of all baseline jobs that begin so begin with, those that were cut included."""
+    stem, kept = f"{begin}-", NAME_MAX - len("-20") - len("-01234567")
     return stem if len(stem) <= kept else stem[:kept].rstrip("-")
 
 

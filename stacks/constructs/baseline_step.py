@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from aws_cdk import CustomResource, Duration, Stack, aws_events as events, aws_events_targets as targets
@@ -51,8 +52,9 @@ class BaselineStep(Construct):
         self._dataset = Place.at(dataset)
         self.role = job_role(self, "Role", props, f"Computes the baseline of {props.monitor.schedule_name}")
         permissions.allow_reading(self.role, self._dataset)
-        # of all versions, since a job that an update overtakes still writes its own
-        permissions.allow_writing(self.role, props.places.baseline)
+        # every version and never the pointer: a job that an update overtakes still writes its own
+        versions = replace(props.places.baseline, prefix=f"{props.places.baseline.prefix}v")
+        permissions.allow_writing(self.role, versions)
         function = self._function(live_parameter)
         rules = self._rules(function)
         resource = CustomResource(
@@ -151,14 +153,16 @@ class BaselineStep(Construct):
                 environment={
                     "BUCKET": places.baseline.bucket_name,
                     "PENDING": places.pending.prefix,
+                    "KMS_KEY": self._props.key.key_arn,
                     "POLL_RULE": self._poll_rule,
                 },
                 keeps_failed=True,
             ),
         )
         role = function.role
-        stem = contract.baseline_job_stem(self._props.monitor.endpoint_name)
-        jobs = stack.format_arn(service="sagemaker", resource="processing-job", resource_name=f"{stem.lower()}*")
+        jobs = stack.format_arn(
+            service="sagemaker", resource="processing-job", resource_name=f"{self._job_stem.lower()}*"
+        )
         permissions.allow_named(
             role,
             ["sagemaker:AddTags", "sagemaker:CreateProcessingJob", "sagemaker:DescribeProcessingJob"],
@@ -179,6 +183,11 @@ class BaselineStep(Construct):
         return function
 
     @property
+    def _job_stem(self) -> str:
+        """What the names of its jobs begin with, of every version: an update must not cut off a job that still runs."""
+        return contract.baseline_job_stem(f"{self._props.monitor.schedule_name}-baseline")
+
+    @property
     def _poll_rule(self) -> str:
         return contract.baseline_poll_rule(self._props.monitor.endpoint_name)
 
@@ -191,7 +200,7 @@ class BaselineStep(Construct):
                 source=["aws.sagemaker"],
                 detail_type=["SageMaker Processing Job State Change"],
                 detail={
-                    "ProcessingJobName": [{"prefix": contract.baseline_job_stem(self._props.monitor.endpoint_name)}],
+                    "ProcessingJobName": [{"prefix": self._job_stem}],
                     "ProcessingJobStatus": ["Completed", "Failed", "Stopped"],
                 },
             ),

@@ -23,7 +23,9 @@ class MonitoringSchedule(Construct):
         self._props = props
         self.role = job_role(self, "Role", props, f"Runs {props.monitor.schedule_name}")
         run_settings.allow(self.role, props)
-        permissions.allow_metrics(self.role, props.monitor.namespace)
+        is_of_file = props.monitor.namespace in contract.SPELLINGS_OF_FILE
+        namespaces = contract.SPELLINGS_OF_FILE if is_of_file else [props.monitor.namespace]
+        permissions.allow_metrics(self.role, *namespaces)
         self.schedule = Definition(
             self,
             "Schedule",

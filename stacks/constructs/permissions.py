@@ -177,6 +177,19 @@ def allow_network(role: iam.IRole, scope: Construct, subnets: Sequence[str], sec
     accept(role, "*", NO_RESOURCES)
 
 
+def allow_function_network(role: iam.IRole) -> None:
+    """Network interfaces of a function, which Lambda makes, looks at and removes with the rights of its role, on all of them."""
+    calls = (
+        "CreateNetworkInterface",
+        "DeleteNetworkInterface",
+        "AssignPrivateIpAddresses",
+        "UnassignPrivateIpAddresses",
+    )
+    allow(role, [f"ec2:{call}" for call in calls], ["*"])
+    allow(role, [f"ec2:Describe{what}" for what in ("NetworkInterfaces", "SecurityGroups", "Subnets", "Vpcs")], ["*"])
+    accept(role, "*", "Lambda's own interfaces are unknown beforehand, and it checks these rights on all resources")
+
+
 def allow_passing(role: iam.IRole, passed: iam.IRole, service: str = SAGEMAKER) -> None:
     """Handing a role to one service and to no other."""
     allow(role, ["iam:PassRole"], [passed.role_arn], {"StringEquals": {"iam:PassedToService": service}})

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -69,6 +69,16 @@ class PythonFunction(Construct):
                 log_group=self.log_group,
                 dead_letter_queue=self._failed,
             )
+
+    def enter(self, subnets: Sequence[str], security_groups: Sequence[str]) -> None:
+        """Run inside of subnets, given by their ids alone: nothing is looked up."""
+        function = self.function.node.default_child
+        if not isinstance(function, lambda_.CfnFunction):
+            raise TypeError("a function should be an AWS::Lambda::Function")
+        function.vpc_config = lambda_.CfnFunction.VpcConfigProperty(
+            subnet_ids=list(subnets), security_group_ids=list(security_groups)
+        )
+        permissions.allow_function_network(self.role)
 
     @property
     def failed(self) -> sqs.Queue:

@@ -17,6 +17,7 @@ _TAG: Final = re.compile(
 POLICY_MAX: Final = 8192  # of a parameter in the advanced tier
 POLICY_BASE: Final = 3000  # of a policy without what grows: places, roles, alarms of every type
 IMAGE_REGION: Final = re.compile(r"\d{12}\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com(\.cn)?/")
+PARTITIONS: Final = {"cn": "aws-cn", "eusc": "aws-eusc"}  # by the first part of a Region's name
 _SUFFIX: Final = {True: ".cn", False: ""}
 
 
@@ -24,9 +25,12 @@ def of_arn(path: str, arn: str | None, region: str, account: str | None = None) 
     """An ARN of another Region, or of another account where it has to be ours (`account`); IAM's name no Region."""
     if arn is None:
         return
-    found_region, found_account = arn.split(":")[3:5]
+    partition, _, found_region, found_account = arn.split(":")[1:5]
+    expected = PARTITIONS.get(region.partition("-")[0], "aws") if "-gov-" not in region else "aws-us-gov"
     if found_region != region and found_region:
         yield f"{path}: should be of Region {region}, found {found_region}; give one of the environment's Region"
+    elif partition != expected and "-iso" not in region:
+        yield f"{path}: should begin with arn:{expected} in Region {region}, found arn:{partition}; give one of its partition"
     if account is not None and found_account != account:
         yield f"{path}: should be of account {account}, found {found_account}; give one of the environment's account"
 

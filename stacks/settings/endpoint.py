@@ -111,8 +111,8 @@ class Metrics(Block):
     def _namespace_faults(self) -> Iterator[str]:
         if self.namespace.startswith("AWS/"):
             yield "namespace: AWS/ is reserved for the services"
-        if self.route is MetricsRoute.FILE and self.namespace not in contract.NAMESPACES_OF_THE_SERVICE:
-            known = " or ".join(contract.NAMESPACES_OF_THE_SERVICE)
+        if self.route is MetricsRoute.FILE and self.namespace not in contract.SPELLINGS_OF_FILE:
+            known = " or ".join(contract.SPELLINGS_OF_FILE)
             yield f"namespace: route file publishes to {known} alone; choose route put for another"
 
 

@@ -60,6 +60,9 @@ class Network(Block):
     """Ids of up to 16 subnets, which reach S3 and the services by VPC endpoints. Default: none, SageMaker's own network."""
     security_groups: Annotated[tuple[Annotated[str, Field(pattern=r"^sg-[0-9a-f]+$")], ...], Field(max_length=5)] = ()
     """Ids of one to five security groups, given exactly when subnets are. Default: none."""
+    functions: bool = False
+    """Whether functions run in these subnets too, for organisations that admit no others; they reach AWS by the subnets' VPC
+    endpoints then. Default: false."""
     isolation: bool = False
     """Containers without any network; only false works: a monitoring schedule cannot mount the configuration. Default: false."""
 
@@ -73,6 +76,8 @@ class Network(Block):
             yield "security_groups: subnets and security groups are given together"
         if self.vpc_id and not self.subnets:
             yield "subnets: is empty, but a VPC is named"
+        if self.functions and not self.subnets:
+            yield "functions: should be false without subnets; give subnets and security groups, or leave it out"
 
     @check
     def _isolation_faults(self) -> Iterator[str]:

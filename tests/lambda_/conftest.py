@@ -30,7 +30,9 @@ def load(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], SimpleName
         for folder in folders:
             monkeypatch.syspath_prepend(str(folder))
         loaded.extend(names)
-        return SimpleNamespace(**{module: importlib.import_module(module) for module in names})
+        room = SimpleNamespace(**{module: importlib.import_module(module) for module in names})
+        monkeypatch.setattr(room.aws, "PAUSES", (0, 0, 0, 0))
+        return room
 
     monkeypatch.setattr("time.sleep", lambda seconds: None)
     yield load_folder

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from model_monitor import contract
+from stacks.constructs.emptied_bucket import MARK
 from stacks.settings import environment as settings
 from tests.analyses import DOCUMENT
 from tests.synthesis import Assembly, synthesize
@@ -120,9 +122,38 @@ def test_the_rule_that_looks_for_ends_has_the_name_that_its_function_switches(as
                 assert told["PENDING"] == f"pending/{name}/"
 
 
+def test_one_endpoints_baselines_are_no_business_of_another_that_begins_alike():
+    both = copy.deepcopy(DOCUMENT)
+    both["endpoints"]["fraud-eu"] = copy.deepcopy(both["endpoints"]["fraud"])
+    assembly = synthesize(settings.parse(both, "test", "test"))
+    of_one = json.dumps(list(statements(assembly, "-fraud-Monitoring", "BaselineStep")))
+    (rule,) = [r for r in assembly.properties("AWS::Events::Rule", "test-fraud-Monitoring") if "EventPattern" in r]
+    (started,) = rule["EventPattern"]["detail"]["ProcessingJobName"]
+    assert started == {"prefix": "fraud-all-baseline-"}
+    assert "processing-job/fraud-all-baseline-*" in of_one
+    assert "/pending/fraud/*" in of_one
+    assert "pending/fraud-" not in of_one
+
+
 def test_shared_subnets_may_belong_to_any_account(prod):
     (arns,) = {json.dumps(s["Resource"]) for s in statements(prod) if s["Action"] == ["ec2:CreateNetworkInterface"]}
     assert arns.count(":*:subnet/subnet-") == len(prod.settings.network.subnets)
+
+
+def test_functions_run_in_the_subnets_where_nothing_else_is_admitted():
+    network = {"subnets": ["subnet-0a"], "security_groups": ["sg-0b"], "functions": True}
+    assembly = synthesize(settings.parse({**DOCUMENT, "network": network}, "test", "test"))
+    places = [function["VpcConfig"] for function in assembly.properties("AWS::Lambda::Function")]
+    assert places == [{"SubnetIds": ["subnet-0a"], "SecurityGroupIds": ["sg-0b"]}] * len(places)
+    making = [s for s in statements(assembly) if "ec2:AssignPrivateIpAddresses" in s["Action"]]
+    assert len(making) == len(places)
+
+
+def test_buckets_are_emptied_where_data_is_not_kept_and_only_there(prod, dev):
+    assert not list(prod.resources("Custom::EmptiedBucket"))
+    assert len(dev.properties("Custom::EmptiedBucket")) == len(dev.properties("AWS::S3::Bucket"))
+    for bucket in dev.properties("AWS::S3::Bucket"):
+        assert MARK in {tag["Key"] for tag in bucket["Tags"]}
 
 
 # --- rights -------------------------------------------------------------------------------------------------------------
@@ -183,6 +214,18 @@ def test_brought_baseline_files_can_be_found_and_read(prod):
     of_runs = list(statements(prod, "-churn-Monitoring", "ExecutorRole"))
     listed = [s["Condition"]["StringLike"]["s3:prefix"] for s in of_runs if s["Action"] == ["s3:ListBucket"]]
     assert {f"{key}*" for key in keys} <= set(listed)
+
+
+def test_runs_may_send_metrics_however_aws_spells_the_namespace_of_the_metrics_file(dev):
+    sending = [s for s in statements(dev, role="ExecutorRole") if "cloudwatch:PutMetricData" in s["Action"]]
+    namespaces = {name for s in sending for name in s["Condition"]["StringEquals"]["cloudwatch:namespace"]}
+    assert set(contract.SPELLINGS_OF_FILE) <= namespaces
+
+
+def test_a_baseline_job_writes_versions_and_never_the_pointer(dev):
+    written = granted(dev, "s3:PutObject", "-covertype-Monitoring", "BaselineRole")
+    assert "/baselines/covertype/v*" in written
+    assert "/baselines/covertype/*" not in written
 
 
 def test_listing_is_bound_to_prefixes(assembly):

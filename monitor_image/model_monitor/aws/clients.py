@@ -1,4 +1,7 @@
-"""One way to make a client of boto3, and to know its Region: boto3 itself reads AWS_DEFAULT_REGION, jobs are told AWS_REGION."""
+"""One way to make a client of boto3, with what a job knows of itself: its Region, and the key of what it writes.
+
+boto3 itself reads AWS_DEFAULT_REGION alone, and jobs are told AWS_REGION.
+"""
 
 from __future__ import annotations
 
@@ -32,11 +35,24 @@ def client(service: str, config: Config) -> Any:
         raise MonitorError("AWS is needed but no region is set. Set AWS_REGION.") from error
 
 
+def output_key() -> str | None:
+    """The KMS key of the job's outputs, for what it writes to S3 by itself: some buckets refuse objects without one."""
+    outputs = _mounted().get("ProcessingOutputConfig")
+    key = outputs.get("KmsKeyId") if isinstance(outputs, dict) else None
+    return key if isinstance(key, str) and key else None
+
+
 def _region_of_job() -> str | None:
-    """From the ARN that the service mounts beside the job's inputs: arn:partition:sagemaker:REGION:account:processing-job/name."""
+    """From the job's ARN: arn:partition:sagemaker:REGION:account:processing-job/name."""
+    parts = str(_mounted().get("ProcessingJobArn")).split(":")
+    return parts[3] or None if len(parts) > 3 else None
+
+
+def _mounted() -> dict[str, Any]:
+    """What the service mounts about the job; empty on a laptop, or in a container of somebody else's."""
     root = os.environ.get(Variable.ROOT) or OPT_ML
     try:
         content = json.loads(Path(root + PROCESSING_JOB_CONFIG.removeprefix(OPT_ML)).read_bytes())
-        return str(content["ProcessingJobArn"]).split(":")[3] or None
-    except (OSError, ValueError, LookupError, TypeError):
-        return None  # on a laptop, or in a container of somebody else's
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,13 @@ DOWNLOADS_AT_ONCE: Final = 8
 COPIED_AT_ONCE: Final = 1 << 20  # bytes
 CONFLICTS: Final = 3  # conditional writes that met another one, tried again
 TAKEN: Final = ("PreconditionFailed", "412")
+DENIED: Final = ("AccessDenied", "403")
+PAUSES: Final = (
+    2.0,
+    4.0,
+    8.0,
+    16.0,
+)  # seconds: a policy that was just written is known everywhere within half a minute
 ABSENT: Final = ("NoSuchKey", "NoSuchBucket", "404")
 
 
@@ -38,7 +46,7 @@ def read_object(uri: str) -> bytes | None:
     """The content of one object; None when there is none under that key."""
     bucket, key = _split(uri)
     try:
-        content: bytes = _client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+        content: bytes = _patiently(lambda: _client("s3").get_object(Bucket=bucket, Key=key))["Body"].read()
     except _boto_errors() as error:
         if _code(error) in ABSENT:
             return None
@@ -55,7 +63,7 @@ def write_object(uri: str, content: bytes) -> None:
     """Put one object; readers see all of it or none."""
     bucket, key = _split(uri)
     try:
-        _client("s3").put_object(Bucket=bucket, Key=key, Body=content)
+        _client("s3").put_object(Bucket=bucket, Key=key, Body=content, **_encryption())
     except _boto_errors() as error:
         raise _unwritten(uri, error) from error
 
@@ -65,7 +73,7 @@ def create_object(uri: str, content: bytes) -> bool:
     bucket, key = _split(uri)
     for _ in range(CONFLICTS):
         try:
-            _client("s3").put_object(Bucket=bucket, Key=key, Body=content, IfNoneMatch="*")
+            _client("s3").put_object(Bucket=bucket, Key=key, Body=content, IfNoneMatch="*", **_encryption())
         except _boto_errors() as error:
             if _code(error) in TAKEN:
                 return False
@@ -172,6 +180,23 @@ def put_metric_data(namespace: str, data: Sequence[Mapping[str, Any]]) -> None:
             f"metrics cannot be sent ({_code(error)}).",
             "The run's role needs cloudwatch:PutMetricData; or set metrics.route to file.",
         ) from error
+
+
+def _encryption() -> dict[str, str]:
+    key = clients.output_key()
+    return {} if key is None else {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key}
+
+
+def _patiently(call: Callable[[], Any]) -> Any:
+    """The answer of a read whose right may be a moment old: a deployment changes policies while runs start."""
+    for pause in PAUSES:
+        try:
+            return call()
+        except _boto_errors() as error:
+            if _code(error) not in DENIED:
+                raise
+            time.sleep(pause)
+    return call()
 
 
 def _split(uri: str) -> tuple[str, str]:

@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 
 BUCKET = "baselines-bucket"
+KEY = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 PENDING = "pending/covertype/"
 RULE = "covertype-baseline-poll"
 CURRENT = "baselines/covertype/current.json"
@@ -55,6 +56,7 @@ def world(
         room = load("baseline")
         monkeypatch.setenv("BUCKET", BUCKET)
         monkeypatch.setenv("PENDING", PENDING)
+        monkeypatch.setenv("KMS_KEY", KEY)
         monkeypatch.setenv("POLL_RULE", RULE)
         s3, ssm, sagemaker = boto3.client("s3"), boto3.client("ssm"), SageMaker()
         events = boto3.client("events")
@@ -349,6 +351,15 @@ def test_a_role_that_is_a_moment_old_is_waited_for(world: SimpleNamespace) -> No
     world.sagemaker.refusals = ["Could not assume role arn:aws:iam::123456789012:role/baseline."] * 3
     world.room.handler.handle(request(world, "Create", properties()))
     assert (list(world.sagemaker.jobs), world.sink.answers) == ([NAME], [])
+
+
+def test_what_it_writes_names_the_key_of_the_data(world: SimpleNamespace) -> None:
+    world.room.handler.handle(request(world, "Create", properties()))
+    keys = [f"{PENDING}{NAME}.json", CURRENT]
+    found = [world.s3.head_object(Bucket=BUCKET, Key=keys[0])]
+    end(world, NAME, "Completed")
+    found.append(world.s3.head_object(Bucket=BUCKET, Key=keys[1]))
+    assert [each["SSEKMSKeyId"] for each in found] == [KEY, KEY]
 
 
 def test_another_refusal_is_told_at_once(world: SimpleNamespace) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from moto import mock_aws
 
 NAME = "/model-monitor/dev/covertype/live/model"
@@ -96,3 +97,18 @@ def test_any_exception_is_answered_and_fits(world: SimpleNamespace, monkeypatch:
     answer = call(world, "Create")
     assert answer["Status"] == "FAILED"
     assert answer["Reason"].startswith("RuntimeError: ")
+
+
+def test_a_right_that_is_a_moment_old_is_waited_for(world: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
+    refusals = [1, 1, 1]
+
+    def put(**asked: Any) -> Any:
+        if refusals:
+            refusals.pop()
+            raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "not yet"}}, "PutParameter")
+        return world.ssm.put_parameter(**asked)
+
+    late = SimpleNamespace(put_parameter=put, get_parameter=world.ssm.get_parameter, exceptions=world.ssm.exceptions)
+    monkeypatch.setattr(world.room.handler, "client", {"ssm": late}.__getitem__)
+    assert call(world, "Create")["Status"] == "SUCCESS"
+    assert held(world) == "s3://models/first.tar.gz"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import boto3
 import pytest
 
@@ -37,9 +39,42 @@ def test_a_refused_read_says_which_right_is_missing(monkeypatch, aws):
         def get_object(self, **_):
             raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "GetObject")
 
+    pauses = []
+    monkeypatch.setattr(s3.time, "sleep", pauses.append)
     monkeypatch.setattr(s3, "_client", lambda service: Refusing())
     with pytest.raises(SettingsError, match=r"AccessDenied.*s3:GetObject"):
         s3.read_object("s3://bucket/key")
+    assert sum(pauses) == 30, "a right may be half a minute old"
+
+
+def test_a_right_that_is_a_moment_old_is_waited_for(monkeypatch, bucket):
+    from botocore.exceptions import ClientError
+
+    real, refused = s3._client, [1, 1]
+
+    class Late:
+        def get_object(self, **asked):
+            if refused:
+                refused.pop()
+                raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "GetObject")
+            return real("s3").get_object(**asked)
+
+    monkeypatch.setattr(s3.time, "sleep", lambda _: None)
+    monkeypatch.setattr(s3, "_client", lambda service: Late())
+    assert s3.read_object("s3://bucket/a/b.json") == b"{}"
+
+
+def test_what_a_job_writes_by_itself_is_encrypted_as_its_outputs_are(monkeypatch, bucket, tmp_path):
+    key = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+    (tmp_path / "config").mkdir()
+    mounted = {"ProcessingOutputConfig": {"KmsKeyId": key}}
+    (tmp_path / "config" / "processingjobconfig.json").write_text(json.dumps(mounted))
+    monkeypatch.setenv("MODEL_MONITOR_ROOT", str(tmp_path))
+    s3.write_object("s3://bucket/written", b"x")
+    assert s3.create_object("s3://bucket/created", b"x")
+    for name in ("written", "created"):
+        found = bucket.head_object(Bucket="bucket", Key=name)
+        assert (found["ServerSideEncryption"], found["SSEKMSKeyId"]) == ("aws:kms", key)
 
 
 def test_every_data_point_is_sent_in_calls_of_at_most_a_thousand(monkeypatch, aws):

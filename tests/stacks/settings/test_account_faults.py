@@ -37,6 +37,11 @@ WIDE = {f"parameter_{number}": "x" * 60 for number in range(100)}
             {"alarms": {"topic_arn": "arn:aws:sns:eu-west-1:123456789012:t.fifo"}},
             "alarms.topic_arn: should be a standard topic, found a FIFO topic",
         ),
+        (
+            {"region": "us-gov-west-1", "security": {"permissions_boundary": "arn:aws:iam::123456789012:policy/b"}},
+            "security.permissions_boundary: should begin with arn:aws-us-gov in Region us-gov-west-1, found arn:aws;",
+        ),
+        ({"network": {"functions": True}}, "network.functions: should be false without subnets"),
         ({"monitor_image": IMAGE}, "monitor_image: should be an image in Region eu-west-1, found us-east-1"),
         ({f"{SHOP}model__image": IMAGE}, f"{AT}model.image: should be an image in Region eu-west-1"),
         (

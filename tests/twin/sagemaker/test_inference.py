@@ -279,9 +279,11 @@ def counts(twin: Twin) -> dict[str, int]:
 def test_instances_that_scaling_added_stay_where_an_update_says_so(
     twin: Twin, endpoint: str, retained: dict[str, Any], expected: int
 ) -> None:
+    from moto.sagemaker.models import sagemaker_backends
+
     sagemaker = twin.client("sagemaker")
-    scaled = [{"VariantName": "v-one", "DesiredInstanceCount": 3}]
-    sagemaker.update_endpoint_weights_and_capacities(EndpointName=endpoint, DesiredWeightsAndCapacities=scaled)
+    served = sagemaker_backends[twin.account]["eu-west-1"].endpoints["e"]
+    served.production_variants[0] |= {"DesiredInstanceCount": 3, "CurrentInstanceCount": 3}  # as scaling does
     configure(twin, "next", {"one": 1}, InitialSamplingPercentage=50)
     excluded = [{"VariantPropertyType": "DataCaptureConfig"}] if retained else []
     more = {**retained, **({"ExcludeRetainedVariantProperties": excluded} if excluded else {})}

@@ -1,0 +1,58 @@
+"""A release puts a model of another bucket live: the endpoint's own role reads it, and requests are answered by it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from model_monitor import contract
+from tests.analyses import analysed
+from tests.synthesis import synthesize
+from tests.twin.accounts import archive, make_buckets
+from twin import Twin
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("twin")]
+
+STACKS = ("analysed-Storage", "analysed-fraud-Live", "analysed-fraud-Endpoint")
+SCRIPT = """
+from pathlib import Path
+
+def model_fn(folder): return (Path(folder) / "name.txt").read_text()
+def input_fn(body, content_type): return body
+def predict_fn(data, model): return model
+def output_fn(prediction, accept): return prediction, "text/csv"
+"""
+
+
+@pytest.fixture
+def twin(tmp_path: Path) -> Iterator[Twin]:
+    with Twin(tmp_path / "twin") as running:
+        make_buckets(running, "team-123456789012", "releases")
+        yield running
+
+
+def put(twin: Twin, bucket: str, key: str, name: str) -> None:
+    content = archive({"name.txt": name, "code/inference.py": SCRIPT})
+    twin.client("s3").put_object(Bucket=bucket, Key=key, Body=content)
+
+
+def answer(twin: Twin) -> str:
+    asked = {"EndpointName": "fraud", "ContentType": "text/csv", "Accept": "text/csv"}
+    return str(twin.client("sagemaker-runtime").invoke_endpoint(Body=b"1,2,3", **asked)["Body"].read().decode())
+
+
+def test_the_next_artefact_of_a_team_serves(twin: Twin) -> None:
+    folder = synthesize(analysed(model__serving_script="own")).folder
+    put(twin, "team-123456789012", "fraud/model.tar.gz", "first")
+    twin.deploy_assembly(folder, STACKS)
+    assert answer(twin) == "first"
+
+    put(twin, "releases", "fraud/7/model.tar.gz", "second")
+    pointer = contract.live_parameter("analysed", "fraud", "model")
+    live = {"Value": "s3://releases/fraud/7/model.tar.gz", "Type": "String", "Overwrite": True}
+    twin.client("ssm").put_parameter(Name=pointer, **live)
+    twin.deploy_assembly(folder, STACKS)
+    assert answer(twin) == "second"
+    assert twin.identity.violations() == []
