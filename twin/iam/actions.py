@@ -67,6 +67,8 @@ def needed(service: str, operation: str, parameters: Mapping[str, Any], region: 
     if service == "dynamodb" and operation in ITEM_LISTS:
         return _of_items(operation, parameters, region, account)
     needs = [Permission(action, _resource(service, operation, parameters, region, account))]
+    if service == "sagemaker" and operation.startswith("Create") and parameters.get("Tags"):
+        needs.append(Permission("sagemaker:AddTags", needs[0].resource))  # tags on creation are a right of their own
     return [*needs, *(Permission("iam:PassRole", role) for role in _roles(parameters))]
 
 
