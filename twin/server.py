@@ -87,6 +87,7 @@ class Twin:
         self.xgboost_python = xgboost_python or ROOT / "build" / "venv" / "xgboost" / "bin" / "python"
         self.image_entry: Sequence[str] = (str(self.image_python), *contract.CONTAINER_ENTRYPOINT[1:])
         self.quotas = Quotas()
+        self.has_default_region = True  # SageMaker sets AWS_REGION alone: False shows whether a container's code copes
         self.clock = VirtualClock(start)
         self.api = Api()
         self.journal = Journal(self.clock.now, self.directory / "journal.jsonl")
@@ -172,7 +173,7 @@ class Twin:
             "AWS_ENDPOINT_URL": self.url,
             "AWS_ENDPOINT_URL_S3": self.url,
             "AWS_REGION": self.region,
-            "AWS_DEFAULT_REGION": self.region,
+            **({"AWS_DEFAULT_REGION": self.region} if self.has_default_region else {}),
             "AWS_EC2_METADATA_DISABLED": "true",
         }
 
@@ -181,6 +182,7 @@ class Twin:
         """Variables for whoever deploys and operates: endpoints, the deployer's credentials, and the CDK CLI's switches."""
         return {
             **self.endpoints,
+            "AWS_DEFAULT_REGION": self.region,
             "AWS_ACCESS_KEY_ID": DEPLOYER_KEY,
             "AWS_SECRET_ACCESS_KEY": "twin",
             "CDK_DISABLE_CLI_TELEMETRY": "true",

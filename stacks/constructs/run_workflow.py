@@ -121,7 +121,13 @@ def definition(partition: str, plan_arn: str, finish_arn: str) -> dict[str, Any]
             "Choices": [
                 {
                     "And": [
-                        {"Or": [{"Variable": "$.error.Cause", "StringMatches": pattern} for pattern in BUSY]},
+                        {
+                            "Or": [
+                                {"Variable": f"$.error.{where}", "StringMatches": pattern}
+                                for where in ("Error", "Cause")
+                                for pattern in BUSY
+                            ]
+                        },
                         {"Variable": "$$.State.EnteredTime", "TimestampLessThanPath": "$.wait_until"},
                     ],
                     "Next": "Wait",

@@ -73,7 +73,7 @@ def test_a_presigned_address_works(twin: Twin) -> None:
         ("lambda", "create_event_source_mapping", {"FunctionName": "f"}),
         ("lambda", "create_function", {
             "FunctionName": "f", "Role": "arn:aws:iam::123456789012:role/r", "PackageType": "Image",
-            "Code": {"ImageUri": "x"}}),
+            "Code": {"ImageUri": "x"}, "ImageConfig": {"EntryPoint": ["another"]}}),
         ("lambda", "put_function_event_invoke_config", {
             "FunctionName": "f", "DestinationConfig": {"OnFailure": {"Destination": "arn:aws:sqs:r:1:q"}}}),
         ("events", "create_archive", {"ArchiveName": "a", "EventSourceArn": "arn:aws:events:r:1:event-bus/default"}),

@@ -233,6 +233,7 @@ class Functions:
             "PYTHONUNBUFFERED": "1",
             "PYTHONPATH": str(IMAGE),
             **self._twin.identity.environment(deployed.role),
+            "AWS_DEFAULT_REGION": self._twin.region,  # Lambda sets both
             "AWS_LAMBDA_FUNCTION_NAME": name,
             "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(deployed.memory_size),

@@ -175,16 +175,17 @@ def test_two_at_once_have_a_process_each_and_a_third_finds_no_place(twin: Twin) 
         call(twin, name)
 
 
-@pytest.mark.parametrize(
-    ("changes", "words"),
-    [
-        ({"Code": {"ImageUri": "docker.io/monitor:1"}}, "is not valid"),
-        ({"Code": {"ImageUri": URI.replace("eu-west-1", "us-east-1")}}, "must lie in Amazon ECR in eu-west-1"),
-        ({"ImageConfig": {"EntryPoint": ["python3", "other.py"]}}, "runs the monitor image only"),
-        ({"ImageConfig": {"Command": ["x"]}}, "without Command"),
-        ({"Handler": "index.handle"}, "don't provide Handler"),
-    ],
-)
-def test_an_image_that_would_not_run_is_refused(twin: Twin, changes: dict[str, Any], words: str) -> None:
-    assert deploy(twin, {"Role": role(), "F": image(**changes)}) == "ROLLBACK_COMPLETE"
-    assert words in reason(twin)
+REFUSED: list[tuple[dict[str, Any], str]] = [
+    ({"Code": {"ImageUri": "docker.io/monitor:1"}}, "is not valid"),
+    ({"Code": {"ImageUri": URI.replace("eu-west-1", "us-east-1")}}, "must lie in Amazon ECR in eu-west-1"),
+    ({"ImageConfig": {"EntryPoint": ["python3", "other.py"]}}, "runs the monitor image only"),
+    ({"ImageConfig": {"Command": ["x"]}}, "without Command"),
+    ({"Handler": "index.handle"}, "don't provide Handler"),
+]
+
+
+def test_an_image_that_would_not_run_is_refused(twin: Twin) -> None:
+    for number, (changes, words) in enumerate(REFUSED):
+        name = f"stack-{number}"
+        assert deploy(twin, {"Role": role(), "F": image(**changes)}, name) == "ROLLBACK_COMPLETE"
+        assert words in reason(twin, name)

@@ -226,3 +226,28 @@ def test_a_service_publishes_only_where_the_topic_and_its_key_let_it(
         client.publish(TopicArn=topic, Message="x")
     assert [violation.role for violation in twin.identity.violations()] == [principal]
     assert twin.identity.roles() == []
+
+
+def test_tags_on_creation_are_a_right_of_their_own() -> None:
+    job = {"ProcessingJobName": "J", "Tags": [{"Key": "Endpoint", "Value": "shop"}]}
+    arn = "arn:aws:sagemaker:r:1:processing-job/j"
+    expected = [Permission("sagemaker:CreateProcessingJob", arn), Permission("sagemaker:AddTags", arn)]
+    assert needed("sagemaker", "CreateProcessingJob", job, "r", "1") == expected
+    assert needed("sagemaker", "CreateProcessingJob", {**job, "Tags": []}, "r", "1") == expected[:1]
+
+
+def test_events_machines_and_schedules_are_named_by_their_arns() -> None:
+    execution = "arn:aws:states:r:1:execution:m:e"
+    for (service, operation, parameters), resource in {
+        ("events", "PutEvents", ()): "arn:aws:events:r:1:event-bus/default",
+        ("stepfunctions", "DescribeExecution", (("executionArn", execution),)): execution,
+        (
+            "stepfunctions",
+            "CreateStateMachine",
+            (("name", "m"), ("definition", "{}")),
+        ): "arn:aws:states:r:1:stateMachine:m",
+        ("scheduler", "DeleteSchedule", (("Name", "s"),)): "arn:aws:scheduler:r:1:schedule/default/s",
+        ("scheduler", "CreateScheduleGroup", (("Name", "g"),)): "arn:aws:scheduler:r:1:schedule-group/g",
+    }.items():
+        (need,) = needed(service, operation, dict(parameters), "r", "1")
+        assert need.resource == resource

@@ -117,20 +117,23 @@ def test_a_deployed_machine_calls_a_function_within_its_role_and_tells_its_end(t
     assert [twin.identity.calls(ref(twin, "States"))["lambda", "Invoke"], twin.identity.violations()] == [1, []]
 
 
-@pytest.mark.parametrize(
-    ("code", "timeout", "error"),
-    [
-        ("def handle(e, c):\n    raise ValueError('no good')", 30, "ValueError"),
-        ("import os\ndef handle(e, c):\n    os._exit(3)", 30, "Runtime.ExitError"),
-        ("import time\ndef handle(e, c):\n    time.sleep(60)", 1, "Sandbox.Timedout"),
-    ],
-)
-def test_a_functions_error_is_the_states_error(twin: Twin, code: str, timeout: int, error: str) -> None:
-    deploy(twin, {"Role": role(), "F": function(code, FunctionName="f", Timeout=timeout)})
-    arn = machine(twin, states_role(twin, "states"), task(INVOKE, {"FunctionName": "f"}))
-    found = seen(twin, start(twin, arn))
-    assert (found["status"], found["error"]) == ("FAILED", error)
-    assert "errorMessage" in json.loads(found["cause"])
+def test_a_functions_error_is_the_states_error(twin: Twin) -> None:
+    codes = {
+        "ValueError": "def handle(e, c):\n    raise ValueError('no good')",
+        "Runtime.ExitError": "import os\ndef handle(e, c):\n    os._exit(3)",
+        "Sandbox.Timedout": "import time\ndef handle(e, c):\n    time.sleep(60)",
+    }
+    resources = {
+        f"F{number}": function(code, FunctionName=f"f{number}", Timeout=1 if "sleep" in code else 30)
+        for number, code in enumerate(codes.values())
+    }
+    deploy(twin, {"Role": role(), **resources})
+    parameters = {"FunctionName.$": "$"}
+    arn = machine(twin, states_role(twin, "states"), task(INVOKE, parameters))
+    for number, error in enumerate(codes):
+        found = seen(twin, start(twin, arn, f"f{number}"))
+        assert (found["status"], found["error"]) == ("FAILED", error)
+        assert "errorMessage" in json.loads(found["cause"])
 
 
 def test_a_call_that_the_role_may_not_make_fails_under_the_services_general_name(twin: Twin) -> None:
