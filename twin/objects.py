@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import ClientError
+from moto.s3 import models
 
 
 class NothingThere(Exception):
     """No object lies under a URI, or it may not be read."""
+
+
+def date_by(now: Callable[[], datetime]) -> Callable[[], None]:
+    """Have objects be as old as virtual time says; returns what undoes it."""
+    before = models.utcnow
+    models.utcnow = lambda: now().replace(tzinfo=None)
+    return lambda: setattr(models, "utcnow", before)
 
 
 def split(uri: str) -> tuple[str, str]:

@@ -20,7 +20,7 @@ from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.serving import BaseWSGIServer, make_server
 
 from model_monitor import contract
-from twin import deploying
+from twin import deploying, objects
 from twin.api import Api
 from twin.clock import Order, VirtualClock
 from twin.cloudformation import resources
@@ -134,6 +134,7 @@ class Twin:
         os.environ.setdefault("MOTO_ACCOUNT_ID", ACCOUNT)
         os.environ.setdefault("AWS_EC2_METADATA_DISABLED", "true")
         moto_api_backend.reset()
+        self.on_stop(objects.date_by(self.clock.now))
         shutil.rmtree(self.directory, ignore_errors=True)
         self.directory.mkdir(parents=True)
         self._server = make_server("127.0.0.1", 0, self.api, threaded=True, request_handler=_RequestHandler)

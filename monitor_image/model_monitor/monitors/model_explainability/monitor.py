@@ -78,7 +78,7 @@ def statistics_of(profile: AttributionProfile, job: Job) -> AttributionStatistic
     )
     if options.method is Method.CAPTURED:
         values = of_captured(profile, len(features), options.aggregation)
-        labels = labels_of(len(values), options.label_headers)
+        labels = labels_of(len(values), options.label_headers) if len(values) else ()  # no record has been read
         spread = spread_of_captured(profile, len(features), options.aggregation)
         expected = (None,) * len(values)
         return replace(found, labels=labels, values=values, expected=expected, used=profile.answered, spread=spread)

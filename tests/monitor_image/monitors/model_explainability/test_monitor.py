@@ -289,6 +289,12 @@ def test_an_empty_window_asks_nobody():
         MONITOR.suggest(statistics, job)
 
 
+def test_an_empty_window_of_captured_attributions_names_no_label():
+    options = AttributionOptions(method=Method.CAPTURED, label_headers=("warm", "cold"))
+    statistics, conclusion, _ = run(table({"a": [], "b": [], "c": []}), options)
+    assert (conclusion.verdict, statistics.by_label) == (Verdict.NO_DATA, {})
+
+
 def test_metrics_are_clarifys_and_one_plain_number():
     baseline = AttributionBaseline({"label0": {"a": 3.0, "b": 2.0, "c": 1.0}})
     told = MetricsSettings(per_feature=PerFeature.CRITICAL, critical=("b",))
