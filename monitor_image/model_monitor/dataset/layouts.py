@@ -12,7 +12,7 @@ from typing import Any
 from model_monitor.dataset.batches import batches
 from model_monitor.dataset.capture import by_heading, group_by_format
 from model_monitor.dataset.discover import DataFile
-from model_monitor.dataset.fields import PLAIN_KEY, Field, Side
+from model_monitor.dataset.fields import PLAIN_KEY, Field, Side, output_field
 from model_monitor.dataset.formats.csv import split_rows, split_values
 from model_monitor.dataset.formats.json import BadPayload, load, records_of
 from model_monitor.dataset.headings import Names
@@ -92,7 +92,10 @@ def _layouts(
     schema = replace(job.schema, features=tuple(map(Feature, known)), is_positional=True)
     fields = tuple(Field(name, i) for i, name in enumerate(known))
     given = Side(fields, records=payload.records)
-    answered = Side(fields, records=payload.output.records, split=payload.output.csv_split)
+    output = payload.output
+    said = (output.prediction, output.score, *output.scores)
+    asked = tuple(output_field(name, 0) for name in said if isinstance(name, str) and not name.isdecimal())
+    answered = Side((*fields, *asked), records=output.records, split=output.csv_split)
     for unit in plan(files, PEEKED_BYTES):
         for batch in batches(unit, job.window):
             groups, _ = group_by_format(batch, job.dataset.captured)

@@ -28,6 +28,8 @@ from model_monitor.dataset.records import (
 from model_monitor.dataset.sides import Format
 from model_monitor.schema import Column, Events, Rows, Schema
 
+POSITIONAL_ROLES = ("prediction", "score", "payload_index")
+
 
 @dataclass(slots=True)
 class Group:
@@ -235,7 +237,8 @@ def _typed(schema: Schema, left: list[Literals], right: list[Literals], position
         roles = {name: to_column(column) for name, column in zip(names, right, strict=False)}
         beside = tuple(map(to_column, right[len(names) :]))
     elif right:
-        roles = _roles_of_outputs(schema, features)
+        roles, beside = _roles_of_outputs(schema, features), _class_scores(schema, features)
+        scores = len(beside)
     return Rows(
         schema,
         len(position),
@@ -254,16 +257,27 @@ def _typed(schema: Schema, left: list[Literals], right: list[Literals], position
 
 def _roles_of_outputs(schema: Schema, columns: Sequence[Column]) -> dict[str, Column]:
     """What the response's columns mean, where it was said though the features were not declared."""
+    found = {role: _place(schema, getattr(schema.payload.output, role)) for role in POSITIONAL_ROLES}
+    return {role: columns[place] for role, place in found.items() if place is not None}
+
+
+def _class_scores(schema: Schema, columns: Sequence[Column]) -> tuple[Column, ...]:
+    """The columns of a score for each class: those that are named, or the values of the list that is."""
     output, names = schema.payload.output, schema.names[: schema.outputs]
-    roles: dict[str, Column] = {}
-    for role in ("prediction", "score", "payload_index"):
-        wanted = getattr(output, role)
-        place = int(wanted) if isinstance(wanted, int) or (wanted or "").isdecimal() else None
-        if place is None and wanted in names:
-            place = names.index(wanted)
-        if place is not None and place < schema.outputs:
-            roles[role] = columns[place]
-    return roles
+    if output.scores:
+        places = [_place(schema, wanted) for wanted in output.scores]
+    else:
+        places = [i for i, name in enumerate(names) if name in {f"{output.score}[{k}]" for k in range(len(names))}]
+    return tuple(columns[place] for place in places if place is not None) if None not in places else ()
+
+
+def _place(schema: Schema, wanted: str | int | None) -> int | None:
+    """Where among a positional schema's columns a value of the response is; None where it is not."""
+    names = schema.names[: schema.outputs]
+    if isinstance(wanted, int) or (wanted or "").isdecimal():
+        place = int(wanted or 0)
+        return place if place < schema.outputs else None
+    return names.index(wanted) if wanted in names else None
 
 
 def _payload_index(column: Column | None, position: np.ndarray) -> np.ndarray:

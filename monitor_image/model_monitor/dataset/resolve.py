@@ -57,6 +57,8 @@ def resolve_schema(job: Job, files: Sequence[DataFile], baseline: Mapping[str, F
     else:
         features = tuple(Feature(name, path=paths.get(name)) for name in found)
     by_name = {feature.name: feature for feature in features}
+    if baseline and _are_answers_apart(schema, tuple(by_name), outputs, inputs):
+        return replace(schema, features=features, is_positional=False)
     order, count = _placed(tuple(by_name), outputs, inputs)
     return replace(schema, features=tuple(by_name[name] for name in order), is_positional=True, outputs=count)
 
@@ -106,6 +108,15 @@ def _placed(names: tuple[str, ...], outputs: Layout | None, inputs: Layout | Non
         before = tuple(takewhile(lambda name: name not in given, names))
         of_response = list(before[: outputs.width]) if len(before) >= outputs.width else []
     return (*of_response, *(name for name in names if name not in of_response)), len(of_response)
+
+
+def _are_answers_apart(schema: Schema, names: tuple[str, ...], outputs: Layout | None, inputs: Layout | None) -> bool:
+    """Whether a baseline's features are the request's alone and what the response means is said: they are as declared then."""
+    output = schema.payload.output
+    is_said = any(value is not None for value in (output.prediction, output.score, *output.scores))
+    if not is_said or outputs is None or inputs is None:
+        return False
+    return set(names) <= set(inputs.names) if inputs.names else inputs.width == len(names)
 
 
 def _outputs(layout: Layout | None, names: Sequence[str]) -> int:

@@ -175,9 +175,8 @@ def _schema(content: object, faults: Faults) -> Schema:
     for role, column in columns.items():
         if column is not None and column in {feature.name for feature in features}:
             faults.add(f"payload.{role}", f"is a feature too; the {ROLES[role]} is no input of the model")
-    said = (columns["prediction"], columns["score"], *scores, mapping.prediction, mapping.score, *mapping.scores)
-    if declared is None and not any(selector is not None for selector in said):
-        faults.add("payload.features", "should be a list of at least one feature")
+    if declared is None and fields:
+        faults.add("payload.metadata", "needs payload.features: what stands beside features is known when these are")
     if columns["label"] is not None and columns["label"] in (columns["prediction"], columns["score"], *scores):
         faults.add("payload.label", "holds the truth, so it cannot hold what the model said too")
     for field_ in fields:
