@@ -14,7 +14,7 @@ from model_monitor.dataset.capture import by_heading, group_by_format
 from model_monitor.dataset.discover import DataFile
 from model_monitor.dataset.fields import PLAIN_KEY, Field, Side, output_field
 from model_monitor.dataset.formats.csv import split_rows, split_values
-from model_monitor.dataset.formats.json import BadPayload, load, records_of
+from model_monitor.dataset.formats.json import BadPayload, load, records_of, refuse_tensors
 from model_monitor.dataset.headings import Names
 from model_monitor.dataset.lines import read_blocks
 from model_monitor.dataset.named import roles_of
@@ -127,7 +127,9 @@ def _layout(form: Format, text: str, side: Side, names: Names, expected: int = 0
         found, count = Layout(len(rows[0])), len([row for row in rows if row != [None]])
     else:
         side = replace(side, records=None) if names else side
-        found, count = _layout_of_value(load(text, is_lines=form is Format.JSON_LINES)[0], side, expected)
+        value = load(text, is_lines=form is Format.JSON_LINES)[0]
+        refuse_tensors(text, value)
+        found, count = _layout_of_value(value, side, expected)
     return (Layout(len(names), names) if names else found), count
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from model_monitor.dataset import foreign
 from model_monitor.dataset.classify import Literals, to_column
 from model_monitor.dataset.fields import Side, input_side, output_side
 from model_monitor.dataset.formats.csv import read_csv
@@ -210,6 +211,9 @@ def _count_widths(
     left_at, right_at = (np.flatnonzero(side)[bad].tolist() for side in sides)
     for i, j, owner in zip(left_at, right_at, event[bad].tolist(), strict=True):
         number = int(group.numbers[owner])
+        if why := _why_one_value(group, owner, (left.widths.get(i), right.widths.get(j) if right else None)):
+            losses.add(number, why, 1, is_inside=True)
+            continue
         if schema.is_positional:
             wrong = left.widths.get(i, len(schema.features) - schema.outputs)
             wrong += right.widths.get(j, schema.outputs) if right else 0
@@ -220,6 +224,17 @@ def _count_widths(
             continue
         losses.add(number, WRONG_WIDTH, 1, is_inside=True)
         losses.widths[wrong] += 1
+
+
+def _why_one_value(group: Group, place: int, widths: tuple[int | None, int | None]) -> str:
+    """Why a record of an event has one value on a side in the place of several; "" where its payloads do not show it."""
+    sides = ((group.input_format, group.inputs), (group.output_format, group.outputs))
+    found = (
+        foreign.why_one_value(texts[place], is_csv=form is Format.CSV)
+        for width, (form, texts) in zip(widths, sides, strict=True)
+        if width == 1
+    )
+    return next(filter(None, found), "")
 
 
 def _typed(schema: Schema, left: list[Literals], right: list[Literals], position: np.ndarray, events: Events) -> Rows:
