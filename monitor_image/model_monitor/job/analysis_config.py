@@ -74,9 +74,9 @@ def _named(name: Any, headers: Sequence[str]) -> Any:
 
 
 def _label(document: Mapping[str, Any], headers: Sequence[str]) -> str | None:
-    """The label's header: named, counted, or the last one where the label is found by JMESPath."""
+    """The label's header: named, counted, or the last one where the label is found by JMESPath; without a label none."""
     label = _named(document.get("label"), headers)
-    if label in headers or not headers:
+    if label is None or label in headers or not headers:
         return None if label is None else str(label)
     return headers[-1]
 
