@@ -89,6 +89,7 @@ BASELINE_DATASET_SOURCE: Final = "/opt/ml/processing/input/baseline_dataset_inpu
 OUTPUT_PATH: Final = "/opt/ml/processing/output"
 GROUND_TRUTH_PATH: Final = "/opt/ml/processing/groundtruth"  # labels that are mounted
 FETCHED_PATH: Final = "/opt/ml/processing/fetched"  # what a run fetches itself: labels, capture of windows that waited
+ANALYSIS_CONFIG_PATH: Final = "/opt/ml/processing/input/config/analysis_config.json"  # where Clarify's jobs have theirs
 BASELINE_CONSTRAINTS_PATH: Final = "/opt/ml/processing/baseline/constraints/constraints.json"
 BASELINE_STATISTICS_PATH: Final = "/opt/ml/processing/baseline/stats/statistics.json"
 CONTAINER_ENTRYPOINT: Final = ("python3", "-m", "model_monitor")
@@ -109,10 +110,11 @@ class Variable(StrEnum):
     BASELINE_CONSTRAINTS = "baseline_constraints"
     BASELINE_STATISTICS = "baseline_statistics"
 
-    ANALYSIS_TYPE = "analysis_type"  # MODEL_QUALITY; absent: data quality
+    ANALYSIS_TYPE = "analysis_type"  # which of the monitors runs; absent: those of the configuration, else data quality
     CATEGORICAL_DRIFT_METHOD = "categorical_drift_method"
     PROBLEM_TYPE = "problem_type"
     INFERENCE_ATTRIBUTE = "inference_attribute"
+    FEATURES_ATTRIBUTE = "features_attribute"
     PROBABILITY_ATTRIBUTE = "probability_attribute"
     PROBABILITY_THRESHOLD_ATTRIBUTE = "probability_threshold_attribute"
     GROUND_TRUTH_ATTRIBUTE = "ground_truth_attribute"

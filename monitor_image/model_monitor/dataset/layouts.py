@@ -208,6 +208,12 @@ def layout_of_dataset(job: Job, files: Sequence[DataFile]) -> Layout | None:
     return Layout(len(names), names, layout.paths)
 
 
+def columns_of(job: Job, files: Sequence[DataFile]) -> tuple[str, ...]:
+    """The columns of a table's first file by their names, or by AWS's where it has no header."""
+    layout = next((layout for file in files[:1] for layout in _layouts_of_file(file, job)), Layout(0))
+    return layout.names or _positions(layout.width)
+
+
 def _first(files: Sequence[DataFile]) -> Iterator[DataFile]:
     """The first files; of JSON documents, which are read as a whole, no more than a few together are large."""
     read_bytes = 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import islice, takewhile, zip_longest
+from typing import Any
 
 from model_monitor.dataset.batches import batches
 from model_monitor.dataset.discover import DataFile
@@ -15,14 +16,18 @@ from model_monitor.dataset.layouts import (
     PEEKED_BYTES,
     PEEKED_EVENTS,
     Layout,
+    columns_of,
     documents,
     layout_of_dataset,
     layouts_of_capture,
 )
 from model_monitor.dataset.scripted import answers_of_events, answers_of_texts
 from model_monitor.dataset.units import Segment, plan
+from model_monitor.job.attributes import column_of
 from model_monitor.job.job import DatasetKind, Job
 from model_monitor.schema import Feature, FeatureType, Schema
+
+TABLES = (DatasetKind.CSV, DatasetKind.PARQUET)
 
 
 def resolve_schema(job: Job, files: Sequence[DataFile], baseline: Mapping[str, FeatureType] | None = None) -> Schema:
@@ -40,6 +45,7 @@ def resolve_schema(job: Job, files: Sequence[DataFile], baseline: Mapping[str, F
     """
     files = [file for file in files if not file.is_unknown]
     job = replace(job, schema=_of_dataset(job, files))
+    job = replace(job, schema=_with_named_columns(job, files))
     schema = job.schema
     if job.scripts.preprocessor is not None:
         return scripted_schema(job, files, baseline or {})
@@ -84,6 +90,26 @@ def _of_dataset(job: Job, files: Sequence[DataFile]) -> Schema:
             continue
         return schema
     return replace(schema, payload=replace(schema.payload, records=None)) if is_read else schema
+
+
+def _with_named_columns(job: Job, files: Sequence[DataFile]) -> Schema:
+    """The schema of a table whose roles are named by their columns' numbers (`3`, `_c3`): with the names of these."""
+    payload, output = job.schema.payload, job.schema.payload.output
+    given = {
+        "label": payload.label,
+        "prediction": payload.prediction or output.prediction,
+        "score": payload.score or output.score,
+    }
+    numbers = {role: column_of(str(value)) for role, value in given.items() if value is not None}
+    if job.dataset.kind not in TABLES or not any(number is not None for number in numbers.values()):
+        return job.schema
+    columns = columns_of(job, files)
+    names: dict[str, Any] = {
+        role: columns[number]
+        for role, number in numbers.items()
+        if number is not None and str(given[role]) not in columns and number < len(columns)
+    }
+    return replace(job.schema, payload=replace(payload, **names))
 
 
 def _names(outputs: Layout | None, inputs: Layout | None) -> tuple[str, ...]:
