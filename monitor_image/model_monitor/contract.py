@@ -318,6 +318,7 @@ METRIC_DRIFT_MAX: Final = "drift_max"
 METRIC_LABEL_COVERAGE: Final = "label_coverage"
 METRIC_LABELS_WITHOUT_PREDICTION: Final = "labels_without_prediction"
 METRIC_ANSWERED: Final = "answered_share"  # of the records, those of which the model said something
+METRIC_ATTRIBUTED: Final = "attributed_share"  # of the records, those whose response held attributions
 METRIC_PREDICTION_DRIFT: Final = "prediction_drift_max"
 METRIC_CUSTOM_ERRORS: Final = "custom_metrics_failed"  # how many custom metrics could not be computed
 METRIC_NAME_MAX: Final = 255

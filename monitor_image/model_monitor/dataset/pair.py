@@ -14,7 +14,7 @@ from model_monitor.dataset.fields import Side, input_side, output_side
 from model_monitor.dataset.formats.csv import read_csv
 from model_monitor.dataset.formats.json import read_json
 from model_monitor.dataset.headings import Names, as_declared, side_by_name, without_first_lines, words_above_numbers
-from model_monitor.dataset.missing import type_features
+from model_monitor.dataset.missing import answer, type_features
 from model_monitor.dataset.records import (
     COUNTS_DIFFER,
     HEADER_LINE,
@@ -260,7 +260,7 @@ def _typed(schema: Schema, left: list[Literals], right: list[Literals], position
         features,
         events,
         _payload_index(roles.get("payload_index"), position),
-        roles.get("prediction"),
+        None if "prediction" not in roles else answer(roles["prediction"]),
         roles.get("score"),
         attributions=beside[scores:],
         class_scores=beside[:scores],
