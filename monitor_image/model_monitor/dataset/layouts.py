@@ -43,6 +43,8 @@ class Layout:
     paths: tuple[tuple[str, str], ...] = ()
 
 
+UNREAD = Layout(1)  # of a response that is none of records: there is one, and whoever reads it says what it is
+
 # --- capture -----------------------------------------------------------------------------------------------------------
 
 
@@ -56,6 +58,8 @@ def layouts_of_capture(
     found = list(islice(_layouts(job, files, known), PEEKED_EVENTS))
     if not found:
         return None, None
+    read = [pair for pair in found if pair[0] is not UNREAD]
+    found = read or found
     forms = Counter((_form(right), _form(left)) for right, left in found)
     usual = max(forms, key=lambda form: forms[form])
     alike = [pair for pair in found if (_form(pair[0]), _form(pair[1])) == usual]
@@ -104,9 +108,12 @@ def _layouts(
             for _, group, i in sorted(events, key=lambda event: event[0]):
                 try:
                     left, records = _layout(group.input_format, group.inputs[i], given, group.input_names)
-                    right, _ = _layout(group.output_format, group.outputs[i], answered, group.output_names, records)
                 except (BadPayload, ValueError):
                     continue
+                try:
+                    right, _ = _layout(group.output_format, group.outputs[i], answered, group.output_names, records)
+                except (BadPayload, ValueError):
+                    right = UNREAD
                 if left or right:
                     yield right, left
 

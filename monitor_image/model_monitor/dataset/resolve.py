@@ -128,7 +128,7 @@ def _placed(names: tuple[str, ...], outputs: Layout | None, inputs: Layout | Non
     """
     answered, given = (set(layout.names or ()) if layout else set() for layout in (outputs, inputs))
     if outputs is None or not (answered | given) & set(names):
-        return names, _outputs(outputs, names)
+        return names, _outputs(outputs, names, inputs)
     of_response = [name for name in names if name in answered - given]
     if outputs.names is None:
         before = tuple(takewhile(lambda name: name not in given, names))
@@ -145,8 +145,8 @@ def _are_answers_apart(schema: Schema, names: tuple[str, ...], outputs: Layout |
     return set(names) <= set(inputs.names) if inputs.names else inputs.width == len(names)
 
 
-def _outputs(layout: Layout | None, names: Sequence[str]) -> int:
-    """How many leading features are the response's."""
+def _outputs(layout: Layout | None, names: Sequence[str], inputs: Layout | None) -> int:
+    """How many leading features are the response's; where it has none of the names, those that the request leaves over."""
     if layout is None:
         return 0
     if layout.names is None:
@@ -154,7 +154,8 @@ def _outputs(layout: Layout | None, names: Sequence[str]) -> int:
     count = 0
     while count < len(names) and names[count] in layout.names:
         count += 1
-    return count
+    is_apart = not count and inputs is not None and inputs.names is None
+    return max(len(names) - inputs.width, 0) if is_apart and inputs is not None else count
 
 
 def scripted_schema(job: Job, files: Sequence[DataFile], baseline: Mapping[str, FeatureType]) -> Schema:
