@@ -41,13 +41,13 @@ def metrics(statistics: BiasStatistics, conclusion: Conclusion, job: Job) -> Ite
     if statistics.records:
         share = statistics.labelled / statistics.records
         yield Metric(METRIC_LABEL_COVERAGE, share, extra_dimensions={DIMENSION_MONITOR: str(MonitoringType.MODEL_BIAS)})
+    was_judged = any(isinstance(check, BiasCheck) for check in conclusion.checks)  # not so by a rehearsal alone
     is_told = any(settings.type == MonitoringType.MODEL_QUALITY for settings in job.monitors)  # of all records, there
-    if statistics.predicted and not is_told:
+    if was_judged and statistics.predicted and not is_told:
         yield Metric(METRIC_ANSWERED, statistics.predicted / statistics.labelled)
     if conclusion.verdict not in (Verdict.OK, Verdict.VIOLATED):
         return
     yield Metric(violations_metric(CHECK_BIAS_DRIFT), float(len(conclusion.violations)), "Count")
-    was_judged = any(isinstance(check, BiasCheck) for check in conclusion.checks)  # not so by a rehearsal alone
     for entry in statistics.entries if was_judged else ():
         for stage, values in ((BiasStage.PRE, entry.pre), (BiasStage.POST, entry.post)):
             for name, found in values.items():
