@@ -220,4 +220,6 @@ class BaselineStep(Construct):
 def files_of(types: Sequence[str]) -> list[str]:
     """What a complete version holds, relative to its folder."""
     named = {contract.MONITOR_KEYS[type_]: names for type_, names in contract.BASELINE_FILES.items()}
+    if len(types) == 1:  # as AWS's own jobs write them
+        return list(named[types[0]])
     return [f"{type_}/{name}" for type_ in types for name in named[type_]]

@@ -103,7 +103,7 @@ class Predictor(Block):
 class ModelExplainability(Analysis):
     """Which features decide, and whether their order moved away from the baseline's."""
 
-    apart_from_baselines: ClassVar[frozenset[str]] = frozenset({"ndcg_threshold"})
+    apart_from_baselines: ClassVar[frozenset[str]] = frozenset({"ndcg_threshold", "min_answers"})
 
     method: Literal["auto", "exact", "kernel", "captured"] = "auto"
     """auto: exact Shapley values where they fit the budget, else KernelSHAP; captured: what responses said. Default: auto."""
@@ -132,6 +132,8 @@ class ModelExplainability(Analysis):
     """What a run may ask of the model. Default: by where predictions come from."""
     ndcg_threshold: Share | None = None
     """Agreement of the two orders (0 to 1) below which attributions have drifted. Left out: 0.9, as SageMaker."""
+    min_answers: Share | None = None
+    """Share of records whose responses must hold attributions (method captured), 0 to 1, for a window to be ok. Left out: 0.8."""
 
     @property
     def is_asked(self) -> bool:

@@ -63,6 +63,7 @@ class ModelBias(Labelled):
         "bootstrap",
         "facet_source",
         "margin",
+        "min_answers",
         "min_group_records",
     }
 
@@ -95,6 +96,8 @@ class ModelBias(Labelled):
     """true or settings: an interval for each metric, and no violation while it overlaps the baseline's range. Default: false."""
     min_group_records: Count | None = None
     """Records below which a side of a facet is not evaluated, at least 1. Left out: 10 where decisions are calibrated, else 1."""
+    min_answers: Share | None = None
+    """Share of labelled records that the model must have answered, 0 to 1, for a window to be ok. Left out: 0.8."""
     margin: Share | None = None
     """How much worse than the baseline a metric may become where decisions are calibrated, as a share of its scale (of DI: of
     log DI). Left out: 0."""

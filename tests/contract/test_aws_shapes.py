@@ -237,7 +237,7 @@ def test_what_sagemaker_wrote_has_that_shape_too(name, shared):
 
 
 def test_numbers_that_sagemaker_writes_as_doubles_are_doubles():
-    text = (GOLDEN / "healthy/expected/baseline/data_quality/statistics.json").read_text().split(f'"{OWN_BLOCK}"')[0]
+    text = (GOLDEN / "healthy/expected/baseline/statistics.json").read_text().split(f'"{OWN_BLOCK}"')[0]
     for key in ("version", "mean", "sum", "std_dev", "min", "max", "completeness", "distinct_count", "lower_bound"):
         numbers = re.findall(rf'"{key}": ([^,\s]+)', text)
         assert numbers, key

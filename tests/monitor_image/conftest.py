@@ -89,7 +89,7 @@ class OptMl:
         ):
             target = self.root / "processing/baseline" / folder / name
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes((baseline / "data_quality" / name).read_bytes())
+            target.write_bytes((baseline / name).read_bytes())
             self.environment[variable] = f"/opt/ml/processing/baseline/{folder}/{name}"
         return self
 

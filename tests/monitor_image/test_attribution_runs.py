@@ -53,7 +53,7 @@ def run(
     command: str, dataset: Path, output: Path, config: str, *more: str
 ) -> tuple[int, dict[str, Any], dict[str, Any]]:
     status = cli.main([command, "--dataset", str(dataset), "--output", str(output), "--config", config, *more])
-    inside = output / "model_explainability" if command == "baseline" else output
+    inside = output
     return status, json.loads((output / "report.json").read_text()), json.loads((inside / "analysis.json").read_text())
 
 

@@ -196,7 +196,8 @@ def test_a_folder_without_a_baseline_is_an_error_and_not_a_pass(tmp_path, config
 
 
 def test_a_flat_baseline_as_sagemaker_writes_it_is_used(tmp_path, config, baseline):
-    assert monitor(tmp_path, config, baseline / "data_quality", events_of(land(120))) == 0
+    (baseline / "provenance.json").unlink()
+    assert monitor(tmp_path, config, baseline, events_of(land(120))) == 0
 
 
 def test_positions_are_enough_when_nothing_is_declared(tmp_path):
@@ -350,7 +351,7 @@ def test_an_error_leaves_a_report_that_says_it(tmp_path, kind, capsys):
 
 def test_an_error_takes_no_earlier_baseline_away(tmp_path, config, baseline):
     assert run("baseline", "--dataset", tmp_path / "nowhere", "--output", baseline) == 1
-    assert (baseline / "data_quality/constraints.json").exists()
+    assert (baseline / "constraints.json").exists()
     assert json.loads((baseline / "report.json").read_text())["verdict"] == "error"
 
 
@@ -369,8 +370,8 @@ def test_a_dataset_in_s3_is_to_be_copied_first(tmp_path, capsys):
 
 @pytest.mark.xdist_group("moto")
 def test_a_baseline_in_s3_is_used(tmp_path, config, baseline, bucket, capsys):
-    for path in (baseline / "data_quality").iterdir():
-        bucket.upload_file(str(path), "bucket", f"land/v1/data_quality/{path.name}")
+    for path in baseline.iterdir():
+        bucket.upload_file(str(path), "bucket", f"land/v1/{path.name}")
     bucket.put_object(Bucket="bucket", Key="land/current.json", Body=b'{"version": "v1"}')
     assert monitor(tmp_path, config, "s3://bucket/land", events_of(land(120))) == 0
     assert json.loads(_json_of(tmp_path))["monitors"][0]["baseline"]["version"] == "v1"

@@ -33,6 +33,9 @@ def report_keeps_its_schema_and_message_its_size(opt_ml, tmp_path):
         assert len(path.read_bytes()) <= EXIT_MESSAGE_MAX_BYTES
 
 
+QUALITY = {"problem_type": "multiclass", "thresholds": {"accuracy": {"threshold": 0.5}}}
+
+
 def first_line(tree: OptMl) -> str:
     return tree.message.splitlines()[0]
 
@@ -40,17 +43,31 @@ def first_line(tree: OptMl) -> str:
 def test_a_baseline_job_leaves_statistics_constraints_and_where_they_came_from(healthy_baseline):
     names = sorted(path.relative_to(healthy_baseline).as_posix() for path in healthy_baseline.rglob("*.json"))
     assert names == [
-        "data_quality/constraints.json",
-        "data_quality/statistics.json",
+        "constraints.json",
         "provenance.json",
         "report.json",
+        "statistics.json",
     ]
-    constraints = json.loads((healthy_baseline / "data_quality/constraints.json").read_text())
+    constraints = json.loads((healthy_baseline / "constraints.json").read_text())
     types = {feature["name"]: feature["inferred_type"] for feature in constraints["features"]}
     assert types == {"Elevation": "Integral", "Slope": "Fractional", "Area": "String"}
     provenance = json.loads((healthy_baseline / "provenance.json").read_text())
     assert provenance["records"] == 600
     assert len(provenance["dataset"]["sha256"]) == 64
+
+
+def test_a_folder_holds_one_baseline_flat_of_one_monitor_and_apart_of_several(opt_ml):
+    tree = opt_ml().configure().for_baseline(land(100))
+    names = {"statistics.json", "constraints.json"}
+    for monitors, places in (({}, {""}), ({"model_quality": QUALITY}, {"data_quality", "model_quality"}), ({}, {""})):
+        tree.configure(monitors={"data_quality": {}} | monitors)
+        assert tree.run() == 0, tree.message
+        found = {
+            path.parent.relative_to(tree.output).as_posix()
+            for path in tree.output.rglob("*.json")
+            if path.name in names
+        }
+        assert found == {place or "." for place in places}
 
 
 @pytest.mark.parametrize("declared", [("Elevation", "Slopee", "Area"), ("a", "b", "c")])
@@ -60,7 +77,7 @@ def test_a_baseline_without_a_declared_feature_is_refused(opt_ml, declared):
     assert tree.run() == 1
     missing = [name for name in declared if name not in FEATURES]
     assert f"no column for {', '.join(map(repr, missing))} of the payload mapping" in first_line(tree)
-    assert not (tree.output / "data_quality").exists()
+    assert not (tree.output / "constraints.json").exists()
 
 
 def test_a_baseline_job_says_so_in_the_prebuilt_images_words(opt_ml):
@@ -151,8 +168,8 @@ def test_without_a_baseline_the_run_completes_and_says_so(opt_ml):
 
 def test_the_pointer_in_the_configuration_wins_over_the_mounted_files(opt_ml, healthy_baseline, tmp_path):
     store = tmp_path / "store"
-    (store / "v3").mkdir(parents=True)
-    (store / "v3/data_quality").symlink_to(healthy_baseline / "data_quality")
+    store.mkdir()
+    (store / "v3").symlink_to(healthy_baseline)
     (store / "current.json").write_text('{"version": "v3"}')
     tree = opt_ml().configure(baseline=str(store)).for_window(healthy_events())
     assert tree.run() == 0

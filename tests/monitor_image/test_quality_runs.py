@@ -125,7 +125,7 @@ def test_a_baseline_is_made_of_any_table_with_predictions_or_of_labelled_capture
     settings = config(tmp_path, {"score": "scores"}, {"slices": ["region"]}, prediction="said")
     report = run("baseline", path, settings, tmp_path / "made", *more)
     assert value_of(report, "accuracy") == pytest.approx(expected_accuracy(records), abs=1e-12)
-    made = json.loads((tmp_path / "made" / "model_quality" / "constraints.json").read_text())
+    made = json.loads((tmp_path / "made" / "constraints.json").read_text())
     block = made["multiclass_classification_constraints"]
     assert block["accuracy"] == {
         "threshold": pytest.approx(expected_accuracy(records)),

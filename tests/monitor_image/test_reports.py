@@ -124,6 +124,23 @@ def test_one_odd_cell_leaves_a_number_a_number(case, odd):
     assert check(report, "baseline_drift_check", "x")["outcome"] == "violated"
 
 
+@pytest.mark.parametrize("spelling", ["nan", "NA"])
+def test_a_window_with_an_odd_cell_is_no_plain_ok(case, spelling, tmp_path, capsys):
+    reported = case("one-stray-cell-blinds-a-number")
+    reported.baseline("train_dot.csv")
+    lines = (reported.folder / "train_dot.csv").read_text().replace("\n.5,", "\n0.5,").splitlines()
+    place = len(lines) // 2
+    cells = lines[place].split(",")
+    lines[place] = ",".join([spelling, *cells[1:]])
+    window = tmp_path / "window.csv"
+    window.write_text("\n".join(lines))
+    report = reported.monitor(str(window))
+    assert report["verdict"] == "ok"
+    told = f"missing value written as '{spelling}'"
+    assert report["reading"]["tolerated"] == {told: 1}
+    assert f"1  {told}" in capsys.readouterr().out
+
+
 def test_a_double_with_nan_is_a_number(case):
     reported = case("one-stray-cell-blinds-a-number")
     assert reported.baseline("train_nan.parquet")["x"]["inferred_type"] == "Fractional"

@@ -162,7 +162,7 @@ def test_a_shadow_endpoint_answers_without_capture_and_is_removed(twin: Twin) ->
     start(twin, "job", SHADOW)
     job = finish(twin, "job")
     assert job["ProcessingJobStatus"] == "Completed", job.get("ExitMessage")
-    content = twin.client("s3").get_object(Bucket="bucket", Key="out/job/model_explainability/analysis.json")["Body"]
+    content = twin.client("s3").get_object(Bucket="bucket", Key="out/job/analysis.json")["Body"]
     found = json.loads(content.read())["explanations"]["kernel_shap"]["label0"]["global_shap_values"]
     calls = twin.identity.calls("all")
     assert set(found) == set(NAMES)

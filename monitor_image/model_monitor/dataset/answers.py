@@ -13,8 +13,10 @@ import msgspec
 import orjson
 
 from model_monitor.dataset.batches import batches
+from model_monitor.dataset.classify import to_column
 from model_monitor.dataset.discover import discover
-from model_monitor.dataset.fields import getter
+from model_monitor.dataset.fields import getter, output_side
+from model_monitor.dataset.pair import read_side
 from model_monitor.dataset.sides import Format, open_side
 from model_monitor.dataset.units import plan
 from model_monitor.job.job import DatasetKind, Job
@@ -75,7 +77,9 @@ def _responses(job: Job) -> Iterator[tuple[Format, str]]:
 
 
 def _found(form: Format, text: str, job: Job) -> str:
-    """What the records of a response look like."""
+    """What the records of a response look like, or what stands where a number was looked for."""
+    if unread := _text_in_place(form, text, job):
+        return f"where text stands that is no number ({unread}): let the model answer with numbers"
     if form is Format.CSV:
         values = counted(text.strip().splitlines()[0].count(",") + 1, "value")
         return f"whose lines are CSV of {values}"
@@ -88,6 +92,28 @@ def _found(form: Format, text: str, job: Job) -> str:
     if records is None or records is msgspec.UNSET:
         return f"where payload.output.records looks for '{path}', and {_keys(payload, 'the response has')}"
     return _keys(records[0] if isinstance(records, list) and records else records, "whose records have")
+
+
+def _text_in_place(form: Format, text: str, job: Job) -> str:
+    """What the text looks like that the first record holds where it should say a number; "" where it holds none."""
+    side = output_side(job.schema)
+    if side is None:
+        return ""
+    columns = map(to_column, read_side(form, [text], side).columns)
+    words = (column.texts.drop_null() for column in columns if column.texts is not None)
+    return next((_looks(str(found[0].as_py())) for found in words if len(found)), "")
+
+
+def _looks(text: str) -> str:
+    """How a text that is no number looks, without a word of it."""
+    text = text.strip()
+    if text[:1] in ("[", "(", "{"):
+        return "a list or an object as text" if "," in text else "in brackets"
+    if text[:1] in ("'", '"'):
+        return "in quotes"
+    if "," in text:
+        return "CSV text inside one value"
+    return "with a percent sign" if text.endswith("%") else "a word"
 
 
 def _keys(record: Any, who: str) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 from model_monitor.dataset import scripted
 from model_monitor.dataset.batches import Batch, batches, is_of_window, located_reject
 from model_monitor.dataset.classify import to_column
+from model_monitor.dataset.fields import output_side
 from model_monitor.dataset.formats.capture_json import TOLERATED_EVENT
 from model_monitor.dataset.headings import Names, without_headings
 from model_monitor.dataset.lines import Block
@@ -30,12 +31,14 @@ def read_capture(unit: Unit, job: Job) -> Iterator[Rows]:
         yield from _rows_of(batch, job)
 
 
-def group_by_format(batch: Batch, captured: Sequence[str]) -> tuple[list[Group], dict[int, str]]:
-    """Events whose two sides have the same formats, together; and events one of whose sides is no text."""
+def group_by_format(
+    batch: Batch, captured: Sequence[str], *, needs_answers: bool = True
+) -> tuple[list[Group], dict[int, str]]:
+    """Events whose two sides have the same formats, together; and events one of whose sides, where it is needed, is no text."""
     absent = Sides.absent(len(batch))
     left = open_sides(batch.lines.inputs if "endpointInput" in captured else absent)
     right = open_sides(batch.lines.outputs if "endpointOutput" in captured else absent)
-    faults = dict(sorted((right.faults | left.faults).items()))
+    faults = dict(sorted(((right.faults if needs_answers else {}) | left.faults).items()))
     if isinstance(left.forms, int) and isinstance(right.forms, int):  # the rule: one endpoint, one client
         everything = np.arange(len(batch))
         group = Group(FORMATS[left.forms], FORMATS[right.forms], everything, left.texts, right.texts)
@@ -84,7 +87,9 @@ def located_rows(batch: Batch, job: Job, losses: Losses) -> Iterator[tuple[np.nd
     if job.scripts.preprocessor is not None:
         yield scripted.rows_of_events(batch, job, losses)
         return
-    groups, faults = group_by_format(batch, job.dataset.captured)
+    groups, faults = group_by_format(
+        batch, job.dataset.captured, needs_answers=output_side(job.schema) is not None or not job.schema.features
+    )
     for number, reason in faults.items():
         losses.add(number, reason, 0, is_inside=bool(batch.inside[number]))
     for group in chain.from_iterable(by_heading(each, job.schema) for each in groups):

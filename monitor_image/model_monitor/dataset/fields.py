@@ -76,12 +76,12 @@ def output_side(schema: Schema) -> Side | None:
         fields = tuple(Field(f.name, i, f.path, f.is_text) for i, f in enumerate(features))
         return Side(fields, len(fields), output.records, output.csv_split) if fields else None
     wanted = [value for value in (output.prediction, output.score, output.payload_index) if value is not None]
-    fields = tuple(_output_field(value, i) for i, value in enumerate([*wanted, *output.scores]))
+    fields = tuple(output_field(value, i) for i, value in enumerate([*wanted, *output.scores]))
     fields += tuple(_item(value, i) for value in output.attributions for i in range(len(schema.features)))
     return Side(fields, None, output.records, output.csv_split, is_closed=False) if fields else None
 
 
-def _output_field(value: str | int, order: int) -> Field:
+def output_field(value: str | int, order: int) -> Field:
     """A response's value: a position as such, a name also as the position it has in the declaration."""
     if isinstance(value, int) or value.isdecimal():
         return Field(str(value), int(value))

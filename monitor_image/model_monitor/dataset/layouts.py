@@ -12,9 +12,9 @@ from typing import Any
 from model_monitor.dataset.batches import batches
 from model_monitor.dataset.capture import by_heading, group_by_format
 from model_monitor.dataset.discover import DataFile
-from model_monitor.dataset.fields import PLAIN_KEY, Field, Side
+from model_monitor.dataset.fields import PLAIN_KEY, Field, Side, output_field
 from model_monitor.dataset.formats.csv import split_rows, split_values
-from model_monitor.dataset.formats.json import BadPayload, load, records_of
+from model_monitor.dataset.formats.json import BadPayload, load, records_of, refuse_tensors
 from model_monitor.dataset.headings import Names
 from model_monitor.dataset.lines import read_blocks
 from model_monitor.dataset.named import roles_of
@@ -43,6 +43,8 @@ class Layout:
     paths: tuple[tuple[str, str], ...] = ()
 
 
+UNREAD = Layout(1)  # of a response that is none of records: there is one, and whoever reads it says what it is
+
 # --- capture -----------------------------------------------------------------------------------------------------------
 
 
@@ -56,6 +58,8 @@ def layouts_of_capture(
     found = list(islice(_layouts(job, files, known), PEEKED_EVENTS))
     if not found:
         return None, None
+    read = [pair for pair in found if pair[0] is not UNREAD]
+    found = read or found
     forms = Counter((_form(right), _form(left)) for right, left in found)
     usual = max(forms, key=lambda form: forms[form])
     alike = [pair for pair in found if (_form(pair[0]), _form(pair[1])) == usual]
@@ -92,7 +96,10 @@ def _layouts(
     schema = replace(job.schema, features=tuple(map(Feature, known)), is_positional=True)
     fields = tuple(Field(name, i) for i, name in enumerate(known))
     given = Side(fields, records=payload.records)
-    answered = Side(fields, records=payload.output.records, split=payload.output.csv_split)
+    output = payload.output
+    said = (output.prediction, output.score, *output.scores)
+    asked = tuple(output_field(name, 0) for name in said if isinstance(name, str) and not name.isdecimal())
+    answered = Side((*fields, *asked), records=output.records, split=output.csv_split)
     for unit in plan(files, PEEKED_BYTES):
         for batch in batches(unit, job.window):
             groups, _ = group_by_format(batch, job.dataset.captured)
@@ -101,9 +108,12 @@ def _layouts(
             for _, group, i in sorted(events, key=lambda event: event[0]):
                 try:
                     left, records = _layout(group.input_format, group.inputs[i], given, group.input_names)
-                    right, _ = _layout(group.output_format, group.outputs[i], answered, group.output_names, records)
                 except (BadPayload, ValueError):
                     continue
+                try:
+                    right, _ = _layout(group.output_format, group.outputs[i], answered, group.output_names, records)
+                except (BadPayload, ValueError):
+                    right = UNREAD
                 if left or right:
                     yield right, left
 
@@ -124,7 +134,9 @@ def _layout(form: Format, text: str, side: Side, names: Names, expected: int = 0
         found, count = Layout(len(rows[0])), len([row for row in rows if row != [None]])
     else:
         side = replace(side, records=None) if names else side
-        found, count = _layout_of_value(load(text, is_lines=form is Format.JSON_LINES)[0], side, expected)
+        value = load(text, is_lines=form is Format.JSON_LINES)[0]
+        refuse_tensors(text, value)
+        found, count = _layout_of_value(value, side, expected)
     return (Layout(len(names), names) if names else found), count
 
 
@@ -201,6 +213,12 @@ def layout_of_dataset(job: Job, files: Sequence[DataFile]) -> Layout | None:
         return None
     names = tuple(name for name in layout.names or _positions(layout.width) if name not in roles)
     return Layout(len(names), names, layout.paths)
+
+
+def columns_of(job: Job, files: Sequence[DataFile]) -> tuple[str, ...]:
+    """The columns of a table's first file by their names, or by AWS's where it has no header."""
+    layout = next((layout for file in files[:1] for layout in _layouts_of_file(file, job)), Layout(0))
+    return layout.names or _positions(layout.width)
 
 
 def _first(files: Sequence[DataFile]) -> Iterator[DataFile]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
@@ -11,6 +12,8 @@ import pyarrow.compute as pc
 
 from model_monitor.dataset.classify import Literals, type_column
 from model_monitor.schema import NO_NUMBERS, Column, Feature, Kind, Schema
+
+NO_ANSWER: Final = ("NaN", "nan")
 
 
 def type_features(schema: Schema, columns: Sequence[Literals]) -> tuple[tuple[Column, ...], list[int], Counter[str]]:
@@ -26,6 +29,11 @@ def type_features(schema: Schema, columns: Sequence[Literals]) -> tuple[tuple[Co
         made.append(column)
         absent.append(missing)
     return tuple(made), absent, tolerated
+
+
+def answer(column: Column) -> Column:
+    """What the model said: NaN says nothing, among numbers and among texts."""
+    return without_missing(column, NO_ANSWER)[0]
 
 
 def spellings_of(feature: Feature, declared: tuple[str, ...] | None) -> tuple[str, ...]:

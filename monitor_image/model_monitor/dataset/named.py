@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from model_monitor.dataset.classify import Literals, type_column
 from model_monitor.dataset.fields import Field, Side
-from model_monitor.dataset.missing import type_features
+from model_monitor.dataset.missing import answer, type_features
 from model_monitor.schema import Column, Rejects, Rows, Schema
 
 ROLES = ("label", "prediction", "score")
@@ -88,7 +88,7 @@ def named_rows(schema: Schema, count: int, columns: dict[str, Literals], extra: 
         schema,
         count,
         features,
-        prediction=roles.get("prediction"),
+        prediction=None if "prediction" not in roles else answer(roles["prediction"]),
         score=roles.get("score"),
         label=roles.get("label"),
         class_scores=tuple(column for role, column in roles.items() if role not in ROLES),

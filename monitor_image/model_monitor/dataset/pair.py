@@ -8,12 +8,13 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from model_monitor.dataset import foreign
 from model_monitor.dataset.classify import Literals, to_column
 from model_monitor.dataset.fields import Side, input_side, output_side
 from model_monitor.dataset.formats.csv import read_csv
 from model_monitor.dataset.formats.json import read_json
 from model_monitor.dataset.headings import Names, as_declared, side_by_name, without_first_lines, words_above_numbers
-from model_monitor.dataset.missing import type_features
+from model_monitor.dataset.missing import answer, type_features
 from model_monitor.dataset.records import (
     COUNTS_DIFFER,
     HEADER_LINE,
@@ -27,6 +28,8 @@ from model_monitor.dataset.records import (
 )
 from model_monitor.dataset.sides import Format
 from model_monitor.schema import Column, Events, Rows, Schema
+
+POSITIONAL_ROLES = ("prediction", "score", "payload_index")
 
 
 @dataclass(slots=True)
@@ -208,6 +211,9 @@ def _count_widths(
     left_at, right_at = (np.flatnonzero(side)[bad].tolist() for side in sides)
     for i, j, owner in zip(left_at, right_at, event[bad].tolist(), strict=True):
         number = int(group.numbers[owner])
+        if why := _why_one_value(group, owner, (left.widths.get(i), right.widths.get(j) if right else None)):
+            losses.add(number, why, 1, is_inside=True)
+            continue
         if schema.is_positional:
             wrong = left.widths.get(i, len(schema.features) - schema.outputs)
             wrong += right.widths.get(j, schema.outputs) if right else 0
@@ -218,6 +224,17 @@ def _count_widths(
             continue
         losses.add(number, WRONG_WIDTH, 1, is_inside=True)
         losses.widths[wrong] += 1
+
+
+def _why_one_value(group: Group, place: int, widths: tuple[int | None, int | None]) -> str:
+    """Why a record of an event has one value on a side in the place of several; "" where its payloads do not show it."""
+    sides = ((group.input_format, group.inputs), (group.output_format, group.outputs))
+    found = (
+        foreign.why_one_value(texts[place], is_csv=form is Format.CSV)
+        for width, (form, texts) in zip(widths, sides, strict=True)
+        if width == 1
+    )
+    return next(filter(None, found), "")
 
 
 def _typed(schema: Schema, left: list[Literals], right: list[Literals], position: np.ndarray, events: Events) -> Rows:
@@ -235,14 +252,15 @@ def _typed(schema: Schema, left: list[Literals], right: list[Literals], position
         roles = {name: to_column(column) for name, column in zip(names, right, strict=False)}
         beside = tuple(map(to_column, right[len(names) :]))
     elif right:
-        roles = _roles_of_outputs(schema, features)
+        roles, beside = _roles_of_outputs(schema, features), _class_scores(schema, features)
+        scores = len(beside)
     return Rows(
         schema,
         len(position),
         features,
         events,
         _payload_index(roles.get("payload_index"), position),
-        roles.get("prediction"),
+        None if "prediction" not in roles else answer(roles["prediction"]),
         roles.get("score"),
         attributions=beside[scores:],
         class_scores=beside[:scores],
@@ -254,16 +272,27 @@ def _typed(schema: Schema, left: list[Literals], right: list[Literals], position
 
 def _roles_of_outputs(schema: Schema, columns: Sequence[Column]) -> dict[str, Column]:
     """What the response's columns mean, where it was said though the features were not declared."""
+    found = {role: _place(schema, getattr(schema.payload.output, role)) for role in POSITIONAL_ROLES}
+    return {role: columns[place] for role, place in found.items() if place is not None}
+
+
+def _class_scores(schema: Schema, columns: Sequence[Column]) -> tuple[Column, ...]:
+    """The columns of a score for each class: those that are named, or the values of the list that is."""
     output, names = schema.payload.output, schema.names[: schema.outputs]
-    roles: dict[str, Column] = {}
-    for role in ("prediction", "score", "payload_index"):
-        wanted = getattr(output, role)
-        place = int(wanted) if isinstance(wanted, int) or (wanted or "").isdecimal() else None
-        if place is None and wanted in names:
-            place = names.index(wanted)
-        if place is not None and place < schema.outputs:
-            roles[role] = columns[place]
-    return roles
+    if output.scores:
+        places = [_place(schema, wanted) for wanted in output.scores]
+    else:
+        places = [i for i, name in enumerate(names) if name in {f"{output.score}[{k}]" for k in range(len(names))}]
+    return tuple(columns[place] for place in places if place is not None) if None not in places else ()
+
+
+def _place(schema: Schema, wanted: str | int | None) -> int | None:
+    """Where among a positional schema's columns a value of the response is; None where it is not."""
+    names = schema.names[: schema.outputs]
+    if isinstance(wanted, int) or (wanted or "").isdecimal():
+        place = int(wanted or 0)
+        return place if place < schema.outputs else None
+    return names.index(wanted) if wanted in names else None
 
 
 def _payload_index(column: Column | None, position: np.ndarray) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from model_monitor.dataset import records as reasons
+from model_monitor.dataset import foreign, records as reasons
 from model_monitor.dataset.lines import DAMAGED, TOO_LONG
 from model_monitor.job.job import DatasetKind, Job
 from model_monitor.schema import Rejects
@@ -14,6 +14,10 @@ FILE = "Look at the named file and line: it may be damaged, cut off, or none of 
 CAPTURE = "Let data capture keep both the request and the response of each call"
 PAYLOAD = "Look at what the client sent or the model answered there, and at the content type declared for it"
 MAPPING = "Correct the payload mapping, which says where records are"
+OTHER_PROTOCOL = (
+    "Let the client send CSV, JSON or JSON Lines and ask for one of them (accept), or decode such payloads in a script of yours "
+    "(scripts.preprocessor)"
+)
 UNKNOWN = "Move what is no data out of the folder, or give the file the ending of its kind"
 REMEDIES = {
     reasons.NOT_JSON: FILE,
@@ -30,6 +34,10 @@ REMEDIES = {
     reasons.NO_RECORDS_FOUND: MAPPING,
     reasons.UNEVEN_COLUMNS: MAPPING,
     reasons.COUNTS_DIFFER: "Correct the payload mapping, which says where the records of requests and responses are",
+    **dict.fromkeys(foreign.REASONS, OTHER_PROTOCOL),
+    foreign.CSV_IN_JSON: "Let the client and the model send CSV as text/csv, or JSON with a list of values",
+    foreign.UNKNOWN_CHARSET: "Let the client send UTF-8",
+    foreign.OTHER_SEPARATOR: "Let the client and the model separate values by commas",
     reasons.UNKNOWN_FILE: UNKNOWN,
     reasons.HEADER_LINE: "Say header=present in the content type of payloads that have a header line, or leave the line out",
     reasons.WRONG_OUTPUT_WIDTH: "Correct the payload mapping, which says where a response holds prediction and score",

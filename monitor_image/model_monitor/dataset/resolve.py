@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import islice, takewhile, zip_longest
+from typing import Any
 
 from model_monitor.dataset.batches import batches
 from model_monitor.dataset.discover import DataFile
@@ -15,14 +16,18 @@ from model_monitor.dataset.layouts import (
     PEEKED_BYTES,
     PEEKED_EVENTS,
     Layout,
+    columns_of,
     documents,
     layout_of_dataset,
     layouts_of_capture,
 )
 from model_monitor.dataset.scripted import answers_of_events, answers_of_texts
 from model_monitor.dataset.units import Segment, plan
+from model_monitor.job.attributes import column_of
 from model_monitor.job.job import DatasetKind, Job
 from model_monitor.schema import Feature, FeatureType, Schema
+
+TABLES = (DatasetKind.CSV, DatasetKind.PARQUET)
 
 
 def resolve_schema(job: Job, files: Sequence[DataFile], baseline: Mapping[str, FeatureType] | None = None) -> Schema:
@@ -40,6 +45,7 @@ def resolve_schema(job: Job, files: Sequence[DataFile], baseline: Mapping[str, F
     """
     files = [file for file in files if not file.is_unknown]
     job = replace(job, schema=_of_dataset(job, files))
+    job = replace(job, schema=_with_named_columns(job, files))
     schema = job.schema
     if job.scripts.preprocessor is not None:
         return scripted_schema(job, files, baseline or {})
@@ -57,6 +63,8 @@ def resolve_schema(job: Job, files: Sequence[DataFile], baseline: Mapping[str, F
     else:
         features = tuple(Feature(name, path=paths.get(name)) for name in found)
     by_name = {feature.name: feature for feature in features}
+    if baseline and _are_answers_apart(schema, tuple(by_name), outputs, inputs):
+        return replace(schema, features=features, is_positional=False)
     order, count = _placed(tuple(by_name), outputs, inputs)
     return replace(schema, features=tuple(by_name[name] for name in order), is_positional=True, outputs=count)
 
@@ -84,6 +92,26 @@ def _of_dataset(job: Job, files: Sequence[DataFile]) -> Schema:
     return replace(schema, payload=replace(schema.payload, records=None)) if is_read else schema
 
 
+def _with_named_columns(job: Job, files: Sequence[DataFile]) -> Schema:
+    """The schema of a table whose roles are named by their columns' numbers (`3`, `_c3`): with the names of these."""
+    payload, output = job.schema.payload, job.schema.payload.output
+    given = {
+        "label": payload.label,
+        "prediction": payload.prediction or output.prediction,
+        "score": payload.score or output.score,
+    }
+    numbers = {role: column_of(str(value)) for role, value in given.items() if value is not None}
+    if job.dataset.kind not in TABLES or not any(number is not None for number in numbers.values()):
+        return job.schema
+    columns = columns_of(job, files)
+    names: dict[str, Any] = {
+        role: columns[number]
+        for role, number in numbers.items()
+        if number is not None and str(given[role]) not in columns and number < len(columns)
+    }
+    return replace(job.schema, payload=replace(payload, **names))
+
+
 def _names(outputs: Layout | None, inputs: Layout | None) -> tuple[str, ...]:
     names: list[str] = []
     for layout in (outputs, inputs):
@@ -100,7 +128,7 @@ def _placed(names: tuple[str, ...], outputs: Layout | None, inputs: Layout | Non
     """
     answered, given = (set(layout.names or ()) if layout else set() for layout in (outputs, inputs))
     if outputs is None or not (answered | given) & set(names):
-        return names, _outputs(outputs, names)
+        return names, _outputs(outputs, names, inputs)
     of_response = [name for name in names if name in answered - given]
     if outputs.names is None:
         before = tuple(takewhile(lambda name: name not in given, names))
@@ -108,8 +136,17 @@ def _placed(names: tuple[str, ...], outputs: Layout | None, inputs: Layout | Non
     return (*of_response, *(name for name in names if name not in of_response)), len(of_response)
 
 
-def _outputs(layout: Layout | None, names: Sequence[str]) -> int:
-    """How many leading features are the response's."""
+def _are_answers_apart(schema: Schema, names: tuple[str, ...], outputs: Layout | None, inputs: Layout | None) -> bool:
+    """Whether a baseline's features are the request's alone and what the response means is said: they are as declared then."""
+    output = schema.payload.output
+    is_said = any(value is not None for value in (output.prediction, output.score, *output.scores))
+    if not is_said or outputs is None or inputs is None:
+        return False
+    return set(names) <= set(inputs.names) if inputs.names else inputs.width == len(names)
+
+
+def _outputs(layout: Layout | None, names: Sequence[str], inputs: Layout | None) -> int:
+    """How many leading features are the response's; where it has none of the names, those that the request leaves over."""
     if layout is None:
         return 0
     if layout.names is None:
@@ -117,7 +154,8 @@ def _outputs(layout: Layout | None, names: Sequence[str]) -> int:
     count = 0
     while count < len(names) and names[count] in layout.names:
         count += 1
-    return count
+    is_apart = not count and inputs is not None and inputs.names is None
+    return max(len(names) - inputs.width, 0) if is_apart and inputs is not None else count
 
 
 def scripted_schema(job: Job, files: Sequence[DataFile], baseline: Mapping[str, FeatureType]) -> Schema:

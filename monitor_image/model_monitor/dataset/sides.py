@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from model_monitor.dataset import native
+from model_monitor.dataset import foreign, native
 from model_monitor.dataset.records import NOT_TEXT
 from model_monitor.dataset.texts import Texts
 
@@ -75,6 +75,8 @@ class Opened:
 def open_sides(sides: Sides) -> Opened:
     """Format and text of each payload."""
     declared = [declared_format(one) for one in sides.declared]
+    if any(one is not None and _described(*one).is_odd for one in sides.declared):
+        return _open_each(sides)
     forms = np.array([UNKNOWN if form is None else PLACES[form] for form in declared], np.uint8)
     if UNKNOWN not in forms:
         if sides.codes is None or (forms == forms[0]).all():
@@ -87,7 +89,8 @@ def _open_compiled(sides: Sides) -> Opened | None:
     """All at once, by the compiled reader; None where it is not installed or a text needs Python."""
     if not isinstance(sides.texts, Texts):
         return None
-    kinds = [(Format.ABSENT, False) if one is None else _format(*one) for one in sides.declared]
+    said = [None if one is None else _described(*one) for one in sides.declared]
+    kinds = [(Format.ABSENT, False) if one is None else (one.form, one.is_binary) for one in said]
     codes = np.zeros(len(sides.texts), np.int32) if sides.codes is None else sides.codes
     is_binary = np.array([binary for _, binary in kinds], np.uint8)[codes]
     found = native.open_texts(sides.texts, is_binary)
@@ -136,44 +139,71 @@ def open_side(data: str, declared: Declared | None) -> tuple[Format, str]:
     """
     if declared is None:
         return Format.ABSENT, ""
-    kind, is_binary = _format(*declared)
-    text = _decode_base64(data) if is_binary else data
-    return kind or _sniff(text), text
+    said = _described(*declared)
+    if said.fault:
+        raise ValueError(said.fault)
+    text = _decode_base64(data, said.charset) if said.is_binary else data
+    return said.form or _sniff(text), text
 
 
 def declared_format(declared: Declared | None) -> Format | None:
     """The format of a payload with this encoding and content type; None when its data must be looked at."""
     if declared is None:
         return Format.ABSENT
-    kind, is_binary = _format(*declared)
-    return None if is_binary else kind
+    said = _described(*declared)
+    return None if said.is_binary else said.form
+
+
+@dataclass(frozen=True, slots=True)
+class _Described:
+    """What the envelope says of a payload.
+
+    form: None: see the text. is_binary: it is in base 64. fault: why nobody needs to look at it.
+    """
+
+    form: Format | None
+    is_binary: bool = False
+    charset: str = foreign.UTF_8
+    fault: str = ""
+
+    @property
+    def is_odd(self) -> bool:
+        """Whether it takes more than base 64 and UTF-8."""
+        return bool(self.fault) or (self.is_binary and self.charset != foreign.UTF_8)
 
 
 @lru_cache(maxsize=256)
-def _format(encoding: str | None, content_type: str | None) -> tuple[Format | None, bool]:
-    """What the envelope says of a payload: its format (None: see the text), and whether it is in base 64."""
+def _described(encoding: str | None, content_type: str | None) -> _Described:
     name = (encoding or "").strip().upper()
     mime, _, parameters = (content_type or "").lower().partition(";")
     mime, csv = mime.strip(), Format.CSV_WITH_HEADER if HEADER_PRESENT.search(parameters) else Format.CSV
     subtype = mime.rpartition("/")[2]
     is_lines = subtype in JSON_LINES_TYPES
     if name == "CSV":
-        return csv, False
+        return _Described(csv)
     if name == "JSON":
-        return Format.JSON_LINES if is_lines else Format.JSON, False
-    is_binary = name == "BASE64"
+        return _Described(Format.JSON_LINES if is_lines else Format.JSON)
+    is_binary, charset = name == "BASE64", foreign.charset_of(parameters)
+    other = foreign.by_type(mime)
+    if other is not None or (is_binary and not charset):
+        return _Described(None, is_binary, charset, foreign.UNKNOWN_CHARSET if other is None else foreign.reason(other))
     if is_lines:
-        return Format.JSON_LINES, is_binary
+        return _Described(Format.JSON_LINES, is_binary, charset)
     if subtype == "json" or subtype.endswith("+json"):
-        return Format.JSON, is_binary
-    return (csv if subtype == "csv" else None), is_binary
+        return _Described(Format.JSON, is_binary, charset)
+    return _Described(csv if subtype == "csv" else None, is_binary, charset)
 
 
-def _decode_base64(data: str) -> str:
+def _decode_base64(data: str, charset: str = foreign.UTF_8) -> str:
     try:
-        return binascii.a2b_base64(data).decode()
+        content = binascii.a2b_base64(data)
     except (binascii.Error, ValueError):
         raise ValueError(NOT_TEXT) from None
+    try:
+        return content.decode(charset)
+    except ValueError:
+        other = foreign.by_beginning(content)
+        raise ValueError(NOT_TEXT if other is None else foreign.reason(other)) from None
 
 
 def _sniff(text: str) -> Format:

@@ -46,7 +46,10 @@ def csv_blocks(segment: Segment, job: Job) -> Iterator[tuple[Block, Side, set[st
     if first is None:
         return
     header = [value or "" for value in first] if job.dataset.has_header else None
-    side = side_of_header(job.schema, header) if header else side_of_positions(job.schema, len(first))
+    places = [f"_c{i}" for i in range(len(first))]  # AWS's names, where features and roles have them
+    asked = {*job.schema.names, job.schema.payload.label or places[0]}
+    named = header or (places if asked <= {*places} else None)
+    side = side_of_header(job.schema, named) if named else side_of_positions(job.schema, len(first))
     unclaimed = set(header or ()) - {field.key for field in side.fields}
     for block in read_blocks(segment, has_quotes=True):
         text = block.data.decode("utf-8", "replace")

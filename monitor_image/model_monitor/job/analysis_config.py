@@ -49,11 +49,15 @@ def payload(document: Mapping[str, Any]) -> dict[str, Any] | None:
     }
     features = document.get("features")
     if isinstance(features, str):  # JMESPath of the values of one record, or of all records
-        records, every, inner = features.partition(f"{EVERY}.")
-        content["records"] = records if every else None
-        inner = inner if every else features
+        content["records"], inner = place_of_features(features)
         content["features"] = [{"name": name, "path": f"{inner}[{i}]"} for i, name in enumerate(names)]
     return content
+
+
+def place_of_features(expression: str) -> tuple[str | None, str]:
+    """Where the records are, None for the document itself, and where in a record its list of values is."""
+    records, every, inner = expression.partition(f"{EVERY}.")
+    return (records, inner) if every else (None, expression)
 
 
 def _facet(content: Any, headers: Sequence[str]) -> Any:
@@ -74,9 +78,9 @@ def _named(name: Any, headers: Sequence[str]) -> Any:
 
 
 def _label(document: Mapping[str, Any], headers: Sequence[str]) -> str | None:
-    """The label's header: named, counted, or the last one where the label is found by JMESPath."""
+    """The label's header: named, counted, or the last one where the label is found by JMESPath; without a label none."""
     label = _named(document.get("label"), headers)
-    if label in headers or not headers:
+    if label is None or label in headers or not headers:
         return None if label is None else str(label)
     return headers[-1]
 

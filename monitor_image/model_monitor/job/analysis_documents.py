@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import orjson
 
 from model_monitor.aws import s3
+from model_monitor.contract import OPT_ML
 from model_monitor.job import analysis_config
 from model_monitor.job.blocks import Faults
 
 KEY: Final = "analysis_config"
+Local = Callable[[str], Path]
 
 
-def embedded(monitors: object, faults: Faults) -> object:
+def relocated(value: Any, local: Local) -> Any:
+    """A document whose paths below /opt/ml lead to where they lie here."""
+    if isinstance(value, dict):
+        return {key: relocated(each, local) for key, each in value.items()}
+    if isinstance(value, list):
+        return [relocated(each, local) for each in value]
+    return str(local(value)) if isinstance(value, str) and value.startswith(f"{OPT_ML}/") else value
+
+
+def embedded(monitors: object, faults: Faults, local: Local | None = None) -> object:
     """The monitors' block with the documents themselves in the place of their paths or S3 URIs."""
     if not isinstance(monitors, Mapping):
         return monitors
@@ -23,7 +34,8 @@ def embedded(monitors: object, faults: Faults) -> object:
     for name, options in found.items():
         if isinstance(options, Mapping) and isinstance(options.get(KEY), str):
             path = f"monitors.{name}.{KEY}"
-            found[name] = {**options, KEY: _read(options[KEY], path, faults)}
+            document = _read(options[KEY], path, faults)
+            found[name] = {**options, KEY: document if local is None else relocated(document, local)}
     return found
 
 

@@ -1,9 +1,9 @@
 """Where a run finds its baseline, and what a baseline job leaves behind.
 
 A baseline folder (local or in S3) is one of
-- `current.json` and `{version}/{monitor}/{constraints,statistics}.json`: versions are immutable, the pointer moves;
-- `{monitor}/{constraints,statistics}.json`: one version, as a baseline job writes it;
-- `constraints.json` and `statistics.json`: as AWS's own baseline jobs write them.
+- `constraints.json` and `statistics.json`: as a baseline job of one monitor writes them, AWS's or ours;
+- `{monitor}/{constraints,statistics}.json`: as a baseline job of several monitors does;
+- `current.json` and either of these below `{version}/`: versions are immutable, the pointer moves.
 Bias and attribution have one file instead of the two, `analysis.json`.
 """
 
@@ -23,6 +23,7 @@ from model_monitor.contract import (
     ANALYSIS_FILE,
     CONSTRAINTS_FILE,
     CURRENT_BASELINE_FILE,
+    PROVENANCE_FILE,
     STATISTICS_FILE,
     MonitoringType,
     monitor_key,
@@ -61,7 +62,7 @@ def resolve(
     wanted = tuple(monitors)
     for type_ in wanted:
         files = _files(folder, f"{prefix}{monitor_key(type_)}/", version)
-        if files is None and len(wanted) == 1:
+        if files is None and _is_flat(folder, prefix, monitor_key(type_), is_alone=len(wanted) == 1):
             files = _files(folder, prefix, version)
         if files is not None:
             found[type_] = files
@@ -106,6 +107,17 @@ def _files(folder: Folder, prefix: str, version: str) -> BaselineFiles | None:
     if constraints is None and statistics is None:
         return None
     return BaselineFiles(constraints, statistics, version)
+
+
+def _is_flat(folder: Folder, prefix: str, key: str, *, is_alone: bool) -> bool:
+    """Whether files that lie in no folder of a monitor are this one's: as ours say; AWS's are of the only monitor of a run."""
+    path = folder.find(prefix + PROVENANCE_FILE)
+    try:
+        document = orjson.loads(path.read_bytes()) if path is not None else None
+    except orjson.JSONDecodeError:
+        document = None
+    monitors = document.get("monitors") if isinstance(document, dict) else None
+    return monitors == [key] if monitors is not None else is_alone
 
 
 def _current_version(folder: Folder) -> str:

@@ -14,9 +14,10 @@ import orjson
 
 from model_monitor.contract import CONFIG_VERSION, Decision, MetricsRoute, MonitoringType, PerFeature, monitor_key
 from model_monitor.errors import SettingsError
-from model_monitor.job.analysis_documents import described_payload, embedded
+from model_monitor.job.analysis_documents import Local, described_payload, embedded, relocated
+from model_monitor.job.attributes import Attributes, with_options, with_places
 from model_monitor.job.blocks import Block, Faults
-from model_monitor.job.dialect import take_monitors
+from model_monitor.job.dialect import of_one_type, take_monitors
 from model_monitor.job.job import FalseAlarms, Maturity, MetricsSettings, MonitorSettings
 from model_monitor.monitors import registry
 from model_monitor.schema import Feature, FeatureType, OutputMapping, PayloadMapping, Privacy, Schema
@@ -74,7 +75,19 @@ def read_configuration(path: Path) -> Configuration:
     return parse_configuration(content, str(path))
 
 
-def parse_configuration(content: bytes, where: str) -> Configuration:
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What is said beside a configuration.
+
+    type: the only monitor that shall run. attributes: stand above the configuration's. local: where a path of it lies here.
+    """
+
+    type: MonitoringType | None = None
+    attributes: Attributes = field(default_factory=Attributes)
+    local: Local | None = None
+
+
+def parse_configuration(content: bytes, where: str, beside: Surroundings | None = None) -> Configuration:
     """Validate the text of a configuration file; `where` names it in the error."""
     try:
         document = orjson.loads(content)
@@ -86,21 +99,26 @@ def parse_configuration(content: bytes, where: str) -> Configuration:
             "holds a payload alone.",
             f'Put it into a configuration: {{"version": {CONFIG_VERSION}, "payload": {{...}}}}.',
         )
-    faults = Faults()
-    configuration = _configuration(document, faults)
+    faults, beside = Faults(), beside or Surroundings()
+    if beside.local is not None:
+        document = relocated(document, beside.local)
+    if beside.type is not None and isinstance(document, dict):
+        document = of_one_type(document, beside.type, faults)
+    configuration = _configuration(document, faults, beside)
     if faults:
         raise SettingsError.of_faults(f"{where}: the configuration", faults)
     return configuration
 
 
-def _configuration(document: object, faults: Faults) -> Configuration:
+def _configuration(document: object, faults: Faults, beside: Surroundings) -> Configuration:
     block = Block(document, "", faults)
     version = block.count("version", CONFIG_VERSION)
     if version != CONFIG_VERSION:
         faults.add("version", f"should be {CONFIG_VERSION}")
-    content = embedded(take_monitors(block), faults)
+    content = with_options(embedded(take_monitors(block), faults, beside.local), beside.attributes)
     payload = block.take("payload")
     payload = described_payload(content) if payload is None else payload
+    payload = with_places(payload, beside.attributes, faults)
     schema = Schema(is_positional=True) if payload is None else _schema(payload, faults)
     monitors = _monitors(content, schema, faults)
     configuration = Configuration(
@@ -175,9 +193,8 @@ def _schema(content: object, faults: Faults) -> Schema:
     for role, column in columns.items():
         if column is not None and column in {feature.name for feature in features}:
             faults.add(f"payload.{role}", f"is a feature too; the {ROLES[role]} is no input of the model")
-    said = (columns["prediction"], columns["score"], *scores, mapping.prediction, mapping.score, *mapping.scores)
-    if declared is None and not any(selector is not None for selector in said):
-        faults.add("payload.features", "should be a list of at least one feature")
+    if declared is None and fields:
+        faults.add("payload.metadata", "needs payload.features: what stands beside features is known when these are")
     if columns["label"] is not None and columns["label"] in (columns["prediction"], columns["score"], *scores):
         faults.add("payload.label", "holds the truth, so it cannot hold what the model said too")
     for field_ in fields:

@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from model_monitor.contract import MONITOR_KEYS, MonitoringType, monitor_key
-from model_monitor.job.blocks import Block
+from model_monitor.contract import MONITOR_KEYS, MonitoringType, Variable, monitor_key
+from model_monitor.job.blocks import Block, Faults
 
 TYPES: Final = "types"
 OF_EVERY_TYPE: Final = ("min_records", "decision")
@@ -66,4 +66,25 @@ def _monitors(
         found[type_] = {key: value for key, value in ({**shared, **beside}).items() if value is not None} | dict(
             options
         )
+    return found
+
+
+def of_one_type(document: Mapping[str, Any], type_: MonitoringType, faults: Faults) -> dict[str, Any]:
+    """A configuration, in whichever words, of one of its monitors alone: the one that a job is asked for."""
+    found, key = dict(document), monitor_key(type_)
+    monitors = found.get("monitors")
+    if monitors is None:
+        others = {*MONITOR_KEYS.values()} - {key}
+        left_out = others if key == DATA_QUALITY else others | {*OF_DATA_QUALITY}
+        known = found.get(TYPES)
+        is_said = isinstance(known, list)
+        if not (is_said or found.keys() & {*OF_EVERY_TYPE, *OF_DATA_QUALITY, *MONITOR_KEYS.values()}):
+            return found | {"monitors": {key: {}}}
+        if not is_said or key in (known or ()):
+            return {word: value for word, value in found.items() if word not in left_out} | {TYPES: [key]}
+    elif isinstance(monitors, Mapping) and key in monitors:
+        return found | {"monitors": {key: monitors[key]}}
+    else:
+        known = list(monitors) if isinstance(monitors, Mapping) else []
+    faults.add(Variable.ANALYSIS_TYPE, f"asks for {key}, and the configuration has {', '.join(map(str, known or ()))}")
     return found

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from model_monitor.aws import s3
 from model_monitor.contract import (
+    ANALYSIS_CONFIG_PATH,
     CONFIG_VERSION,
     FETCHED_PATH,
     GROUND_TRUTH_PATH,
@@ -26,12 +27,12 @@ from model_monitor.contract import (
 )
 from model_monitor.errors import SettingsError
 from model_monitor.job import baselines, user_code
-from model_monitor.job.configuration import Configuration, parse_configuration
+from model_monitor.job.attributes import Attributes
+from model_monitor.job.configuration import Configuration, Surroundings, parse_configuration
 from model_monitor.job.fetching import fetch_table
 from model_monitor.job.job import BaselineFiles, Job, MonitorSettings
-from model_monitor.job.variables import NativeQuality, Variables
+from model_monitor.job.variables import Variables
 
-MODEL_QUALITY: Final = monitor_key(MonitoringType.MODEL_QUALITY)
 CAPTURE_INPUT: Final = re.compile(r"(s3://.+)/[^/]+/\d{4}/\d{2}/\d{2}/\d{2}/?")
 
 
@@ -221,9 +222,7 @@ def _mounted_json(variables: Variables, path: str) -> dict[str, Any]:
 def _configuration(variables: Variables) -> Configuration:
     """The configuration file, proven to be the one the schedule was deployed with, and what variables say over it."""
     if variables.config is None:
-        is_native = variables.analysis_type is MonitoringType.MODEL_QUALITY
-        document = f'{{"version": {CONFIG_VERSION}, "monitors": {{"{MODEL_QUALITY}": {{}}}}}}'.encode()
-        return parse_configuration(_with_native(document, variables), "variables") if is_native else Configuration()
+        return _without_file(variables)
     if s3.is_s3(variables.config):
         content = s3.read_object(variables.config)
         if content is None:
@@ -240,37 +239,46 @@ def _configuration(variables: Variables) -> Configuration:
             f"the configuration has sha256 {found}, expected {variables.config_sha256}.",
             "It was changed after deployment; deploy again.",
         )
-    return parse_configuration(_with_native(content, variables), variables.config)
+    return parse_configuration(content, variables.config, _beside(variables))
 
 
-def _with_native(content: bytes, variables: Variables) -> bytes:
-    """A configuration with what the prebuilt analyzer's variables say of model quality; as it is when they say nothing."""
-    native = variables.native
-    options = {"problem_type": native.problem_type, "probability_threshold": native.probability_threshold}
-    output = {"prediction": native.prediction, "score": native.score}
-    try:
-        document = json.loads(content)
-        quality, payload = document["monitors"][MODEL_QUALITY], document.get("payload")
-    except (ValueError, KeyError, TypeError):
-        return content  # no configuration, or none of model quality: the parser tells
-    if not isinstance(quality, dict) or native == NativeQuality():
-        return content
-    quality |= {name: value for name, value in options.items() if value is not None}
-    if payload is None and (
-        native.prediction or native.score
-    ):  # features by position, as the prebuilt analyzer has them
-        payload = document["payload"] = {}
-    if isinstance(payload, dict):
-        payload["output"] = (payload.get("output") or {}) | {name: value for name, value in output.items() if value}
-        payload |= {"label": native.label} if native.label else {}
-    return json.dumps(document).encode()
+def _beside(variables: Variables) -> Surroundings:
+    return Surroundings(variables.analysis_type, variables.attributes, variables.local)
+
+
+def _without_file(variables: Variables) -> Configuration:
+    """What Clarify's analysis configuration says where one is mounted, else what the variables alone do."""
+    path = variables.local(ANALYSIS_CONFIG_PATH)
+    if path.is_file():
+        monitors = _of_analysis(_mounted_json(variables, ANALYSIS_CONFIG_PATH), path)
+        document = {"version": CONFIG_VERSION, "monitors": monitors}
+        return parse_configuration(json.dumps(document).encode(), str(path), _beside(variables))
+    if variables.analysis_type is None and variables.attributes == Attributes():
+        return Configuration()
+    document = {"version": CONFIG_VERSION}
+    return parse_configuration(json.dumps(document).encode(), "variables", _beside(variables))
+
+
+def _of_analysis(document: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    """The monitors that an analysis configuration is of, by what it names."""
+    methods = document.get("methods")
+    is_of = {
+        MonitoringType.MODEL_BIAS: bool(document.get("facet")),
+        MonitoringType.MODEL_EXPLAINABILITY: isinstance(methods, Mapping) and "shap" in methods,
+    }
+    found = {monitor_key(type_): {"analysis_config": document} for type_, is_named in is_of.items() if is_named}
+    if not found:
+        raise SettingsError(
+            str(path),
+            "names neither facet nor methods.shap, so it is of no monitor here.",
+            f"Complete it, or name a configuration in {Variable.MONITOR_CONFIG}.",
+        )
+    return found
 
 
 def _monitors(configuration: Configuration, variables: Variables) -> tuple[MonitorSettings, ...]:
     """The configured monitors; native variables choose or override as they do in the prebuilt analyzer."""
     monitors = configuration.monitors
-    if variables.analysis_type is MonitoringType.DATA_QUALITY and variables.config is None:
-        monitors = (MonitorSettings(variables.analysis_type),)
     method = variables.categorical_drift_method
     if method is None:
         return monitors

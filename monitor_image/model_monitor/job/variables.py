@@ -20,12 +20,22 @@ from model_monitor.contract import (
     JobKind,
     MonitoringType,
     Variable,
+    monitor_key,
 )
+from model_monitor.job.attributes import Attributes
 from model_monitor.job.job import DatasetKind, DatasetSource
 from model_monitor.schema import Window
 
 CAPTURED = ("endpointInput", "endpointOutput")
-ANALYSIS_TYPES = {"DATA_QUALITY": MonitoringType.DATA_QUALITY, "MODEL_QUALITY": MonitoringType.MODEL_QUALITY}
+ANALYSIS_TYPES = {
+    monitor_key(type_).upper(): type_
+    for type_ in (
+        MonitoringType.DATA_QUALITY,
+        MonitoringType.MODEL_QUALITY,
+        MonitoringType.MODEL_BIAS,
+        MonitoringType.MODEL_EXPLAINABILITY,
+    )
+}
 WORKING_NAMES = ", ".join(
     ('{"sagemakerCaptureJson":{}}', '{"csv":{"header":true}}', '{"json":{"lines":true}}', '{"parquet":{}}')
 )
@@ -41,17 +51,6 @@ class LabelVariables:
     source: Path | None = None
     uri: str | None = None
     history: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class NativeQuality:
-    """Model quality as the prebuilt analyzer's variables tell it; each wins over the configuration's."""
-
-    problem_type: str | None = None
-    probability_threshold: float | None = None
-    prediction: str | None = None
-    score: str | None = None
-    label: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +81,7 @@ class Variables:
     faults: tuple[str, ...]
     baseline: str | None = None  # folder of baselines, path or S3 URI
     labels: LabelVariables = field(default_factory=lambda: LabelVariables())
-    native: NativeQuality = field(default_factory=lambda: NativeQuality())
+    attributes: Attributes = field(default_factory=Attributes)
     capture_prefix: str | None = None  # where the endpoint's capture lies in S3
     now: datetime | None = None  # stands for the clock
     preprocessor: str | None = None  # scripts, path or S3 URI
@@ -101,14 +100,15 @@ def relocate(path: str, root: Path) -> Path:
     return Path(path)
 
 
-def _native_quality(get: Callable[[Variable], str | None], faults: list[str]) -> NativeQuality:
-    """What SageMaker's own model-quality jobs are told."""
-    return NativeQuality(
+def _attributes(get: Callable[[Variable], str | None], faults: list[str]) -> Attributes:
+    """What SageMaker's own jobs are told."""
+    return Attributes(
         problem_type=get(Variable.PROBLEM_TYPE),
         probability_threshold=_share(get(Variable.PROBABILITY_THRESHOLD_ATTRIBUTE), faults),
         prediction=get(Variable.INFERENCE_ATTRIBUTE),
         score=get(Variable.PROBABILITY_ATTRIBUTE),
         label=get(Variable.GROUND_TRUTH_ATTRIBUTE),
+        features=get(Variable.FEATURES_ATTRIBUTE),
     )
 
 
@@ -130,7 +130,7 @@ def read_variables(environment: Mapping[str, str]) -> Variables:
     )
     default_source = BASELINE_DATASET_SOURCE if kind is JobKind.BASELINE else DATASET_SOURCE
     format_, options = _format(get(Variable.DATASET_FORMAT), kind, faults)
-    native = _native_quality(get, faults)
+    attributes = _attributes(get, faults)
     now = _time(Variable.NOW, get(Variable.NOW), faults)
     is_rehearsal = _is_rehearsal(get(Variable.REHEARSAL), kind, faults)
     wrong_reader = reader.fault(environment)
@@ -170,7 +170,7 @@ def read_variables(environment: Mapping[str, str]) -> Variables:
             uri=get(Variable.GROUND_TRUTH_URI),
             history=get(Variable.MONITOR_HISTORY),
         ),
-        native=native,
+        attributes=attributes,
         capture_prefix=(get(Variable.CAPTURE_PREFIX) or "").strip("*").rstrip("/")
         or None,  # documents print asterisks around it
         now=now,

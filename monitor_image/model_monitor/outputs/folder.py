@@ -1,6 +1,7 @@
 """The output folder of a run, the same from both front doors.
 
-Baseline: `{monitor}/statistics.json`, `{monitor}/constraints.json`, provenance.json, report.json.
+Baseline: AWS's flat layout for a single monitor (statistics.json, constraints.json), `{monitor}/` for each of several;
+provenance.json, report.json.
 Monitor: AWS's flat layout for data quality or a single monitor, `{monitor}/` for the others; report.json, metrics.jsonl;
 `late/{monitor}/{window}/` for windows that waited for their labels.
 """
@@ -16,6 +17,7 @@ from model_monitor.contract import (
     CONSTRAINTS_FILE,
     LOCAL_SHAP_FILE,
     METRICS_LINES_FILE,
+    MONITOR_KEYS,
     PROVENANCE_FILE,
     REPORT_FILE,
     STATISTICS_FILE,
@@ -40,6 +42,8 @@ def write_folder(report: Report, run: Run) -> list[Path]:
     written = []
     for result in _results(report):
         written += _write_result(output / result_folder(report, result), result)
+    if report.job.kind is JobKind.BASELINE and report.error is None:
+        _remove_other_layout(output, report)
     if report.job.kind is JobKind.MONITOR:
         written += _write_late(output / LATE_FOLDER, report)
         lines = cloudwatch.publisher_lines(cloudwatch.points_of(report), report.job.metrics.namespace)
@@ -59,8 +63,8 @@ def _results(report: Report) -> tuple[MonitorResult, ...]:
 
 def result_folder(report: Report, result: MonitorResult) -> str:
     """Where one monitor's files go below the output folder."""
-    is_flat = result.type is MonitoringType.DATA_QUALITY or len(report.job.monitors) == 1
-    return "" if report.job.kind is JobKind.MONITOR and is_flat else monitor_key(result.type)
+    is_first = report.job.kind is JobKind.MONITOR and result.type is MonitoringType.DATA_QUALITY
+    return "" if is_first or len(report.job.monitors) == 1 else monitor_key(result.type)
 
 
 def _write_result(folder: Path, result: MonitorResult) -> list[Path]:
@@ -74,6 +78,14 @@ def _write_result(folder: Path, result: MonitorResult) -> list[Path]:
         if folder / name not in written:
             files.remove(folder / name)
     return written
+
+
+def _remove_other_layout(output: Path, report: Report) -> None:
+    """What an earlier baseline of fewer or more monitors left: a folder holds one baseline, wherever its files lie in it."""
+    places = {result_folder(report, result) for result in _results(report)}
+    for place in {"", *MONITOR_KEYS.values()} - places:
+        for name in RESULT_FILES:
+            files.remove(output / place / name)
 
 
 def _write_late(folder: Path, report: Report) -> list[Path]:
@@ -106,5 +118,6 @@ def _provenance(report: Report) -> dict[str, Any]:
             "sha256": report.dataset.sha256,
         },
         "features": list(job.schema.names),
+        "monitors": [monitor_key(settings.type) for settings in job.monitors],
         "made_with": dict(sorted(job.provenance.items())),
     }

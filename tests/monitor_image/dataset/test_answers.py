@@ -92,3 +92,22 @@ def test_lines_of_json_are_told_by_the_first(tmp_path):
     lines = "\n".join(json.dumps({"score": SECRET}) for _ in range(2))
     left = {"observedContentType": "application/jsonlines", "encoding": "JSON", "data": lines}
     assert said(tmp_path, left, OutputMapping(prediction="label")).endswith("whose records have the key 'score'")
+
+
+@pytest.mark.parametrize(
+    ("left", "looks"),
+    [
+        (csv_side([{"y": f"[{SECRET}]"}]), "in brackets"),
+        (csv_side([{"y": f"{SECRET}%"}]), "with a percent sign"),
+        (json_side({"predictions": [[[4711.25]]]}), "in brackets"),
+        (json_side({"predictions": [[[4711.25, 1]]]}), "a list or an object as text"),
+        (json_side({"predictions": [f"{SECRET},1"]}), "CSV text inside one value"),
+        (json_side(f"'{SECRET}'"), "in quotes"),
+        (json_side([{"0": "high"}]), "a word"),
+    ],
+)
+@pytest.mark.parametrize("role", ["prediction", "score"])
+def test_what_is_found_and_no_number_is_not_told_as_missing(tmp_path, left, looks, role):
+    found = said(tmp_path, left, OutputMapping(**{role: "0"}))
+    told = f"payload.output.{role} names value 0 in the response, where text stands that is no number ({looks}): "
+    assert found == f"{told}let the model answer with numbers"

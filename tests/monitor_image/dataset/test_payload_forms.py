@@ -5,6 +5,7 @@ The table of `monitor_image/README.md` is made here.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import zip_longest
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from model_monitor import cli
 from model_monitor.dataset.discover import discover
 from model_monitor.dataset.resolve import resolve_schema
 from model_monitor.schema import FeatureType, Rows, Schema
@@ -49,6 +51,16 @@ REQUESTS: dict[str, Callable[[Sequence[Record]], Payload]] = {
         {"dataframe_records": objects_of(NAMES, rows)}
     ),
     '`{"a": 1, "b": 2}⏎…` (JSON Lines)': lambda rows: json_lines_payload(objects_of(NAMES, rows)),
+    '`{"columns": ["a", "b"], "data": [[1, 2], …]}`': lambda rows: json_payload(
+        {"columns": list(NAMES), "data": list(rows)}
+    ),
+    '`{"dataframe_split": {"columns": ["a", "b"], "data": [[1, 2], …]}}`': lambda rows: json_payload(
+        {"dataframe_split": {"columns": list(NAMES), "data": list(rows)}}
+    ),
+    '`{"inputs": [[1, 2], …]}`': lambda rows: json_payload({"inputs": list(rows)}),
+    '`{"signature_name": "x", "instances": [[1, 2], …]}`': lambda rows: json_payload(
+        {"signature_name": "x", "instances": list(rows)}
+    ),
     '`{"features": [1, 2]}⏎…` (JSON Lines)': lambda rows: json_lines_payload([{"features": row} for row in rows]),
 }
 RESPONSES: dict[str, Callable[[Sequence[float]], Payload]] = {
@@ -63,6 +75,9 @@ RESPONSES: dict[str, Callable[[Sequence[float]], Payload]] = {
     '`{"predictions": [0.1, 0.2], "model": "v1"}`': lambda scores: json_payload(
         {"predictions": list(scores), "model": "v1"}
     ),
+    '`{"outputs": [0.1, 0.2]}`': lambda scores: json_payload({"outputs": list(scores)}),
+    '`{"outputs": [[0.1], [0.2]]}`': lambda scores: json_payload({"outputs": [[score] for score in scores]}),
+    '`["0.1", "0.2"]`': lambda scores: json_payload(list(map(str, scores))),
     '`{"y": [0.1, 0.2]}`': lambda scores: json_payload({"y": list(scores)}),
     '`{"y": 0.1}⏎…` (JSON Lines)': lambda scores: json_lines_payload([{"y": score} for score in scores]),
     "`0.1⏎0.2` (JSON Lines)": json_lines_payload,
@@ -110,7 +125,77 @@ def test_each_record_has_its_own_answer(tmp_path, request_form, response, is_dec
     assert not any(rows.rejects.count for rows in chunks)
 
 
+# --- forms that are not read: never a record of something else ----------------------------------------------------------------
+
+TENSOR = {"name": "x", "shape": [3, 2], "datatype": "FP64"}
+ODD_REQUESTS: dict[str, Callable[[Sequence[Record]], Payload]] = {
+    "`1;2⏎3;4`": lambda rows: Payload("\n".join(f"{a};{b}" for a, b in rows), "CSV", "text/csv"),
+    '`"1,2"` (CSV text inside JSON)': lambda rows: json_payload("\n".join(f"{a},{b}" for a, b in rows)),
+    '`{"inputs": [{"name": "x", "shape": [2, 2], "datatype": "FP32", "data": […]}]}`': lambda rows: json_payload(
+        {"inputs": [TENSOR | {"data": [cell for row in rows for cell in row]}]}
+    ),
+    '`{"data": {"ndarray": [[1, 2], …]}}`': lambda rows: json_payload({"data": {"ndarray": list(rows)}}),
+    '`{"inputs": {"a": [1, 3], "b": [2, 4]}}`': lambda rows: json_payload({"inputs": columns_of(NAMES, rows)}),
+}
+ODD_RESPONSES: dict[str, Callable[[Sequence[float]], Payload]] = {
+    "`0.1;0.2`": lambda scores: Payload(";".join(map(str, scores)), "CSV", "text/csv"),
+    '`"0.1,0.2"` (CSV text inside JSON)': lambda scores: json_payload(",".join(map(str, scores))),
+    '`{"outputs": [{"name": "y", "shape": [2], "datatype": "FP32", "data": […]}]}`': lambda scores: json_payload(
+        {"outputs": [TENSOR | {"data": list(scores)}]}
+    ),
+    '`{"data": {"ndarray": [0.1, 0.2]}}`': lambda scores: json_payload({"data": {"ndarray": list(scores)}}),
+}
+PAIRS = [
+    *((odd, "`0.1⏎0.2` (CSV lines)") for odd in ODD_REQUESTS),
+    *(("`1,2⏎3,4` (CSV lines)", odd) for odd in ODD_RESPONSES),
+    *zip(ODD_REQUESTS, ODD_RESPONSES, strict=False),
+]
+
+
+SELDON = ('`{"data": {"ndarray": [[1, 2], …]}}`', '`{"data": {"ndarray": [0.1, 0.2]}}`')
+
+
+def run(folder: Path, request: str, response: str, *, is_declared: bool) -> dict[str, Any]:
+    """The report of a window of events of three records, against a baseline that holds the answers as a column."""
+    ask, say = (REQUESTS | ODD_REQUESTS)[request], (RESPONSES | ODD_RESPONSES)[response]
+    rows = [(i % 7 + 0.25, 10.5 - i % 5) for i in range(300)]
+    scores = [i % 9 / 10 for i in range(300)]
+    named = "a,b" if is_declared else "y,a,b"
+    lines = (f"{a},{b}" if is_declared else f"{y},{a},{b}" for (a, b), y in zip(rows, scores, strict=True))
+    (folder / "train.csv").write_text("\n".join([named, *lines]))
+    payload = {"features": list(NAMES), "output": {"prediction": 0}} if is_declared else None
+    (folder / "config.json").write_text(json.dumps({"version": 1, "payload": payload}))
+    parts = [slice(i, i + 3) for i in range(0, 300, 3)]
+    write_capture(folder / "capture", [capture_event(ask(rows[part]), say(scores[part])) for part in parts])
+    common = ["--config", str(folder / "config.json"), "--workers", "1"]
+    learnt, found = str(folder / "baseline"), str(folder / "report")
+    assert cli.main(["baseline", "--dataset", str(folder / "train.csv"), "--output", learnt, *common]) == 0
+    cli.main(["monitor", "--dataset", str(folder / "capture"), "--baseline", learnt, "--output", found, *common])
+    report: dict[str, Any] = json.loads((folder / "report/report.json").read_text())
+    return report
+
+
+@pytest.mark.parametrize("is_declared", [True, False], ids=["declared", "undeclared"])
+@pytest.mark.parametrize(("request_form", "response"), PAIRS)
+def test_what_is_not_read_is_refused_in_words_and_never_ok(tmp_path, request_form, response, is_declared):
+    report = run(tmp_path, request_form, response, is_declared=is_declared)
+    if report["verdict"] == "violated":  # an object without any of the names
+        assert (request_form, response) == SELDON
+        told = [check["sentence"] for check in report["monitors"][0]["checks"] if check["outcome"] == "violated"]
+        assert "columns that no feature names: 'data'" in told[0]
+    else:
+        assert (report["verdict"], report["reading"]["records"]) == ("error", 0)
+        assert report["error"]["message"]
+
+
+def test_a_form_that_is_read_is_ok_in_the_same_run(tmp_path):
+    report = run(tmp_path, *next(zip(REQUESTS, RESPONSES, strict=False)), is_declared=False)
+    assert (report["verdict"], report["reading"]["records"]) == ("ok", 300)
+
+
 def test_the_docs_list_the_forms_that_are_read():
     readme = (ROOT / "monitor_image/README.md").read_text(encoding="utf-8")
     rows = zip_longest(REQUESTS, RESPONSES, fillvalue="")
     assert "\n".join(f"| {request} | {response} |" for request, response in rows) in readme
+    odd = zip_longest(ODD_REQUESTS, ODD_RESPONSES, fillvalue="")
+    assert "\n".join(f"| {request} | {response} |" for request, response in odd) in readme

@@ -13,7 +13,7 @@ from model_monitor.dataset.records import NO_RECORDS_FOUND
 from model_monitor.dataset.resolve import resolve_schema
 from model_monitor.errors import SettingsError
 from model_monitor.job.job import DatasetKind
-from model_monitor.schema import Feature, FeatureType, PayloadMapping, Schema
+from model_monitor.schema import Feature, FeatureType, OutputMapping, PayloadMapping, Schema
 from tests.builders import (
     Payload,
     baseline_job,
@@ -263,3 +263,42 @@ def test_requests_without_their_records_stay_rejects(tmp_path):
     declared = schema("a", "b", records="instances")
     _, (rows,) = resolve(tmp_path, [capture_event(json_payload(FLAT[0]))], declared=declared)
     assert dict(rows.rejects.by_reason) == {NO_RECORDS_FOUND: 1}
+
+
+CLASSES = [[0.75, 0.25], [0.5, 0.5]]
+ANSWERED = {
+    "values of a line": (csv_payload(CLASSES), (0, 1)),
+    "values of a list": (json_payload({"predictions": CLASSES}), (0, 1)),
+    "keys": (json_payload(objects_of(("p0", "p1"), CLASSES)), ("p0", "p1")),
+    "places in a list": (json_payload([{"p": row} for row in CLASSES]), ("p[0]", "p[1]")),
+    "a list": (json_payload([{"p": row} for row in CLASSES]), "p"),
+}
+
+
+@pytest.mark.parametrize(
+    "baseline", [None, {"a": FeatureType.INTEGRAL, "b": FeatureType.INTEGRAL}], ids=["alone", "of features"]
+)
+@pytest.mark.parametrize("answer", ANSWERED)
+@pytest.mark.parametrize(
+    "given", [csv_payload([[1, 2], [3, 4]]), json_payload(objects_of(("a", "b"), [[1, 2], [3, 4]]))]
+)
+def test_scores_of_classes_are_read_beside_undeclared_features(tmp_path, given, answer, baseline):
+    payload, selector = ANSWERED[answer]
+    output = OutputMapping(scores=selector) if isinstance(selector, tuple) else OutputMapping(score=selector)
+    declared = Schema(payload=PayloadMapping(output=output), is_positional=True)
+    _, (rows,) = resolve(tmp_path, [capture_event(given, payload)], baseline, declared)
+    assert rows.count == 2
+    if rows.class_scores:
+        assert [column.numbers.tolist() for column in rows.class_scores] == [[0.75, 0.5], [0.25, 0.5]]
+    else:  # a list in one place stays one until it is asked for its highest score
+        assert rows.score.texts.to_pylist() == ["[0.75,0.25]", "[0.5,0.5]"]
+    if baseline:
+        assert [column.numbers.tolist() for column in rows.features] == [[1, 3], [2, 4]]
+
+
+def test_what_the_response_means_may_be_said_where_the_baseline_holds_it_as_a_column(tmp_path):
+    declared = Schema(payload=PayloadMapping(output=OutputMapping(score=0)), is_positional=True)
+    events = [capture_event(csv_payload([[1, "x"], [2, "y"]]), csv_payload([[0.5], [0.25]]))]
+    found, (rows,) = resolve(tmp_path, events, TYPES, declared)
+    assert (found.is_positional, found.outputs, found.names) == (True, 1, ("y", "a", "b"))
+    assert rows.score.numbers.tolist() == [0.5, 0.25]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import bz2
 import gzip
 import json
@@ -15,8 +16,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from model_monitor.dataset.discover import discover
+from model_monitor.dataset.foreign import OTHER_SEPARATOR
 from model_monitor.dataset.records import UNKNOWN_FILE
 from model_monitor.dataset.remedies import remedy
+from model_monitor.dataset.resolve import resolve_schema
+from model_monitor.errors import SettingsError
 from model_monitor.job.job import DatasetKind, Job
 from model_monitor.labels.ground_truth import label_files, label_units, read_ground_truth
 from model_monitor.schema import Rejects
@@ -141,6 +145,79 @@ def test_what_nobody_can_read_is_located_and_counted(tmp_path, reader, junk):
     assert rejects.by_reason == {UNKNOWN_FILE: 1}
     assert [reject.path for reject in rejects.located] == ["notes"]
     assert "folder" in remedy(rejects, job_of(tmp_path, DatasetKind.CSV))
+
+
+# --- texts: what is borne inside one, and what is refused in the same words ---------------------------------------------------
+
+SEPARATED = b"a;b\n1;2\n3;4\n"
+
+
+def payload_event(data: str, content_type: str, encoding: str = "CSV") -> bytes:
+    event = capture_event(csv_payload([[0]]))
+    text = base64.b64encode(data.encode()).decode() if encoding == "BASE64" else data
+    event["captureData"]["endpointInput"] |= {"data": text, "observedContentType": content_type, "encoding": encoding}
+    return (capture_line(event) + "\n").encode()
+
+
+def label_event(data: str, encoding: str = "CSV") -> bytes:
+    text = base64.b64encode(data.encode()).decode() if encoding == "BASE64" else data
+    truth = {"data": text, "encoding": encoding}
+    record = {"groundTruthData": truth, "eventMetadata": {"eventId": "e0"}, "eventVersion": "0"}
+    return (json.dumps(record) + "\n").encode()
+
+
+INSIDE = {
+    "as it is": "1\n2\n3\n4\n5",
+    "a byte order mark": "\ufeff1\n2\n3\n4\n5",
+    "carriage returns": "1\r\n2\r\n3\r\n4\r\n5\r\n",
+    "line breaks at the end": "1\n2\n3\n4\n5\n\n",
+}
+TYPES = ("text/csv", "text/csv; charset=utf-8", "TEXT/CSV;charset=UTF-8", "text/csv; version=1; x=y", "application/csv")
+
+
+@pytest.mark.parametrize("encoding", ["CSV", "BASE64"])
+@pytest.mark.parametrize("text", INSIDE)
+def test_a_text_of_a_capture_or_a_label_bears_it(tmp_path, text, encoding):
+    for name, content, read in (
+        ("capture", payload_event(INSIDE[text], "text/csv", encoding), rows_of(DatasetKind.CAPTURE)),
+        ("labels", label_event(INSIDE[text], encoding), labels_of),
+    ):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "a.jsonl").write_bytes(content)
+        count, rejects = read(folder)
+        assert (count, rejects.count) == (RECORDS, 0)
+
+
+@pytest.mark.parametrize("encoding", ["CSV", "BASE64"])
+@pytest.mark.parametrize(
+    "content_type", [*TYPES, "text/csv; header=present", 'text/csv; header="present"; charset=utf-8']
+)
+def test_parameters_of_a_content_type_are_borne(tmp_path, content_type, encoding):
+    header = "a\n" if "header" in content_type else ""
+    (tmp_path / "a.jsonl").write_bytes(payload_event(f"{header}1\n2\n3\n4\n5", content_type, encoding))
+    count, rejects = rows_of(DatasetKind.CAPTURE)(tmp_path)
+    assert (count, rejects.count) == (RECORDS, 0)
+
+
+@pytest.mark.parametrize("separator", [";", "\t", "|"])
+def test_every_reader_of_csv_refuses_another_separator_in_words(tmp_path, separator):
+    text = SEPARATED.decode().replace(";", separator)
+    (tmp_path / "data.csv").write_text(text)
+    job = baseline_job(tmp_path / "data.csv", DatasetKind.CSV, schema("a", "b"))
+    with pytest.raises(SettingsError, match="Values are separated by commas here"):
+        resolve_schema(job, discover(job.dataset))
+    capture = tmp_path / "capture"
+    capture.mkdir()
+    (capture / "a.jsonl").write_bytes(payload_event(text.partition("\n")[2], "text/csv"))
+    (rows,) = read_all(capture_job(capture, schema("a", "b")))
+    assert (rows.count, dict(rows.rejects.by_reason)) == (0, {OTHER_SEPARATOR: 2})
+    labels = tmp_path / "labels"
+    labels.mkdir()
+    (labels / "a.csv").write_text(f"InferenceId{separator}groundTruthLabel\ne0{separator}1\n")
+    count, rejects = labels_of(labels)
+    assert count == 0
+    assert next(iter(rejects.by_reason)).startswith("a comma is expected between the columns")
 
 
 def test_hidden_files_and_markers_are_none_of_the_data(tmp_path):

@@ -181,7 +181,7 @@ def explained(churn: Path, known: dict[str, Any], folder: Path, **options: Any) 
         timeout=600,
     )
     assert done.returncode == 0, done.stderr
-    return content_of(folder / "out" / "model_explainability" / ANALYSIS_FILE)
+    return content_of(folder / "out" / ANALYSIS_FILE)
 
 
 @pytest.mark.slow

@@ -48,7 +48,7 @@ def run(command: str, output: Path, dataset: Path, work: Path, *more: str) -> in
 
 def test_the_churn_baseline_has_every_published_value(churn: Folder, baseline: Path) -> None:
     expected = churn[1]["baseline"]
-    statistics = content_of(baseline / "baseline" / "model_quality" / "statistics.json")
+    statistics = content_of(baseline / "baseline" / "statistics.json")
     assert statistics["dataset"]["item_count"] == 201
     found = statistics["binary_classification_metrics"]
     published = dict(expected["aws_published_values"])
@@ -66,14 +66,14 @@ def test_the_churn_baseline_has_every_published_value(churn: Folder, baseline: P
 
 def test_the_churn_deviations_are_of_the_published_size(churn: Folder, baseline: Path) -> None:
     runs = churn[1]["baseline"]["aws_published_standard_deviations_two_runs"].values()
-    found = content_of(baseline / "baseline" / "model_quality" / "statistics.json")["binary_classification_metrics"]
+    found = content_of(baseline / "baseline" / "statistics.json")["binary_classification_metrics"]
     for name in next(iter(runs)):
         values = [run[name] for run in runs]
         assert 0.4 * min(values) <= found[name]["standard_deviation"] <= 2.5 * max(values), name
 
 
 def test_the_churn_curves_begin_as_the_published_ones(churn: Folder, baseline: Path) -> None:
-    found = content_of(baseline / "baseline" / "model_quality" / "statistics.json")["binary_classification_metrics"]
+    found = content_of(baseline / "baseline" / "statistics.json")["binary_classification_metrics"]
     for curve, arrays in churn[1]["baseline"]["aws_published_curves_first_points"].items():
         for name, points in arrays.items():
             assert found[curve][name][: len(points)] == points
@@ -83,7 +83,7 @@ def test_the_churn_curves_begin_as_the_published_ones(churn: Folder, baseline: P
 
 
 def test_the_churn_baseline_suggests_the_eleven_published_constraints(churn: Folder, baseline: Path) -> None:
-    found = content_of(baseline / "baseline" / "model_quality" / "constraints.json")
+    found = content_of(baseline / "baseline" / "constraints.json")
     published = churn[1]["baseline"]["aws_published_constraints"]
     assert len(published) == 11
     suggested = found["binary_classification_constraints"]
@@ -159,7 +159,7 @@ def test_the_variables_of_the_prebuilt_analyzer_are_enough(churn: Folder, tmp_pa
         "ground_truth_attribute": "label",
     }
     assert container.main(job_variables(first, **said)) == 0
-    made = first / "processing/output/model_quality"
+    made = first / "processing/output"
     assert content_of(made / "statistics.json")["binary_classification_metrics"]["auc"]["value"] == pytest.approx(
         0.93951279933939, abs=1e-12
     )
@@ -245,7 +245,7 @@ def test_the_published_regression_files_are_met(shared: Path, tmp_path: Path, gi
     content = {"payload": payload, "monitors": {"model_quality": {"problem_type": "regression"}}}
     (tmp_path / "config.json").write_text(json.dumps(content))
     assert run("baseline", tmp_path / "made", dataset, tmp_path) == 0
-    made = content_of(tmp_path / "made" / "model_quality" / "statistics.json")
+    made = content_of(tmp_path / "made" / "statistics.json")
     published = content_of(samples / "regression_statistics.json")
     assert made["dataset"] == published["dataset"]
     for name, block in published["regression_metrics"].items():

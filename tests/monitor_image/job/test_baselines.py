@@ -102,3 +102,10 @@ def test_the_digest_of_a_dataset_tells_contents_and_names_apart(tmp_path):
     }
     assert len(digests) == 3
     assert baselines.digest([Named(first, "a.csv")]) in digests
+
+
+def test_flat_files_are_of_the_monitor_that_wrote_them(tmp_path):
+    write(tmp_path, constraints_json="{}", statistics_json="{}", provenance_json='{"monitors": ["data_quality"]}')
+    both = [MonitoringType.DATA_QUALITY, MonitoringType.MODEL_QUALITY]
+    assert list(baselines.resolve(str(tmp_path), both)) == [MonitoringType.DATA_QUALITY]
+    assert baselines.resolve(str(tmp_path), both[1:]) == {}

@@ -95,6 +95,13 @@ def test_an_empty_file_is_positional_data_quality_with_the_defaults():
     assert configuration.baseline is None
 
 
+def test_a_payload_without_features_says_the_rest():
+    assert parse({"payload": {}}).schema == parse({}).schema
+    found = parse({"payload": {"label": "y", "records": "instances"}}).schema
+    assert (found.is_positional, found.features) == (True, ())
+    assert (found.payload.label, found.payload.records) == ("y", "instances")
+
+
 def test_null_means_the_default_everywhere():
     assert parse(dict.fromkeys(FULL)) == parse({})
 
@@ -109,7 +116,8 @@ def test_null_means_the_default_everywhere():
             "monitors.model_bias.flip_test.sampel: is unknown; did you mean sample?",
         ),
         ({"version": 2}, "version: should be 1"),
-        ({"payload": {"label": "y"}}, "payload.features: should be a list of at least one feature"),
+        ({"payload": {"features": []}}, "payload.features: should be a list of at least one feature"),
+        ({"payload": {"metadata": ["b"]}}, "payload.metadata: needs payload.features"),
         (
             {"payload": {"label": "y", "prediction": "y"}},
             "payload.label: holds the truth, so it cannot hold what the model said too",
@@ -118,7 +126,6 @@ def test_null_means_the_default_everywhere():
             {"payload": {"features": ["a"], "metadata": ["a"]}},
             "payload.metadata: 'a' is a feature too; name it once",
         ),
-        ({"payload": {}}, "payload.features: should be a list of at least one feature"),
         ({"payload": {"features": [{"nam": "a"}]}}, "payload.features[0].nam: is unknown"),
         ({"payload": {"features": [{"type": "Integral"}]}}, "payload.features[0].name: is missing"),
         (

@@ -203,7 +203,7 @@ def test_model_quality_as_the_prebuilt_analyzer_is_told_it():
             "probability_threshold_attribute": "0.8",
             "ground_truth_attribute": "churned",
         }
-    ).native
+    ).attributes
     assert (native.problem_type, native.probability_threshold) == ("BinaryClassification", 0.8)
     assert (native.prediction, native.score, native.label) == ("prediction", "0", "churned")
 

@@ -95,7 +95,7 @@ def test_the_configuration_can_ask_for_it_and_a_baseline_job_ignores_that(opt_ml
     baseline = opt_ml().configure(create_violation_tests=True).for_baseline(land(60))
     assert baseline.run() == 0
     assert "rehearsal" not in baseline.report
-    assert "REHEARSAL" not in (baseline.output / "data_quality" / "constraints.json").read_text()
+    assert "REHEARSAL" not in (baseline.output / "constraints.json").read_text()
 
 
 def test_a_baseline_job_refuses_the_variable(opt_ml):

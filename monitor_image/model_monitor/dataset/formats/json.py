@@ -20,6 +20,7 @@ import numpy as np
 from model_monitor.dataset import native
 from model_monitor.dataset.classify import Literals, without_surrogates
 from model_monitor.dataset.fields import PLAIN_KEY, Field, Side, expression, getter
+from model_monitor.dataset.foreign import MENTIONS_TENSORS, TENSORS, is_tensors
 from model_monitor.dataset.formats import json_fast
 from model_monitor.dataset.formats.json_splice import splice
 from model_monitor.dataset.records import (
@@ -83,7 +84,7 @@ def read_json(
 
     expected: records of the other side; a list of plain values is one record for each, or one record of them all.
     """
-    guess = _guess(payloads, side, is_lines)
+    guess = None if may_hold_tensors(payloads) else _guess(payloads, side, is_lines)
     if guess is None:
         return _read_carefully(payloads, side, expected, is_lines)
     return (
@@ -91,6 +92,13 @@ def read_json(
         or json_fast.read(payloads, side, is_lines=is_lines, shape=guess.shape, container=guess.container)
         or _read_carefully(payloads, side, expected, is_lines)
     )
+
+
+def may_hold_tensors(payloads: Sequence[str]) -> bool:
+    """Whether some payload may be of the open inference protocol, so that each has to be looked at."""
+    if isinstance(payloads, Texts):
+        return MENTIONS_TENSORS.encode() in payloads.data
+    return any(MENTIONS_TENSORS in text for text in payloads)
 
 
 def _guess(payloads: Sequence[str], side: Side, is_lines: bool) -> Payload | None:
@@ -147,6 +155,7 @@ def _read_carefully(payloads: Sequence[str], side: Side, expected: np.ndarray | 
     for i, text in enumerate(payloads):
         try:
             values, is_tolerated = load(text, is_lines=is_lines)
+            refuse_tensors(text, values)
             payload = records_of(values, side, None if expected is None else int(expected[i]))
         except BadPayload as fault:
             faults[i] = str(fault)
@@ -183,6 +192,12 @@ def load(text: str, *, is_lines: bool = False) -> tuple[Any, bool]:
         return load(lines[0]) if is_lines else _refuse(MALFORMED_JSON)
     values = [load(line) if line.count("\n") == 0 else _refuse(MALFORMED_JSON) for line in lines]
     return [value for value, _ in values], any(is_tolerated for _, is_tolerated in values)
+
+
+def refuse_tensors(text: str, value: Any) -> None:
+    """Raises: BadPayload for a payload of the open inference protocol."""
+    if MENTIONS_TENSORS in text and is_tensors(value):
+        raise BadPayload(TENSORS)
 
 
 def _refuse(reason: str) -> Any:

@@ -16,9 +16,10 @@ from model_monitor.contract import (
 )
 from model_monitor.errors import DatasetError
 from model_monitor.job.job import BaselineFiles, Job
+from model_monitor.monitors.answered import few_answers
 from model_monitor.monitors.base import Files, Monitor, Options, Shown
 from model_monitor.monitors.baseline_files import read_document
-from model_monitor.monitors.conclusion import Conclusion
+from model_monitor.monitors.conclusion import Check, Conclusion
 from model_monitor.monitors.labelled import prediction_notes, unjudged, why_unlabelled
 from model_monitor.monitors.model_bias import constraints as bias, options as bias_options
 from model_monitor.monitors.model_bias.constraints import BiasConstraints
@@ -77,13 +78,22 @@ def check(statistics: BiasStatistics, baseline: BiasConstraints | None, job: Job
         return Conclusion(Verdict.INSUFFICIENT_DATA, reason=NO_BASELINE_REASON)
     settings = settings_of(job)
     decision = job.settings_of(MonitoringType.MODEL_BIAS).decision or Decision.AWS
-    conclusion = conclude(list(bias.checks(statistics, baseline, settings, decision)))
+    checks = list(bias.checks(statistics, baseline, settings, decision))
+    conclusion = conclude([*checks, *unanswered(statistics, settings)])
     notes = (
         *prediction_notes(statistics.stated, statistics.predicted, job),
         *bias.dropped_facets(baseline, settings),
         *_sample_notes(statistics),
     )
     return replace(conclusion, notes=notes)
+
+
+def unanswered(statistics: BiasStatistics, settings: BiasSettings) -> list[Check]:
+    """That too few labelled records have a prediction; none has one where no metric of the model is asked for."""
+    if not statistics.predicted:
+        return []
+    counts = (statistics.predicted, statistics.labelled)
+    return few_answers(*counts, settings.min_answers, "predictions", "with a label have an answer of the model")
 
 
 def _sample_notes(statistics: BiasStatistics) -> Iterator[str]:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from model_monitor.job import analysis_config
 from model_monitor.job.blocks import Block, Faults, kind_of
+from model_monitor.monitors.answered import MIN_ANSWERS
 from model_monitor.monitors.model_bias.facets import ReadAs, Value, Wanted
 from model_monitor.monitors.model_bias.metrics import DESCRIPTIONS, POST_TRAINING, PRE_TRAINING
 from model_monitor.monitors.model_bias.settings import BiasSettings, Bootstrap, Facet, FlipSettings
@@ -83,6 +84,7 @@ def _settings(block: Block) -> BiasSettings:
         bootstrap=_bootstrap(block),
         min_group_records=smallest,
         margin=margin,
+        min_answers=block.share("min_answers", MIN_ANSWERS),
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from model_monitor.contract import Decision
+from model_monitor.monitors.answered import MIN_ANSWERS
 from model_monitor.monitors.model_bias.facets import FEW_LABELS, Wanted
 
 CALIBRATED_MINIMUM: Final = 10  # records of either side, below which chances of a change are not worth testing
@@ -56,6 +57,7 @@ class BiasSettings:
     class_labels: the labels of a list of scores, in its order.
     pre, post: names of the metrics of each stage.
     min_group_records: sides of a facet with fewer are not evaluated; None: by the rule that decides (`smallest`).
+    min_answers: share of the labelled records that must have a prediction, where some have one.
     margin: how much worse than the baseline a metric may be under `calibrated`, as a share of the metric's scale.
     """
 
@@ -71,6 +73,7 @@ class BiasSettings:
     bootstrap: Bootstrap | None = None
     min_group_records: int | None = None
     margin: float = 0.0
+    min_answers: float = MIN_ANSWERS
 
     def smallest(self, decision: Decision) -> int:
         """Records that either side of a facet must have."""

@@ -14,6 +14,7 @@ from model_monitor.contract import (
     DIMENSION_LABEL,
     DIMENSION_LABEL_VALUE,
     DIMENSION_MONITOR,
+    METRIC_ANSWERED,
     METRIC_INFINITY,
     METRIC_LABEL_COVERAGE,
     BiasStage,
@@ -32,7 +33,7 @@ from model_monitor.outputs.metric import Metric
 from model_monitor.words import NO_VALUE, counted, number as shown_number
 
 
-def metrics(statistics: BiasStatistics, conclusion: Conclusion, _: Job) -> Iterator[Metric]:
+def metrics(statistics: BiasStatistics, conclusion: Conclusion, job: Job) -> Iterator[Metric]:
     """Coverage always; violations and values, under Clarify's dimensions, once the window can be judged.
 
     Groups that nobody named are values of the data, which no metric carries.
@@ -40,10 +41,13 @@ def metrics(statistics: BiasStatistics, conclusion: Conclusion, _: Job) -> Itera
     if statistics.records:
         share = statistics.labelled / statistics.records
         yield Metric(METRIC_LABEL_COVERAGE, share, extra_dimensions={DIMENSION_MONITOR: str(MonitoringType.MODEL_BIAS)})
+    was_judged = any(isinstance(check, BiasCheck) for check in conclusion.checks)  # not so by a rehearsal alone
+    is_told = any(settings.type == MonitoringType.MODEL_QUALITY for settings in job.monitors)  # of all records, there
+    if was_judged and statistics.predicted and not is_told:
+        yield Metric(METRIC_ANSWERED, statistics.predicted / statistics.labelled)
     if conclusion.verdict not in (Verdict.OK, Verdict.VIOLATED):
         return
     yield Metric(violations_metric(CHECK_BIAS_DRIFT), float(len(conclusion.violations)), "Count")
-    was_judged = any(isinstance(check, BiasCheck) for check in conclusion.checks)  # not so by a rehearsal alone
     for entry in statistics.entries if was_judged else ():
         for stage, values in ((BiasStage.PRE, entry.pre), (BiasStage.POST, entry.post)):
             for name, found in values.items():

@@ -20,9 +20,10 @@ from model_monitor.contract import (
 )
 from model_monitor.errors import DatasetError, PredictorError
 from model_monitor.job.job import BaselineFiles, Job
+from model_monitor.monitors.answered import few_answers
 from model_monitor.monitors.base import Files, Monitor, Options, Shown
 from model_monitor.monitors.baseline_files import read_document
-from model_monitor.monitors.conclusion import Conclusion
+from model_monitor.monitors.conclusion import Check, Conclusion
 from model_monitor.monitors.model_explainability import constraints as attribution, files
 from model_monitor.monitors.model_explainability.attributions import Method
 from model_monitor.monitors.model_explainability.constraints import AttributionBaseline
@@ -142,7 +143,15 @@ def _conclusion(statistics: AttributionStatistics, baseline: AttributionBaseline
     found = attribution.checks(statistics.by_label, baseline, threshold, statistics.facts)
     if decision is Decision.CALIBRATED:
         found = attribution.with_evidence(found, statistics, baseline)
-    return conclude(found)
+    return conclude([*found, *_unanswered(statistics, job)])
+
+
+def _unanswered(statistics: AttributionStatistics, job: Job) -> list[Check]:
+    """That too few responses hold attributions, where these are what is compared."""
+    options = _options(job)
+    if options.method is not Method.CAPTURED:
+        return []
+    return few_answers(statistics.used, statistics.records, options.min_answers, "attributions", "have attributions")
 
 
 def _why_not_all(statistics: AttributionStatistics) -> str:

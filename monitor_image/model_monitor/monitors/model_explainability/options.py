@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from model_monitor.job import analysis_config
 from model_monitor.job.blocks import Block, Faults, kind_of
+from model_monitor.monitors.answered import MIN_ANSWERS
 from model_monitor.monitors.model_explainability.attributions import Aggregation, Method
 from model_monitor.monitors.model_explainability.clusters import MOST_CLUSTERS
 from model_monitor.schema import Privacy, Schema
@@ -55,6 +56,7 @@ class AttributionOptions:
     predictor: as it was read, opened by the monitor; None when the endpoint's own attributions are taken.
     baseline_rows: given rows, or the path or S3 URI of a file of them; None: clusters of the baseline job's data.
     headers: names of the features in the order of `baseline_rows`, where they are not the payload's.
+    min_answers: share of the records whose responses must hold the attributions that are captured.
     label_headers: names of the labels of captured attributions; a predictor has its own.
     """
 
@@ -72,6 +74,7 @@ class AttributionOptions:
     label_headers: tuple[str, ...] = ()
     limits: Limits = field(default_factory=Limits)
     ndcg_threshold: float = NDCG_THRESHOLD
+    min_answers: float = MIN_ANSWERS
     notes: tuple[str, ...] = ()
 
 
@@ -129,6 +132,7 @@ def _settings(
         label_headers=block.texts("label_headers"),
         limits=_limits(block),
         ndcg_threshold=block.share("ndcg_threshold", NDCG_THRESHOLD),
+        min_answers=block.share("min_answers", MIN_ANSWERS),
         notes=notes,
     )
     _check(options, block, has_predictor=predictor is not None)

@@ -11,6 +11,7 @@ from model_monitor.contract import (
     DIMENSION_METHOD,
     DIMENSION_VALUE_TYPE,
     METHOD_KERNEL_SHAP,
+    METRIC_ATTRIBUTED,
     METRIC_EXPECTED_VALUE,
     METRIC_NDCG_MIN,
     VALUE_TYPE_EXPECTED,
@@ -21,7 +22,9 @@ from model_monitor.contract import (
     violations_metric,
 )
 from model_monitor.job.job import Job
+from model_monitor.monitors.answered import CHECK_ANSWERS
 from model_monitor.monitors.conclusion import Conclusion
+from model_monitor.monitors.model_explainability.attributions import Method
 from model_monitor.monitors.model_explainability.statistics import AttributionStatistics
 from model_monitor.outputs.metric import Metric
 from model_monitor.words import counted, number
@@ -33,7 +36,10 @@ def metrics(statistics: AttributionStatistics, conclusion: Conclusion, job: Job)
     """Violations once they were looked for, the worst label's agreement, expected values; of features as the job asks."""
     if conclusion.verdict in (Verdict.OK, Verdict.VIOLATED):  # no count is no pass
         yield Metric(violations_metric(CHECK_ATTRIBUTION_DRIFT), float(len(conclusion.violations)), "Count")
-    scores = [check.observed for check in conclusion.checks if check.observed is not None]
+    if statistics.method is Method.CAPTURED and statistics.records:
+        yield Metric(METRIC_ATTRIBUTED, statistics.used / statistics.records)
+    drift = [check for check in conclusion.checks if check.check_type != CHECK_ANSWERS]
+    scores = [check.observed for check in drift if check.observed is not None]
     if scores:
         yield Metric(METRIC_NDCG_MIN, min(scores))
     for label, expected in zip(statistics.labels, statistics.expected, strict=True):

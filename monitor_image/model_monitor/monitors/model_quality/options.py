@@ -12,6 +12,7 @@ from model_monitor.contract import CHECK_GREATER, CHECK_LESS, DISABLED, ENABLED,
 from model_monitor.job.blocks import Block, Faults, kind_of
 from model_monitor.job.job import Job
 from model_monitor.label_text import normalise, without_zeros
+from model_monitor.monitors.answered import MIN_ANSWERS
 from model_monitor.monitors.drift import DistributionConfig
 from model_monitor.monitors.model_quality.metrics import METRICS
 from model_monitor.monitors.model_quality.slices import VARIANT
@@ -26,9 +27,6 @@ SHORT: Final = {
 }
 EDGES_MOST: Final = 50  # of one field; more groups nobody reads
 SPELLINGS: Final = SHORT | {type_.lower(): type_ for type_ in ProblemType}
-
-
-MIN_ANSWERS: Final = 0.8  # share of records that a model must have answered for its quality to be known
 
 
 @dataclass(frozen=True, slots=True)

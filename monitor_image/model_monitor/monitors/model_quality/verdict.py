@@ -10,14 +10,15 @@ from model_monitor.contract import CHECK_LESS, CHECK_PREDICTION_DRIFT, Decision,
 from model_monitor.errors import BaselineError
 from model_monitor.job.job import Job, MonitorSettings
 from model_monitor.monitors import thresholds as quality
+from model_monitor.monitors.answered import MIN_ANSWERS, few_answers
 from model_monitor.monitors.conclusion import Check, Conclusion, Lack, Outcome
 from model_monitor.monitors.decision import budget_of
 from model_monitor.monitors.drift import DistributionConfig
 from model_monitor.monitors.labelled import unjudged, why_unlabelled
 from model_monitor.monitors.model_quality.evidence import Comparison
 from model_monitor.monitors.model_quality.metrics import Quality
-from model_monitor.monitors.model_quality.options import MIN_ANSWERS, options_of
-from model_monitor.monitors.model_quality.predictions import moved_between
+from model_monitor.monitors.model_quality.options import options_of
+from model_monitor.monitors.model_quality.predictions import SCORE, moved_between
 from model_monitor.monitors.model_quality.statistics import QualityStatistics
 from model_monitor.monitors.thresholds import QualityConstraint
 from model_monitor.monitors.verdict import conclude
@@ -105,7 +106,7 @@ def judge(
     comparison = Comparison(measured, baseline, statistics.problem.type)
     budget = budget_of(job) if settings.decision is Decision.CALIBRATED else None
     found_checks = [metric_check(each, comparison, budget) for each in constraints.constraints]
-    found_checks += few_answers(statistics, settings)
+    found_checks += unanswered(statistics, settings)
     judged = conclude(found_checks)
     if judged.verdict in (Verdict.OK, Verdict.VIOLATED):
         judged = conclude([*found_checks, *drift])
@@ -117,18 +118,16 @@ def _missed(reason: str) -> tuple[Check, ...]:
     return (Check(CHECK_LESS, "quality", Outcome.NOT_EVALUATED, description=reason, is_required=True),)
 
 
-def few_answers(statistics: QualityStatistics, settings: MonitorSettings) -> list[Check]:
-    """That the model failed on so many requests that the others say little of it, so that their quality is no ok."""
+def unanswered(statistics: QualityStatistics, settings: MonitorSettings) -> list[Check]:
+    """That the model failed on so many requests that the others say little of it; scores count where some records have one."""
     minimum = options_of(settings.options).min_answers
     if minimum is None:  # what must be there with its label must have an answer
         minimum = settings.maturity.min_coverage or MIN_ANSWERS
-    share = statistics.answered / statistics.records
-    if share >= minimum:
-        return []
-    told = (
-        f"{statistics.answered:,} of {counted(statistics.records, 'record')} have an answer of the model ({share:.1%})"
-    )
-    return [Check("min_answers", "predictions", Outcome.NOT_EVALUATED, share, minimum, told, is_required=True)]
+    found = few_answers(statistics.answered, statistics.records, minimum, "predictions", "have an answer of the model")
+    scored = [feature.present for feature in statistics.predictions if feature.name == SCORE]
+    for count in scored if not found else ():
+        found += few_answers(count, statistics.answered, minimum, "scores", "that have an answer have a score")
+    return found
 
 
 def metric_check(constraint: QualityConstraint, comparison: Comparison, budget: float | None) -> Check:

@@ -52,7 +52,7 @@ def test_the_guide_s_baseline_takes_the_declared_limit_or_the_value_and_a_bad_ho
     assert limits["flagged_share"]["threshold"] == pytest.approx(sum(p["label"] for p in data) / 600)
     assert files["statistics.json"]["custom_metrics"]["cost_weighted_error"]["value"] == pytest.approx(cost_of(data))
     write_folder(suggested, Run(HOUR, HOUR))
-    folder = tmp_path / "output" / "custom_metrics"
+    folder = tmp_path / "output"
     baseline = {MonitoringType.CUSTOM_METRICS: BaselineFiles(folder / "constraints.json", folder / "statistics.json")}
 
     bad = payments(600, 8, missed=0.9)

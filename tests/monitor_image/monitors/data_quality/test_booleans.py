@@ -120,10 +120,10 @@ def test_a_feature_declared_as_text_keeps_its_spellings(tmp_path):
 def test_aws_files_say_string_and_the_type_stands_in_our_block(tmp_path):
     assert baseline(tmp_path, "pandas", "member") == 0
     for name in ("constraints", "statistics"):
-        document = json.loads((tmp_path / "baseline" / "data_quality" / f"{name}.json").read_text())
+        document = json.loads((tmp_path / "baseline" / f"{name}.json").read_text())
         assert document["features"][0]["inferred_type"] == "String"
         assert document["model_monitor"]["types"] == {"member": "Boolean"}
-    constraints = json.loads((tmp_path / "baseline" / "data_quality" / "constraints.json").read_text())
+    constraints = json.loads((tmp_path / "baseline" / "constraints.json").read_text())
     assert constraints["features"][0]["string_constraints"] == {"domains": ["false", "true"]}
 
 
@@ -131,7 +131,7 @@ def test_files_that_aws_wrote_keep_its_rule(tmp_path):
     """Without our block a text is a text: `True` is unknown where `true` was seen."""
     assert baseline(tmp_path, "json", "member", "jsonl") == 0
     for name in ("constraints", "statistics"):
-        path = tmp_path / "baseline" / "data_quality" / f"{name}.json"
+        path = tmp_path / "baseline" / f"{name}.json"
         document = json.loads(path.read_text())
         del document["model_monitor"]
         path.write_text(json.dumps(document))
@@ -142,7 +142,7 @@ def test_files_that_aws_wrote_keep_its_rule(tmp_path):
 def test_a_file_that_says_boolean_is_understood(tmp_path):
     assert baseline(tmp_path, "json", "member", "jsonl") == 0
     for name in ("constraints", "statistics"):
-        path = tmp_path / "baseline" / "data_quality" / f"{name}.json"
+        path = tmp_path / "baseline" / f"{name}.json"
         text = (
             path.read_text().replace('"String"', '"Boolean"').replace('"true"', '"True"').replace('"false"', '"False"')
         )

@@ -109,7 +109,7 @@ def test_declared_spellings_take_the_place_of_the_usual_ones(tmp_path):
 def test_to_aws_rule_they_are_texts(tmp_path):
     learn(tmp_path, records(""))
     for name in ("constraints", "statistics"):  # as AWS writes them: without our block
-        path = tmp_path / "b" / "data_quality" / f"{name}.json"
+        path = tmp_path / "b" / f"{name}.json"
         document = json.loads(path.read_text())
         document.pop("model_monitor")
         path.write_text(json.dumps(document))

@@ -140,6 +140,16 @@ def test_options_are_read():
     assert found.ndcg_threshold == 0.8
 
 
+@pytest.mark.parametrize("content_type", [{}, {"features": "instances[*].features"}], ids=["table", "JSON"])
+def test_headers_without_a_label_name_features_alone(content_type):
+    document = {"headers": ["a", "b", "c"], "methods": {"shap": {"baseline": [[1, 2, 3]]}}, **content_type}
+    block = {"analysis_config": document, "predictor": {}}
+    found = parse_configuration(json.dumps({"version": 1, "monitors": {"model_explainability": block}}).encode(), "x")
+    assert (found.schema.names, found.schema.payload.label) == (("a", "b", "c"), None)
+    (monitor,) = found.monitors
+    assert monitor.options["attribution"].headers == ("a", "b", "c")
+
+
 def test_clarifys_analysis_configuration_is_taken_as_it_is(shared: Path):
     document = json.loads((shared / "samples" / "configs" / "explainability_analysis_config_json.json").read_text())
     names = document["headers"][1:]

@@ -332,7 +332,7 @@ def test_attributions_of_the_endpoint_itself_are_only_added_up():
     rows = rows_of(4)
     said = [[0.5, -0.5, 0.1, None], [0.2, 0.2, 0.2, 0.2], [-0.1, 0.1, 0.3, 0.3]]
     rows = replace(rows, attributions=tuple(column(cells) for cells in said))
-    options = AttributionOptions(method=Method.CAPTURED)
+    options = AttributionOptions(method=Method.CAPTURED, min_answers=0.75)
     baseline = AttributionBaseline({"label0": {"a": 0.4, "b": 0.2, "c": 0.1}})
     statistics, conclusion, job = run(rows, options, baseline=baseline)
     assert statistics.by_label["label0"] == pytest.approx({"a": 1.1 / 3, "b": 0.2, "c": 0.5 / 3})
