@@ -129,8 +129,12 @@ def test_the_baseline_function_may_park_requests_of_endpoints_with_long_names():
     assembly = varied(change)
     (step,) = assembly.properties("Custom::ModelBaseline")
     policies = json.dumps(assembly.properties("AWS::IAM::Policy", "-Monitoring"))
-    (prefix,) = set(re.findall(r'"/pending/([^"*]*)\*"', policies))
-    assert step["JobName"].startswith(prefix)
+    folder = f"pending/{name}/"
+    assert set(re.findall(r'"/(pending/[^"*]*)\*"', policies)) == {folder}
+    told = [f["Environment"]["Variables"] for f in assembly.properties("AWS::Lambda::Function", "-Monitoring")]
+    assert [variables["PENDING"] for variables in told if "PENDING" in variables] == [folder]
+    (started,) = set(re.findall(r"processing-job/(e[^\"*]*)\*", policies))
+    assert step["JobName"].startswith(started)
 
 
 def test_monitors_with_one_baseline_share_its_computation():
