@@ -155,6 +155,9 @@ TIME_FORMAT: Final = "%Y-%m-%dT%H:%M:%SZ"  # AWS's documents print stray spaces 
 # Capture cannot be switched off for one request, so the inference id tells which requests monitoring made itself.
 OWN_REQUEST_PREFIX: Final = "model-monitor-own-"
 INFERENCE_ID_MAX: Final = 64
+ID_BYTES_MAX: Final = (
+    1024  # of an id in captured events and labels; SageMaker takes 64 characters, of four bytes at most
+)
 
 SHADOW_JOB_TAG: Final = "model-monitor:job"  # of endpoints a run made for itself: the processing job, "" on a laptop
 SHADOW_EXPIRES_TAG: Final = "model-monitor:expires"  # TIME_FORMAT; later nobody needs it any more

@@ -10,11 +10,13 @@ from itertools import compress
 import numpy as np
 import pyarrow as pa
 
+from model_monitor.contract import ID_BYTES_MAX
 from model_monitor.dataset.classify import Cells, Literals
 
 # reasons of rejects: the reader's whole vocabulary
 NOT_JSON = "not valid JSON"
 NOT_A_CAPTURE_EVENT = "not a capture event"
+ID_TOO_LONG = f"inference id of more than {ID_BYTES_MAX:,} bytes"
 NO_INPUT = "input was not captured"
 NO_OUTPUT = "output was not captured"
 NOT_TEXT = "payload is not text"

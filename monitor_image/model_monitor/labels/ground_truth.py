@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet
 
+from model_monitor.contract import ID_BYTES_MAX
 from model_monitor.dataset.glued import pieces_of
 from model_monitor.dataset.records import UNKNOWN_FILE
 from model_monitor.dataset.units import GZIP_RATIO
@@ -333,7 +334,8 @@ def _add_batch(builder: _Builder, batch: pa.RecordBatch) -> bool:
         return False
     words = labels.cast(pa.string()).dictionary_encode()
     texts, texts_of_words = ids.cast(pa.string()), words.dictionary.to_pylist()
-    if not pc.min(pc.binary_length(texts)).as_py() or not all(word.strip() for word in texts_of_words):
+    lengths = pc.min_max(pc.binary_length(texts)).as_py()
+    if not lengths["min"] or lengths["max"] > ID_BYTES_MAX or not all(word.strip() for word in texts_of_words):
         return False
     keys = keys_of(hashes(texts), places)
     builder.add_arrays(Labels(keys, words.indices.to_numpy(), texts_of_words, texts[0].as_py()))

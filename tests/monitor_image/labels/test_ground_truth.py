@@ -335,3 +335,19 @@ def test_the_published_label_files_are_read_without_a_loss(shared: Path) -> None
     }.items():
         truth = read_ground_truth([(name, data / name)])
         assert (len(truth), truth.rejects.count) == (count, 0)
+
+
+LONG = "é" * 513  # 1,026 bytes
+WITH_A_LONG_ID = {
+    "labels.jsonl": "\n".join([aws("a", "1"), aws(LONG, "1")]).encode(),
+    "labels.json": json.dumps([tabular()[0], tabular()[0] | {"InferenceId": LONG}]).encode(),
+    "labels.csv": f"InferenceId,payload_index,groundTruthLabel\na,0,1\n{LONG},0,1\n".encode(),
+}
+
+
+@pytest.mark.parametrize("name", WITH_A_LONG_ID)
+def test_a_label_with_an_id_that_no_event_may_have_is_a_reject(tmp_path, name):
+    truth = read(tmp_path, WITH_A_LONG_ID[name], name)
+    assert found(truth, "a", 0) == ["1"]
+    assert len(truth) == 1
+    assert truth.rejects.by_reason == {"inference id of more than 1,024 bytes": 1}

@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 import numpy as np
 
+from model_monitor.contract import ID_BYTES_MAX
 from model_monitor.dataset import native
-from model_monitor.dataset.records import NOT_A_CAPTURE_EVENT, NOT_JSON
+from model_monitor.dataset.records import ID_TOO_LONG, NOT_A_CAPTURE_EVENT, NOT_JSON
 from model_monitor.dataset.sides import Declared, Sides
 from model_monitor.dataset.texts import Texts
 
 NO_TIME = -1
+LONGEST_CHARACTER = 4  # bytes of UTF-8
 FEW_BYTES = 1 << 15  # that are searched faster than numpy starts
 RETURN, OPEN, CLOSE = b"\r{}"
 TOLERATED_EVENT = "event with NaN, Infinity, half a surrogate pair or bytes that are no UTF-8"
@@ -102,8 +104,19 @@ _decoder = msgspec.json.Decoder(Event)
 
 def decode_blocks(blocks: Sequence[bytes]) -> Lines:
     """Events of blocks of whole lines. Blank lines are skipped; a line that is no event is a fault."""
-    found = _read_compiled(list(blocks))
-    return found or _read_decoded(blocks)
+    return _without_long_ids(_read_compiled(list(blocks)) or _read_decoded(blocks))
+
+
+def _without_long_ids(lines: Lines) -> Lines:
+    """The events whose ids may be kept, compared and told; one with a longer id is a fault."""
+    if max(map(len, lines.keys), default=0) <= ID_BYTES_MAX // LONGEST_CHARACTER:
+        return lines
+    sizes = np.fromiter((len(key.encode("utf-8", "surrogatepass")) for key in lines.keys), np.int64, len(lines.keys))
+    is_long = sizes > ID_BYTES_MAX
+    blocks = np.repeat(np.arange(len(lines.counts)), lines.counts)
+    places = zip(blocks[is_long].tolist(), lines.numbers[is_long].tolist(), strict=True)
+    kept = lines.take(np.flatnonzero(~is_long))
+    return replace(kept, faults=[*lines.faults, *((block, number, ID_TOO_LONG) for block, number in places)])
 
 
 def _read_compiled(blocks: list[bytes]) -> Lines | None:
@@ -236,12 +249,15 @@ def _decode_line(line: bytes) -> tuple[Event, bool] | str | None:
 # --- time --------------------------------------------------------------------------------------------------------------
 
 
+LONGEST_TIME = 64  # characters of a time that is worth remembering
+
+
 class _Seconds(dict[Any, int]):
     """Times as seconds since 1970, each distinct text parsed once."""
 
     def __missing__(self, text: str | None) -> int:
         value = parse_time(text)
-        if len(self) < 1_000_000:
+        if len(self) < 1_000_000 and len(text or "") <= LONGEST_TIME:
             self[text] = value
         return value
 

@@ -1,0 +1,69 @@
+"""Inputs that are made to cost more than their size, by name, each of about the number of bytes that is asked for."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from model_monitor.contract import JobKind, MonitoringType
+from model_monitor.job.job import DatasetKind, DatasetSource, Job, MonitorSettings
+from model_monitor.schema import Feature, Schema
+
+CSV = {"observedContentType": "text/csv", "encoding": "CSV", "mode": "INPUT"}
+JSON = {"observedContentType": "application/json", "encoding": "JSON", "mode": "INPUT"}
+SCHEMA = Schema((Feature("a"), Feature("b")))
+GOOD_EVENTS = 20
+Lines = Iterable[str]
+
+
+def event(data: str, form: dict[str, str] = JSON, **metadata: Any) -> str:
+    """One captured request as a line."""
+    return json.dumps({"captureData": {"endpointInput": {**form, "data": data}}, "eventMetadata": metadata}) + "\n"
+
+
+def good(number: int, **metadata: Any) -> str:
+    return event("1,2", CSV, **{"eventId": f"event-{number}"} | metadata)
+
+
+def goods() -> Lines:
+    return (good(number) for number in range(GOOD_EVENTS))
+
+
+# --- captured events -----------------------------------------------------------------------------------------------------
+
+
+def one_long_id(size: int) -> Lines:
+    """Beside short ones, and one event without any."""
+    ids = ["", "x" * (size // 2), *map(str, range(size // 2 // 120))]
+    return (good(number, eventId=name) for number, name in enumerate(ids))
+
+
+CAPTURED: dict[str, Callable[[int], Lines]] = {"one_long_id": one_long_id}
+
+
+def captured(name: str, size: int, folder: Path, *, is_packed: bool = False) -> Job:
+    """A job that reads the input of this name."""
+    content = "".join(CAPTURED[name](size)).encode()
+    path = folder / ("one.jsonl.gz" if is_packed else "one.jsonl")
+    path.write_bytes(gzip.compress(content) if is_packed else content)
+    return job_of(path, folder)
+
+
+def job_of(path: Path, folder: Path, kind: DatasetKind = DatasetKind.CAPTURE) -> Job:
+    return Job(
+        kind=JobKind.MONITOR,
+        dataset=DatasetSource(path, kind),
+        output=folder / "out",
+        schema=SCHEMA,
+        monitors=(MonitorSettings(MonitoringType.DATA_QUALITY),),
+        workers=1,
+    )
+
+
+JOBS: dict[str, Callable[[int, Path], Job]] = {
+    name: lambda size, folder, name=name: captured(name, size, folder)  # type: ignore[misc]
+    for name in CAPTURED
+}
