@@ -41,7 +41,37 @@ def one_long_id(size: int) -> Lines:
     return (good(number, eventId=name) for number, name in enumerate(ids))
 
 
-CAPTURED: dict[str, Callable[[int], Lines]] = {"one_long_id": one_long_id}
+def columns_that_nobody_asked_for(size: int) -> Lines:
+    """Half of the payload are records, half are keys beside their columns."""
+    rows, keys = size // 8, size // 18
+    return [event(json.dumps({"a": [1] * rows, "b": [2] * rows} | {f"key{n}": 0 for n in range(keys)}), eventId="1")]
+
+
+def a_new_key_in_each_record(size: int) -> Lines:
+    records = [{"a": 1, "b": 2, f"key{number}": 3} for number in range(size // 40)]
+    return [event(json.dumps(records), eventId="1")]
+
+
+def one_more_key_in_each_record(size: int) -> Lines:
+    """Of few, so that each is met by many records."""
+    records = [{"a": 1, "b": 2, f"key{number % 5000}": 3} for number in range(size // 40)]
+    return [event(json.dumps(records), eventId="1")]
+
+
+def a_new_key_in_each_event(size: int) -> Lines:
+    return (event(json.dumps({"a": 1, "b": 2, f"key{n}": 3}), eventId=str(n)) for n in range(size // 220))
+
+
+CAPTURED: dict[str, Callable[[int], Lines]] = {
+    made.__name__: made
+    for made in (
+        one_long_id,
+        columns_that_nobody_asked_for,
+        a_new_key_in_each_record,
+        one_more_key_in_each_record,
+        a_new_key_in_each_event,
+    )
+}
 
 
 def captured(name: str, size: int, folder: Path, *, is_packed: bool = False) -> Job:
