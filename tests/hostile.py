@@ -62,6 +62,30 @@ def a_new_key_in_each_event(size: int) -> Lines:
     return (event(json.dumps({"a": 1, "b": 2, f"key{n}": 3}), eventId=str(n)) for n in range(size // 220))
 
 
+def lines_of_one_letter(size: int) -> Lines:
+    return [*goods(), "x\n" * (size // 2)]
+
+
+def lines_of_numbers(size: int) -> Lines:
+    return [*goods(), "".join(f"{number}\n" for number in range(size // 7))]
+
+
+def empty_objects(size: int) -> Lines:
+    return [*goods(), "{}\n" * (size // 3)]
+
+
+def lines_cut_short(size: int) -> Lines:
+    return [*goods(), '{"captureData":{"endpointInput":\n' * (size // 33)]
+
+
+def blank_lines(size: int) -> Lines:
+    return [*goods(), "\n" * size, good(GOOD_EVENTS)]
+
+
+def lines_of_blanks(size: int) -> Lines:
+    return [*goods(), " \r\n" * (size // 3), good(GOOD_EVENTS)]
+
+
 CAPTURED: dict[str, Callable[[int], Lines]] = {
     made.__name__: made
     for made in (
@@ -70,6 +94,12 @@ CAPTURED: dict[str, Callable[[int], Lines]] = {
         a_new_key_in_each_record,
         one_more_key_in_each_record,
         a_new_key_in_each_event,
+        lines_of_one_letter,
+        lines_of_numbers,
+        empty_objects,
+        lines_cut_short,
+        blank_lines,
+        lines_of_blanks,
     )
 }
 

@@ -21,6 +21,10 @@ MEMORY_PER_BYTE, FIXED_MEMORY = 64, 16 << 20
 SECONDS_PER_BYTE = 5e-6
 REJECTED = {  # what of an input cannot be read; of the others nothing is
     "one_long_id": {reasons.ID_TOO_LONG},
+    "lines_of_one_letter": {reasons.NOT_JSON},
+    "lines_of_numbers": {reasons.NOT_A_CAPTURE_EVENT},
+    "empty_objects": {reasons.NOT_A_CAPTURE_EVENT},
+    "lines_cut_short": {reasons.NOT_JSON},
 }
 Costs = dict[tuple[str, str], dict[str, Any]]
 

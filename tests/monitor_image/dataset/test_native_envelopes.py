@@ -151,7 +151,7 @@ def _side(sides: Sides) -> list[tuple[str, object]]:
 def _columns(lines: Lines) -> tuple[object, ...]:
     numbers = lines.times.tolist(), lines.numbers.tolist(), lines.counts.tolist()
     assert {array.dtype for array in (lines.times, lines.numbers, lines.counts)} == {np.dtype(np.int64)}
-    return lines.keys, _side(lines.inputs), _side(lines.outputs), numbers, sorted(lines.faults), lines.tolerated
+    return lines.keys, _side(lines.inputs), _side(lines.outputs), numbers, lines.bad.first(len(lines.bad)), lines.tolerated
 
 
 def _in_python(blocks: list[bytes]) -> Lines:
