@@ -14,6 +14,7 @@
     │   ├── EndpointRefused         a call to its endpoint failed
     │   └── BudgetExceeded          it may not be asked any further
     ├── ScriptError                 a user's preprocessor or postprocessor failed
+    ├── WorkersLost                 worker processes could not be started, or were killed
     ├── OutputError                 a result cannot be written or sent
     └── Stopped                     the service asked the job to stop
 
@@ -173,6 +174,14 @@ class BudgetExceeded(PredictorError):
 
 class ScriptError(MonitorError):
     """A user's script failed: type and place of its error are told, its words only before any record was read."""
+
+
+class WorkersLost(MonitorError):
+    """Worker processes could not be started, or were killed."""
+
+    def __init__(self, problem: str, workers: int, setting: str) -> None:
+        self.problem, self.workers, self.setting = problem, workers, setting
+        super().__init__(f"{problem}. Use a larger instance, or fewer workers than {workers} ({setting}).")
 
 
 class OutputError(MonitorError):
