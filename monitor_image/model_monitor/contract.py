@@ -134,6 +134,7 @@ class Variable(StrEnum):
     ROOT = "MODEL_MONITOR_ROOT"  # local runs: stands for /opt/ml itself, so /opt/ml/x is read at $MODEL_MONITOR_ROOT/x
     NOW = "MODEL_MONITOR_NOW"  # local runs: stands for the clock when it is asked which labels are due
     WORKERS = "MODEL_MONITOR_WORKERS"  # processes; default: one per core
+    MOST_UNPACKED = "monitor_most_unpacked"  # how many times its size a compressed file may unpack to
     READER = "monitor_reader"  # READER_CHOICES; auto: the compiled reader where it is installed
 
 
