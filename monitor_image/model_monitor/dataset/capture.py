@@ -97,11 +97,11 @@ def _rows_of(batch: Batch, job: Job) -> list[Rows]:
     chunks = [rows for _, rows in located_rows(batch, job, losses)]
     chunks = chunks or [empty_rows(job.schema)]
     unread, outside = Counter[str](), losses.outside
-    for block, reason, lines in batch.unread():
+    for block, reason, count in batch.unread():
         if is_of_window(block, job.window):
-            unread[reason] += lines
+            unread[reason] += count
         else:
-            outside += lines
+            outside += count
     lines = batch.first_unread(lambda block: is_of_window(block, job.window), LOCATED_REJECTS)
     tolerated = +Counter({TOLERATED_EVENT: batch.lines.tolerated, UNTIMED_EVENT: batch.untimed})
     chunks[0] = replace(
