@@ -78,6 +78,12 @@ SECONDS_BUDGET ?= 3600
 calibrate: setup build/.evidently-venv build/.nannyml-venv ## measure false alarms and power for SECONDS_BUDGET=3600; goes on where it ended
 	$(BIN)/python -m benchmarks.calibration --seconds $(SECONDS_BUDGET)
 
+SEED ?= $(shell date +%s)
+.PHONY: fuzz
+fuzz: setup ## feed damaged captures to the compiled reader under sanitizers, and to both readers for SECONDS_BUDGET=3600 (SEED=n)
+	$(BIN)/python -m pytest -q tests/monitor_image/native/test_sanitizers.py
+	$(BIN)/python tests/monitor_image/dataset/differential.py $(SECONDS_BUDGET) $(SEED)
+
 .PHONY: clean
 clean: ## remove everything that was installed or built
 	rm -rf .venv build node_modules cdk.out .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -28,7 +28,7 @@ ALLOWED = {
     "contract": set(),
     "words": set(),
     "schema": set(),
-    "packing": set(),  # what is compressed, datasets and labels alike
+    "packing": {"contract", "errors"},  # what is compressed, datasets and labels alike
     "logs": set(),
     "errors": {"words"},
     "label_text": {"schema"},  # labels in one spelling, wherever they come from
