@@ -239,3 +239,28 @@ def kill_once(twin: Twin, names: tuple[str, ...]) -> list[str]:
     functions: Any = twin.functions
     functions._run, functions._run_image = dying(functions._run), dying(functions._run_image)
     return killed
+
+
+def test_large_windows_wait_for_instances_and_each_has_its_verdict(shop: Shop) -> None:
+    """Twelve windows at once where the account may run four jobs: as many schedules of a fleet in the same minute."""
+    twin, quota, windows = shop.twin, 4, 12
+    twin.quotas.processing_jobs = {"ml.m5.large": quota}
+    ssm, name = twin.client("ssm"), f"{contract.monitors_prefix('shops')}/{SCHEDULE}"
+    document = json.loads(ssm.get_parameter(Name=name)["Parameter"]["Value"])
+    ssm.put_parameter(Name=name, Value=json.dumps({**document, "runner": "processing"}), Type="String", Overwrite=True)
+    twin.advance_to(START + HOUR)
+    before = [START - (n + 2) * HOUR for n in range(windows)]  # that no schedule has looked at
+    for start in before:
+        shop.capture([start + MINUTE * n for n in range(RECORDS)], start)
+    for start in before:
+        given = {"schedule": SCHEDULE, "scheduled_time": f"{start + HOUR + 15 * MINUTE:%Y-%m-%dT%H:%M:%SZ}"}
+        twin.client("stepfunctions").start_execution(
+            stateMachineArn=shop.outputs["RunsMachine"], input=json.dumps(given)
+        )
+    twin.advance(HOUR / 2)
+    ended = [item for item in shop.runs().values() if item["runner"] == "processing"]
+    assert [item["verdict"] for item in ended] == ["ok"] * windows
+    started = Counter(e.time for e in twin.journal.of("processing") if e.text.endswith(" started"))
+    assert max(started.values()) <= quota, "a job holds its instance for the minute in which it runs"
+    assert len(started) >= windows / quota
+    assert twin.identity.violations() == []
