@@ -116,16 +116,19 @@ class ControlPlaneStack(Stack):
     def _allow_state(self, function: PythonFunction, actions_: Sequence[str]) -> None:
         permissions.allow(function.role, [f"dynamodb:{action}" for action in actions_], [self.table.table_arn])
 
-    def _allow_monitors(self, function: PythonFunction, action: str) -> None:
-        name = self.prefix.lstrip("/") + ("/*" if action == "GetParameter" else "")
-        arn = self.format_arn(service="ssm", resource="parameter", resource_name=name)
-        reason = "monitors are deployed by other stacks, below one path"
-        permissions.allow_named(function.role, [f"ssm:{action}"], arn, reason)
+    def _allow_monitor(self, function: PythonFunction) -> None:
+        """Reading what any one schedule runs."""
+        arn = f"{self._monitors_arn}/*"
+        permissions.allow_named(function.role, ["ssm:GetParameter"], arn, "monitors are deployed by other stacks")
+
+    @property
+    def _monitors_arn(self) -> str:
+        return self.format_arn(service="ssm", resource="parameter", resource_name=self.prefix.lstrip("/"))
 
     def _plan(self) -> PythonFunction:
         function = self._function("plan", "First step of a run: claims its window and chooses its runner")
         self._allow_state(function, ["UpdateItem"])
-        self._allow_monitors(function, "GetParameter")
+        self._allow_monitor(function)
         for place in self._props.captures:
             permissions.allow_listing(function.role, place)
         permissions.allow_writing(function.role, self._props.reports)
@@ -135,7 +138,7 @@ class ControlPlaneStack(Stack):
     def _finish(self) -> PythonFunction:
         function = self._function("finish", "Last step of a run: its verdict, its metrics, its event")
         self._allow_state(function, ["UpdateItem"])
-        self._allow_monitors(function, "GetParameter")
+        self._allow_monitor(function)
         permissions.allow_reading(function.role, self._props.reports)
         permissions.allow_key(function.role, self._props.key)
         permissions.allow_metrics(function.role, *self._props.namespaces)
@@ -152,7 +155,7 @@ class ControlPlaneStack(Stack):
         }
         function = self._function("sweep", "Tells people of monitors that are silent while there is traffic", more)
         self._allow_state(function, ["GetItem", "PutItem", "Query"])
-        self._allow_monitors(function, "GetParametersByPath")
+        permissions.allow(function.role, ["ssm:GetParametersByPath"], [self._monitors_arn])
         permissions.allow_list_calls(function.role, ["cloudwatch:GetMetricData"])
         permissions.allow_metrics(function.role, contract.NAMESPACE_OWN)
         permissions.allow(function.role, ["sns:Publish"], [props.topic.topic_arn])

@@ -76,7 +76,8 @@ class Schedule:
         """What the control plane reads of a managed schedule."""
         name = f"{contract.monitors_prefix(self.assembly.settings.environment)}/{self.name}"
         (parameter,) = [found for found in self.assembly.properties("AWS::SSM::Parameter") if found.get("Name") == name]
-        parts = parameter["Value"]["Fn::Join"][1]
+        value = parameter["Value"]  # one text where all of it was brought
+        parts = [value] if isinstance(value, str) else value["Fn::Join"][1]
         content: dict[str, Any] = json.loads("".join(part if isinstance(part, str) else "token" for part in parts))
         return content
 
@@ -242,6 +243,7 @@ def run_monitor(schedule: Schedule, folder: Path) -> Path:
         Variable.END_TIME: (HOUR + timedelta(hours=1)).strftime(contract.TIME_FORMAT),
         Variable.ENDPOINT_NAME: schedule.endpoint,
         Variable.SCHEDULE_NAME: schedule.name,
+        Variable.PUBLISH_CLOUDWATCH_METRICS: contract.DISABLED,  # the same lines are left for whoever publishes them
     }
     deployed = schedule.variables
     if Variable.GROUND_TRUTH_URI in deployed:
@@ -252,9 +254,8 @@ def run_monitor(schedule: Schedule, folder: Path) -> Path:
     if Variable.MONITOR_BASELINE in deployed:
         given[Variable.MONITOR_BASELINE] = str(baseline)
     else:
-        files = baseline / contract.MONITOR_KEYS[contract.MonitoringType.DATA_QUALITY]
-        given[Variable.BASELINE_CONSTRAINTS] = str(files / contract.CONSTRAINTS_FILE)
-        given[Variable.BASELINE_STATISTICS] = str(files / contract.STATISTICS_FILE)
+        given[Variable.BASELINE_CONSTRAINTS] = str(baseline / contract.CONSTRAINTS_FILE)
+        given[Variable.BASELINE_STATISTICS] = str(baseline / contract.STATISTICS_FILE)
     variables = local(schedule, deployed, root, **{str(k): str(v) for k, v in given.items()})
     assert container.main(variables) == contract.EXIT_OK, (root / "output/message").read_text()
     return root / "processing/output"

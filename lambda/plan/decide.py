@@ -64,8 +64,8 @@ def manifest(bucket: str, prefix: str, objects: Iterable[Found]) -> list[Any]:
 
 
 def is_often(monitor: Mapping[str, Any]) -> bool:
-    """Whether runs come more often than hourly."""
-    minutes = monitor["period_minutes"]
+    """Whether runs come more often than hourly; a month has no minutes."""
+    minutes = monitor.get("period_minutes")
     return minutes is not None and minutes < HOUR // timedelta(minutes=1)
 
 

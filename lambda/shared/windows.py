@@ -25,9 +25,10 @@ def time_of(text: str) -> datetime:
 def window(scheduled: datetime, monitor: Mapping[str, Any]) -> Window:
     """What a run that was scheduled for a time looks at: it follows from that time alone, however late the run starts.
 
-    monitor: `delay_minutes` after a window's end it is looked at; `window_minutes` is its length, None: the month before.
+    monitor: `delay_minutes` after a window's end it is looked at; `window_minutes` is its length, left out: the month before.
     """
     end = scheduled.replace(second=0, microsecond=0) - timedelta(minutes=monitor["delay_minutes"])
-    if monitor["window_minutes"] is not None:
-        return Window(end - timedelta(minutes=monitor["window_minutes"]), end)
+    minutes = monitor.get("window_minutes")
+    if minutes is not None:
+        return Window(end - timedelta(minutes=minutes), end)
     return Window((end.replace(day=1) - timedelta(days=1)).replace(day=1), end)

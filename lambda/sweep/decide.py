@@ -21,6 +21,7 @@ GRACE = timedelta(minutes=20)  # from a window's time to its verdict: queue and 
 LONGER = timedelta(hours=1)  # a run that has begun may wait for an instance, and run as long as it may
 EPOCH = datetime.fromisoformat("1970-01-05T00:00:00+00:00")  # a Monday at midnight
 LONGEST_TITLE = 100
+LONGEST_MONTH = 31 * 24 * 60  # in minutes
 
 
 Window = tuple[datetime, datetime]  # start and end
@@ -50,7 +51,7 @@ def longest(monitor: Mapping[str, Any]) -> timedelta:
 
 def due_windows(now: datetime, monitor: Mapping[str, Any]) -> list[Window]:
     """The last windows that should have been looked at by now, oldest first: as many as must be bad, and those that may run."""
-    period = timedelta(minutes=monitor["period_minutes"] or 31 * 24 * 60)
+    period = timedelta(minutes=monitor.get("period_minutes") or LONGEST_MONTH)
     count = monitor["staleness_periods"] + math.ceil(longest(monitor) / period)
     latest = now - GRACE - timedelta(minutes=monitor["delay_minutes"] + monitor["jitter_minutes"])
     ends = list(_ends(latest, monitor, count + 1))
@@ -59,13 +60,14 @@ def due_windows(now: datetime, monitor: Mapping[str, Any]) -> list[Window]:
 
 def _ends(latest: datetime, monitor: Mapping[str, Any], count: int) -> Iterator[datetime]:
     """Ends of windows up to a time, latest first."""
-    if monitor["period_minutes"] is None:
+    minutes = monitor.get("period_minutes")
+    if minutes is None:
         end = latest.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
         for _ in range(count):
             yield end
             end = (end - timedelta(days=1)).replace(day=1)
         return
-    period, offset = timedelta(minutes=monitor["period_minutes"]), timedelta(minutes=monitor["offset_minutes"])
+    period, offset = timedelta(minutes=minutes), timedelta(minutes=monitor["offset_minutes"])
     end = EPOCH + offset + (latest - EPOCH - offset) // period * period
     for number in range(count):
         yield end - number * period

@@ -165,7 +165,7 @@ class ManagedSchedule(Construct):
         )
 
     def _document(self) -> Mapping[str, Any]:
-        """What lambda/plan, lambda/finish and lambda/sweep read."""
+        """What lambda/plan, lambda/finish and lambda/sweep read. What is None is left out by the CDK: minutes of a month."""
         props, settings = self._props, self._props.settings
         cadence, name = settings.cadence, props.monitor.endpoint_name
         window = timedelta_minutes(settings.window_time or cadence.period)

@@ -54,8 +54,9 @@ class Reconciler(Construct):
                 },
             ),
         )
-        permissions.allow_list_calls(function.role, ["sagemaker:ListMonitoringExecutions"])
-        permissions.allow_metrics(function.role, *sorted({monitor.namespace for monitor in props.monitors}))
+        if props.monitors:  # else it removes shadow endpoints alone
+            permissions.allow_list_calls(function.role, ["sagemaker:ListMonitoringExecutions"])
+            permissions.allow_metrics(function.role, *sorted({monitor.namespace for monitor in props.monitors}))
         state = f"{props.state_prefix.lstrip('/')}/reconciler"
         for monitor in props.monitors:
             arn = Stack.of(self).format_arn(

@@ -6,7 +6,7 @@ from model_monitor import contract
 from model_monitor.labels import history
 from model_monitor.monitors import registry, thresholds as quality
 from model_monitor.monitors.model_quality.metrics import METRICS
-from stacks.constructs import monitoring_schedule
+from stacks.constructs import run_settings
 from stacks.settings import analysis as analysis_settings, monitor as monitor_settings
 from tests.analyses import ALL_TYPES, analysed
 
@@ -31,4 +31,4 @@ def test_baselines_consist_of_the_files_that_the_core_writes():
 
 
 def test_windows_wait_in_the_folder_that_runs_may_remove_from():
-    assert monitoring_schedule.PENDING == history.PENDING
+    assert run_settings.PENDING == history.PENDING

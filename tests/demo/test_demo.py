@@ -14,7 +14,7 @@ import pytest
 from model_monitor.contract import CheckType
 from tests.conftest import ROOT
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("twin")]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("demo")]  # the demo runs once, on whichever worker is free
 SECONDS = 600
 
 

@@ -1,5 +1,5 @@
 """Drives a monitoring schedule with the real `sagemaker` SDK; run by tests/twin/sagemaker/test_sagemaker_sdk.py in the SDK's own
-environment. What the SDK saw is printed as JSON on the last line."""
+environment. It is told one step a line, and says of each what the SDK saw: a line of JSON."""
 
 from __future__ import annotations
 
@@ -86,6 +86,9 @@ STEPS = {"create": create, "read": read, "change": change, "stop_and_delete": st
 
 if __name__ == "__main__":
     logging.disable(logging.CRITICAL)
-    step, role_arn, schedule = sys.argv[1:]
-    result = STEPS[step](Session(), role_arn, schedule)
-    sys.stdout.write("\n" + json.dumps(result, default=str) + "\n")
+    role_arn, schedule = sys.argv[1:]
+    told = sys.stdout
+    sys.stdout = sys.stderr  # whatever the SDK has to say besides
+    for step in map(str.strip, sys.stdin):
+        told.write(json.dumps(STEPS[step](Session(), role_arn, schedule), default=str) + "\n")
+        told.flush()

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from model_monitor import contract
+from tests.deployed_runs import Schedule
 from tests.synthesis import Assembly
 
 pytestmark = pytest.mark.xdist_group("synth")
@@ -18,7 +19,10 @@ pytestmark = pytest.mark.xdist_group("synth")
 SCHEDULE = "AWS::SageMaker::MonitoringSchedule"
 ALARM = "AWS::CloudWatch::Alarm"
 WITHOUT_RESOURCES = re.compile(  # IAM's reference lists no resource type for these
-    r"ecr:GetAuthorizationToken|cloudwatch:PutMetricData|cloudwatch:GetMetricStatistics|ec2:Describe\w+|sagemaker:List\w+"
+    r"ecr:GetAuthorizationToken|cloudwatch:PutMetricData|cloudwatch:GetMetric(Data|Statistics)|ec2:Describe\w+|sagemaker:List\w+"
+    # a state machine's log and its traces: deliveries belong to the account, and traces to no resource at all
+    r"|logs:\w+LogDelivery|logs:ListLogDeliveries|logs:(Put|Describe)ResourcePolic(y|ies)|logs:DescribeLogGroups"
+    r"|xray:(GetSamplingRules|GetSamplingTargets|PutTelemetryRecords|PutTraceSegments)"
 )
 
 
@@ -33,6 +37,16 @@ def statements(assembly: Assembly) -> Iterator[dict[str, Any]]:
                     for key in ("Action", "Resource")
                 },
             }
+
+
+def schedules(assembly: Assembly, *, managed: bool) -> list[Schedule]:
+    """Of the kit's own scheduler, or of SageMaker Model Monitor."""
+    return [
+        Schedule(assembly, endpoint, name)
+        for endpoint, block in assembly.settings.endpoints.items()
+        for name, monitor in block.monitors.items()
+        if monitor.is_managed is managed
+    ]
 
 
 def definitions(assembly: Assembly) -> list[dict[str, Any]]:
@@ -198,15 +212,33 @@ def test_volumes_and_outputs_of_runs_are_encrypted(assembly):
         assert definition["MonitoringOutputConfig"]["KmsKeyId"]
 
 
+def test_volumes_and_outputs_of_managed_jobs_are_encrypted(assembly):
+    for schedule in schedules(assembly, managed=True):
+        given = schedule.run["processing"]
+        assert given["cluster"]["VolumeKmsKeyId"]
+        assert given["kms_key"]
+
+
 def test_variables_are_known_and_fit(assembly):
-    for definition in definitions(assembly):
-        assert set(definition["Environment"]) <= set(contract.Variable)
-        assert all(len(json.dumps(value)) <= 256 for value in definition["Environment"].values())
+    for schedule in [*schedules(assembly, managed=True), *schedules(assembly, managed=False)]:
+        assert set(schedule.variables) <= set(contract.Variable)
+        assert all(len(json.dumps(value)) <= 256 for value in schedule.variables.values())
 
 
-def test_runs_publish_metrics(assembly):
+def test_metrics_of_every_run_are_published_once(assembly):
+    """By the run itself where Model Monitor started it; else by the last step, which may send to its namespace."""
     variable = contract.Variable.PUBLISH_CLOUDWATCH_METRICS
-    assert {definition["Environment"][variable] for definition in definitions(assembly)} == {contract.ENABLED}
+    assert {s.variables[variable] for s in schedules(assembly, managed=False)} <= {contract.ENABLED}
+    managed = schedules(assembly, managed=True)
+    assert {s.variables[variable] for s in managed} == {contract.DISABLED}
+    (policy,) = [
+        resource["Properties"]["PolicyDocument"]
+        for name, resource in assembly.templates[f"{assembly.settings.environment}-ControlPlane"]["Resources"].items()
+        if name.startswith("FinishRoleDefaultPolicy")
+    ]
+    (sending,) = [s for s in policy["Statement"] if s["Action"] == "cloudwatch:PutMetricData"]
+    sent = sending["Condition"]["StringEquals"]["cloudwatch:namespace"]
+    assert {s.run["namespace"] for s in managed} == set(sent if isinstance(sent, list) else [sent])
 
 
 def test_a_computed_baseline_precedes_its_schedule(assembly):
@@ -273,10 +305,13 @@ def test_roles_are_passed_to_sagemaker_alone(assembly):
         assert "*" not in statement["Resource"]
 
 
+OF_RUNS = re.compile(r"ExecutorRole|^RunsRole")  # policies of Model Monitor's runs, and of our own
+
+
 def test_runs_cannot_change_their_baseline(assembly):
     for stack, template in assembly.templates.items():
         for name, resource in template["Resources"].items():
-            if resource["Type"] == "AWS::IAM::Policy" and "ExecutorRole" in name:
+            if resource["Type"] == "AWS::IAM::Policy" and OF_RUNS.search(name):
                 written = [
                     s for s in resource["Properties"]["PolicyDocument"]["Statement"] if "s3:PutObject" in s["Action"]
                 ]

@@ -12,7 +12,7 @@ import pytest
 from model_monitor import contract
 from stacks.constructs.emptied_bucket import MARK
 from stacks.settings import environment as settings
-from tests.analyses import DOCUMENT
+from tests.analyses import DOCUMENT, analysed
 from tests.synthesis import Assembly, synthesize
 
 pytestmark = pytest.mark.xdist_group("synth")
@@ -216,8 +216,9 @@ def test_brought_baseline_files_can_be_found_and_read(prod):
     assert {f"{key}*" for key in keys} <= set(listed)
 
 
-def test_runs_may_send_metrics_however_aws_spells_the_namespace_of_the_metrics_file(dev):
-    sending = [s for s in statements(dev, role="ExecutorRole") if "cloudwatch:PutMetricData" in s["Action"]]
+def test_runs_may_send_metrics_however_aws_spells_the_namespace_of_the_metrics_file():
+    by_file = synthesize(analysed(metrics={"route": "file"}))
+    sending = [s for s in statements(by_file, role="ExecutorRole") if "cloudwatch:PutMetricData" in s["Action"]]
     namespaces = {name for s in sending for name in s["Condition"]["StringEquals"]["cloudwatch:namespace"]}
     assert set(contract.SPELLINGS_OF_FILE) <= namespaces
 

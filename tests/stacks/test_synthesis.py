@@ -22,7 +22,7 @@ OLDEST_CLI = (2, 1147, 0)  # the first that reads the assemblies of the pinned l
 
 def moved(assembly: Assembly, region: str, convert: Callable[[str], str] = str) -> settings.Settings:
     """The settings of an environment in another region, everything that names a partition converted."""
-    document = assembly.settings.model_dump(mode="json", exclude={"environment"}, exclude_none=True)
+    document = assembly.settings.model_dump(mode="json", exclude={"environment"}, exclude_unset=True)
     text = json.dumps(document).replace(assembly.settings.region, region)
     return settings.parse(json.loads(convert(text)), assembly.settings.environment, "moved")
 

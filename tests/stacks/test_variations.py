@@ -13,6 +13,7 @@ from stacks.configuration import baseline_version
 from stacks.constructs.files import source_archive
 from stacks.endpoint_stack import SCRIPTS
 from stacks.settings import environment as settings
+from tests.deployed_runs import Schedule
 from tests.synthesis import Assembly, environment, synthesize
 
 pytestmark = pytest.mark.xdist_group("synth")
@@ -23,7 +24,7 @@ SCHEDULE = "AWS::SageMaker::MonitoringSchedule"
 
 def varied(change: Callable[[dict[str, Any]], None]) -> Assembly:
     """The environment of the demo with one endpoint, changed and synthesized."""
-    document = environment("dev").settings.model_dump(mode="json", exclude={"environment"}, exclude_none=True)
+    document = environment("dev").settings.model_dump(mode="json", exclude={"environment"}, exclude_unset=True)
     del document["endpoints"]["breast-cancer"]
     change(document)
     return synthesize(settings.parse(document, "varied", "varied.yaml"))
@@ -38,9 +39,9 @@ def brought() -> Assembly:
         names = ("capture", "baseline", "reports", "ground_truth", "models")
         document["storage"]["buckets"] = {name: f"corp-{name.replace('_', '-')}" for name in names}
         document["alarms"] = {"topic_arn": "arn:aws:sns:eu-west-1:123456789012:pages"}
-        document["security"]["kms_key_arn"] = (
-            "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
-        )
+        document["security"] = {
+            "kms_key_arn": "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+        }
         document["monitor_image"] = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/monitor:1"
         for block in (endpoint["model"], endpoint["retraining"], endpoint["monitors"]["loop"]):
             block["role_arn"] = ROLE
@@ -70,26 +71,64 @@ def test_brought_buckets_key_topic_and_image_are_used(brought):
 
 def test_brought_roles_are_used_and_left_alone(brought):
     (model,) = brought.properties("AWS::SageMaker::Model")
-    (schedule,) = brought.properties(SCHEDULE)
-    definition = schedule["MonitoringScheduleConfig"]["MonitoringJobDefinition"]
-    assert (model["ExecutionRoleArn"], definition["RoleArn"]) == (ROLE, ROLE)
+    (function,) = [f for f in brought.properties("AWS::Lambda::Function") if f.get("PackageType") == "Image"]
+    job = Schedule(brought, "covertype", "loop").run["processing"]
+    assert (model["ExecutionRoleArn"], function["Role"], job["role"]) == (ROLE, ROLE, ROLE)
     trusted = [role["AssumeRolePolicyDocument"] for role in brought.properties("AWS::IAM::Role")]
     assert "sagemaker" not in json.dumps(trusted)
 
 
-def variants_watched(assembly: Assembly) -> set[str]:
-    """By the staleness alarm."""
-    (stale,) = [a for a in assembly.properties("AWS::CloudWatch::Alarm") if a["AlarmName"].endswith("-stale")]
-    return {
-        dimension["Value"]
-        for query in stale["Metrics"]
-        for dimension in query.get("MetricStat", {}).get("Metric", {}).get("Dimensions", ())
-        if dimension["Name"] == "VariantName"
-    }
+def test_a_brought_role_is_used_by_the_services_own_schedule_too():
+    def change(document: dict[str, Any]) -> None:
+        document["endpoints"]["covertype"]["monitors"]["loop"] |= {"scheduler": "model_monitor", "role_arn": ROLE}
+
+    assembly = varied(change)
+    (schedule,) = assembly.properties(SCHEDULE)
+    assert schedule["MonitoringScheduleConfig"]["MonitoringJobDefinition"]["RoleArn"] == ROLE
+    assert not [
+        name for template in assembly.templates.values() for name in template["Resources"] if "ExecutorRole" in name
+    ]
+
+
+def test_the_state_machine_may_pass_brought_roles_to_sagemaker(brought):
+    passing = [
+        statement
+        for policy in brought.properties("AWS::IAM::Policy", "-ControlPlane")
+        for statement in policy["PolicyDocument"]["Statement"]
+        if statement["Action"] == "iam:PassRole"
+    ]
+    assert [ROLE in statement["Resource"] for statement in passing] == [True]
+
+
+def variants_watched(assembly: Assembly) -> list[set[str]]:
+    """By the sweep for each managed schedule, and by the staleness alarm of each of Model Monitor's."""
+    stale = [a for a in assembly.properties("AWS::CloudWatch::Alarm") if a["AlarmName"].endswith("-stale")]
+    swept = [
+        set(Schedule(assembly, endpoint, name).run["variants"])
+        for endpoint, block in assembly.settings.endpoints.items()
+        for name, monitor in block.monitors.items()
+        if monitor.is_managed
+    ]
+    return swept + [
+        {
+            dimension["Value"]
+            for query in alarm["Metrics"]
+            for dimension in query.get("MetricStat", {}).get("Metric", {}).get("Dimensions", ())
+            if dimension["Name"] == "VariantName"
+        }
+        for alarm in stale
+    ]
+
+
+def watch_by_both(endpoint: dict[str, Any]) -> None:
+    """The same monitor twice, each started by another scheduler."""
+    endpoint["monitors"]["service"] = {**endpoint["monitors"]["loop"], "scheduler": "model_monitor"}
 
 
 def test_several_variants_serve_and_all_their_traffic_is_watched():
     def change(document: dict[str, Any]) -> None:
+        watch_by_both(document["endpoints"]["covertype"])
+        document["endpoints"]["covertype"]["retraining"]["monitor"] = "loop"
         document["endpoints"]["covertype"]["model"]["variants"] = {
             "Champion": {"weight": 0.9},
             "Challenger": {
@@ -107,7 +146,7 @@ def test_several_variants_serve_and_all_their_traffic_is_watched():
         ("Challenger", 0.1),
     ]
     assert "s3://models/challenger/model.tar.gz" in artifacts
-    assert variants_watched(assembly) == {"Champion", "Challenger"}
+    assert variants_watched(assembly) == [{"Champion", "Challenger"}] * 2
     assert "KmsKeyId" not in config, "an instance with local storage takes no key"
 
 
@@ -116,8 +155,9 @@ def test_the_traffic_of_an_existing_endpoint_is_watched_by_the_names_of_its_vari
         endpoint = document["endpoints"]["covertype"]
         del endpoint["model"], endpoint["retraining"]
         endpoint["capture"] = {"destination": "s3://elsewhere/live", "variants": ["Blue", "Green"]}
+        watch_by_both(endpoint)
 
-    assert variants_watched(varied(change)) == {"Blue", "Green"}
+    assert variants_watched(varied(change)) == [{"Blue", "Green"}] * 2
 
 
 def test_the_baseline_function_may_park_requests_of_endpoints_with_long_names():
@@ -129,10 +169,14 @@ def test_the_baseline_function_may_park_requests_of_endpoints_with_long_names():
     assembly = varied(change)
     (step,) = assembly.properties("Custom::ModelBaseline")
     policies = json.dumps(assembly.properties("AWS::IAM::Policy", "-Monitoring"))
-    folder = f"pending/{name}/"
-    assert set(re.findall(r'"/(pending/[^"*]*)\*"', policies)) == {folder}
-    told = [f["Environment"]["Variables"] for f in assembly.properties("AWS::Lambda::Function", "-Monitoring")]
-    assert [variables["PENDING"] for variables in told if "PENDING" in variables] == [folder]
+    (function,) = [
+        f["Environment"]["Variables"]
+        for f in assembly.properties("AWS::Lambda::Function", "-Monitoring")
+        if "PENDING" in f.get("Environment", {}).get("Variables", {})
+    ]
+    assert set(re.findall(r'"/(pending/[^"*]*)\*"', policies)) == {function["PENDING"]}
+    assert function["PENDING"] == f"pending/{name}/"
+    assert len(step["JobName"]) <= 63
     (started,) = set(re.findall(r"processing-job/(e[^\"*]*)\*", policies))
     assert step["JobName"].startswith(started)
 
@@ -148,8 +192,10 @@ def test_monitors_with_one_baseline_share_its_computation():
         endpoint["retraining"]["monitor"] = "loop"
 
     assembly = varied(change)
-    names = [schedule["MonitoringScheduleName"] for schedule in assembly.properties(SCHEDULE)]
+    names = [schedule["Name"] for schedule in assembly.properties("AWS::Scheduler::Schedule")]
     assert names == ["covertype-loop", "covertype-daily"]
+    images = [f for f in assembly.properties("AWS::Lambda::Function") if f.get("PackageType") == "Image"]
+    assert len(images) == 1, "and a function"
     assert len(assembly.properties("Custom::ModelBaseline")) == 1
     (policy,) = assembly.properties("AWS::SSM::Parameter", "-Retraining")
     assert "covertype-daily" not in json.dumps(policy["Value"])
@@ -160,16 +206,15 @@ def test_python_s_reader_is_chosen_for_a_schedule_and_for_the_job_of_its_baselin
         endpoint = document["endpoints"]["covertype"]
         endpoint["monitors"]["auto"] = dict(endpoint["monitors"]["loop"])
         endpoint["monitors"]["loop"]["reader"] = "python"
+        watch_by_both(endpoint)
         endpoint["retraining"]["monitor"] = "loop"
 
     assembly = varied(change)
     chosen = {
-        schedule["MonitoringScheduleName"]: schedule["MonitoringScheduleConfig"]["MonitoringJobDefinition"][
-            "Environment"
-        ].get("monitor_reader")
-        for schedule in assembly.properties(SCHEDULE)
+        name: Schedule(assembly, "covertype", name).variables.get("monitor_reader")
+        for name in ("loop", "auto", "service")
     }
-    assert chosen == {"covertype-loop": "python", "covertype-auto": None}
+    assert chosen == {"loop": "python", "auto": None, "service": "python"}
     (step,) = assembly.properties("Custom::ModelBaseline")
     assert '\\"monitor_reader\\":\\"python\\"' in json.dumps(step["ProcessingJob"])
 
@@ -194,7 +239,7 @@ def test_archives_of_scripts_are_the_same_bytes_every_time():
 
 def test_an_alarm_can_wait_for_two_bad_windows_of_three_and_says_nothing_of_it_by_default():
     def change(document: dict[str, Any]) -> None:
-        document["endpoints"]["covertype"]["monitors"]["loop"]["alarms"] |= {"periods": 2, "of_periods": 3}
+        document["endpoints"]["covertype"]["monitors"]["loop"]["alarms"] = {"periods": 2, "of_periods": 3}
 
     def drift(assembly: Assembly) -> dict[str, Any]:
         found = assembly.properties("AWS::CloudWatch::Alarm", "-Alarms")

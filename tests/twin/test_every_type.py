@@ -1,4 +1,4 @@
-"""One schedule with every type, deployed by the CLI: late labels are scored once, and each role stays within its policies."""
+"""One schedule with every type, deployed: late labels are scored once, and each role stays within its policies."""
 
 from __future__ import annotations
 
@@ -56,9 +56,7 @@ def twin(tmp_path: Path, schedule: Schedule) -> Iterator[Twin]:
         }
         for name, content in objects.items():
             s3.put_object(Bucket=BUCKET, Key=f"fraud/{name}", Body=content.encode())
-        running.cdk("bootstrap", f"aws://{running.account}/{running.region}")
-        app = ("--app", str(schedule.assembly.folder))
-        running.cdk("deploy", "--all", "--concurrency=4", *app, variables={"TWIN_BUILD_IMAGE": "never"})
+        running.deploy_assembly(schedule.assembly.folder)
         yield running
 
 

@@ -65,8 +65,11 @@ def test_the_app_is_deployed_redeployed_after_the_live_model_moved_and_destroyed
     endpoints = put_what_a_team_has_already(twin)
     twin.cdk("bootstrap", f"aws://{twin.account}/{twin.region}")
     output = ("--output", str(tmp_path / "cdk.out"))
-    twin.cdk("deploy", "--all", "-c", "env=dev", "--concurrency=4", *output, variables={"TWIN_BUILD_IMAGE": "never"})
+    deploy = ("deploy", "--all", "-c", "env=dev", "--concurrency=4", *output)
+    deployed = twin.cdk(*deploy, variables={"TWIN_BUILD_IMAGE": "never"})
+    assert "CREATE_COMPLETE" in deployed.output
     assert statuses(twin) == {"CREATE_COMPLETE"}
+    assert {entry.data["built"] for entry in twin.journal.of("image")} == {False}
     jobs = twin.client("sagemaker").list_processing_jobs()["ProcessingJobSummaries"]
     assert [job["ProcessingJobStatus"] for job in jobs] == ["Completed"] * len(endpoints)
 
@@ -78,7 +81,7 @@ def test_the_app_is_deployed_redeployed_after_the_live_model_moved_and_destroyed
     moved = f"s3://{BUCKET}/covertype/next/model.tar.gz"
     twin.client("ssm").put_parameter(Name=pointer, Value=moved, Type="String", Overwrite=True)
     synthesized = ("--app", str(tmp_path / "cdk.out"))
-    twin.cdk("deploy", "--all", "--concurrency=4", *synthesized)
+    twin.cdk("deploy", "--all", "--concurrency=4", "--method=change-set", *synthesized)
     assert statuses(twin) <= {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
     assert artefact(twin, "covertype") == moved
     assert artefact(twin, "breast-cancer") == f"s3://{BUCKET}/breast-cancer/model.tar.gz"

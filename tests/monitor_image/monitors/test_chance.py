@@ -55,11 +55,13 @@ def test_the_bound_on_a_distance_holds_and_is_not_far_from_the_truth(size, basel
     source = np.random.default_rng(7)
     steps = np.repeat([1 / size, -1 / baseline], [size, baseline])
     found = [float(np.abs(np.cumsum(source.permutation(steps))).max()) for _ in range(4000)]  # of records without ties
-    for level in (0.1, 0.01):
-        share = np.mean([chance.distance(value, size, baseline).p_value <= level for value in found])
-        assert level / 8 <= share <= level * 1.25
-    allowed = chance.distance(0.0, size, baseline).allowed(1e-4)
-    assert chance.distance(allowed, size, baseline).p_value == pytest.approx(1e-4)
+    for level in (0.1, 0.01, 1e-4):
+        allowed = chance.distance(0.0, size, baseline).allowed(level)
+        assert chance.distance(allowed, size, baseline).p_value == pytest.approx(level)
+        if level > 1e-4:  # a larger distance is never more likely, so these have at most the level
+            assert level / 8 <= np.mean(np.array(found) >= allowed) <= level * 1.25
+    falling = [chance.distance(value, size, baseline).p_value for value in np.linspace(0.01, 0.9, 30)]
+    assert falling == sorted(falling, reverse=True)
 
 
 def sample(source: np.random.Generator, shares: np.ndarray, size: int) -> Mapping[str, int]:

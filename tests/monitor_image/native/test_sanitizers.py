@@ -20,8 +20,8 @@ FUZZ = Path(__file__).with_name("fuzz.py")
 FLAGS = ("-std=c++17", "-O1", "-g", "-fPIC", "-DPy_LIMITED_API=0x030B0000")
 SANITIZED = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer")
 PORTABLE = ("-U__SSE2__",)  # block.hpp as on other processors
-ITERATIONS = 3000
-FEW_ITERATIONS = 300
+ITERATIONS = 1000
+FEW_ITERATIONS = 100
 
 
 def functions() -> set[str]:

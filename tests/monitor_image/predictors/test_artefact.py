@@ -200,7 +200,7 @@ def named_columns():
 
 def onnx_models():
     path = folder / "m.onnx"
-    path.write_bytes(bytes.fromhex(sys.argv[3]))
+    path.write_bytes(bytes.fromhex(sys.argv[2]))
     found = ask(path)
     assert np.allclose(found[:, 0], (x[:5] @ [2.0, -1.0, 0.5]).astype(np.float32), atol=1e-6), found
     path.write_bytes(b"no model")
@@ -210,7 +210,9 @@ def onnx_models():
     except PredictorError as error:
         assert "the ONNX runtime cannot read it" in str(error), error
 
-globals()[sys.argv[2]]()
+for case in sys.argv[3:]:
+    globals()[case]()
+    print(case)
 """
 
 
@@ -242,16 +244,20 @@ def onnx_of(weights):
     return field(1, 8) + field(7, graph) + field(8, field(1, "") + field(2, 13))
 
 
+CASES = ["xgboost_models", "skops_models", "named_columns", "onnx_models"]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("case", ["xgboost_models", "skops_models", "named_columns", "onnx_models"])
-def test_models_of_the_optional_layer_say_here_what_their_library_says(tmp_path, case):
+def test_models_of_the_optional_layer_say_here_what_their_library_says(tmp_path):
+    """One process for all: the libraries take longer to be imported than to be asked."""
     if not MODELS.is_file():
         pytest.skip("models environment not installed")
     done = subprocess.run(
-        [str(MODELS), "-c", TRAINED, str(tmp_path), case, onnx_of([2.0, -1.0, 0.5]).hex()],
+        [str(MODELS), "-c", TRAINED, str(tmp_path), onnx_of([2.0, -1.0, 0.5]).hex(), *CASES],
         env=os.environ | {"PYTHONPATH": str(ROOT / "monitor_image")},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=240,
     )
     assert done.returncode == 0, done.stderr + done.stdout
+    assert done.stdout.split() == CASES

@@ -22,27 +22,28 @@ def modules(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix == ".py"}
 
 
-def deployed(assembly: Assembly) -> list[Path]:
-    """The folders that are zipped for functions of ours; others are CDK's own."""
-    hashes = {
-        function["Code"]["S3Key"].removesuffix(".zip")
+def deployed(*assemblies: Assembly) -> list[Path]:
+    """The folders that are zipped for functions of ours, each once; others are CDK's own, or images."""
+    found = {
+        function["Code"]["S3Key"].removesuffix(".zip"): assembly.folder
+        for assembly in assemblies
         for function in assembly.properties("AWS::Lambda::Function")
-        if function["Handler"] == "handler.handle"
+        if function.get("Handler") == "handler.handle"
     }
-    return sorted(assembly.folder / f"asset.{hash_}" for hash_ in hashes)
+    return sorted(folder / f"asset.{hash_}" for hash_, folder in found.items())
 
 
-def test_every_function_is_deployed_with_its_own_modules_and_the_shared_ones(dev):
+def test_every_function_is_deployed_with_its_own_modules_and_the_shared_ones(dev, prod):
     expected = [modules(FOLDER / name) | modules(SHARED) for name in FUNCTIONS]
-    found = [modules(folder) for folder in deployed(dev)]
+    found = [modules(folder) for folder in deployed(dev, prod)]
     assert len(found) == len(expected)
     assert all(asset in expected for asset in found)
 
 
-def test_a_handler_is_imported_from_its_asset_alone(dev):
+def test_a_handler_is_imported_from_its_asset_alone(dev, prod):
     environment = {"PATH": os.defpath, "PYTHONDONTWRITEBYTECODE": "1"}
     code = "import json, sys, aws, handler; handler.handle; print(json.dumps([aws.__file__, handler.__file__]))"
-    for folder in deployed(dev):
+    for folder in deployed(dev, prod):
         done = subprocess.run(
             [sys.executable, "-c", code], cwd=folder, env=environment, capture_output=True, text=True, check=False
         )

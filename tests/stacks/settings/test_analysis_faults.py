@@ -220,13 +220,21 @@ def test_a_shadow_endpoint_that_cannot_fit_an_hour_is_told_what_does():
 
 
 def test_running_less_often_is_advised_where_it_helps():
-    hourly = {**EXPLAINED_ALONE, "monitors__all__baseline": EXISTING}
+    of_service = {"monitors__all__scheduler": "model_monitor"}
+    hourly = {**EXPLAINED_ALONE, "monitors__all__baseline": EXISTING, **of_service}
     (fault,) = faults(**hourly)
     assert (
         "an hourly schedule allows at most 3600, so lower model_explainability.budget.seconds to at most 1799 " in fault
     )
     assert fault.endswith("or run less often and raise it to at least 3601")
     assert faults(**hourly, monitors__all__schedule="daily", monitors__all__max_runtime_seconds=3601) == []
+
+
+def test_managed_runs_may_be_longer_than_the_time_between_them():
+    hourly = {**EXPLAINED_ALONE, "monitors__all__baseline": EXISTING}
+    (fault,) = faults(**hourly)
+    assert "raise it to at least 3601, or lower model_explainability.budget.seconds to at most 1799 " in fault
+    assert faults(**hourly, monitors__all__max_runtime_seconds=3601) == []
 
 
 def test_a_run_that_may_be_longer_is_told_how_long():

@@ -72,7 +72,7 @@ def test_all_faults_are_told_at_once_by_path():
         colour="blue",
         **{
             f"{SHOP}capture": {"sampling_percentage": 0},
-            f"{SHOP}metrics": {"critical": ["height"], "namespace": "shop"},
+            f"{SHOP}metrics": {"critical": ["height"], "namespace": "shop", "route": "file"},
             f"{MONITOR}schedule": "every morning",
         },
     )
@@ -138,7 +138,10 @@ def test_no_fault_is_made_up_where_a_faulty_field_would_be_asked():
         ),
         ({f"{MONITOR}features": {"height": {}}}, "'height' is no feature of the payload"),
         ({f"{MONITOR}alarms": {"drift_features": {"age": 0.2}}}, "'age' has no metric; add it to metrics.critical"),
-        ({f"{MONITOR}max_runtime_seconds": 7200}, "an hourly schedule allows at most 3600, found 7200"),
+        (
+            {f"{MONITOR}scheduler": "model_monitor", f"{MONITOR}max_runtime_seconds": 7200},
+            "an hourly schedule allows at most 3600, found 7200",
+        ),
         ({f"{MONITOR}schedule": "cron(30 * ? * * *)"}, f"{AT}monitors.data-quality.schedule: should be hourly, daily"),
         ({f"{MONITOR}schedule": "cron(0 0/25 ? * * *)"}, "N from 1 to 24"),
         (
@@ -168,8 +171,8 @@ def test_no_fault_is_made_up_where_a_faulty_field_would_be_asked():
             f"{AT}capture.json_content_types: is empty",
         ),
         (
-            {f"{SHOP}metrics": {"namespace": "shop"}},
-            "route file publishes to aws/sagemaker/Endpoints/data-metrics alone",
+            {f"{SHOP}metrics": {"namespace": "shop", "route": "file"}},
+            f"{AT}metrics.namespace: route file publishes to aws/sagemaker/Endpoints/data-metrics or /aws/sagemaker",
         ),
         ({f"{SHOP}metrics": {"namespace": "AWS/x", "route": "put"}}, "AWS/ is reserved"),
         ({f"{SHOP}model__artifact": "model.tar.gz"}, "model.artifact: should be the S3 URI of an object"),
