@@ -24,8 +24,9 @@ for setting in BASE NATIVE MODELS; do
 done
 case $builder in
   docker) export DOCKER_BUILDKIT=1; arguments+=(--provenance=false) ;; # a plain image, as Lambda takes it
-  podman) arguments+=(--format docker --timestamp "$epoch") ;;
-  buildah) arguments+=(--format docker --timestamp "$epoch" --isolation "${BUILDAH_ISOLATION:-chroot}") ;;
+  # the OCI's format: docker's has the names of the containers that built it
+  podman) arguments+=(--format oci --timestamp "$epoch") ;;
+  buildah) arguments+=(--format oci --timestamp "$epoch" --isolation "${BUILDAH_ISOLATION:-chroot}") ;;
   *) echo "BUILDER is docker, podman or buildah, found '$builder'." >&2; exit 1 ;;
 esac
 echo "$builder build $name ${PLATFORM:-}"
