@@ -109,7 +109,11 @@ class ControlPlaneStack(Stack):
             self,
             name.title(),
             PythonFunctionProps(
-                code=name, description=description, environment=environment, timeout=Duration.minutes(2)
+                code=name,
+                description=description,
+                environment=environment,
+                timeout=Duration.minutes(5),
+                megabytes=1024,  # a processor of some speed: hundreds of monitors, or of thousands of objects
             ),
         )
 
@@ -161,11 +165,13 @@ class ControlPlaneStack(Stack):
         permissions.allow(function.role, ["sns:Publish"], [props.topic.topic_arn])
         if isinstance(props.topic, sns.Topic) and props.topic.master_key is not None:
             permissions.allow(function.role, ["kms:Decrypt", "kms:GenerateDataKey"], [props.topic.master_key.key_arn])
+        else:
+            permissions.allow_key_through(function.role, self, "sns")
         events.Rule(
             self,
             "EveryFewMinutes",
             schedule=events.Schedule.rate(Duration.minutes(SWEEP_MINUTES)),
-            targets=[targets.LambdaFunction(function.function)],
+            targets=[targets.LambdaFunction(function.function, retry_attempts=0)],  # the next sweep is near
         )
         return function
 
@@ -175,7 +181,7 @@ class ControlPlaneStack(Stack):
         role = iam.Role(
             self,
             "MachineRole",
-            assumed_by=iam.ServicePrincipal("states.amazonaws.com"),
+            assumed_by=self._service("states.amazonaws.com"),
             description="Takes a run through its steps",
         )
         log = logs.LogGroup(
@@ -206,7 +212,7 @@ class ControlPlaneStack(Stack):
         runners = self.format_arn(
             service="lambda",
             resource="function",
-            resource_name=f"{contract.run_function_prefix(environment)}-*",
+            resource_name=f"{contract.run_function_prefix(environment)}*",
             arn_format=ArnFormat.COLON_RESOURCE_NAME,
         )
         later = "endpoints are deployed by other stacks, and their names begin alike"
@@ -216,7 +222,13 @@ class ControlPlaneStack(Stack):
             role,
             [
                 f"sagemaker:{action}"
-                for action in ("CreateProcessingJob", "DescribeProcessingJob", "StopProcessingJob", "AddTags")
+                for action in (
+                    "CreateProcessingJob",
+                    "DescribeProcessingJob",
+                    "StopProcessingJob",
+                    "AddTags",
+                    "ListTags",
+                )
             ],
             jobs,
             later,
@@ -232,12 +244,16 @@ class ControlPlaneStack(Stack):
         )
         permissions.allow(role, ["events:PutTargets", "events:PutRule", "events:DescribeRule"], [rule])
 
+    def _service(self, name: str) -> iam.IPrincipal:
+        """A service, for this account alone."""
+        return iam.ServicePrincipal(name, conditions={"StringEquals": {"aws:SourceAccount": self.account}})
+
     def _starter(self) -> iam.Role:
         """What schedules act as."""
         role = iam.Role(
             self,
             "StarterRole",
-            assumed_by=iam.ServicePrincipal("scheduler.amazonaws.com"),
+            assumed_by=self._service("scheduler.amazonaws.com"),
             description="Starts runs when they are due",
         )
         permissions.allow(role, ["states:StartExecution"], [self.machine.state_machine_arn])

@@ -78,13 +78,30 @@ def ended(plan: Mapping[str, Any], report: Mapping[str, Any] | None) -> Ended:
 
 
 def _seconds(plan: Mapping[str, Any]) -> float:
-    result = plan.get("result") or {}
+    result = plan.get("result") or _described(plan)
     if "seconds" in result:
         return float(result["seconds"])
-    started, stopped = (result.get(name) for name in ("ProcessingStartTime", "ProcessingEndTime"))
-    if isinstance(started, int | float) and isinstance(stopped, int | float):
-        return max(0.0, (stopped - started) / 1000)
-    return 0.0
+    started, stopped = (_time(result.get(name)) for name in ("ProcessingStartTime", "ProcessingEndTime"))
+    return 0.0 if started is None or stopped is None else max(0.0, stopped - started)
+
+
+def _described(plan: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a job that failed is described as, in the cause of the error."""
+    try:
+        told = json.loads(str((plan.get("error") or {}).get("Cause") or ""))
+    except ValueError:
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
+def _time(told: object) -> float | None:
+    """Seconds since 1970, of milliseconds or of a text."""
+    if isinstance(told, int | float):
+        return told / 1000
+    try:
+        return datetime.fromisoformat(str(told)).timestamp()
+    except ValueError:
+        return None
 
 
 def _cost(runner: str, seconds: float, plan: Mapping[str, Any]) -> float | None:
@@ -98,13 +115,8 @@ def _cost(runner: str, seconds: float, plan: Mapping[str, Any]) -> float | None:
 def _cause(plan: Mapping[str, Any]) -> str:
     """Why there is no report, in the words of the step that failed."""
     error = plan.get("error") or {}
-    cause = str(error.get("Cause") or "")
-    try:
-        told = json.loads(cause)
-    except ValueError:
-        told = {}
-    if isinstance(told, dict):
-        cause = str(told.get("FailureReason") or told.get("ExitMessage") or told.get("errorMessage") or cause)
+    cause, told = str(error.get("Cause") or ""), _described(plan)
+    cause = str(told.get("FailureReason") or told.get("ExitMessage") or told.get("errorMessage") or cause)
     name = str(error.get("Error") or "")
     return f"{name}: {cause}".strip(": ")[:REASON_MAX]
 
@@ -138,8 +150,13 @@ def written_metrics(lines: str, plan: Mapping[str, Any]) -> dict[str, list[dict[
 
 
 def _metric_time(plan: Mapping[str, Any]) -> datetime:
-    """The window's end; where runs come more often than hourly, the run's time: alarms of short periods do not see older values."""
-    return datetime.fromisoformat(plan.get("metric_time") or plan["window"]["end"])
+    """The window's end; for a run that is late, and where runs come more often than hourly, now: alarms do not see old values.
+
+    `metrics_until`: until when the end of the window is recent enough.
+    """
+    end, now = datetime.fromisoformat(plan["window"]["end"]), datetime.fromisoformat(plan["now"])
+    until = plan.get("metrics_until")
+    return end if until is not None and now <= datetime.fromisoformat(until) else now
 
 
 def calls(points: list[dict[str, Any]]) -> Iterable[list[dict[str, Any]]]:

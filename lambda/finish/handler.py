@@ -1,15 +1,16 @@
 """Finish Lambda: the last step of every run, of failed ones too. Writes what came of it, publishes its metrics, tells EventBridge.
 
 Environment: TABLE (of runs), MONITORS_PREFIX (SSM path of what each schedule runs).
-Event: the plan, with `result` of the runner or `error` of the step that failed; where the plan itself failed, `schedule`,
-`scheduled_time`, `owner` and `error`. It may be called again at any point: a window has one verdict, and metrics are read by their
-maximum.
+Event: {"plan", "now"}. The plan has `result` of the runner or `error` of the step that failed; where the plan itself failed, it
+has `schedule`, `scheduled_time`, `owner` and `error`. It may be called again at any point: a window has one verdict, and metrics
+are read by their maximum.
 """
 
 from __future__ import annotations
 
 import json
 import os
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,10 +21,13 @@ import runs
 from aws import client, log
 from windows import time_of, window
 
+UNPLANNED = timedelta(hours=1)  # after a window's end its values may carry its time
+
 
 def handle(event: dict[str, Any], _context: object = None) -> dict[str, Any]:
     """End one run; the answer is what was told of it. Raises: what AWS says of a call, and the state machine calls again."""
-    plan = event if "window" in event else _unplanned(event)
+    plan = {**event["plan"], "now": event["now"]}
+    plan = plan if "window" in plan else _unplanned(plan)
     report = None if plan.get("runner") == decide.NONE else _json(plan.get("report", ""))
     run = decide.ended(plan, report)
     table = boto3.resource("dynamodb").Table(os.environ["TABLE"])
@@ -79,6 +83,7 @@ def _unplanned(event: dict[str, Any]) -> dict[str, Any]:
         "window": {"start": runs.stamp(found.start), "end": runs.stamp(found.end)},
         "name": "",
         "report": "",
+        "metrics_until": runs.stamp(found.end + UNPLANNED),
     }
 
 

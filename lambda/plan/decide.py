@@ -21,7 +21,7 @@ CONSTRAINTS = "/opt/ml/processing/baseline/constraints"
 STATISTICS = "/opt/ml/processing/baseline/stats"
 MOUNTED = {"baseline_constraints": (CONSTRAINTS, "constraints"), "baseline_statistics": (STATISTICS, "statistics")}
 NAME_MAX = 63
-SHORTEST_WAIT, LONGEST_WAIT = 30, 150  # seconds between two tries while a quota is used up
+SHORTEST_WAIT, LONGEST_WAIT = 45, 165  # seconds between two tries while a quota is used up
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,13 @@ def is_often(monitor: Mapping[str, Any]) -> bool:
     """Whether runs come more often than hourly; a month has no minutes."""
     minutes = monitor.get("period_minutes")
     return minutes is not None and minutes < HOUR // timedelta(minutes=1)
+
+
+def metrics_until(of: Window, monitor: Mapping[str, Any]) -> datetime:
+    """Until when values may carry the time at which the window ended; where runs come more often than hourly, never."""
+    if is_often(monitor):
+        return of.end
+    return of.end + timedelta(minutes=monitor["delay_minutes"]) + HOUR
 
 
 def report_folder(reports: str, of: Window, monitor: Mapping[str, Any]) -> str:

@@ -1,7 +1,8 @@
 """Plan Lambda: the first step of every run. Claims the window, lists its objects once, chooses the runner.
 
 Environment: TABLE (of runs), MONITORS_PREFIX (SSM path of what each schedule runs).
-Event: {"schedule", "scheduled_time", "owner" (the execution), "now" (its time)}. Answer: all that the later steps need; `runner`
+Event: {"schedule", "scheduled_time", "owner" (the execution), "now" (its time), "input" (all that started it; `again`: judge a
+window that ended in an error once more)}. Answer: all that the later steps need; `runner`
 is none for a window without traffic, taken for one that another execution has.
 """
 
@@ -30,10 +31,11 @@ def handle(event: dict[str, Any], _context: object = None) -> dict[str, Any]:
         "namespace": monitor["namespace"],
         "window": {"start": runs.stamp(window.start), "end": runs.stamp(window.end)},
         "owner": event["owner"],
-        "metric_time": event["scheduled_time"] if decide.is_often(monitor) else "",
+        "metrics_until": runs.stamp(decide.metrics_until(window, monitor)),
     }
     table = boto3.resource("dynamodb").Table(os.environ["TABLE"])
-    attempt = runs.claim(table, runs.Claim(schedule, window.start, window.end, event["owner"], now))
+    again = bool(event.get("input", {}).get("again"))
+    attempt = runs.claim(table, runs.Claim(schedule, window.start, window.end, event["owner"], now, again))
     if attempt is None:
         log("taken", **about)
         return {**about, "runner": decide.TAKEN}
@@ -54,7 +56,7 @@ def handle(event: dict[str, Any], _context: object = None) -> dict[str, Any]:
     if plan["runner"] == decide.NONE:
         return plan
     manifest = f"{monitor['reports']}/manifests/{name}.json"
-    _write(manifest, decide.manifest(bucket, prefix, objects))
+    _write(manifest, decide.manifest(bucket, prefix, objects), monitor["processing"]["kms_key"])
     job = decide.job(monitor, window, name, manifest, folder, now)
     return {
         **plan,
@@ -88,6 +90,8 @@ def _capture(bucket: str, prefix: str, window: Window) -> Iterator[decide.Found]
                     yield decide.Found(item["Key"], item["Size"], item["LastModified"])
 
 
-def _write(uri: str, content: Any) -> None:
+def _write(uri: str, content: Any, kms_key: str) -> None:
+    """With its key: some buckets refuse objects that name none."""
     bucket, key = decide.split(uri)
-    client("s3").put_object(Bucket=bucket, Key=key, Body=json.dumps(content).encode())
+    encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": kms_key} if kms_key else {}
+    client("s3").put_object(Bucket=bucket, Key=key, Body=json.dumps(content).encode(), **encryption)

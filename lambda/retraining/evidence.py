@@ -19,7 +19,7 @@ from policy import Policy
 Window = tuple[datetime, datetime]  # start and end
 REHEARSAL = "rehearsal"
 OVER_ALL = frozenset({"drift_max"})  # metrics over all features, whatever a feature may be called
-REPORT_KEY = re.compile(r"/(\d{4}/\d\d/\d\d/\d\d)/report\.json$")
+REPORT_KEY = re.compile(r"/(\d{4}/\d\d/\d\d/\d\d(?:/\d\d)?)/report\.json$")  # by the minute where runs come more often
 
 
 def reports(s3: Any, uri: str, endpoint: str, schedule: str, alarm: Alarm, period: float) -> list[Mapping[str, Any]]:
@@ -34,7 +34,7 @@ def reports(s3: Any, uri: str, endpoint: str, schedule: str, alarm: Alarm, perio
             for item in page.get("Contents", []):
                 if match := REPORT_KEY.search(item["Key"]):
                     hours[match[1]] = item["Key"]
-    newest = sorted(hour for hour in hours if hour <= f"{alarm.time:%Y/%m/%d/%H}")[-alarm.windows :]
+    newest = sorted(hour for hour in hours if hour <= f"{alarm.time:%Y/%m/%d/%H/%M}")[-alarm.windows :]
     return [json.loads(s3.get_object(Bucket=bucket, Key=hours[hour])["Body"].read()) for hour in newest]
 
 
@@ -43,8 +43,13 @@ def of_windows(s3: Any, uri: str, endpoint: str, schedule: str, windows: Sequenc
     bucket, prefix = _split(uri)
     found = []
     for start, end in windows:
-        for hour in (end, start):  # which of the two names the folder is the scheduler's business
-            folder = "/".join(part for part in (prefix.strip("/"), endpoint, schedule, f"{hour:%Y/%m/%d/%H}") if part)
+        named = (
+            f"{end:%Y/%m/%d/%H}",
+            f"{end:%Y/%m/%d/%H/%M}",
+            f"{start:%Y/%m/%d/%H}",
+        )  # which is the scheduler's business
+        for name in named:
+            folder = "/".join(part for part in (prefix.strip("/"), endpoint, schedule, name) if part)
             report = _read(s3, bucket, f"{folder}/report.json")
             if report is not None and _window(report) == (start, end):
                 found.append(report)

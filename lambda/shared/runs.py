@@ -23,13 +23,14 @@ REFUSED = "ConditionalCheckFailedException"
 
 @dataclass(frozen=True)
 class Claim:
-    """Who wants a window. owner: the execution; now: its time."""
+    """Who wants a window. owner: the execution; now: its time; again: of a window that ended in an error, too."""
 
     schedule: str
     start: datetime
     end: datetime
     owner: str
     now: datetime
+    again: bool = False
 
     @property
     def key(self) -> dict[str, str]:
@@ -62,6 +63,7 @@ def claim(table: Any, wanted: Claim) -> int | None:
             ),
             ConditionExpression=(
                 "attribute_not_exists(pk) OR (#state = :claimed AND (#owner = :owner OR lease_until < :now))"
+                + (" OR (#state = :ended AND verdict = :error)" if wanted.again else "")
             ),
             ExpressionAttributeNames={"#state": "state", "#owner": "owner"},
             ExpressionAttributeValues={
@@ -73,6 +75,7 @@ def claim(table: Any, wanted: Claim) -> int | None:
                 ":expires": int((wanted.now + KEPT).timestamp()),
                 ":none": 0,
                 ":one": 1,
+                **({":ended": ENDED, ":error": "error"} if wanted.again else {}),
             },
             ReturnValues="UPDATED_NEW",
         )
@@ -85,15 +88,17 @@ def claim(table: Any, wanted: Claim) -> int | None:
 
 def end(table: Any, place: Mapping[str, str], owner: str, facts: Mapping[str, Any]) -> bool:
     """Write what came of a window, once: whether this execution may tell of it, now or in a repeated call."""
+    expires = int((datetime.fromisoformat(place["sk"]) + KEPT).timestamp())
     names = {f"#f{number}": name for number, name in enumerate(facts)}
     values = {f":f{number}": value for number, value in enumerate(facts.values())}
     try:
         table.update_item(
             Key=dict(place),
-            UpdateExpression="SET #state = :ended, " + ", ".join(f"{name} = :f{name[2:]}" for name in names),
+            UpdateExpression="SET #state = :ended, #owner = :owner, expires = if_not_exists(expires, :expires), "
+            + ", ".join(f"{name} = :f{name[2:]}" for name in names),
             ConditionExpression="attribute_not_exists(pk) OR #owner = :owner",
             ExpressionAttributeNames={"#state": "state", "#owner": "owner", **names},
-            ExpressionAttributeValues={":ended": ENDED, ":owner": owner, **values},
+            ExpressionAttributeValues={":ended": ENDED, ":owner": owner, ":expires": expires, **values},
         )
     except ClientError as error:
         if error.response["Error"]["Code"] == REFUSED:

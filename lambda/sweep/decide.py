@@ -17,6 +17,7 @@ from typing import Any
 RUNNING = "running"
 ALIVE = ("ok", "violated", "waiting", "error", RUNNING)
 EMPTY = "no_data"
+FEW = 5  # captured calls of which a run should have seen something, sampled or not
 GRACE = timedelta(minutes=20)  # from a window's time to its verdict: queue and run
 LONGER = timedelta(hours=1)  # a run that has begun may wait for an instance, and run as long as it may
 EPOCH = datetime.fromisoformat("1970-01-05T00:00:00+00:00")  # a Monday at midnight
@@ -95,7 +96,7 @@ def is_bad(window: Seen, monitor: Mapping[str, Any]) -> bool:
     if window.verdict is None:
         return window.calls > 0
     captured = window.calls * float(monitor["sampling_percentage"]) / 100
-    return captured >= float(monitor["min_records"])
+    return captured >= (FEW if window.verdict == EMPTY else float(monitor["min_records"]))
 
 
 def change(windows: Sequence[Seen], monitor: Mapping[str, Any], *, is_stale: bool) -> Change | None:

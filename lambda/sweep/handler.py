@@ -22,6 +22,7 @@ from windows import time_of
 
 METRIC = "stale_monitors"
 MINUTE = 60
+HOUR = 3600  # kept for over a year, five minutes for two months
 
 
 class SweepError(RuntimeError):
@@ -107,12 +108,20 @@ def _kept(table: Any, schedule: str, first: datetime, last: datetime) -> dict[st
 def _calls(monitor: dict[str, Any], start: datetime, end: datetime) -> float:
     """Requests of all variants, between two times."""
     answer = client("cloudwatch").get_metric_data(
-        MetricDataQueries=_queries(monitor["endpoint"], monitor["variants"]), StartTime=start, EndTime=end
+        MetricDataQueries=_queries(monitor["endpoint"], monitor["variants"], _period(monitor)),
+        StartTime=start,
+        EndTime=end,
     )
     return sum(sum(found["Values"]) for found in answer["MetricDataResults"])
 
 
-def _queries(endpoint: str, variants: Sequence[str]) -> list[dict[str, Any]]:
+def _period(monitor: dict[str, Any]) -> int:
+    """Seconds that a value stands for."""
+    minutes = monitor["period_minutes"]
+    return 5 * MINUTE if minutes is not None and minutes * MINUTE < HOUR else HOUR
+
+
+def _queries(endpoint: str, variants: Sequence[str], period: int) -> list[dict[str, Any]]:
     return [
         {
             "Id": f"v{number}",
@@ -125,7 +134,7 @@ def _queries(endpoint: str, variants: Sequence[str]) -> list[dict[str, Any]]:
                         {"Name": "VariantName", "Value": variant},
                     ],
                 },
-                "Period": 5 * MINUTE,
+                "Period": period,
                 "Stat": "Sum",
             },
         }

@@ -506,12 +506,12 @@ def schedule_group(environment: str) -> str:
 
 def run_function_prefix(environment: str) -> str:
     """How the names of functions begin that run small windows: the state machine may call these and no others."""
-    return f"model-monitor-{environment}"
+    return f"model-monitor-{environment}_"  # neither an environment nor an endpoint has an underscore
 
 
 def run_function_name(environment: str, endpoint: str) -> str:
     """The function that runs small windows of one endpoint."""
-    return _shortened(f"{run_function_prefix(environment)}-{endpoint}")
+    return _shortened(f"{run_function_prefix(environment)}{endpoint}")
 
 
 def role_path(environment: str) -> str:

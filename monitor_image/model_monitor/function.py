@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from model_monitor import container
-from model_monitor.aws import s3
+from model_monitor.aws import clients, s3
 from model_monitor.contract import (
     EXIT_MESSAGE_FILE,
     EXIT_OK,
@@ -91,6 +91,7 @@ def handle(request: Request, environment: Mapping[str, str] = os.environ) -> Ans
     root = Path(tempfile.gettempdir()) / FOLDER
     shutil.rmtree(root, ignore_errors=True)
     began = time.monotonic()
+    clients.stand_at(root)
     try:
         size = stage(request, root)
         status = container.main({**environment, **request.get("Environment", {}), Variable.ROOT: str(root)})
@@ -98,6 +99,7 @@ def handle(request: Request, environment: Mapping[str, str] = os.environ) -> Ans
         message = relocate(EXIT_MESSAGE_FILE, root).read_text()
         return {"status": status, "message": message, "seconds": round(time.monotonic() - began, 3), "bytes": size}
     finally:
+        clients.stand_at(None)
         shutil.rmtree(root, ignore_errors=True)
 
 

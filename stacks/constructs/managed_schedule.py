@@ -93,6 +93,8 @@ class RunFunction(Construct):
             ),
             description=f"Runs the monitors of {monitors[0].monitor.endpoint_name}",
         )
+        if monitors[0].network.is_private:
+            permissions.allow_function_network(role)
         for each in monitors:
             allow_job(role, self, each)
             run_settings.allow(role, each)

@@ -116,6 +116,15 @@ def allow_key(role: iam.IRole, key: kms.IKey) -> None:
     allow(role, ["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"], [key.key_arn])
 
 
+def allow_key_through(role: iam.IRole, scope: Construct, service: str) -> None:
+    """Using whatever key of this account a service needs for what it is asked to do, and for nothing else."""
+    stack = Stack.of(scope)
+    keys = stack.format_arn(service="kms", resource="key", resource_name="*")
+    through = {"StringEquals": {"kms:ViaService": f"{service}.{stack.region}.{Aws.URL_SUFFIX}"}}
+    allow(role, ["kms:Decrypt", "kms:GenerateDataKey"], [keys], through)
+    accept(role, keys, "the key of what was brought is known to its owner; a condition binds it to one service")
+
+
 def allow_volumes(role: iam.IRole, key: kms.IKey) -> None:
     """Encrypted volumes of the instances of a job: the service is given the use of the key, for its own resources only."""
     allow(role, ["kms:CreateGrant"], [key.key_arn], {"Bool": {"kms:GrantIsForAWSResource": "true"}})

@@ -30,6 +30,7 @@ class PythonFunctionProps:
     code: str
     description: str
     environment: Mapping[str, str] = field(default_factory=dict)
+    megabytes: int = 256
     timeout: Duration = field(default_factory=lambda: Duration.minutes(1))
     log_retention: logs.RetentionDays = logs.RetentionDays.THREE_MONTHS
     keeps_failed: bool = False
@@ -64,7 +65,7 @@ class PythonFunction(Construct):
                 description=props.description,
                 environment=dict(props.environment),
                 timeout=props.timeout,
-                memory_size=256,
+                memory_size=props.megabytes,
                 role=self.role,
                 log_group=self.log_group,
                 dead_letter_queue=self._failed,

@@ -12,13 +12,23 @@ from typing import Any
 
 HANDLED_BY_LAMBDA = ["Lambda.TooManyRequestsException", "Lambda.ServiceException", "Lambda.AWSLambdaException"]
 UNREACHABLE = ["Lambda.SdkClientException", "Lambda.ClientExecutionTimeoutException"]
+IDLE = [  # a function that nobody called for weeks is made ready again, which takes a minute or two
+    "Lambda.CodeArtifactUserPendingException",
+    "Lambda.ResourceConflictException",
+    "Lambda.ResourceNotReadyException",
+    "Lambda.ENINotReadyException",
+    "Lambda.EC2ThrottledException",
+]
 TOO_MUCH = [  # how a function ends that was too small for its window
     "Sandbox.Timedout",
     "States.Timeout",
     "Lambda.Unknown",
     "Runtime.ExitError",
     "Runtime.OutOfMemory",
+    "MemoryError",
+    "OSError",  # its disk is full
 ]
+GENERAL = "SageMaker.AmazonSageMakerException"
 BUSY = ("*ResourceLimitExceeded*", "*ThrottlingException*", "*Rate exceeded*")
 LAMBDA_SECONDS = 900
 JOB_FIELDS = (
@@ -66,6 +76,7 @@ def definition(partition: str, plan_arn: str, finish_arn: str) -> dict[str, Any]
                     "scheduled_time.$": "$.scheduled_time",
                     "owner.$": "$$.Execution.Id",
                     "now.$": "$$.Execution.StartTime",
+                    "input.$": "$",
                 },
             ),
             "OutputPath": "$.Payload",
@@ -99,7 +110,7 @@ def definition(partition: str, plan_arn: str, finish_arn: str) -> dict[str, Any]
             "TimeoutSeconds": LAMBDA_SECONDS + 60,
             "ResultSelector": {"seconds.$": "$.Payload.seconds", "status.$": "$.Payload.status"},
             "ResultPath": "$.result",
-            "Retry": [_retry([*HANDLED_BY_LAMBDA, *UNREACHABLE], seconds=10, attempts=8)],
+            "Retry": [_retry([*HANDLED_BY_LAMBDA, *UNREACHABLE, *IDLE], seconds=10, attempts=8)],
             "Catch": [{"ErrorEquals": TOO_MUCH, "ResultPath": "$.promoted", "Next": "Promote"}, *to_finish],
             "Next": "Finish",
         },
@@ -113,6 +124,8 @@ def definition(partition: str, plan_arn: str, finish_arn: str) -> dict[str, Any]
                 "ProcessingEndTime.$": "$.ProcessingEndTime",
             },
             "ResultPath": "$.result",
+            # rights that are a moment old, and the service's own faults; a job that failed has used up its name
+            "Retry": [_retry(["SageMaker.SdkClientException", GENERAL], seconds=10, attempts=3)],
             "Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "IsBusy"}],
             "Next": "Finish",
         },
@@ -128,6 +141,7 @@ def definition(partition: str, plan_arn: str, finish_arn: str) -> dict[str, Any]
                                 for pattern in BUSY
                             ]
                         },
+                        {"Not": {"Variable": "$.error.Error", "StringEquals": "States.TaskFailed"}},
                         {"Variable": "$$.State.EnteredTime", "TimestampLessThanPath": "$.wait_until"},
                     ],
                     "Next": "Wait",
@@ -139,7 +153,7 @@ def definition(partition: str, plan_arn: str, finish_arn: str) -> dict[str, Any]
         "Finish": {
             "Type": "Task",
             "Resource": "arn:${partition}:states:::lambda:invoke",
-            "Parameters": {"FunctionName": finish_arn, "Payload.$": "$"},
+            "Parameters": {"FunctionName": finish_arn, "Payload": {"plan.$": "$", "now.$": "$$.State.EnteredTime"}},
             "OutputPath": "$.Payload",
             "Retry": [_retry(["States.ALL"], seconds=5, attempts=8)],
             "End": True,

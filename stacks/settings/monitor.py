@@ -20,6 +20,7 @@ from stacks.settings.fields import Count, Finite, Share
 ROOT = Path(__file__).resolve().parents[2]
 HOURLY_MAX_SECONDS = 3600
 MAX_SECONDS = 86400
+SHORTEST_DELAY = timedelta(minutes=2)  # PT2M
 BASELINE_MAX_SECONDS = (
     2700  # CloudFormation gives up after an hour: a quarter for the instance, and to be told of the end
 )
@@ -353,6 +354,8 @@ class Monitor(Block):
         if of_periods < self.alarms.periods:
             yield f"alarms.of_periods: {self.alarms.periods} of {of_periods} periods can never be bad; raise it, or lower periods"
         periods = max(of_periods, self.alarms.staleness_periods)
+        if self.period > DAY and (self.alarms.periods > 1 or of_periods > 1):
+            yield f"alarms.periods: {self.schedule} runs are further apart than the day that an alarm's period lasts; leave 1"
         if min(self.period, DAY) * periods > WEEK:
             yield f"alarms: {periods} periods of {fields.told(self.period)} are longer than the week an alarm can look back"
 
@@ -370,7 +373,9 @@ class Monitor(Block):
                 f"schedule: {self.schedule} starts anew each day, so its gaps are not alike; give hours that divide the day, "
                 "beginning within the first of them, such as cron(0 5/12 ? * * *)"
             )
-        if self.delay_time >= HOUR:
-            yield f"delay: should be below an hour, found {self.delay}"
+        if not SHORTEST_DELAY <= self.delay_time < HOUR:
+            yield f"delay: should be from PT2M to PT59M, found {self.delay}: capture arrives minutes late"
+        if self.window_time is not None and self.window_time < self.period:
+            yield f"window: {self.window} is shorter than the {fields.told(self.period)} between two runs; make it as long"
         if self.window is not None and not timedelta(minutes=FEWEST_MINUTES) <= fields.time_of(self.window) <= 31 * DAY:
             yield f"window: should be from PT{FEWEST_MINUTES}M to P31D, found {self.window}"

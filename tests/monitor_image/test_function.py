@@ -100,6 +100,15 @@ def test_a_function_leaves_the_bytes_of_a_job(request_of, bucket):
     assert (details["processing_job_name"], details["input:endpoint"]) == (NAME, "s3://bucket/manifest.json")
 
 
+def test_what_a_function_writes_names_the_key_of_its_outputs(request_of, bucket):
+    _, request = request_of()
+    key = "arn:aws:kms:eu-west-1:123456789012:key/1"
+    request["ProcessingOutputConfig"]["KmsKeyId"] = key
+    assert function.handle(request)["status"] == 0
+    found = bucket.head_object(Bucket="bucket", Key="reports/12/report.json")
+    assert (found["ServerSideEncryption"], found["SSEKMSKeyId"]) == ("aws:kms", key)
+
+
 def test_nothing_is_left_for_the_next_event(request_of, own_tmp):
     _, request = request_of()
     (own_tmp / function.FOLDER / "processing").mkdir(parents=True)

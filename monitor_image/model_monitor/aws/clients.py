@@ -48,9 +48,18 @@ def _region_of_job() -> str | None:
     return parts[3] or None if len(parts) > 3 else None
 
 
+_root: str | None = None  # of a process that runs one job after another, each in a folder of its own
+
+
+def stand_at(root: Path | None) -> None:
+    """Have the job whose folder this is be the one that is asked about; None: the one that the variables name."""
+    global _root
+    _root = None if root is None else str(root)
+
+
 def _mounted() -> dict[str, Any]:
     """What the service mounts about the job; empty on a laptop, or in a container of somebody else's."""
-    root = os.environ.get(Variable.ROOT) or OPT_ML
+    root = _root or os.environ.get(Variable.ROOT) or OPT_ML
     try:
         content = json.loads(Path(root + PROCESSING_JOB_CONFIG.removeprefix(OPT_ML)).read_bytes())
     except (OSError, ValueError):

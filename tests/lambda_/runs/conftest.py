@@ -15,6 +15,8 @@ from moto import mock_aws
 
 TABLE, BUCKET, PREFIX = "runs", "data", "/model-monitor/dev/monitors"
 SCHEDULE, ENDPOINT = "shop-data-quality", "shop"
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+QUARTER = timedelta(minutes=15)
 MONITOR: dict[str, Any] = {
     "endpoint": ENDPOINT,
     "schedule": SCHEDULE,
@@ -74,18 +76,22 @@ class Plane:
     ssm: Any = field(default_factory=lambda: boto3.client("ssm"))
     dynamodb: Any = field(default_factory=lambda: boto3.resource("dynamodb"))
 
-    def plan(self, scheduled: datetime, owner: str = "one", now: datetime | None = None) -> dict[str, Any]:
+    def plan(self, scheduled: datetime, owner: str = "one", now: datetime | None = None, **more: Any) -> dict[str, Any]:
         event = {
             "schedule": SCHEDULE,
             "scheduled_time": f"{scheduled:%Y-%m-%dT%H:%M:%SZ}",
             "owner": owner,
             "now": f"{now or scheduled:%Y-%m-%dT%H:%M:%SZ}",
+            "input": more,
         }
         answer: dict[str, Any] = self._room("plan").handle(event)
         return answer
 
-    def finish(self, plan: dict[str, Any], **more: Any) -> dict[str, Any]:
-        answer: dict[str, Any] = self._room("finish").handle(plan | more)
+    def finish(self, plan: dict[str, Any], late: timedelta = QUARTER, **more: Any) -> dict[str, Any]:
+        """late: how long after the window's end, or its time where there is no window yet."""
+        end = datetime.fromisoformat(plan["window"]["end"] if "window" in plan else plan["scheduled_time"])
+        event = {"plan": plan | more, "now": (end + late).isoformat()}
+        answer: dict[str, Any] = self._room("finish").handle(event)
         return answer
 
     def sweep(self, now: datetime) -> dict[str, int]:
@@ -189,7 +195,3 @@ def plane(load: Callable[[str], SimpleNamespace], monkeypatch: pytest.MonkeyPatc
         found = Plane(load, monkeypatch)
         found.configure()
         yield found
-
-
-NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
-QUARTER = timedelta(minutes=15)

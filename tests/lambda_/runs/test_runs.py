@@ -9,10 +9,11 @@ import boto3
 import pytest
 
 from model_monitor import contract
-from tests.lambda_.runs.conftest import BUCKET, NOON, QUARTER, SCHEDULE, Plane
+from tests.lambda_.runs.conftest import BUCKET, MONITOR, NOON, QUARTER, SCHEDULE, Plane
 
 DUE = NOON + QUARTER
 MINUTE = timedelta(minutes=1)
+HOUR = 60 * MINUTE
 
 
 def manifest_of(plan: dict) -> list:
@@ -92,8 +93,17 @@ def test_runs_more_often_than_hourly_have_folders_by_minute_and_values_at_their_
     plan = plane.plan(DUE)
     assert plan["report"].endswith("/2026/03/02/12/00/report.json")
     plane.report(plan)
-    plane.finish(plan)
-    assert {point["Timestamp"] for point in plane.points} == {DUE}
+    plane.finish(plan, late=timedelta(minutes=4))
+    assert {point["Timestamp"] for point in plane.points} == {NOON + timedelta(minutes=4)}
+
+
+@pytest.mark.parametrize(("late", "stamped"), [(QUARTER, NOON), (5 * HOUR, NOON + 5 * HOUR)])
+def test_values_carry_the_end_of_their_window_unless_no_alarm_would_see_it(plane: Plane, late, stamped):
+    plane.capture("2026/03/02/11/05-00.jsonl", NOON)
+    plan = plane.plan(DUE)
+    plane.report(plan)
+    plane.finish(plan, late=late)
+    assert {point["Timestamp"] for point in plane.points} == {stamped}
 
 
 def test_a_month_is_the_calendars(plane: Plane):
@@ -155,7 +165,20 @@ def test_a_run_whose_plan_failed_has_a_verdict_too(plane: Plane):
     told = plane.finish(event, error={"Error": "ClientError", "Cause": "Access denied"})
     assert (told["verdict"], told["window"]["end"]) == ("error", "2026-03-02T12:00:00Z")
     (row,) = plane.rows()
-    assert row["reason"] == "ClientError: Access denied"
+    assert (row["reason"], "expires" in row) == ("ClientError: Access denied", True)
+    again = plane.finish(event, error={"Error": "ClientError", "Cause": "Access denied"})
+    assert again == told, "a finish that was killed is called again"
+
+
+def test_a_window_that_ended_in_an_error_is_judged_again_where_somebody_says_so(plane: Plane):
+    plane.capture("2026/03/02/11/05-00.jsonl", NOON)
+    plane.finish(plane.plan(DUE), error={"Error": "OSError", "Cause": "{}"})
+    assert plane.plan(DUE, owner="two")["runner"] == "taken"
+    plan = plane.plan(DUE, owner="two", again=True)
+    assert plan["attempt"] == 2
+    plane.report(plan)
+    assert plane.finish(plan)["verdict"] == "ok"
+    assert plane.plan(DUE, owner="three", again=True)["runner"] == "taken", "a verdict stays"
 
 
 def test_what_a_job_cost_follows_from_its_instance_and_time(plane: Plane):
@@ -166,3 +189,23 @@ def test_what_a_job_cost_follows_from_its_instance_and_time(plane: Plane):
     plane.finish(plan, result={"ProcessingStartTime": 1_000, "ProcessingEndTime": 361_000})
     (row,) = plane.rows()
     assert (row["runner"], row["seconds"], float(row["cost"])) == ("processing", 360, 0.0115)
+
+
+def test_a_job_that_failed_has_cost_what_it_took(plane: Plane):
+    plane.configure(runner="processing")
+    plane.capture("2026/03/02/11/05-00.jsonl", NOON)
+    times = {"ProcessingStartTime": "2026-03-02T12:20:00Z", "ProcessingEndTime": "2026-03-02T12:26:00Z"}
+    cause = json.dumps({"FailureReason": "AlgorithmError", **times})
+    plane.finish(plane.plan(DUE), error={"Error": "States.TaskFailed", "Cause": cause})
+    (row,) = plane.rows()
+    assert (row["verdict"], row["seconds"], float(row["cost"])) == ("error", 360, 0.0115)
+
+
+def test_a_manifest_names_its_key(plane: Plane):
+    processing = MONITOR["processing"] | {"kms_key": "arn:aws:kms:eu-west-1:123456789012:key/1"}
+    plane.configure(processing=processing)
+    plane.capture("2026/03/02/11/05-00.jsonl", NOON)
+    plan = plane.plan(DUE)
+    key = f"reports/shop/{SCHEDULE}/manifests/{plan['name']}.json"
+    found = plane.s3.head_object(Bucket=BUCKET, Key=key)
+    assert (found["ServerSideEncryption"], found["SSEKMSKeyId"]) == ("aws:kms", processing["kms_key"])

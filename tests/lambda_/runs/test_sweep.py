@@ -48,6 +48,8 @@ def live(plane: Plane, hours: list[tuple[float, str | None]]) -> list[str]:
         ([(100, "ok")] + [(100, "error")] * 6, []),  # it pages by itself
         ([(100, "ok")] + [(20, "insufficient_data")] * 6, []),  # too few calls to judge
         ([(100, "ok")] + [(20, None)] * 4, ["STALE"]),  # and yet a run was due
+        ([(100, "ok")] + [(20, "no_data")] * 4, ["STALE"]),  # and yet capture should hold them
+        ([(100, "ok")] + [(3, "no_data")] * 4, []),
         ([(100, "ok"), (100, None), (100, None), (100, None), (0, None), (0, None), (0, None)], ["STALE"]),
         ([(100, None), (100, "ok")] * 3, []),
     ],
