@@ -33,12 +33,12 @@ demo: setup ## deploy into the embedded AWS and close the loop on real data (no 
 	$(BIN)/python -m demo
 
 .PHONY: test
-test: setup build/.sdk-venv build/.smclarify-venv build/.shap-venv build/.models-venv build/.models-native lint ## every test, as CI runs them
+test: setup build/.sdk-venv build/.hadolint-venv build/.smclarify-venv build/.shap-venv build/.models-venv build/.models-native lint ## every test, as CI runs them
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 .PHONY: check
 check: setup lint synth ## the pull-request gate: lint, types, fast tests, synth with security checks
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow and not exhaustive"
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow and not exhaustive and not image"
 
 .PHONY: lint
 lint: types ## ruff and mypy
@@ -69,6 +69,15 @@ synth: build/.main-venv node_modules/.package-lock.json ## synthesize every envi
 golden: build/.main-venv ## rewrite the golden outputs and the stack snapshots; review the diff
 	$(BIN)/python -m pytest tests/golden tests/monitor_image tests/stacks -k "golden or snapshot" --snapshot-update -q
 
+IMAGE ?= model-monitor:latest
+.PHONY: image
+image: ## build the monitor image with docker, podman or buildah; PLATFORM=linux/arm64 MODELS=1 NATIVE=0 BASE=… IMAGE=name
+	monitor_image/build.sh $(IMAGE)
+
+.PHONY: image-test
+image-test: build/.main-venv ## build the image twice and run it as a job and as a function; root, buildah, bubblewrap, debootstrap
+	$(BIN)/python -m pytest -m image tests/image
+
 .PHONY: bench
 bench: setup build/.frames-venv build/.whylogs-venv build/.spark-venv build/.smclarify-venv build/.shap-venv ## measure speed and memory; writes build/bench/results.json
 	$(BIN)/python -m benchmarks
@@ -77,6 +86,12 @@ SECONDS_BUDGET ?= 3600
 .PHONY: calibrate
 calibrate: setup build/.evidently-venv build/.nannyml-venv ## measure false alarms and power for SECONDS_BUDGET=3600; goes on where it ended
 	$(BIN)/python -m benchmarks.calibration --seconds $(SECONDS_BUDGET)
+
+SEED ?= $(shell date +%s)
+.PHONY: fuzz
+fuzz: setup ## feed damaged captures to the compiled reader under sanitizers, and to both readers for SECONDS_BUDGET=3600 (SEED=n)
+	$(BIN)/python -m pytest -q tests/monitor_image/native/test_sanitizers.py
+	$(BIN)/python tests/monitor_image/dataset/differential.py $(SECONDS_BUDGET) $(SEED)
 
 .PHONY: clean
 clean: ## remove everything that was installed or built
@@ -106,6 +121,10 @@ build/.xgboost-venv: $(UV) twin/xgboost_container.txt
 
 build/.sdk-venv: $(UV) tests/sdk/requirements.txt
 	$(call venv,build/venv/sdk,tests/sdk/requirements.txt)
+	@touch $@
+
+build/.hadolint-venv: $(UV) tests/image/requirements.txt
+	$(call venv,build/venv/hadolint,tests/image/requirements.txt)
 	@touch $@
 
 # the image with its optional layer, for tests of model files
@@ -203,6 +222,7 @@ lock: $(UV) ## resolve the dependency groups again into hashed lock files
 	$(call compile,--group native,monitor_image/native/requirements.txt,)
 	$(call compile,--group models,monitor_image/requirements-models.txt,-c monitor_image/requirements.txt)
 	$(call compile,--group sdk,tests/sdk/requirements.txt,)
+	$(call compile,--group hadolint,tests/image/requirements.txt,)
 	cd monitor_image && ../$(UV) pip compile pyproject.toml $(COMPILE) -c ../tests/requirements.txt -o requirements.txt
 	echo "uv==$(UV_VERSION)" | $(UV) pip compile - $(COMPILE) -o .ci/uv.txt
 

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import capture, jobs, labels, measure
+from benchmarks import capture, function, jobs, labels, measure
 from benchmarks.cells import Cell, cell, merged, row, skipped, table
 
 NUMBER, TEXT = "n", "t"
@@ -102,6 +102,7 @@ class Bench:
         self.labelled_baseline = jobs.BUILD / "baseline_labelled"
         self.labelled_configuration = jobs.BUILD / "config_labelled.json"
         self.native = self._build_native()
+        self.functions: dict[str, tuple[float, float]] = {}
 
     def cells(self) -> Iterator[Cell]:
         """Every wanted cell, in the table's order."""
@@ -122,6 +123,8 @@ class Bench:
         return not self.only or job in self.only
 
     def _ratio(self, ratio: jobs.Against) -> Cell:
+        if ratio.other == "local":
+            return self._fetched(ratio)
         missing = self._missing(ratio.other)
         if missing:
             return skipped(ratio, missing)
@@ -133,6 +136,22 @@ class Bench:
         ours_s, other_s = measure.medians(runs)
         value = other_s / ours_s if ratio.is_speedup else ours_s / other_s
         return cell(ratio, value, "x", self.repeats, wall_s=ours_s, other_wall_s=other_s)
+
+    def _fetched(self, ratio: jobs.Against) -> Cell:
+        """A new function's run, its fetching included, against the command's."""
+        local = measure.interleaved([(self._ours(ratio.job), OURS_STATUS)], self.repeats, self.log)
+        ours_s, other_s = self._function(ratio.job, self.repeats)[0], measure.medians(local)[0]
+        return cell(ratio, ours_s / other_s, "x", self.repeats, wall_s=ours_s, other_wall_s=other_s)
+
+    def _function(self, job: str, repeats: int) -> tuple[float, float]:
+        """Seconds of a function, cold and warm; measured once for the cells of both."""
+        if job not in self.functions:
+            asked = function.Function(data_of(job), self.baseline, self.configuration)
+            try:
+                self.functions[job] = asked.medians(repeats)
+            finally:
+                asked.close()
+        return self.functions[job]
 
     def _analysis(self, ratio: jobs.Against) -> Cell:
         """Both sides in turn, each in a process of its own that times itself."""
@@ -165,6 +184,9 @@ class Bench:
         return cell(limit, statistics.median(run.peak_pss_mb for run in runs), "MB", self.repeats)
 
     def _seconds(self, limit: jobs.Limit) -> Cell:
+        if limit.what in ("cold", "warm"):
+            cold, warm = self._function(limit.job, self.repeats)
+            return cell(limit, cold if limit.what == "cold" else warm, "s", self.repeats)
         command = self._ours(limit.job)
         if limit.what == "first_byte":
             command = [*self._core(), "--until-first-byte", *command[2:]]
@@ -224,7 +246,7 @@ def data_of(job: str) -> Path:
     """The capture tree of a job, made when it is not there yet."""
     if job in jobs.LABELLED:
         return data_of(jobs.LABELLED[job].capture)
-    source = jobs.JOINED.get(job, "small_window" if job == "startup" else job)
+    source = jobs.JOINED.get(job, jobs.SAME.get(job, job))
     written = capture.write(jobs.DATA[source], jobs.BUILD / "data" / source)
     return capture.join(written, jobs.capture_folder(job)) if job in jobs.JOINED else written
 

@@ -13,6 +13,7 @@ from benchmarks.jobs import MILLION
 
 RECORDS = (1_000, 100_000, 1_000_000, 10_000_000, 100_000_000)
 MEASURED_CORES = 2
+ONE_PROCESS = 1.0  # cores that a function uses: it has no shared memory, without which processes cannot share work
 HOUR = 3600.0
 TEMPLATE = Path(__file__).parent / "capacity_page.md"
 PAYLOADS = ("json_columns", "json_records", "jsonlines", "base64", "one_record")
@@ -103,7 +104,7 @@ def runners(prices: dict[str, Any]) -> Iterator[Runner]:
     for memory in small["memory_mb"]:
         yield Runner(
             f"Lambda {memory} MB",
-            memory / small["mb_per_core"],
+            min(memory / small["mb_per_core"], ONE_PROCESS),
             memory,
             small["per_gb_second"] * memory / 1024,
             small["start_seconds"],

@@ -21,7 +21,9 @@ DATA = {
     "small_window": Recipe(1000),
     "csv_100k": Recipe(100_000),
     "small_files_100k": Recipe(100_000, records_per_file=10),
+    "s3_small_files": Recipe(100_000, records_per_file=1_667),  # sixty files, one a minute
 }
+SAME = {"startup": "small_window", "lambda_small": "small_window"}  # jobs that read another one's data
 JOINED = {"one_file_10m": "csv_10m"}  # the same bytes in one file
 LABELLED = {  # labels of a data set, for data quality and model quality together
     "join_1m": LabelRecipe("csv_1m"),
@@ -35,7 +37,7 @@ class Against:
 
     job: str  # numerator's data
     measure: str
-    other: str  # native | polars | duckdb | pandas | whylogs | spark | python_reader | a name in DATA
+    other: str  # native | polars | duckdb | pandas | whylogs | spark | python_reader | local | a name in DATA
     must: float | None
     aim: float | None = None
     is_speedup: bool = False  # the other command's time divided by ours, at least `must`
@@ -59,6 +61,7 @@ RATIOS = (
     Against("csv_10m", "time / time of csv_1m", "csv_1m", 11, 10),
     Against("one_file_10m", "time / time of csv_10m", "csv_10m", 1.1),
     Against("small_files_100k", "time in 10,000 files / in 5", "csv_100k", 3),
+    Against("s3_small_files", "function over 60 objects in S3 / command over the files", "local", 1.3),
     Against("join_1m", "with model quality / data quality alone", "csv_1m", 1.8, 1.4),
     Against("join_records_1m", "with model quality / data quality alone", "csv_1m", None),
     Against("kernel_shap", "speed against shap", "shap", 40, 70, is_speedup=True),
@@ -76,7 +79,7 @@ ANALYSES = {
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """A value of our own command that must stay below a number. what: memory | wall | first_byte."""
+    """A value of our own command that must stay below a number. what: memory | wall | first_byte | cold | warm."""
 
     job: str
     measure: str
@@ -93,6 +96,8 @@ LIMITS = (
     Limit("join_records_1m", "peak PSS", "memory", 600),
     Limit("startup", "entry point to first byte read", "first_byte", 0.6, 0.3),
     Limit("small_window", "wall", "wall", 1.5, 0.8),
+    Limit("lambda_small", "cold: start of the process to its first answer", "cold", 1.5),
+    Limit("lambda_small", "warm: one answer", "warm", 0.5),
 )
 GROWTH = Limit("csv_10m", "peak PSS / peak PSS of csv_1m", "growth", 1.25)
 
@@ -107,7 +112,7 @@ def names() -> tuple[str, ...]:
 
 def capture_folder(job: str) -> Path:
     """Where a job's data lies."""
-    source = LABELLED[job].capture if job in LABELLED else "small_window" if job == "startup" else job
+    source = LABELLED[job].capture if job in LABELLED else SAME.get(job, job)
     return BUILD / "data" / source / "capture"
 
 

@@ -18,9 +18,10 @@ class NothingThere(Exception):
 
 def date_by(now: Callable[[], datetime]) -> Callable[[], None]:
     """Have objects be as old as virtual time says; returns what undoes it."""
-    before = models.utcnow
-    models.utcnow = lambda: now().replace(tzinfo=None)
-    return lambda: setattr(models, "utcnow", before)
+    dating: Any = models
+    before = dating.utcnow
+    dating.utcnow = lambda: now().replace(tzinfo=None)
+    return lambda: setattr(dating, "utcnow", before)
 
 
 def split(uri: str) -> tuple[str, str]:

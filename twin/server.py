@@ -87,7 +87,7 @@ class Twin:
         self.xgboost_python = xgboost_python or ROOT / "build" / "venv" / "xgboost" / "bin" / "python"
         self.image_entry: Sequence[str] = (str(self.image_python), *contract.CONTAINER_ENTRYPOINT[1:])
         self.quotas = Quotas()
-        self.has_default_region = True  # SageMaker sets AWS_REGION alone: False shows whether a container's code copes
+        self.has_default_region = False  # SageMaker sets AWS_REGION alone: False shows whether a container's code copes
         self.clock = VirtualClock(start)
         self.api = Api()
         self.journal = Journal(self.clock.now, self.directory / "journal.jsonl")

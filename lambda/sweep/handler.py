@@ -78,7 +78,7 @@ def _look(monitor: dict[str, Any], now: datetime, table: Any) -> bool:
     judged = decide.to_judge(due, verdicts, monitor["staleness_periods"])
     if len(judged) < monitor["staleness_periods"]:  # deployed since
         return is_stale
-    seen = [decide.Seen(start, end, _calls(monitor, start, end), verdicts.get(end)) for start, end in judged]
+    seen = [_seen(monitor, window, verdicts.get(window[1])) for window in judged]
     what = decide.change(seen, monitor, is_stale=is_stale)
     if what is not None:
         subject, text = decide.message(what, seen, monitor)
@@ -87,6 +87,12 @@ def _look(monitor: dict[str, Any], now: datetime, table: Any) -> bool:
         table.put_item(Item={**place, "since": known.get("since", runs.stamp(now)), "is_stale": is_stale})
         log(what.value, schedule=monitor["schedule"], endpoint=monitor["endpoint"])
     return is_stale
+
+
+def _seen(monitor: dict[str, Any], window: decide.Window, verdict: str | None) -> decide.Seen:
+    """Calls are asked for only where they matter: each question costs money."""
+    start, end = window
+    return decide.Seen(start, end, 0 if verdict in decide.ALIVE else _calls(monitor, start, end), verdict)
 
 
 def _kept(table: Any, schedule: str, first: datetime, last: datetime) -> dict[str, dict[str, Any]]:

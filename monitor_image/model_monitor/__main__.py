@@ -7,7 +7,7 @@ import os
 import sys
 
 from model_monitor.contract import ENABLED, REHEARSAL_ARGUMENT, RUNTIME_API, Variable
-from model_monitor.runners import threads
+from model_monitor.runners import stopping, threads
 
 
 def main() -> int:
@@ -18,6 +18,7 @@ def main() -> int:
         from model_monitor import cli
 
         return cli.main()
+    stopping.remember()  # from here on, since importing what follows takes most of a small window's time
     if RUNTIME_API in os.environ:
         from model_monitor import function
 

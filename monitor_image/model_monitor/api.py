@@ -25,7 +25,7 @@ from model_monitor.aws.s3 import is_s3
 from model_monitor.contract import REPORT_FILE, REPORT_VERSION, TIME_FORMAT, JobKind, Verdict
 from model_monitor.dataset.frames import is_frame, write_frame
 from model_monitor.errors import MonitorError, SettingsError
-from model_monitor.job import from_laptop
+from model_monitor.job import from_laptop, scratch
 from model_monitor.job.job import DatasetKind
 from model_monitor.job.variables import parse_time
 from model_monitor.outputs.report import Failure
@@ -146,7 +146,7 @@ def read_report(path: Location) -> Result:
 
 def _run(kind: JobKind, data: Data, output: Location, config: Config, given: dict[str, Any]) -> Result:
     """A command without a command line. A DataFrame lies in a file of its own for as long as the run takes."""
-    with tempfile.TemporaryDirectory(prefix="model-monitor-") as folder:
+    with scratch.removed(), tempfile.TemporaryDirectory(prefix="model-monitor-") as folder:
         beside = Path(folder)
         given |= {"dataset": _path("data", data, beside / "DataFrame.parquet"), "config": _config(config, beside)}
         if is_frame(data):

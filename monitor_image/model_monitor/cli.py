@@ -94,6 +94,13 @@ def main(arguments: list[str] | None = None) -> int:
         return _labels(options)
     if options.command == "config":
         return _config(options)
+    from model_monitor.job import scratch
+
+    with scratch.removed():
+        return _run(options)
+
+
+def _run(options: argparse.Namespace) -> int:
     from model_monitor.job import from_laptop
     from model_monitor.outputs.report import Failure
 

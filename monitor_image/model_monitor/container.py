@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
 import socket
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from types import FrameType
 
 from model_monitor import __version__, reader
 from model_monitor.aws import s3
@@ -23,8 +21,8 @@ from model_monitor.contract import (
     MetricsRoute,
     Variable,
 )
-from model_monitor.errors import MonitorError, Stopped
-from model_monitor.job import user_code
+from model_monitor.errors import MonitorError
+from model_monitor.job import scratch, user_code
 from model_monitor.job.from_container import (
     Places,
     ProcessingJob,
@@ -39,7 +37,7 @@ from model_monitor.outputs import cloudwatch, files
 from model_monitor.outputs.exit_message import exit_message
 from model_monitor.outputs.folder import write_folder
 from model_monitor.outputs.report import Failure, Report, Run, window_json
-from model_monitor.runners import local
+from model_monitor.runners import local, stopping
 
 Settled = Callable[[], None]
 PROGRESS_SECONDS = 15.0  # long work is told of, a short run says started and finished
@@ -48,11 +46,8 @@ PROGRESS_SECONDS = 15.0  # long work is told of, a short run says started and fi
 def main(environment: Mapping[str, str] = os.environ) -> int:
     """One processing job, from environment to exit status: 0 for every completed run, whatever its verdict."""
     to_stdout()
-    before = signal.signal(signal.SIGTERM, _stop)
-    try:
+    with scratch.removed(), stopping.listening():
         return _run(environment)
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _run(environment: Mapping[str, str]) -> int:
@@ -60,6 +55,7 @@ def _run(environment: Mapping[str, str]) -> int:
     variables = read_variables(environment)
     job, processing, settle = job_before_settings(variables), ProcessingJob(), _nothing
     try:
+        stopping.check()  # asked before anybody listened
         processing = read_processing_job(variables)
         job, places = build_job(variables, processing)
         window = window_json(job)
@@ -144,6 +140,7 @@ def _analyse(job: Job, places: Places, processing: ProcessingJob) -> tuple[Repor
 
     def progress(done: int, total: int) -> None:
         nonlocal told
+        stopping.check()  # asked while nobody could hear it
         if time.monotonic() - told > PROGRESS_SECONDS:
             told = time.monotonic()
             log("progress", units_done=done, units=total)
@@ -219,7 +216,3 @@ def _run_facts(job: Job, started: datetime, processing: ProcessingJob) -> Run:
         details=processing.details,
         reader=reader.used(),
     )
-
-
-def _stop(_signal: int, _frame: FrameType | None) -> None:
-    raise Stopped("the job was stopped before it finished: its time limit, or somebody's request.")

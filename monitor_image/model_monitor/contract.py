@@ -141,6 +141,7 @@ class Variable(StrEnum):
     ROOT = "MODEL_MONITOR_ROOT"  # local runs: stands for /opt/ml itself, so /opt/ml/x is read at $MODEL_MONITOR_ROOT/x
     NOW = "MODEL_MONITOR_NOW"  # local runs: stands for the clock when it is asked which labels are due
     WORKERS = "MODEL_MONITOR_WORKERS"  # processes; default: one per core
+    MOST_UNPACKED = "monitor_most_unpacked"  # how many times its size a compressed file may unpack to
     READER = "monitor_reader"  # READER_CHOICES; auto: the compiled reader where it is installed
 
 
@@ -162,6 +163,9 @@ TIME_FORMAT: Final = "%Y-%m-%dT%H:%M:%SZ"  # AWS's documents print stray spaces 
 # Capture cannot be switched off for one request, so the inference id tells which requests monitoring made itself.
 OWN_REQUEST_PREFIX: Final = "model-monitor-own-"
 INFERENCE_ID_MAX: Final = 64
+ID_BYTES_MAX: Final = (
+    1024  # of an id in captured events and labels; SageMaker takes 64 characters, of four bytes at most
+)
 
 SHADOW_JOB_TAG: Final = "model-monitor:job"  # of endpoints a run made for itself: the processing job, "" on a laptop
 SHADOW_EXPIRES_TAG: Final = "model-monitor:expires"  # TIME_FORMAT; later nobody needs it any more

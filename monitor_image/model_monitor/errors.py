@@ -5,6 +5,7 @@
     ├── DatasetError                the data cannot be read
     │   ├── NoDataset               the path holds no file of the expected kind
     │   ├── UndecodableRecord       one record, located; the reader counts it as a reject, it does not end a run
+    │   ├── UnpacksTooLarge         a compressed file unpacks to many times its size
     │   ├── SchemaMismatch          a dataset contradicts the declared features
     │   ├── LabelsRefused           labels that cannot be written as ground truth
     │   ├── FeaturesMissing         a baseline dataset has no values of declared features
@@ -14,6 +15,7 @@
     │   ├── EndpointRefused         a call to its endpoint failed
     │   └── BudgetExceeded          it may not be asked any further
     ├── ScriptError                 a user's preprocessor or postprocessor failed
+    ├── WorkersLost                 worker processes could not be started, or were killed
     ├── OutputError                 a result cannot be written or sent
     └── Stopped                     the service asked the job to stop
 
@@ -25,8 +27,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from model_monitor.words import counted, did_you_mean, listed, lost
+
+LEAST_LIMIT: Final = 64 << 20  # bytes that any compressed file may unpack to
 
 
 class MonitorError(Exception):
@@ -64,6 +69,17 @@ class UndecodableRecord(DatasetError):
     def __init__(self, reason: str) -> None:
         self.reason = reason
         super().__init__(reason)
+
+
+class UnpacksTooLarge(DatasetError):
+    """A compressed file, or a table, unpacks to more than is taken from it."""
+
+    def __init__(self, path: Path | str, limit: int, times: int, setting: str) -> None:
+        self.path, self.limit, self.times, self.setting = path, limit, times, setting
+        super().__init__(
+            f"{path}: unpacks to more than {limit:,} bytes, which is the limit for a file of its size ({times:,} times that, "
+            f"and no less than {LEAST_LIMIT:,}). Look at what wrote it; if it is right, raise {setting}."
+        )
 
 
 class SchemaMismatch(DatasetError):
@@ -173,6 +189,14 @@ class BudgetExceeded(PredictorError):
 
 class ScriptError(MonitorError):
     """A user's script failed: type and place of its error are told, its words only before any record was read."""
+
+
+class WorkersLost(MonitorError):
+    """Worker processes could not be started, or were killed."""
+
+    def __init__(self, problem: str, workers: int, setting: str) -> None:
+        self.problem, self.workers, self.setting = problem, workers, setting
+        super().__init__(f"{problem}. Use a larger instance, or fewer workers than {workers} ({setting}).")
 
 
 class OutputError(MonitorError):

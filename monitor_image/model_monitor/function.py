@@ -12,6 +12,8 @@ import json
 import logging
 import os
 import shutil
+import signal
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -22,6 +24,7 @@ from model_monitor import container
 from model_monitor.aws import s3
 from model_monitor.contract import (
     EXIT_MESSAGE_FILE,
+    EXIT_OK,
     OUTPUT_PATH,
     PROCESSING_JOB_CONFIG,
     RUNTIME_API,
@@ -39,7 +42,8 @@ FOLDER: Final = "model-monitor"  # below the one folder that can be written
 
 
 def main(environment: Mapping[str, str] = os.environ) -> int:
-    """Serve one event after another until the service ends the process."""
+    """Serve one event after another until the service ends the process; a run that it ends leaves its report first."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(EXIT_OK))
     to_stdout()
     _warm()
     runtime = Runtime(environment[RUNTIME_API])

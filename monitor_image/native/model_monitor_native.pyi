@@ -16,9 +16,7 @@ def read_csv(
     is_exact: bool,
     /,
 ) -> tuple[bytearray, tuple[tuple[Any, ...], ...], dict[int, int], dict[int, int]]: ...
-def read_envelopes(
-    blocks: list[bytes], /
-) -> tuple[_Side, _Side, list[str], bytes, list[str], bytes, bytes, list[tuple[int, int, int, int]]]: ...
+def read_envelopes(blocks: list[bytes], /) -> tuple[_Side, _Side, list[str], bytes, list[str], bytes, bytes, bytes]: ...
 def open_texts(
     texts: tuple[bytes | bytearray, np.ndarray], is_binary: np.ndarray, /
 ) -> tuple[bytearray, bytearray, bytearray, list[int]]: ...
@@ -39,7 +37,12 @@ def read_json(
     tuple[
         bytearray,
         bytes,
-        tuple[tuple[tuple[tuple[Any, ...], bytes | None], ...], dict[str, bytes], bytes, dict[int, int]],
+        tuple[
+            tuple[tuple[tuple[Any, ...], bytes | None], ...],
+            tuple[list[str], bytes, bytes, bytes],
+            bytes,
+            dict[int, int],
+        ],
     ]
     | None
 ): ...

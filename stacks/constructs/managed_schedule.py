@@ -129,7 +129,7 @@ class ManagedSchedule(Construct):
         )
         schedule = scheduler.CfnSchedule(
             self,
-            "Schedule",
+            "Starts",  # not as the resource of the other scheduler is called: a resource cannot change its type
             name=props.monitor.schedule_name,
             group_name=plane.group_name,
             description=f"Runs {props.monitor.schedule_name}",

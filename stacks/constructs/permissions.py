@@ -56,8 +56,10 @@ def allow_reading(role: iam.IRole, place: Place) -> None:
 
 
 def allow_listing(role: iam.IRole, place: Place) -> None:
-    """The keys of a place, and of nothing else in its bucket. S3 takes a missing object's key for the prefix, too."""
-    bound = {"StringLike": {"s3:prefix": f"{place.prefix}*"}} if place.prefix else None
+    """The keys of a place, and of nothing else in its bucket. S3 takes a missing object's key for the prefix, too; a service
+    may list a folder by its name without the slash."""
+    folder = [place.prefix.rstrip("/")] if place.prefix.endswith("/") else []
+    bound = {"StringLike": {"s3:prefix": [f"{place.prefix}*", *folder]}} if place.prefix else None
     allow(role, ["s3:ListBucket"], [place.bucket_arn], bound)
     allow(role, ["s3:GetBucketLocation"], [place.bucket_arn])
 

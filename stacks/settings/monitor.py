@@ -165,8 +165,8 @@ class Monitor(Block):
     for those that ask a model. Default: auto."""
     function_megabytes: Annotated[int, Field(ge=512, le=10240)] = 2048
     """Memory of the Lambda function in MB, 512 to 10240; its processor grows with it. Default: 2048."""
-    function_max_megabytes: Annotated[int, Field(ge=1, le=4096)] = 64
-    """Captured MB of a window above which a processing job runs, 1 to 4096, when the runner is auto. Default: 64."""
+    function_max_megabytes: Annotated[int, Field(ge=1, le=4096)] = 256
+    """Captured MB of a window above which a processing job runs, 1 to 4096, when the runner is auto. Default: 256."""
     min_records: Count = 30
     """Records below which nothing is evaluated (insufficient_data), at least 1. Default: 30."""
     create_violation_tests: bool = False

@@ -146,9 +146,10 @@ def test_every_job_has_data_and_a_known_opponent() -> None:
         "smclarify",
         "exact",
         "python_reader",
+        "local",
         *jobs.DATA,
     }
-    assert set(jobs.names()) <= {*jobs.DATA, *jobs.JOINED, *jobs.LABELLED, *jobs.ANALYSES, "startup"}
+    assert set(jobs.names()) <= {*jobs.DATA, *jobs.JOINED, *jobs.LABELLED, *jobs.ANALYSES, *jobs.SAME}
     assert {recipe.capture for recipe in jobs.LABELLED.values()} <= jobs.DATA.keys()
 
 
@@ -216,6 +217,13 @@ def test_money_and_time_follow_from_rates_and_prices() -> None:
     assert rates.memory_mb(4) == 800
     assert runner.fits(runner.most_records(rates) - 1, rates)
     assert not runner.fits(runner.most_records(rates) + 1_000_000, rates)
+
+
+def test_a_function_is_one_process_whatever_its_memory() -> None:
+    prices = json.loads(publish.PRICES.read_text())
+    prices["lambda"]["memory_mb"] = [885, 1769, 10240]
+    cores = [runner.cores for runner in capacity.runners(prices) if runner.name.startswith("Lambda")]
+    assert cores == [pytest.approx(0.5, abs=0.01), 1.0, 1.0]
 
 
 def test_a_page_without_its_cells_is_refused() -> None:

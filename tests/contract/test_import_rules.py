@@ -28,7 +28,7 @@ ALLOWED = {
     "contract": set(),
     "words": set(),
     "schema": set(),
-    "packing": set(),  # what is compressed, datasets and labels alike
+    "packing": {"contract", "errors"},  # what is compressed, datasets and labels alike
     "logs": set(),
     "errors": {"words"},
     "label_text": {"schema"},  # labels in one spelling, wherever they come from
@@ -52,7 +52,8 @@ ALLOWED = {
     "late": GROUND | {"job", "labels", "monitors.registry", "outputs", "flow", "logs"},  # windows before a run's
     "windows": GROUND | {"job", "dataset", "outputs"},  # many of them, one run each
     "container": GROUND | {"job", "aws", "outputs", "runners", "flow", "late", "logs", ""},
-    "function": GROUND | {"job", "aws", "container", "logs", "flow", "late"},  # a container whose service is Lambda
+    "function": GROUND
+    | {"job", "aws", "container", "runners", "logs", "flow", "late"},  # a container whose service is Lambda
     "cli": GROUND | {"job", "aws", "labels", "outputs", "runners", "flow", "windows", ""},
     "__main__": {"cli", "container", "function", "contract", "runners"},
     "": set(),

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
+import signal
 import subprocess
+import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,7 +18,9 @@ import pytest
 from model_monitor import container, flow, reader
 from model_monitor.aws import s3
 from model_monitor.contract import CONTAINER_ENTRYPOINT, EXIT_MESSAGE_MAX_BYTES
+from model_monitor.errors import Stopped
 from model_monitor.outputs.report import schema
+from model_monitor.runners import stopping
 from tests.captures import HOUR, event, events_of, json_side, outputs
 from tests.monitor_image.conftest import FEATURES, OptMl, healthy_events, land
 
@@ -352,12 +357,74 @@ def test_log_lines_are_json_and_tell_the_outcome(opt_ml, healthy_baseline, capsy
 
 def test_a_stop_request_ends_the_run_with_a_message(opt_ml, monkeypatch):
     def stopped(job, progress):
-        container._stop(15, None)
+        stopping.stop(15, None)
 
     monkeypatch.setattr(flow, "run", stopped)
     tree = opt_ml().configure().for_window(healthy_events())
     assert tree.run() == 1
     assert first_line(tree).startswith("Error: the job was stopped before it finished")
+
+
+def test_a_stop_request_that_nobody_could_hear_is_not_lost(opt_ml, monkeypatch):
+    """As in a hook of a fork, where Python drops what a signal raises."""
+
+    def deaf(job, progress):
+        with contextlib.suppress(Stopped):
+            signal.raise_signal(signal.SIGTERM)
+        progress(1, 2)
+        raise AssertionError("went on")
+
+    monkeypatch.setattr(flow, "run", deaf)
+    tree = opt_ml().configure().for_window(healthy_events())
+    assert tree.run() == 1
+    assert first_line(tree).startswith("Error: the job was stopped before it finished")
+
+
+def test_a_stop_request_is_one_runs_and_not_the_nexts(opt_ml, healthy_baseline, monkeypatch):
+    with monkeypatch.context() as changed:
+        changed.setattr(flow, "run", lambda job, progress: signal.raise_signal(signal.SIGTERM))
+        tree = opt_ml().configure().for_window(healthy_events()).with_baseline(healthy_baseline)
+        assert tree.run() == 1
+    assert tree.run() == 0
+
+
+STOPPED_WHILE_IT_STARTS = """
+import os, runpy, signal, sys
+def stop(event, details):
+    if event == "import" and details[0] == "model_monitor.container":
+        os.kill(os.getpid(), signal.SIGTERM)
+sys.addaudithook(stop)
+sys.argv = ["model_monitor"]
+runpy.run_module("model_monitor", run_name="__main__")
+"""
+
+
+def test_a_stop_request_while_the_entry_point_starts_is_not_lost(opt_ml):
+    tree = opt_ml().configure().for_window(healthy_events())
+    environment = tree.environment | {"MODEL_MONITOR_ROOT": str(tree.root), "PYTHONPATH": str(ROOT / "monitor_image")}
+    command = [sys.executable, "-c", STOPPED_WHILE_IT_STARTS]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 1, done.stderr
+    assert first_line(tree).startswith("Error: the job was stopped before it finished")
+
+
+def test_a_run_leaves_no_folder_behind(opt_ml, healthy_baseline, bucket, tmp_path, monkeypatch):
+    for path in sorted(healthy_baseline.rglob("*.json")):
+        bucket.put_object(
+            Bucket="bucket", Key=f"b/{path.relative_to(healthy_baseline).as_posix()}", Body=path.read_bytes()
+        )
+    bucket.put_object(Bucket="bucket", Key="after.py", Body=b"def postprocess_handler():\n    pass\n")
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
+    seen = []
+    monkeypatch.setattr(container, "_postprocess", lambda report: seen.extend(temporary.iterdir()))
+    tree = opt_ml().configure().for_window(healthy_events())
+    assert tree.run(monitor_baseline="s3://bucket/b", post_analytics_processor_script="s3://bucket/after.py") == 0, (
+        tree.message
+    )
+    assert len(seen) == 2, seen
+    assert list(temporary.iterdir()) == []
 
 
 def test_the_entry_point_runs_with_the_images_packages_alone(opt_ml, healthy_baseline):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ import pytest
 from model_monitor import function
 from model_monitor.contract import DATASET_SOURCE, OUTPUT_PATH, RUNTIME_API
 from model_monitor.errors import SettingsError
+from model_monitor.runners import stopping
 from tests.monitor_image.conftest import OptMl, healthy_events
 
 REPORTS = "s3://bucket/reports/12"
@@ -193,6 +195,17 @@ def test_events_are_answered_one_after_another_and_an_error_ends_no_process(requ
     assert "no ProcessingJobName" in state.answers[1][1]["errorMessage"]
 
 
+def test_a_request_to_end_is_obeyed_between_events(monkeypatch, service):
+    monkeypatch.setattr(function.Runtime, "serve", lambda *_: signal.raise_signal(signal.SIGTERM))
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        with pytest.raises(SystemExit) as ended:
+            function.main({RUNTIME_API: service().address})
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert ended.value.code == 0
+
+
 def test_a_service_that_answers_no_event_is_told(service):
     runtime = function.Runtime(service().address)
     with pytest.raises(RuntimeError, match="410"):
@@ -203,6 +216,7 @@ def test_the_entry_point_serves_events_where_the_service_says_so(monkeypatch):
     from model_monitor import __main__ as entry
 
     seen = []
+    monkeypatch.setattr(stopping, "remember", lambda: None)
     monkeypatch.setattr("sys.argv", ["model_monitor"])
     monkeypatch.setenv(RUNTIME_API, "127.0.0.1:1")
     monkeypatch.setattr(function, "main", lambda: seen.append("served") or 0)

@@ -177,6 +177,8 @@ def test_the_baseline_function_may_park_requests_of_endpoints_with_long_names():
     assert set(re.findall(r'"/(pending/[^"*]*)\*"', policies)) == {function["PENDING"]}
     assert function["PENDING"] == f"pending/{name}/"
     assert len(step["JobName"]) <= 63
+    (started,) = set(re.findall(r"processing-job/(e[^\"*]*)\*", policies))
+    assert step["JobName"].startswith(started)
 
 
 def test_monitors_with_one_baseline_share_its_computation():

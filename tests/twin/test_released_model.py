@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from tests.analyses import analysed
 from tests.synthesis import synthesize
 from tests.twin.accounts import archive, make_buckets
 from twin import Twin
+from twin.deploying import DeployFailed
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("twin")]
 
@@ -56,3 +58,17 @@ def test_the_next_artefact_of_a_team_serves(twin: Twin) -> None:
     twin.deploy_assembly(folder, STACKS)
     assert answer(twin) == "second"
     assert twin.identity.violations() == []
+
+
+def test_a_bucket_is_brought_later_by_those_who_use_it_first(twin: Twin) -> None:
+    put(twin, "team-123456789012", "fraud/model.tar.gz", "first")
+    twin.deploy_assembly(synthesize(analysed(model__serving_script="own")).folder, STACKS)
+    make_buckets(twin, "brought")
+    later = synthesize(analysed(model__serving_script="own", storage__buckets={"capture": "brought"})).folder
+    with pytest.raises(DeployFailed, match="in use"):
+        twin.deploy_assembly(later, STACKS)
+    twin.deploy_assembly(later, STACKS[-1:])  # as `cdk deploy --exclusively` does
+    twin.deploy_assembly(later, STACKS)
+    assert answer(twin) == "first"
+    twin.advance(timedelta(minutes=1))
+    assert twin.client("s3").list_objects_v2(Bucket="brought", Prefix="capture/fraud/")["KeyCount"] == 1

@@ -24,6 +24,7 @@ from twin.cloudformation.types import Made, Properties, Request, ResourceFailed,
 from twin.surroundings import Surroundings
 
 ANSWER_SECONDS: Final = 20.0  # how long CreateStack waits for a fast stack before it answers "in progress"
+TYPE_CHANGED: Final = "Update of resource type is not permitted. The new template modifies resource type."
 RETAINED: Final = ("Retain", "RetainExceptOnCreate")
 
 
@@ -222,9 +223,12 @@ class Deployments:
         if body["Type"] == old.type and properties == old.properties:
             _see(scope, old)
             return
+        if body["Type"] != old.type:
+            stack.record("UPDATE_FAILED", TYPE_CHANGED, old)
+            raise ResourceFailed(f"[{logical_id}] {TYPE_CHANGED}")
         kind = self._types.find(old.type)
         changed = {n for n in {*properties, *old.properties} if properties.get(n) != old.properties.get(n)}
-        if body["Type"] != old.type or kind.update is None or changed & (kind.replaced_by or set()):
+        if kind.update is None or changed & (kind.replaced_by or set()):
             new = self._make(stack, scope, logical_id, old.generation + 1)
             undo.append(lambda: self._undo_make(stack, new, old))
             leftovers.append(old)

@@ -211,6 +211,8 @@ class Endpoints:
         if parameters.get("DeploymentConfig"):
             raise ApiError("ValidationException", "DeploymentConfig is not in the twin: updates happen all at once")
         kept = _kept(parameters)
+        if "DataCaptureConfig" in kept:
+            raise ApiError("ValidationException", "a retained DataCaptureConfig is not in the twin; exclude it")
         before = {variant["VariantName"]: variant for variant in endpoint.production_variants}
         self._emit(endpoint, "UPDATING")
         endpoint.endpoint_config_name = config_name
@@ -220,8 +222,7 @@ class Endpoints:
             for key in ("InstanceCount", "Weight"):
                 if f"Desired{key}" in kept & old.keys():
                     variant[f"Desired{key}"] = variant[f"Current{key}"] = old[f"Desired{key}"]
-        if "DataCaptureConfig" not in kept:
-            endpoint.data_capture_config = config.data_capture_config
+        endpoint.data_capture_config = config.data_capture_config
         endpoint.last_modified_time = self._twin.clock.now()
         self._twin.journal.add("endpoint", f"{name} serves {config_name}", endpoint=name, config=config_name)
         self._emit(endpoint, "IN_SERVICE")
@@ -238,7 +239,7 @@ class Endpoints:
 
 
 def _kept(parameters: Mapping[str, Any]) -> set[str]:
-    """What of an endpoint's variants an update leaves as it is: instances that scaling added, weights, capture."""
+    """What of an endpoint's variants an update leaves as it is, by type."""
     if not parameters.get("RetainAllVariantProperties"):
         return set()
     excluded = {item["VariantPropertyType"] for item in parameters.get("ExcludeRetainedVariantProperties") or ()}

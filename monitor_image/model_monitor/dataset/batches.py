@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import pairwise
@@ -17,6 +17,8 @@ from model_monitor.dataset.records import NOT_JSON
 from model_monitor.dataset.units import UNIT_BYTES, Unit
 from model_monitor.schema import Events, Reject, Window
 
+MAY_BEGIN_OBJECT = np.zeros(256, np.bool_)  # after blanks or a byte order mark
+MAY_BEGIN_OBJECT[list(b"{ \t\n\r\v\f\xef")] = True
 UNTIMED_EVENT = "event without a time in a file of no hour"
 
 
@@ -71,10 +73,20 @@ class Batch:
             if not block.fault:
                 yield block, range(start, stop), self.lines.numbers[start:stop].tolist()
 
-    def faults(self) -> list[tuple[Block, int, str]]:
-        """Lines that are no events, in order."""
-        unread = [(place, 0, block.fault) for place, block in enumerate(self.blocks) if block.fault]
-        return [(self.blocks[place], line, reason) for place, line, reason in sorted(unread + self.lines.faults)]
+    def unread(self) -> list[tuple[Block, str, int]]:
+        """What of its blocks is no event: (block, reason, lines); the rest of a file that cannot be read is one."""
+        counted = [(place, reason, lines) for (place, reason), lines in self.lines.bad.counts().items()]
+        rest = [(place, block.fault, 1) for place, block in enumerate(self.blocks) if block.fault]
+        return [(self.blocks[place], reason, lines) for place, reason, lines in sorted(rest + counted)]
+
+    def first_unread(self, is_wanted: Callable[[Block], bool], most: int) -> list[Reject]:
+        """Where the first few of these stand, of the blocks that are wanted."""
+        wanted = np.array([is_wanted(block) for block in self.blocks], np.bool_)
+        bad = self.lines.bad.take(wanted[self.lines.bad.blocks])
+        rest = [(place, 0, block.fault) for place, block in enumerate(self.blocks) if block.fault and wanted[place]]
+        return [
+            located_reject(self.blocks[block], line, reason) for block, line, reason in sorted(rest + bad.first(most))
+        ][:most]
 
     def locate(self, event: int, reason: str) -> Reject:
         """Where an event stands."""
@@ -104,11 +116,13 @@ def batches(unit: Unit, window: Window | None) -> Iterator[Batch]:
 
 def _taken_apart(blocks: Sequence[Block], lines: Lines) -> Sequence[Block] | None:
     """Blocks with one event a line, where some of their lines hold several; None where none does."""
-    faulty: dict[int, list[int]] = {}
-    for place, number, reason in lines.faults:
-        if reason == NOT_JSON:
-            faulty.setdefault(place, []).append(number)
-    found = {place: apart(blocks[place].data, numbers) for place, numbers in faulty.items()}
+    bad = lines.bad.of(NOT_JSON)
+    found = {}
+    for place in np.flatnonzero(np.bincount(bad.blocks)).tolist():
+        data, own = blocks[place].data, bad.blocks == place
+        first = np.frombuffer(data, np.uint8)[bad.starts[own]]
+        numbers = bad.numbers[own][MAY_BEGIN_OBJECT[first]].tolist()
+        found[place] = apart(data, numbers) if numbers and b"}" in data else None
     changed = {place: whole for place, whole in found.items() if whole is not None}
     if not changed:
         return None

@@ -10,17 +10,16 @@ from itertools import chain, islice
 import numpy as np
 
 from model_monitor.dataset import scripted
-from model_monitor.dataset.batches import Batch, batches, is_of_window, located_reject
+from model_monitor.dataset.batches import Batch, batches, is_of_window
 from model_monitor.dataset.classify import to_column
 from model_monitor.dataset.fields import output_side
 from model_monitor.dataset.formats.capture_json import TOLERATED_EVENT
 from model_monitor.dataset.headings import Names, without_headings
-from model_monitor.dataset.lines import Block
 from model_monitor.dataset.pair import Group, Losses, pair
 from model_monitor.dataset.sides import FORMATS, Sides, open_sides, taken
 from model_monitor.dataset.units import Unit
 from model_monitor.job.job import Job
-from model_monitor.schema import LOCATED_REJECTS, Rejects, Rows, Schema, first_rejects
+from model_monitor.schema import LOCATED_REJECTS, Reject, Rejects, Rows, Schema, first_rejects
 
 UNTIMED_EVENT = "event without a time in a file of no hour"
 
@@ -102,13 +101,18 @@ def _rows_of(batch: Batch, job: Job) -> list[Rows]:
     losses = Losses()
     chunks = [rows for _, rows in located_rows(batch, job, losses)]
     chunks = chunks or [empty_rows(job.schema)]
-    unread = batch.faults()
-    faults = [fault for fault in unread if is_of_window(fault[0], job.window)]
+    unread, outside = Counter[str](), losses.outside
+    for block, reason, count in batch.unread():
+        if is_of_window(block, job.window):
+            unread[reason] += count
+        else:
+            outside += count
+    lines = batch.first_unread(lambda block: is_of_window(block, job.window), LOCATED_REJECTS)
     tolerated = +Counter({TOLERATED_EVENT: batch.lines.tolerated, UNTIMED_EVENT: batch.untimed})
     chunks[0] = replace(
         chunks[0],
-        rejects=_rejects(batch, losses, faults),
-        outside_window=losses.outside + len(unread) - len(faults),
+        rejects=_rejects(batch, losses, unread, lines),
+        outside_window=outside,
         own_requests=batch.own_requests,
         tolerated=chunks[0].tolerated + tolerated,
     )
@@ -120,13 +124,12 @@ def empty_rows(schema: Schema) -> Rows:
     return Rows(schema, 0, tuple(to_column(()) for _ in schema.features))
 
 
-def _rejects(batch: Batch, losses: Losses, faults: Sequence[tuple[Block, int, str]]) -> Rejects:
-    by_reason = Counter(reason for _, _, reason in faults)
+def _rejects(batch: Batch, losses: Losses, unread: Counter[str], lines: Sequence[Reject]) -> Rejects:
+    """unread: lines that are no events, by reason; lines: the first of them."""
+    by_reason = unread.copy()
     for _, reason, records in losses.found:
         by_reason[reason] += records
-    lines = [located_reject(*fault) for fault in faults[:LOCATED_REJECTS]]
     different = dict.fromkeys((event, reason) for event, reason, _ in sorted(losses.found))
     events = [batch.locate(event, reason) for event, reason in islice(different, LOCATED_REJECTS)]
-    located = sorted(lines + events, key=lambda reject: (reject.path, reject.line))
-    unsized = len(faults) + losses.unsized
-    return Rejects(by_reason, first_rejects(located), losses.widths, unsized)
+    located = sorted([*lines, *events], key=lambda reject: (reject.path, reject.line))
+    return Rejects(by_reason, first_rejects(located), losses.widths, unread.total() + losses.unsized)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import compress
 from typing import Any, TypeAlias
 
@@ -82,6 +82,13 @@ def to_column(literals: Literals, *, is_text: bool = False) -> Column:
 
 def type_column(literals: Literals, *, is_text: bool = False) -> tuple[Column, int]:
     """A column, and in how many records its key was absent."""
+    column, absent = _typed(literals, is_text=is_text)
+    if column.numbers is not None and column.numbers.dtype.kind == "f":
+        column = replace(column, numbers=column.numbers + 0.0)  # `-0.0` is 0, whichever way its column was read
+    return column, absent
+
+
+def _typed(literals: Literals, *, is_text: bool) -> tuple[Column, int]:
     if isinstance(literals, pa.Array):
         return _column_of_array(literals, is_text), 0
     if isinstance(literals, Cells):

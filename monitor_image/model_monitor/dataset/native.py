@@ -17,6 +17,7 @@ from model_monitor.dataset.classify import Cells
 from model_monitor.dataset.fields import PLAIN_KEY, Side
 from model_monitor.dataset.records import EMPTY_PAYLOAD, MALFORMED_CSV, UNSTANDARD_JSON, Records, Shape
 from model_monitor.dataset.texts import Texts
+from model_monitor.dataset.unclaimed import Unclaimed
 from model_monitor.schema import Kind
 
 _native: ModuleType | None = reader.load()
@@ -85,13 +86,13 @@ def read_json(
     )
     if found is None:
         return None
-    counts, refused, (cells, extra, tolerated, widths) = found
+    counts, refused, (cells, (names, codes, starts, stops), tolerated, widths) = found
     columns = {place: _with_absent(*column) for place, column in zip(places, cells, strict=True)}
     records = Records(
         np.frombuffer(counts, np.int64),
         [columns[place] for place in asked],
         widths=widths,
-        extra={key: np.frombuffer(where, np.int64) for key, where in extra.items()},
+        unclaimed=(Unclaimed(names, *map(np.frombuffer, (codes, starts, stops), (np.int32, np.int64, np.int64))),),
         tolerated=dict.fromkeys(np.frombuffer(tolerated, np.int64).tolist(), UNSTANDARD_JSON),
     )
     return records, np.frombuffer(refused, np.int64)

@@ -27,6 +27,7 @@ from model_monitor.dataset.records import (
     no_records,
 )
 from model_monitor.dataset.sides import Format
+from model_monitor.dataset.unclaimed import counts_of
 from model_monitor.schema import Column, Events, Rows, Schema
 
 POSITIONAL_ROLES = ("prediction", "score", "payload_index")
@@ -187,12 +188,11 @@ def _with(rows: Rows, extra: Counter[str], tolerated: Counter[str]) -> Rows:
 def _columns(records: Records, good_rows: np.ndarray, kept: np.ndarray) -> tuple[list[Literals], Counter[str]]:
     """The cells that become rows, and how many of these have each unclaimed key."""
     if kept.all() and len(kept) == len(good_rows) and not records.widths:
-        return records.columns, Counter({key: len(where) for key, where in records.extra.items()})
+        return records.columns, counts_of(records.unclaimed)
     mask = np.zeros(len(good_rows), np.bool_)
     mask[good_rows] = kept
     mask = mask[records.readable]
-    extra = Counter({key: int(mask[where].sum()) for key, where in records.extra.items()})
-    return [keep(column, mask) for column in records.columns], +extra
+    return [keep(column, mask) for column in records.columns], counts_of(records.unclaimed, mask)
 
 
 def _count_widths(

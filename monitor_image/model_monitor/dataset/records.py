@@ -10,11 +10,14 @@ from itertools import compress
 import numpy as np
 import pyarrow as pa
 
+from model_monitor.contract import ID_BYTES_MAX
 from model_monitor.dataset.classify import Cells, Literals
+from model_monitor.dataset.unclaimed import Unclaimed
 
 # reasons of rejects: the reader's whole vocabulary
 NOT_JSON = "not valid JSON"
 NOT_A_CAPTURE_EVENT = "not a capture event"
+ID_TOO_LONG = f"inference id of more than {ID_BYTES_MAX:,} bytes"
 NO_INPUT = "input was not captured"
 NO_OUTPUT = "output was not captured"
 NOT_TEXT = "payload is not text"
@@ -50,7 +53,7 @@ class Records:
     columns: one per field, over the readable records of all payloads in order.
     faults: payload → why none of it could be read.
     widths: record (its position among all of `counts`) → its number of values, where that is not the expected one.
-    extra: key that no field claims → positions, among the readable records, that have it.
+    unclaimed: the keys of readable records that no field claims.
     tolerated: payload → what was wrong with it and could be read all the same.
     """
 
@@ -58,7 +61,7 @@ class Records:
     columns: list[Literals]
     faults: dict[int, str] = field(default_factory=dict)
     widths: dict[int, int] = field(default_factory=dict)
-    extra: dict[str, np.ndarray] = field(default_factory=dict)
+    unclaimed: tuple[Unclaimed, ...] = ()
     tolerated: dict[int, str] = field(default_factory=dict)
 
     @property

@@ -22,6 +22,7 @@ UNKNOWN = "Move what is no data out of the folder, or give the file the ending o
 REMEDIES = {
     reasons.NOT_JSON: FILE,
     reasons.NOT_A_CAPTURE_EVENT: FILE,
+    reasons.ID_TOO_LONG: "Let clients send short inference ids, as SageMaker itself demands",
     DAMAGED: FILE,
     TOO_LONG: FILE,
     reasons.NO_INPUT: CAPTURE,

@@ -17,6 +17,7 @@ from model_monitor.dataset.lines import Block, read_blocks
 from model_monitor.dataset.named import named_rows, named_side, side_of_header, side_of_positions
 from model_monitor.dataset.records import EMPTY_PAYLOAD, MALFORMED_JSON, WRONG_WIDTH, Records
 from model_monitor.dataset.texts import Texts
+from model_monitor.dataset.unclaimed import counts_of
 from model_monitor.dataset.units import Segment, Unit
 from model_monitor.job.job import Job
 from model_monitor.schema import LOCATED_REJECTS, Reject, Rejects, Rows, Schema, first_rejects
@@ -149,7 +150,7 @@ def _rows_of_json(block: Block, records: Records, lines: Sequence[int], schema: 
     losses = _losses(records, lines)
     columns = dict(zip([field.key for field in named_side(schema).fields], records.columns, strict=True))
     count = int(records.counts.sum()) - len(records.widths)
-    extra = Counter({key: len(where) for key, where in records.extra.items()})
+    extra = counts_of(records.unclaimed)
     rows = named_rows(schema, count, columns, extra, _rejects(block, losses, 0))
     rows.tolerated.update(records.tolerated.values())
     return rows

@@ -10,7 +10,6 @@ Bias and attribution have one file instead of the two, `analysis.json`.
 from __future__ import annotations
 
 import hashlib
-import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +28,7 @@ from model_monitor.contract import (
     monitor_key,
 )
 from model_monitor.errors import BaselineError
+from model_monitor.job import scratch
 from model_monitor.job.job import BaselineFiles
 
 
@@ -44,7 +44,7 @@ def open_folder(location: str, cache: Path | None = None) -> Folder:
     """A local folder as it is; an S3 prefix through files fetched one by one into `cache`."""
     if not s3.is_s3(location):
         return Folder(location, lambda relative: _local(Path(location) / relative))
-    kept = cache or Path(tempfile.mkdtemp(prefix="model-monitor-"))
+    kept = cache or scratch.folder("baseline")
     return Folder(location, lambda relative: _fetch(location, relative, kept))
 
 

@@ -6,7 +6,6 @@ import hashlib
 import importlib.util
 import os
 import sys
-import tempfile
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from typing import Any, Final
 
 from model_monitor.aws import s3
 from model_monitor.errors import MonitorError, ScriptError, SettingsError
+from model_monitor.job import scratch
 from model_monitor.job.job import MonitorSettings, Scripts
 
 WORDS_MAX: Final = 300
@@ -35,7 +35,7 @@ def fetch(location: str, local: Callable[[str], Path] = Path) -> Path:
     content = s3.read_object(location)
     if content is None:
         raise SettingsError(location, "is not there.", "Check the location of the script.")
-    path = Path(tempfile.mkdtemp(prefix="model-monitor-script-")) / location.rpartition("/")[2]
+    path = scratch.folder("script") / location.rpartition("/")[2]
     path.write_bytes(content)
     return path
 

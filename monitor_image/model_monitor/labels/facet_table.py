@@ -112,7 +112,7 @@ def _table(relative: str, path: Path, names: Sequence[str]) -> _Table:
 
 
 def _columns(path: Path) -> dict[str, list[Any]]:
-    content = unpacked(path.read_bytes())
+    content = unpacked(path)
     if content[:4] == b"PAR1":
         found: dict[str, list[Any]] = pyarrow.parquet.read_table(pa.BufferReader(content)).to_pydict()
         return found

@@ -9,10 +9,11 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import orjson
@@ -21,6 +22,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet
 
+from model_monitor.contract import ID_BYTES_MAX
 from model_monitor.dataset.glued import pieces_of
 from model_monitor.dataset.records import UNKNOWN_FILE
 from model_monitor.dataset.units import GZIP_RATIO
@@ -37,7 +39,15 @@ from model_monitor.labels.label_records import (
     labels_of,
     plain,
 )
-from model_monitor.packing import DAMAGES, PACKED_ENDINGS, plain_name, unpacked
+from model_monitor.packing import (
+    BYTE_ORDER_MARK,
+    DAMAGES,
+    HEAD_BYTES,
+    PACKED_ENDINGS,
+    Allowance,
+    open_by_content,
+    plain_name,
+)
 from model_monitor.schema import LOCATED_REJECTS, Reject, Rejects
 from model_monitor.words import form_of
 
@@ -47,6 +57,7 @@ SUFFIXES = (*JSON_SUFFIXES, ".csv", ".parquet", ".pq")
 UNIT_BYTES = 16 << 20
 BATCH = 1 << 16
 PIECE_BYTES, PART_BYTES = 4 << 20, 1 << 16  # lines that are read together; smaller parts where one of them is unusual
+LEAST_ROW_BYTES = 8  # of a row of a table with an id, unpacked
 TABLE_COLUMNS = (ID_COLUMNS, INDEX_COLUMNS, LABEL_COLUMNS)
 NOT_JSON = "line is no JSON"
 WRONG_WIDTH = "unexpected number of values"
@@ -242,23 +253,41 @@ class _Builder:
 
 
 def _read_file(builder: _Builder, relative: str, path: Path) -> None:
-    content = unpacked(path.read_bytes())
-    head = content[:64].lstrip()[:1]
+    """A file of any form: lines and tables a bounded part at a time, a document and CSV as a whole."""
+    with open_by_content(path) as stream:
+        head = stream.read(HEAD_BYTES).removeprefix(BYTE_ORDER_MARK)
+        if head[:64].lstrip().startswith(b"{"):
+            for number, piece in _pieces_of_stream(head, stream):
+                _read_piece(builder, relative, number, piece)
+            return
+        content = head + stream.read()
+    start = content[:64].lstrip()[:1]
     if content[:4] == b"PAR1":
-        _read_table(
-            builder,
-            relative,
-            pyarrow.parquet.read_table(pa.BufferReader(content), use_threads=False, pre_buffer=False),
-            first_line=1,
-        )
-    elif head in (b"{", b"["):
+        _read_parquet(builder, relative, path, content)
+    elif start == b"[":
         _read_json(builder, relative, content)
-    elif head and not has_known_ending(relative) and not _is_label_table(_header(content)):
+    elif start and not has_known_ending(relative) and not _is_label_table(_header(content)):
         builder.reject(relative, 0, UNKNOWN_FILE)
-    elif head and (fault := _header_fault(_header(content))):
+    elif start and (fault := _header_fault(_header(content))):
         builder.reject(relative, 1, fault)
-    elif head:
-        _read_table(builder, relative, _csv_table(builder, relative, content), first_line=2)
+    elif start:
+        table = _csv_table(builder, relative, content)
+        _read_batches(builder, relative, table.column_names, table.to_batches(max_chunksize=BATCH), first_line=2)
+
+
+def _read_parquet(builder: _Builder, relative: str, path: Path, content: bytes) -> None:
+    """Some rows at a time, and no more of them than a file of its size may hold."""
+    allowance = Allowance(path)
+    file = pyarrow.parquet.ParquetFile(pa.BufferReader(content))
+    allowance.take(file.metadata.num_rows * LEAST_ROW_BYTES)
+    allowance = Allowance(path)
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        for batch in file.iter_batches(BATCH, use_threads=False):
+            allowance.take(batch.nbytes)
+            yield batch
+
+    _read_batches(builder, relative, file.schema_arrow.names, batches(), first_line=1)
 
 
 def _header(content: bytes) -> str:
@@ -302,13 +331,16 @@ def _csv_table(builder: _Builder, relative: str, content: bytes) -> pa.Table:
     )
 
 
-def _read_table(builder: _Builder, relative: str, table: pa.Table, first_line: int) -> None:
-    table = table.rename_columns([plain(name) for name in table.column_names])
-    if any(table.column_names.count(name) > 1 for names in TABLE_COLUMNS for name in names):
+def _read_batches(
+    builder: _Builder, relative: str, names: Sequence[str], batches: Iterable[pa.RecordBatch], first_line: int
+) -> None:
+    known = [plain(name) for name in names]
+    if any(known.count(name) > 1 for wanted in TABLE_COLUMNS for name in wanted):
         builder.reject(relative, 0, TWO_COLUMNS)
         return
     line = first_line
-    for batch in table.to_batches(max_chunksize=BATCH):
+    for read in batches:
+        batch = read.rename_columns(known)
         if not _add_batch(builder, batch):
             for number, record in enumerate(batch.to_pylist(), line):
                 _add(builder, relative, number, record)
@@ -333,7 +365,8 @@ def _add_batch(builder: _Builder, batch: pa.RecordBatch) -> bool:
         return False
     words = labels.cast(pa.string()).dictionary_encode()
     texts, texts_of_words = ids.cast(pa.string()), words.dictionary.to_pylist()
-    if not pc.min(pc.binary_length(texts)).as_py() or not all(word.strip() for word in texts_of_words):
+    lengths = pc.min_max(pc.binary_length(texts)).as_py()
+    if not lengths["min"] or lengths["max"] > ID_BYTES_MAX or not all(word.strip() for word in texts_of_words):
         return False
     keys = keys_of(hashes(texts), places)
     builder.add_arrays(Labels(keys, words.indices.to_numpy(), texts_of_words, texts[0].as_py()))
@@ -356,16 +389,39 @@ def _read_json(builder: _Builder, relative: str, content: bytes) -> None:
                 _add(builder, relative, number, record)
             return
     for number, piece in _pieces(content, PIECE_BYTES):
-        labels = read_lines(piece)
-        if labels is not None:
-            builder.add_arrays(labels)
-            continue
-        for first, part in _pieces(piece, PART_BYTES):
-            _read_lines(builder, relative, number + first, part)
+        _read_piece(builder, relative, number, piece)
+
+
+def _read_piece(builder: _Builder, relative: str, number: int, piece: bytes) -> None:
+    """Whole lines after the number of those before them."""
+    labels = read_lines(piece) if piece.strip() else None
+    if labels is not None:
+        builder.add_arrays(labels)
+        return
+    for first, part in _pieces(piece, PART_BYTES):
+        _read_lines(builder, relative, number + first, part)
+
+
+def _pieces_of_stream(head: bytes, stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    """As `_pieces`, of a file whose beginning is read."""
+    held, before = bytearray(head), 0
+    while chunk := stream.read(PIECE_BYTES):
+        end = chunk.rfind(b"\n") + 1
+        held += chunk
+        if end:
+            whole = len(held) - len(chunk) + end
+            piece = bytes(memoryview(held)[:whole])
+            yield before, piece
+            before += count_breaks(piece)
+            held = bytearray(memoryview(held)[whole:])
+    if held:
+        yield before, bytes(held)
 
 
 def _read_lines(builder: _Builder, relative: str, first: int, lines: bytes) -> None:
     """A part of a file with something unusual in it, or near it."""
+    if not lines.strip():
+        return
     labels = read_lines(lines)
     if labels is not None:
         builder.add_arrays(labels)

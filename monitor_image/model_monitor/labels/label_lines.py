@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 from msgspec import UNSET, UnsetType
 
+from model_monitor.contract import ID_BYTES_MAX
 from model_monitor.labels.keys import hashes, keys_of
 
 LINE_BREAK: Final = ord("\n")
@@ -107,7 +108,7 @@ def _count(lines: bytes) -> int:
 def _of_events(events: Sequence[_Event]) -> Labels | None:
     ids = [event.metadata.event_id for event in events]
     encodings = {(event.truth.encoding or "").upper() for event in events}
-    if "" in ids or (encodings & OWN_READING and encodings != {"JSON"}):
+    if _is_odd(ids) or (encodings & OWN_READING and encodings != {"JSON"}):
         return None
     datas = [event.truth.data for event in events]
     cut = _unwrap(datas) if encodings == {"JSON"} else _cut(datas)
@@ -131,7 +132,7 @@ def _of_events(events: Sequence[_Event]) -> Labels | None:
 def _of_rows(rows: Sequence[_Row]) -> Labels | None:
     ids, labels = [row.event_id for row in rows], [row.label for row in rows]
     places = _places([row.place for row in rows])
-    if "" in ids or places is None or not rows:
+    if not rows or _is_odd(ids) or places is None:
         return None
     numbers = [label for label in labels if not isinstance(label, str)]
     if numbers and (len(numbers) < len(labels) or max(numbers) >= LARGEST or min(numbers) <= -LARGEST):
@@ -139,6 +140,11 @@ def _of_rows(rows: Sequence[_Row]) -> Labels | None:
     words = pa.array(list(map(str, labels)) if numbers else labels, pa.large_string())
     found = _known(keys_of(hashes(ids), places), words, ids[0])
     return found if len(found.keys) == len(rows) else None  # an empty label of its own is a fault
+
+
+def _is_odd(ids: Sequence[str]) -> bool:
+    """Whether one is empty, or perhaps longer than ids may be."""
+    return "" in ids or max(map(len, ids), default=0) > ID_BYTES_MAX // 4
 
 
 def _places(given: Sequence[object]) -> np.ndarray | None:

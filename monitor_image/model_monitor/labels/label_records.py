@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import orjson
 
+from model_monitor.contract import ID_BYTES_MAX
 from model_monitor.errors import UndecodableRecord
 from model_monitor.label_text import normalise
 
@@ -21,6 +22,7 @@ ID_COLUMNS: Final = ("inferenceid", "eventid")
 INDEX_COLUMNS: Final = ("payloadindex",)
 LABEL_COLUMNS: Final = ("groundtruthlabel", "groundtruth", "label")
 NO_ID: Final = "label without inference id"
+ID_TOO_LONG: Final = f"inference id of more than {ID_BYTES_MAX:,} bytes"
 NO_LABEL: Final = "label is missing"
 BAD_INDEX: Final = "payload_index is no position"
 NOT_A_RECORD: Final = "no ground-truth record"
@@ -60,10 +62,17 @@ def plain(name: str) -> str:
 def identify(value: object) -> str:
     """An id as text: 7 and "7" are the same caller's id."""
     if isinstance(value, str) and value:
+        if is_long(value):
+            raise UndecodableRecord(ID_TOO_LONG)
         return value
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     raise UndecodableRecord(NO_ID)
+
+
+def is_long(name: str) -> bool:
+    """Whether an id is longer than any that a captured event may have."""
+    return len(name) > ID_BYTES_MAX // 4 and len(name.encode("utf-8", "surrogatepass")) > ID_BYTES_MAX
 
 
 def place(value: object) -> int:

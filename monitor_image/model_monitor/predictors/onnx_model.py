@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -18,6 +19,7 @@ NUMBERS: Final = {
     "tensor(int32)": np.int32,
 }
 TEXT: Final = "tensor(string)"
+NO_TELEMETRY: Final = "ORT_DISABLE_TELEMETRY"  # read once, when the runtime is imported: else it reports to its maker
 
 
 def load(name: str, content: bytes, output: str) -> Callable[[Matrix], np.ndarray]:
@@ -26,6 +28,7 @@ def load(name: str, content: bytes, output: str) -> Callable[[Matrix], np.ndarra
     Raises: PredictorError.
     """
     where = f"model file {name}"
+    os.environ.setdefault(NO_TELEMETRY, "1")
     runtime = library("onnxruntime", where)
     options = runtime.SessionOptions()
     options.intra_op_num_threads = 1

@@ -6,6 +6,7 @@ read here; they share its imports. Otherwise a fork server, in which nothing has
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import multiprocessing
 import os
@@ -16,16 +17,19 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from itertools import islice
 from multiprocessing.context import BaseContext
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, TypeVar
 
 from model_monitor.contract import Variable
-from model_monitor.errors import MonitorError
+from model_monitor.errors import WorkersLost
 from model_monitor.runners.fold import Mergeable, fold
 
 UNITS_IN_PROCESS = 3  # starting a pool takes about as long as two workers gain on this many units
 FORKABLE_THREADS = frozenset({"jemalloc_bg_thd"})  # pyarrow's spare allocator starts it and stops it around a fork
+PR_SET_PDEATHSIG = 1  # of Linux: the signal that a process gets when the one that started it ends
 AHEAD_PER_WORKER = 3  # finished profiles that may wait for an earlier unit, so that memory stays bounded
 
 Unit = TypeVar("Unit")
@@ -62,10 +66,8 @@ def run(
     try:
         return fold(_pooled(task, units, wanted, progress), empty)
     except BrokenProcessPool as error:
-        raise MonitorError(
-            "a worker process was killed, most likely for want of memory. "
-            f"Use a larger instance, or fewer workers than {wanted} ({Variable.WORKERS})."
-        ) from error
+        problem = "a worker process was killed, most likely for want of memory"
+        raise WorkersLost(problem, wanted, Variable.WORKERS) from error
 
 
 def _has_semaphores() -> bool:
@@ -89,14 +91,16 @@ def _here(task: Callable[[Unit], P], units: Sequence[Unit], progress: Progress) 
 
 
 def _pooled(task: Callable[[Unit], P], units: Sequence[Unit], workers: int, progress: Progress) -> Iterator[P]:
-    with ProcessPoolExecutor(workers, mp_context=_context(), initializer=_prepare_worker, initargs=(task,)) as pool:
+    before = set(multiprocessing.active_children())
+    context = _context()
+    given = (task, os.getpid() if context.get_start_method() == "fork" else None)
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_prepare_worker, initargs=given) as pool:
         waiting: deque[Future[P]] = deque()
         upcoming = iter(units)
         try:
-            for unit in upcoming:
+            waiting.append(_first(pool, next(upcoming), workers, before))
+            for unit in islice(upcoming, workers * AHEAD_PER_WORKER - 1):
                 waiting.append(pool.submit(_work, unit))
-                if len(waiting) >= workers * AHEAD_PER_WORKER:
-                    break
             done = 0
             while waiting:
                 profile = waiting.popleft().result()
@@ -111,6 +115,21 @@ def _pooled(task: Callable[[Unit], P], units: Sequence[Unit], workers: int, prog
             raise
         finally:
             gc.unfreeze()
+
+
+def _first(pool: ProcessPoolExecutor, unit: Unit, workers: int, before: set[BaseProcess]) -> Future[Any]:
+    """Submit one unit, which starts the workers.
+
+    Raises: WorkersLost where the system starts no more processes; those that it did start are ended.
+    """
+    try:
+        return pool.submit(_work, unit)
+    except OSError as error:
+        for started in set(multiprocessing.active_children()) - before:
+            started.kill()
+        raise WorkersLost(
+            f"a worker process could not be started ({error.strerror})", workers, Variable.WORKERS
+        ) from error
 
 
 def _context() -> BaseContext:
@@ -139,12 +158,34 @@ def _work(unit: Any) -> Any:
     return _task(unit)
 
 
-def _prepare_worker(task: Callable[[Any], Any]) -> None:
+def _prepare_worker(task: Callable[[Any], Any], runner: int | None) -> None:
     """A worker is one of many: its libraries get one thread each, and ending it is not a matter of the front door."""
     import pyarrow as pa
 
     global _task
     _task = task
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    _end_with(runner)
     pa.set_cpu_count(1)
     pa.set_io_thread_count(1)
+
+
+def _end_with(runner: int | None) -> None:
+    """End this process when the one that runs the units ends, however that happens: nobody else would end it.
+
+    runner: that process, where this one is its fork: the system then ends it. Workers of a fork server wait for it beside their
+    work, on a pipe that no other worker holds.
+    """
+    if runner is None:
+        threading.Thread(target=_wait_for_runner, daemon=True).start()
+        return
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != runner:  # it ended before the system was told
+        os._exit(1)
+
+
+def _wait_for_runner() -> None:
+    runner = multiprocessing.parent_process()
+    if runner is not None:
+        runner.join()
+        os._exit(1)

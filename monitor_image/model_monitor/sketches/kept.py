@@ -16,7 +16,7 @@ import xxhash
 from model_monitor.label_text import LARGEST_WHOLE, NUMBER
 from model_monitor.schema import Column, Rows
 from model_monitor.sketches.hashes import mixed
-from model_monitor.sketches.record_keys import record_keys
+from model_monitor.sketches.record_keys import has_id, record_keys
 
 ROLES = ("prediction", "score", "label")  # always kept where the data has them
 FACTS = ("event_id", "payload_index", "variant", "time")  # of the record itself, kept when they are asked for
@@ -251,7 +251,7 @@ def _keys(rows: Rows, columns: Iterable[Values]) -> np.ndarray:
             return content
     keys = mixed(record_keys(events, rows.payload_index) + SEED)
     if "" in events.ids:
-        keys = np.where(np.repeat(np.array(events.ids) == "", events.records), content, keys)
+        keys = np.where(np.repeat(has_id(events), events.records), keys, content)
     return keys
 
 

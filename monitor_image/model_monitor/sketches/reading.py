@@ -10,7 +10,7 @@ import numpy as np
 
 from model_monitor.schema import Reject, Rejects, Rows
 from model_monitor.sketches.hashes import finalised
-from model_monitor.sketches.record_keys import record_keys
+from model_monitor.sketches.record_keys import has_id, record_keys
 from model_monitor.words import counted, form_of
 
 KEYS_KEPT = 4096  # exact up to here; above, repeats are estimated within about 1.6 % of the records
@@ -45,7 +45,7 @@ class RepeatedKeys:
             return cls()
         keys = record_keys(events, rows.payload_index)
         if "" in events.ids:
-            keys = keys[np.repeat(np.array(events.ids) != "", events.records)]
+            keys = keys[np.repeat(has_id(events), events.records)]
         found = finalised(keys)
         hashes, counts = np.unique(_smallest(found), return_counts=True)
         if hashes.size < KEYS_KEPT:  # many repeats among the smallest

@@ -14,3 +14,8 @@ def record_keys(events: Events, payload_index: np.ndarray) -> np.ndarray:
     ids = np.fromiter(map(xxhash.xxh3_64_intdigest, events.ids), np.uint64, len(events.ids))
     keys = np.repeat(ids, events.records)
     return keys + payload_index.astype(np.uint64) * GOLDEN if len(payload_index) == len(keys) else keys
+
+
+def has_id(events: Events) -> np.ndarray:
+    """bool (events,), whether each has an id. One by one: an array of texts would give each the room of the longest."""
+    return np.fromiter(map(bool, events.ids), np.bool_, len(events.ids))

@@ -17,6 +17,8 @@ namespace {
 
 constexpr size_t kRowsAtOnce = 64;  // of one column before the next one's, so that its cells share lines of the cache
 
+constexpr std::string_view kMark = "\xEF\xBB\xBF";  // a byte order mark
+
 struct Field {
     const char *from, *to;
     bool is_quoted;
@@ -87,6 +89,7 @@ class Reader {
     // One payload; returns its number of records, readable or not.
     int64_t read(size_t payload, std::string_view text) {
         if (!is_exact_) {
+            while (text.substr(0, kMark.size()) == kMark) text.remove_prefix(kMark.size());
             while (!text.empty() && (text.front() == '\r' || text.front() == '\n')) text.remove_prefix(1);
             while (!text.empty() && (text.back() == '\r' || text.back() == '\n')) text.remove_suffix(1);
         }

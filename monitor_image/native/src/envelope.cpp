@@ -165,7 +165,7 @@ class Reader {
                 add(number, false);
             } else {
                 pattern_.forget();
-                odd_.push_back({static_cast<Py_ssize_t>(counts_.size()), static_cast<Py_ssize_t>(number), line - begin, stop - begin});
+                odd_.push_back({static_cast<int64_t>(counts_.size()), number, line - begin, stop - begin});
             }
         }
         counts_.push_back(static_cast<int64_t>(lines_.size()) - before);
@@ -174,7 +174,7 @@ class Reader {
 
   private:
     struct Odd {
-        Py_ssize_t block, line, start, stop;
+        int64_t block, line, start, stop;
     };
 
     void skip_blanks() { monitor::skip_blanks(at_, end_); }
@@ -330,11 +330,8 @@ PyObject *Reader::release() {
         return text_of(std::string_view(keys_).substr(from, key_ends_[i] - from));
     });
     PyObject *times = list_of(times_.size(), [&](size_t code) { return text_of(times_[code]); });
-    PyObject *odd = list_of(odd_.size(), [&](size_t i) {
-        return Py_BuildValue("nnnn", odd_[i].block, odd_[i].line, odd_[i].start, odd_[i].stop);
-    });
     return Py_BuildValue("NNNNNNNN", inputs_.release(), outputs_.release(), keys, bytes_of(times_.codes()), times, bytes_of(lines_),
-                         bytes_of(counts_), odd);
+                         bytes_of(counts_), bytes_of(odd_));
 }
 
 }  // namespace

@@ -36,11 +36,39 @@ struct Target {
     size_t column = kNoColumn, other = kNoColumn;
 };
 
+// Which records have which unclaimed key: runs of neighbours, in the order in which they begin.
+class Runs {
+  public:
+    // The records [start, stop), none of which lies before those that were added for this key.
+    void add(size_t key, size_t start, size_t stop) {
+        if (start == stop) return;
+        if (key >= last_.size()) last_.resize(key + 1, 0);
+        const auto begin = static_cast<int64_t>(start), end = static_cast<int64_t>(stop);
+        if (last_[key] && stops_[last_[key] - 1] == begin) {
+            stops_[last_[key] - 1] = end;
+            return;
+        }
+        keys_.push_back(static_cast<int32_t>(key));
+        starts_.push_back(begin);
+        stops_.push_back(end);
+        last_[key] = keys_.size();
+    }
+    bool empty() const { return keys_.empty(); }
+    const std::vector<int32_t> &keys() const { return keys_; }
+    const std::vector<int64_t> &starts() const { return starts_; }
+    const std::vector<int64_t> &stops() const { return stops_; }
+
+  private:
+    std::vector<size_t> last_;  // of each key: one more than the place of its last run
+    std::vector<int32_t> keys_;
+    std::vector<int64_t> starts_, stops_;
+};
+
 class Reader {
   public:
     Reader(const Wanted &wanted, size_t first_rows)
         : wanted_(wanted), keys_(wanted.keys), cells_(wanted.asked, first_rows), targets_(wanted.keys.size()),
-          last_seen_(wanted.keys.size() + kMostExtras + 1, 0), extras_(kMostExtras) {
+          last_seen_(wanted.keys.size(), 0) {
         if (wanted.shape == kRows) return;
         for (size_t i = 0; i < wanted.asked.size(); i++) {
             Target &target = targets_[wanted.asked[i].position];
@@ -68,8 +96,8 @@ class Reader {
         return is_read;
     }
     // Whether the results are not those of Python after all.
-    bool is_lost() const { return has_many_extras_ || cells_.is_rounded(); }
-    // (columns, extra, tolerated, widths). A new reference, null with an exception set.
+    bool is_lost() const { return cells_.is_rounded(); }
+    // (columns, unclaimed keys, tolerated, widths). A new reference, null with an exception set.
     PyObject *release();
 
   private:
@@ -149,7 +177,7 @@ class Reader {
         skip_blanks(at, end);
         if (!skip_byte(at, end, '"') || !cells_.scalars().read_string(at, end, name)) return false;
         key = keys_.find(name);
-        has_many_extras_ |= wanted_.is_closed && keys_.is_unknown(key);
+        if (key == last_seen_.size()) last_seen_.push_back(0);
         skip_blanks(at, end);
         return skip_byte(at, end, ':');
     }
@@ -165,7 +193,7 @@ class Reader {
         has_nested_ = false;
         const bool is_read = read_members(at, end, [&](size_t key) {
             if (key >= targets_.size()) {
-                if (wanted_.is_closed && note(key)) note_extra(key, rows_, rows_ + 1);
+                if (wanted_.is_closed && note(key)) unclaimed_.add(key - targets_.size(), rows_, rows_ + 1);
                 return skip_unclaimed(at, end);
             }
             found++;
@@ -179,10 +207,10 @@ class Reader {
     }
     bool read_columns(const char *&at, const char *end) {
         size_t found = 0, stop = rows_;
-        unclaimed_.clear();
+        others_.clear();
         const bool is_read = read_members(at, end, [&](size_t key) {
             if (key >= targets_.size()) {
-                if (wanted_.is_closed && note(key)) unclaimed_.push_back(key);
+                if (wanted_.is_closed && note(key)) others_.push_back(key);
                 return skip_unclaimed(at, end);
             }
             size_t row = rows_;
@@ -194,7 +222,7 @@ class Reader {
         });
         if (!is_read || !found) return false;
         if (found < targets_.size()) put_absent(rows_, stop);
-        for (size_t key : unclaimed_) note_extra(key, rows_, stop);
+        for (size_t key : others_) unclaimed_.add(key - targets_.size(), rows_, stop);
         seen_ += static_cast<int64_t>(stop - rows_);
         rows_ = stop;
         return true;
@@ -230,10 +258,6 @@ class Reader {
         }
     }
     bool skip_unclaimed(const char *&at, const char *end) { return cells_.scalars().skip(at, end, has_nested_); }
-    void note_extra(size_t key, size_t row, size_t stop) {
-        if (keys_.is_unknown(key)) return;
-        for (; row < stop; row++) extras_[key - targets_.size()].push_back(static_cast<int64_t>(row));
-    }
 
     // Lists of values, or one list of values, or one value.
     bool read_rows(const char *&at, const char *end) {
@@ -294,44 +318,39 @@ class Reader {
         seen_++;
         return true;
     }
-    PyObject *release_extras() const;
+    PyObject *release_unclaimed() const;
 
     const Wanted &wanted_;
     Keys keys_;
     Cells cells_;
     std::vector<Target> targets_;               // of each wanted key
     std::vector<uint64_t> last_seen_;           // by key: the last object that had it
-    std::vector<std::vector<int64_t>> extras_;  // by unclaimed key: records that have it
-    std::vector<size_t> unclaimed_;             // keys of an object of columns
+    Runs unclaimed_;
+    std::vector<size_t> others_;                // unclaimed keys of an object of columns
     std::vector<const char *> starts_;
     std::vector<int64_t> tolerated_;
     std::vector<std::pair<Py_ssize_t, Py_ssize_t>> widths_;
     uint64_t object_ = 0;
     size_t rows_ = 0, payload_ = 0;
     int64_t seen_ = 0;
-    bool has_nested_ = false, has_many_extras_ = false;
+    bool has_nested_ = false;
 };
 
-PyObject *places_of(const std::vector<int64_t> &places) {
-    return PyBytes_FromStringAndSize(
-        reinterpret_cast<const char *>(places.data()), static_cast<Py_ssize_t>(places.size() * sizeof(int64_t)));
+template <class Item> PyObject *bytes_of(const std::vector<Item> &items) {
+    return PyBytes_FromStringAndSize(reinterpret_cast<const char *>(items.data()), static_cast<Py_ssize_t>(items.size() * sizeof(Item)));
 }
 
-PyObject *Reader::release_extras() const {
-    PyObject *extras = PyDict_New();
-    for (const auto &[name, key] : keys_.places()) {
-        if (!extras || key < targets_.size() || extras_[key - targets_.size()].empty()) continue;
-        PyObject *text = PyUnicode_FromStringAndSize(name.data(), static_cast<Py_ssize_t>(name.size()));
-        PyObject *places = places_of(extras_[key - targets_.size()]);
-        if (!text || !places || PyDict_SetItem(extras, text, places) < 0) Py_CLEAR(extras);
-        Py_XDECREF(text);
-        Py_XDECREF(places);
-    }
-    return extras;
+PyObject *Reader::release_unclaimed() const {
+    const size_t wanted = targets_.size(), others = unclaimed_.empty() ? 0 : keys_.size() - wanted;
+    PyObject *names = list_of(others, [&](size_t i) {
+        const std::string_view name = keys_[wanted + i];
+        return PyUnicode_FromStringAndSize(name.data(), static_cast<Py_ssize_t>(name.size()));
+    });
+    return Py_BuildValue("NNNN", names, bytes_of(unclaimed_.keys()), bytes_of(unclaimed_.starts()), bytes_of(unclaimed_.stops()));
 }
 
 PyObject *Reader::release() {
-    return Py_BuildValue("NNNN", cells_.release(rows_), release_extras(), places_of(tolerated_), dict_of(widths_));
+    return Py_BuildValue("NNNN", cells_.release(rows_), release_unclaimed(), bytes_of(tolerated_), dict_of(widths_));
 }
 
 // Records for which there is room at first: no fewer than there are, most often; but braces may stand inside strings too.
@@ -363,7 +382,7 @@ PyObject *read_all(const Texts &texts, const Wanted &wanted) {
         }
     }
     if (reader->is_lost()) Py_RETURN_NONE;
-    return Py_BuildValue("NNN", counts.release(texts.size() * sizeof(int64_t)), places_of(refused), reader->release());
+    return Py_BuildValue("NNN", counts.release(texts.size() * sizeof(int64_t)), bytes_of(refused), reader->release());
 }
 
 bool read_keys(PyObject *list, std::vector<std::string> &keys) {

@@ -5,12 +5,11 @@
 #include <cstring>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
-namespace monitor {
+#include "column.hpp"
 
-constexpr size_t kMostExtras = 4096;  // different keys that nobody asked for
+namespace monitor {
 
 inline bool is_same(const char *one, const char *other, size_t size) {
     if (size >= 8) {
@@ -35,8 +34,8 @@ inline bool is_same(const char *one, const char *other, size_t size) {
 class Keys {
   public:
     static constexpr size_t kStart = 0;  // what stands before the first key; behind key i stands i + 1
-    explicit Keys(const std::vector<std::string> &wanted) : wanted_(wanted.size()), next_(wanted.size() + 1) {
-        for (const std::string &key : wanted) places_.emplace(key, places_.size());
+    explicit Keys(const std::vector<std::string> &wanted) : next_(wanted.size() + 1) {
+        for (const std::string &key : wanted) words_.code_of(key);
     }
     // The key that begins at `at`, which is then at its value. `before`: kStart, or 1 + the key before. False: there is none
     // that was met there before.
@@ -49,30 +48,25 @@ class Keys {
         key = next.key;
         return true;
     }
-    // Its place; kMostExtras others are known, and all the rest are one.
+    // Its place, which it keeps.
     size_t find(std::string_view name) {
-        auto found = places_.find(name_.assign(name));
-        if (found != places_.end()) return found->second;
-        if (places_.size() == wanted_ + kMostExtras) return places_.size();
-        next_.emplace_back();
-        return places_.emplace(name_, places_.size()).first->second;
+        const auto key = static_cast<size_t>(words_.code_of(name));
+        if (key + 1 == next_.size()) next_.emplace_back();
+        return key;
     }
     void learn(size_t before, std::string_view spelling, size_t key) {
         if (before < next_.size() && key < next_.size() - 1) next_[before] = {spelling, key};
     }
-    size_t wanted() const { return wanted_; }
-    bool is_unknown(size_t key) const { return key == wanted_ + kMostExtras; }
-    const std::unordered_map<std::string, size_t> &places() const { return places_; }
+    size_t size() const { return next_.size() - 1; }
+    std::string_view operator[](size_t key) const { return words_[static_cast<int32_t>(key)]; }
 
   private:
     struct Next {
         std::string_view spelling;
         size_t key = 0;
     };
-    size_t wanted_;
     std::vector<Next> next_;
-    std::unordered_map<std::string, size_t> places_;
-    std::string name_;
+    Words words_;
 };
 
 }  // namespace monitor

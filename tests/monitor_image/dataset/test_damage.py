@@ -3,8 +3,11 @@
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings, strategies as st
 
+from model_monitor import packing
+from model_monitor.errors import UnpacksTooLarge
 from tests.builders import (
     capture_event,
     capture_job,
@@ -76,3 +79,10 @@ def _cell(column, row):
         None if number is None or number != number else float(number),
         None if column.texts is None else column.texts[row].as_py(),
     )
+
+
+def test_a_packed_file_that_unpacks_to_far_more_than_its_size_ends_the_run(tmp_path, monkeypatch):
+    monkeypatch.setattr(packing, "LEAST_LIMIT", 1 << 16)
+    write_capture(tmp_path, ["\n" * 1_000_000], is_gzip=True)
+    with pytest.raises(UnpacksTooLarge, match=r"unpacks to more than .* raise monitor_most_unpacked\.$"):
+        read_all(capture_job(tmp_path, schema("a")))

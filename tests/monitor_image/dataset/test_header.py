@@ -74,7 +74,7 @@ def test_what_is_no_text_is_no_csv(tmp_path, content, name):
 
 
 def test_a_character_cut_by_the_end_of_what_is_peeked_at_is_no_fault(tmp_path, monkeypatch):
-    monkeypatch.setattr("model_monitor.dataset.header.PEEKED_BYTES", 7)
+    monkeypatch.setattr("model_monitor.packing.HEAD_BYTES", 7)
     assert resolve(tmp_path / "a.csv", "a,b\n1,é\n").names == ("a", "b")
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from model_monitor.dataset import records as reasons
+from model_monitor.dataset import native, records as reasons
 from model_monitor.schema import LOCATED_REJECTS, Kind, Rejects
 from tests.builders import (
     Payload,
@@ -294,3 +294,16 @@ def test_a_column_absent_from_a_whole_window_is_absent_in_every_record(tmp_path,
         assert rows.absent == {"b": 4}
         assert rows.extra == {"z": 4}
         assert rows.features[0].numbers.tolist() == [1, 2, 1, 2]
+
+
+@pytest.mark.parametrize("reader", ["compiled", "python"])
+def test_an_event_with_an_id_of_more_than_1024_bytes_is_one_reject(tmp_path, monkeypatch, request, reader):
+    if reader == "compiled":
+        request.getfixturevalue("native")
+    else:
+        monkeypatch.setattr(native, "_native", None)
+    events = [capture_event(GOOD, inference_id="é" * size) for size in (64, 512, 513)]
+    (rows,) = read(tmp_path, events)
+    assert rows.count == 4
+    assert rows.rejects.by_reason == {"inference id of more than 1,024 bytes": 1}
+    assert [reject.line for reject in rows.rejects.located] == [3]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import bz2
 import gzip
 import json
 import subprocess
 import sys
+import tracemalloc
 from datetime import UTC, datetime
 from functools import reduce
 from pathlib import Path
@@ -18,8 +20,8 @@ import pyarrow.parquet
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from model_monitor import label_text as labels
-from model_monitor.errors import NoDataset
+from model_monitor import label_text as labels, packing
+from model_monitor.errors import NoDataset, UnpacksTooLarge
 from model_monitor.label_text import normalise, normalise_all
 from model_monitor.labels.ground_truth import GroundTruth, label_files, label_units, leaves_threads, read_ground_truth
 from model_monitor.labels.keys import record_keys
@@ -336,3 +338,61 @@ def test_the_published_label_files_are_read_without_a_loss(shared: Path) -> None
     }.items():
         truth = read_ground_truth([(name, data / name)])
         assert (len(truth), truth.rejects.count) == (count, 0)
+
+
+LONG = "é" * 513  # 1,026 bytes
+WITH_A_LONG_ID = {
+    "labels.jsonl": "\n".join([aws("a", "1"), aws(LONG, "1")]).encode(),
+    "labels.json": json.dumps([tabular()[0], tabular()[0] | {"InferenceId": LONG}]).encode(),
+    "labels.csv": f"InferenceId,payload_index,groundTruthLabel\na,0,1\n{LONG},0,1\n".encode(),
+}
+
+
+@pytest.mark.parametrize("name", WITH_A_LONG_ID)
+def test_a_label_with_an_id_that_no_event_may_have_is_a_reject(tmp_path, name):
+    truth = read(tmp_path, WITH_A_LONG_ID[name], name)
+    assert found(truth, "a", 0) == ["1"]
+    assert len(truth) == 1
+    assert truth.rejects.by_reason == {"inference id of more than 1,024 bytes": 1}
+
+
+def bombs(rows: int = 200_000) -> dict[str, bytes]:
+    """Small files that unpack to thousands of times their size."""
+    table = pa.table({"InferenceId": ["a"] * rows, "payload_index": [0] * rows, "groundTruthLabel": ["1"] * rows})
+    parquet = pa.BufferOutputStream()
+    pyarrow.parquet.write_table(table, parquet)
+    return {
+        "labels.jsonl.gz": gzip.compress((aws("a", "1") + "\n").encode() + b"\n" * rows * 10),
+        "labels.jsonl.bz2": bz2.compress(b"{}\n" * rows),
+        "labels.json.gz": gzip.compress(b"[" + b"{}," * rows + b"{}]"),
+        "labels.csv.gz": gzip.compress(b"InferenceId,groundTruthLabel\n" + b"a,1\n" * rows),
+        "labels.parquet": parquet.getvalue().to_pybytes(),
+    }
+
+
+@pytest.mark.parametrize("name", bombs(1))
+def test_a_file_that_unpacks_to_far_more_than_its_size_is_refused_with_the_limit_and_the_setting(
+    tmp_path, monkeypatch, name
+):
+    monkeypatch.setattr(packing, "LEAST_LIMIT", 1 << 16)
+    content = bombs()[name]
+    told = rf"unpacks to more than {max(1 << 16, 100 * len(content)):,} bytes.* raise monitor_most_unpacked\.$"
+    with pytest.raises(UnpacksTooLarge, match=told):
+        read(tmp_path, content, name)
+    monkeypatch.setenv("monitor_most_unpacked", "1000000")
+    truth = read(tmp_path, content, name)
+    assert len(truth) + truth.rejects.count >= 1
+
+
+def test_labels_by_the_line_are_read_in_parts_of_bounded_size(tmp_path):
+    lines = "".join(aws(str(number), "1") + "\n" for number in range(100_000)) + "no JSON\n"
+    path = tmp_path / "labels.jsonl.gz"
+    path.write_bytes(gzip.compress(lines.encode()))
+    read_ground_truth([(path.name, path)])
+    tracemalloc.start()
+    truth = read_ground_truth([(path.name, path)])
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(truth) == 100_000
+    assert [reject.line for reject in truth.rejects.located] == [100_001]
+    assert peak < 5 * len(lines)

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
+import subprocess
+import sys
 import threading
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 import pytest
 
-from model_monitor.errors import MonitorError
+from model_monitor.errors import MonitorError, WorkersLost
 from model_monitor.runners import local
+from tests.conftest import ROOT
 
 
 @dataclass(frozen=True)
@@ -116,3 +124,58 @@ def test_without_shared_semaphores_one_process_does_it_all(monkeypatch):
     found = local.run(tenth_power, range(1, 9), Sum(), workers=4)
     assert found.pids == {os.getpid()}
     assert found.value == local.run(tenth_power, range(1, 9), Sum(), workers=1).value
+
+
+def sleep_told(folder: Path, unit: int) -> Sum:
+    (folder / str(os.getpid())).touch()
+    time.sleep(60)
+    return Sum()
+
+
+def run_asleep(folder: str, *threads: str) -> None:
+    local._other_threads = lambda: frozenset(threads)
+    local.run(partial(sleep_told, Path(folder)), UNITS, Sum(), workers=2)
+
+
+RUN_ASLEEP = "import sys; from tests.monitor_image.runners.test_local import run_asleep; run_asleep(*sys.argv[1:])"
+
+
+def is_gone(pid: int) -> bool:
+    """A process that has ended and that nobody has asked for is as good as gone."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
+    except FileNotFoundError:
+        return True
+
+
+def waited_for(condition: Callable[[], bool]) -> bool:
+    return any(condition() or time.sleep(0.05) for _ in range(1200))
+
+
+@pytest.mark.parametrize("threads", [[], ["python"]], ids=["forked", "from the fork server"])
+def test_workers_end_when_their_run_is_killed(tmp_path, threads):
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "monitor_image"), *sys.path])}
+    run = subprocess.Popen([sys.executable, "-c", RUN_ASLEEP, tmp_path, *threads], env=environment)
+    assert waited_for(lambda: len(list(tmp_path.iterdir())) == 2)
+    run.kill()
+    run.wait()
+    workers = [int(path.name) for path in tmp_path.iterdir()]
+    assert waited_for(lambda: all(map(is_gone, workers)))
+
+
+def test_a_system_that_starts_no_more_processes_is_told_and_no_worker_stays(monkeypatch):
+    monkeypatch.setattr(local, "_other_threads", frozenset)
+    started, fork = [], os.fork
+
+    def second_fails() -> int:
+        if started:
+            raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+        started.append(fork())
+        return started[-1]
+
+    monkeypatch.setattr(os, "fork", second_fails)
+    told = r"^a worker process could not be started \(Resource temporarily unavailable\)\. .*fewer workers than 2 "
+    with pytest.raises(WorkersLost, match=told):
+        local.run(tenth_power, UNITS, Sum(), workers=2)
+    assert len(started) == 1
+    assert waited_for(lambda: is_gone(started[0]))

@@ -105,13 +105,11 @@ def test_an_update_changes_what_changed_makes_the_new_and_deletes_the_old_last(t
     assert log == ["update Changed 1→2", "create New 9", "update User 1→2", "delete Gone 1"]
 
 
-@pytest.mark.parametrize("kind", ["a property that cannot change", "a type that cannot be updated", "another type"])
+@pytest.mark.parametrize("kind", ["a property that cannot change", "a type that cannot be updated"])
 def test_a_replacement_is_made_before_the_old_one_is_deleted(twin: Twin, log: list[str], kind: str) -> None:
     before, after = a(1, Name="first"), a(2, Name="second")
     if kind == "a type that cannot be updated":
         before, after = {**a(1), "Type": "Test::B"}, {**a(2), "Type": "Test::B"}
-    elif kind == "another type":
-        before = {**a(1), "Type": "Test::B"}
     deploy(twin, {"One": before, "User": a({"Ref": "One"})})
     first = ref(twin, "One")
     log.clear()
@@ -119,6 +117,13 @@ def test_a_replacement_is_made_before_the_old_one_is_deleted(twin: Twin, log: li
     second = ref(twin, "One")
     assert first != second
     assert log == ["create One 2", f"update User {first}→{second}", "delete One 1"]
+
+
+def test_a_resource_cannot_change_its_type(twin: Twin, log: list[str]) -> None:
+    deploy(twin, {"One": {**a(1), "Type": "Test::B"}})
+    assert deploy(twin, {"One": a(1)}) == "UPDATE_ROLLBACK_COMPLETE"
+    assert "Update of resource type is not permitted" in reason(twin)
+    assert log == ["create One 1"]
 
 
 def test_an_update_that_fails_leaves_everything_as_it_was(twin: Twin, log: list[str]) -> None:

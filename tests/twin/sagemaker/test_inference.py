@@ -284,13 +284,11 @@ def test_instances_that_scaling_added_stay_where_an_update_says_so(
     sagemaker = twin.client("sagemaker")
     served = sagemaker_backends[twin.account]["eu-west-1"].endpoints["e"]
     served.production_variants[0] |= {"DesiredInstanceCount": 3, "CurrentInstanceCount": 3}  # as scaling does
-    configure(twin, "next", {"one": 1}, InitialSamplingPercentage=50)
+    configure(twin, "next", {"one": 1}, EnableCapture=True)
     excluded = [{"VariantPropertyType": "DataCaptureConfig"}] if retained else []
     more = {**retained, **({"ExcludeRetainedVariantProperties": excluded} if excluded else {})}
     sagemaker.update_endpoint(EndpointName=endpoint, EndpointConfigName="next", **more)
     assert counts(twin) == {"v-one": expected}
-    described = sagemaker.describe_endpoint(EndpointName=endpoint)
-    assert described["DataCaptureConfig"]["CurrentSamplingPercentage"] == 50
 
 
 def test_a_model_whose_role_may_not_read_its_artefact_is_refused(twin: Twin) -> None:

@@ -35,12 +35,17 @@ def read_csv(payloads: Sequence[str], side: Side, expected: np.ndarray | None = 
     """
     if native.is_available() and (found := _read_compiled(payloads, side, expected)) is not None:
         return found
-    texts = [payload.strip("\r\n") for payload in payloads]
+    texts = [_unframed(payload) for payload in payloads]
     if side.split != "lines" and expected is not None:
         texts = [split_values(text, side.split, int(n)) for text, n in zip(texts, expected, strict=True)]
     faults = {i: EMPTY_PAYLOAD for i, text in enumerate(texts) if not text}
     records = _read_plainly(texts, side, faults) if len(faults) < len(texts) else None
     return records or _read_carefully(texts, side, faults)
+
+
+def _unframed(payload: str) -> str:
+    """A payload without a byte order mark before it and line breaks around it."""
+    return payload.lstrip("\ufeff").strip("\r\n")
 
 
 def _read_compiled(payloads: Sequence[str], side: Side, expected: np.ndarray | None) -> Records | None:
@@ -52,7 +57,7 @@ def _read_compiled(payloads: Sequence[str], side: Side, expected: np.ndarray | N
         found = native.read_csv(texts, side)
         if found is not None and np.array_equal(found.counts, expected):  # each line is a record, as it was expected
             return found
-    values = zip((text.strip("\r\n") for text in texts), expected.tolist(), strict=True)
+    values = zip(map(_unframed, texts), expected.tolist(), strict=True)
     lines = Texts.of([split_values(text, side.split, count) for text, count in values])
     return native.read_csv(lines, side, is_exact=True)  # a last value that is missing leaves a line break at the end
 

@@ -18,7 +18,6 @@ import msgspec
 import numpy as np
 
 from model_monitor.dataset import native
-from model_monitor.dataset.classify import Literals, without_surrogates
 from model_monitor.dataset.fields import PLAIN_KEY, Field, Side, expression, getter
 from model_monitor.dataset.foreign import MENTIONS_TENSORS, TENSORS, is_tensors
 from model_monitor.dataset.formats import json_fast
@@ -34,6 +33,7 @@ from model_monitor.dataset.records import (
     Shape,
 )
 from model_monitor.dataset.texts import Texts
+from model_monitor.dataset.unclaimed import Runs
 
 TRIED_PAYLOADS = 8
 
@@ -72,7 +72,7 @@ class _Table:
 
     columns: list[list[Any]]
     widths: dict[int, int] = field(default_factory=dict)
-    extra: dict[str, list[int]] = field(default_factory=dict)
+    unclaimed: Runs = field(default_factory=Runs)
     seen: int = 0  # records, unreadable ones included
     readable: int = 0
 
@@ -164,9 +164,9 @@ def _read_carefully(payloads: Sequence[str], side: Side, expected: np.ndarray | 
             tolerated[i] = UNSTANDARD_JSON
         counts[i] = payload.count
         found.append(payload)
-    columns, widths, extra = _assemble(found, side)
-    json_fast.learn(side, extra)
-    return Records(counts, columns, faults, widths, extra, tolerated)
+    table = _assemble(found, side)
+    json_fast.learn(side, table.unclaimed.names)
+    return Records(counts, list(table.columns), faults, table.widths, (table.unclaimed.build(),), tolerated)
 
 
 def load(text: str, *, is_lines: bool = False) -> tuple[Any, bool]:
@@ -290,7 +290,7 @@ def _of_indexed_columns(columns: dict[str, dict[str, Any]], extra: frozenset[str
 # --- records to columns ----------------------------------------------------------------------------------------------
 
 
-def _assemble(payloads: list[Payload], side: Side) -> tuple[list[Literals], dict[int, int], dict[str, np.ndarray]]:
+def _assemble(payloads: list[Payload], side: Side) -> _Table:
     table = _Table([[] for _ in side.fields])
     for shape, run in groupby(payloads, key=lambda payload: payload.shape):
         if shape is Shape.COLUMNS:
@@ -300,26 +300,15 @@ def _assemble(payloads: list[Payload], side: Side) -> tuple[list[Literals], dict
             _add_rows(table, [row for payload in run for row in payload.rows or []], side)
         else:
             _add_objects(table, [record for payload in run for record in payload.objects or []], side)
-    return list(table.columns), table.widths, _writable(table.extra)
-
-
-def _writable(extra: dict[str, list[int]]) -> dict[str, np.ndarray]:
-    """Records by unclaimed key; half of a surrogate pair in a key becomes the replacement character, so it can be told."""
-    found: dict[str, np.ndarray] = {}
-    for key, where in extra.items():
-        places = np.array(where, np.int64)
-        name = key if key.isascii() else without_surrogates(key)
-        if where:
-            found[name] = np.union1d(found[name], places) if name in found else places
-    return found
+    return table
 
 
 def _add_columns(table: _Table, payload: Payload, side: Side) -> None:
     columns = payload.columns or {}
     for column, wanted in zip(table.columns, side.fields, strict=True):
         column.extend(columns.get(wanted.key, [msgspec.UNSET] * payload.count))
-    for key in payload.extra if side.is_closed else ():
-        table.extra.setdefault(key, []).extend(range(table.readable, table.readable + payload.count))
+    for key in payload.extra if side.is_closed and payload.count else ():
+        table.unclaimed.add(key, table.readable, table.readable + payload.count)
     table.seen += payload.count
     table.readable += payload.count
 
@@ -353,10 +342,9 @@ def _add_objects(table: _Table, objects: list[dict[str, Any]], side: Side) -> No
         column.extend(_values(objects, wanted))
     if side.is_closed:
         claimed = side.claimed
-        keys = set(chain.from_iterable(objects)) - claimed
-        for key in keys:
-            where = [table.readable + i for i, record in enumerate(objects) if key in record]
-            table.extra.setdefault(key, []).extend(where)
+        for place, record in enumerate(objects, table.readable) if set(chain.from_iterable(objects)) - claimed else ():
+            for key in record.keys() - claimed:
+                table.unclaimed.add(key, place, place + 1)
     table.seen += len(objects)
     table.readable += len(objects)
 

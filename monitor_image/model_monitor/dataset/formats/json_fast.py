@@ -19,6 +19,7 @@ import pyarrow.csv as pacsv
 from model_monitor.dataset.classify import Literals
 from model_monitor.dataset.fields import Side
 from model_monitor.dataset.records import Records, Shape
+from model_monitor.dataset.unclaimed import Unclaimed
 
 Scalar = int | float | str | bool | None | msgspec.UnsetType
 MOST_EXTRAS = 64  # unclaimed keys that are worth a place in the decoder
@@ -35,12 +36,13 @@ _extras: dict[tuple[str, ...], tuple[str, ...]] = {}  # keys of the fields → u
 _fractional: set[str] = set()  # keys whose columns were not all integers
 
 
-def learn(side: Side, extra: dict[str, np.ndarray]) -> None:
+def learn(side: Side, unclaimed: Sequence[str]) -> None:
     """Remember unclaimed keys, so that payloads that have them can be decoded here next time."""
     keys = _keys(side)
     known = _extras.get(keys, ())
-    added = sorted(key for key in extra.keys() - set(known) if not UNSUITABLE.search(key))
-    _extras[keys] = (known + tuple(added))[:MOST_EXTRAS]
+    if len(known) < MOST_EXTRAS:
+        added = sorted(key for key in set(unclaimed) - set(known) if not UNSUITABLE.search(key))
+        _extras[keys] = (known + tuple(added))[:MOST_EXTRAS]
 
 
 def read(payloads: Sequence[str], side: Side, *, is_lines: bool, shape: Shape, container: str | None) -> Records | None:
@@ -95,7 +97,7 @@ def _read_objects(texts: list[str], side: Side, is_lines: bool, found_behind: st
         all(value is msgspec.UNSET for value in row) for row in zip(*columns, strict=True)
     ):
         return None  # perhaps the keys stand elsewhere
-    return Records(counts, [by_key[f.key] for f in side.fields], extra={k: v for k, v in extra.items() if len(v)})
+    return Records(counts, [by_key[f.key] for f in side.fields], unclaimed=(Unclaimed.of(extra),))
 
 
 def _present(column: Sequence[Any]) -> np.ndarray:
@@ -164,7 +166,7 @@ def _read_columns(texts: list[str], side: Side) -> Records | None:
     for key, pieces in zip(extras, raw[len(keys) :], strict=True):
         has_key = np.array([piece is not None for piece in pieces], np.bool_)
         extra[key] = np.flatnonzero(has_key[starts])
-    return Records(counts, [columns[f.key] for f in side.fields], extra={k: v for k, v in extra.items() if len(v)})
+    return Records(counts, [columns[f.key] for f in side.fields], unclaimed=(Unclaimed.of(extra),))
 
 
 def _sizes(layout: bytes) -> np.ndarray:

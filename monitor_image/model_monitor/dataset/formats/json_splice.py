@@ -39,9 +39,9 @@ def splice(records: Records, odd: Records, places: np.ndarray, side: Side) -> Re
     )
     order = np.cumsum(whole.readable) - 1  # of a record, among the readable ones
     rows = [order[where[part.readable]] for part, where in zip((records, odd), seen, strict=True)]
-    for key in records.extra.keys() | odd.extra.keys():
-        found = [where[part.extra[key]] for part, where in zip((records, odd), rows, strict=True) if key in part.extra]
-        whole.extra[key] = np.sort(np.concatenate(found))
+    whole.unclaimed = tuple(
+        unclaimed.among(where) for part, where in zip((records, odd), rows, strict=True) for unclaimed in part.unclaimed
+    )
     if len(rows[1]):
         columns = [
             _joined(cells, values, rows, is_text=field.is_text)
