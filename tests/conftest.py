@@ -8,11 +8,10 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from hypothesis import settings
 
-settings.register_profile("shared", deadline=None)  # the machine that runs the tests is shared
-settings.register_profile("ci", deadline=None, derandomize=True)  # what it says depends on the change alone
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "shared"))
+from tests import effort
+
+effort.choose()
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("SHARED", ROOT.parent / "shared"))

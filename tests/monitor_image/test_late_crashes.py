@@ -21,6 +21,7 @@ from model_monitor.outputs.metric import Metric
 from model_monitor.outputs.report import MonitorResult, Report
 from model_monitor.schema import Window
 from model_monitor.sketches.reading import Reading
+from tests.effort import examples
 
 QUALITY = MonitoringType.MODEL_QUALITY
 START = datetime(2026, 3, 2, tzinfo=UTC)
@@ -145,7 +146,7 @@ def test_without_a_death_every_window_is_published_once_whatever_runs_again(agai
 
 
 @given(deaths=OPERATIONS, again=RERUNS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_by_put_every_window_is_published_and_twice_only_for_a_death_right_after(deaths, again):
     found = simulate(deaths, is_file=False, again=again)
     assert found.known <= set(found.published)
@@ -153,7 +154,7 @@ def test_by_put_every_window_is_published_and_twice_only_for_a_death_right_after
 
 
 @given(deaths=OPERATIONS, again=RERUNS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_by_file_no_window_is_published_twice_and_lost_only_by_a_death_in_the_last_step(deaths, again):
     found = simulate(deaths, is_file=True, again=again)
     assert max(found.published.values()) == 1

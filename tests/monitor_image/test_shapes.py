@@ -17,6 +17,8 @@ from model_monitor.job.job import DatasetKind, DatasetSource, Job
 from model_monitor.runners import local
 from model_monitor.schema import Feature, OutputMapping, PayloadMapping, Schema
 
+pytestmark = pytest.mark.xdist_group("shapes")  # files are made once
+
 RECORDS, FILES = 3000, 300
 OUTPUT = OutputMapping(prediction="label", score="score", payload_index="payload_index")
 SCHEMA = Schema(tuple(map(Feature, capture.COLUMNS)), PayloadMapping(output=OUTPUT))

@@ -14,6 +14,8 @@ from model_monitor import cli
 from tests.captures import events_of, write_capture, write_csv
 from tests.text_world import cities, digits, uuids
 
+pytestmark = pytest.mark.xdist_group("texts")  # one baseline
+
 Change = Callable[[np.random.Generator, dict[str, Any]], dict[str, Any]]  # (chance, a record) → what is new in it
 
 

@@ -15,6 +15,8 @@ from tests.captures import events_of, write_capture, write_csv
 from tests.conftest import ROOT
 from tests.monitor_image.conftest import FEATURES, OUTPUT, land
 
+pytestmark = pytest.mark.xdist_group("wheel")  # built once
+
 PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check")
 OFFLINE = ("--no-index", "--no-build-isolation", "--no-deps", "--quiet")
 SOURCES = ROOT / "monitor_image"

@@ -176,8 +176,8 @@ def crossing(chance: Callable[[float], float], level: float, most: float) -> flo
 
     target = math.sqrt(-math.log(min(level, 1.0)))
     low, high, above, below = 0.0, most, 0.0, depth(most)
-    if below < target:
-        return most
+    if below < target:  # never reached, or the end is where nothing can be said: by halves, until something is known
+        below = 0.0
     is_slow, slow = False, 0
     for _ in range(STEPS):
         width = high - low

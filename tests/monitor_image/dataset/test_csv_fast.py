@@ -14,6 +14,7 @@ from model_monitor.dataset.fields import Field, Side
 from model_monitor.dataset.formats import csv, csv_fast
 from model_monitor.dataset.records import keep
 from model_monitor.schema import Column
+from tests.effort import examples
 
 LITERALS = [
     *("0", "1", "7", "-3", "00501", "2959", "12345678", "123456789", "999999999999999", "9007199254740993", "1" * 19),
@@ -70,7 +71,7 @@ def fields_of(texts: set[int]) -> tuple[Field, ...]:
 
 
 @given(st.data(), st.sets(st.integers(0, WIDTH - 1)))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_both_readers_type_every_literal_alike(data: st.DataObject, texts: set[int]) -> None:
     pools = data.draw(st.lists(st.lists(st.sampled_from(LITERALS), min_size=1), min_size=WIDTH, max_size=WIDTH))
     rows = data.draw(st.integers(1, 40))
@@ -84,7 +85,7 @@ def test_both_readers_type_every_literal_alike(data: st.DataObject, texts: set[i
 
 
 @given(st.floats(-1e15, 1e15, allow_nan=False), st.integers(0, 9))
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 def test_decimals_are_rounded_as_python_rounds_them(number: float, digits: int) -> None:
     literal = f"{number:.{digits}f}"
     found = csv_fast.read_columns(",".join([literal] * WIDTH).encode(), fields_of(set()), WIDTH)

@@ -20,6 +20,7 @@ from tests.builders import (
     schema,
     write_capture,
 )
+from tests.effort import examples
 from tests.monitor_image.dataset.oracle import table_of
 
 NAMES = ("a", "b", "c")
@@ -48,7 +49,7 @@ def damaged(draw):
 
 
 @given(st.lists(damaged(), min_size=1, max_size=3), st.sampled_from(PAYLOADS), st.integers(0, 3))
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=examples(150))
 def test_damage_stays_where_it_is(lines, payload, position):
     whole = [capture_event(payload, ANSWER, inference_id="good")]
     with tempfile.TemporaryDirectory() as folder:

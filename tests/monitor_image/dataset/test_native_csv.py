@@ -13,6 +13,7 @@ from hypothesis import example, given, settings, strategies as st
 from model_monitor.dataset.fields import Field, Side
 from model_monitor.dataset.formats.csv import read_csv
 from model_monitor.dataset.texts import Texts
+from tests.effort import examples
 from tests.native_records import assert_same, in_python
 
 pytestmark = pytest.mark.usefixtures("native")
@@ -89,7 +90,7 @@ def payloads(draw: st.DrawFn, width: int) -> list[str]:
 
 
 @pytest.mark.parametrize("text", [None, 1])
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=examples(300))
 @given(texts=payloads(3))
 @example(texts=['1,"a""b",2\n3,,""\n'])
 @example(texts=['1,2,"', '"', "1,2\n3,4,5", "\n\n1,2,3\n\n\n4,5,6\r\n"])
@@ -99,7 +100,7 @@ def test_payloads_are_read_as_in_python(texts: list[str], text: int | None) -> N
         assert_same(read_csv(texts, wanted), in_python(partial(read_csv, texts, wanted)), wanted)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=examples(300))
 @given(texts=payloads(1))
 def test_single_columns_keep_their_blank_lines(texts: list[str]) -> None:
     for wanted in (side(1, 1), side(None, 1)):
@@ -107,7 +108,7 @@ def test_single_columns_keep_their_blank_lines(texts: list[str]) -> None:
 
 
 @pytest.mark.parametrize("split", ["auto", "comma"])
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=examples(300))
 @given(texts=payloads(2), sizes=st.lists(st.integers(0, 6), min_size=4, max_size=4))
 def test_answers_on_one_line_are_cut_as_in_python(split: str, texts: list[str], sizes: list[int]) -> None:
     expected, wanted = np.array(sizes[: len(texts)]), side(None, 1, split=split)

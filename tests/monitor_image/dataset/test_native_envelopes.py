@@ -14,6 +14,7 @@ from model_monitor.dataset.formats import capture_json
 from model_monitor.dataset.formats.capture_json import Lines, decode_blocks
 from model_monitor.dataset.sides import Sides
 from model_monitor.dataset.texts import Texts
+from tests.effort import examples
 
 pytestmark = pytest.mark.usefixtures("native")
 
@@ -167,7 +168,7 @@ def _in_python(blocks: list[bytes]) -> Lines:
         return decode_blocks(blocks)
 
 
-@settings(deadline=None, max_examples=120)
+@settings(deadline=None, max_examples=examples(120))
 @given(st.lists(BLOCKS, max_size=3))
 @example([])
 @example([b"", b"\n\n", b'{"captureData":{}}'])
@@ -183,7 +184,7 @@ def test_blocks_are_read_as_in_python(blocks: list[bytes]) -> None:
     assert _columns(decode_blocks(blocks)) == _columns(_in_python(blocks))
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=examples(100))
 @given(st.lists(usual_lines(), min_size=1, max_size=5))
 def test_what_the_service_writes_needs_no_python(lines: list[bytes]) -> None:
     *_, odd = native.read_envelopes([b"\n".join(lines)])

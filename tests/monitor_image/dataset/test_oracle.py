@@ -22,6 +22,7 @@ from tests.builders import (
     schema,
     write_capture,
 )
+from tests.effort import examples
 from tests.monitor_image.dataset.oracle import cell_of_json, cell_of_text, expected_table, table_of
 
 ODD = [
@@ -137,7 +138,7 @@ def csv_events(draw):
 
 
 @given(csv_events(), is_text_flags)
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(80), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_csv_is_read_as_the_slow_reader_reads_it(generated, texts):
     width, payloads, lines = generated
     events = [capture_event(Payload(text, "CSV", "text/csv"), inference_id=str(i)) for i, text in enumerate(lines)]
@@ -176,7 +177,7 @@ def json_events(draw):
 
 
 @given(json_events(), is_text_flags)
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(80), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_json_is_read_as_the_slow_reader_reads_it(generated, texts):
     width, payloads, layouts = generated
     names = [f"f{i}" for i in range(width)]

@@ -11,6 +11,7 @@ from hypothesis import example, given, settings, strategies as st
 from model_monitor.dataset import sides
 from model_monitor.dataset.sides import FORMATS, Format, Opened, Sides, open_sides
 from model_monitor.dataset.texts import Texts
+from tests.effort import examples
 
 CSV, JSON, BINARY, NOTHING = ("CSV", "text/csv"), ("JSON", None), ("BASE64", "text/csv"), (None, None)
 LINES, BINARY_JSON, BINARY_ANY = ("BASE64", "application/jsonlines"), ("BASE64", "application/json"), ("BASE64", None)
@@ -55,7 +56,7 @@ def given_sides(events: list[tuple[str, sides.Declared | None]], *, is_buffer: b
 
 
 @pytest.mark.usefixtures("native")
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=examples(150))
 @given(EVENTS)
 @example([])
 @example([(encoded(b"1,2"), BINARY), (encoded(b"\xff"), BINARY), ("QQ", BINARY), (encoded(b"[1]"), BINARY_ANY)])

@@ -12,6 +12,7 @@ from model_monitor.dataset.discover import discover
 from model_monitor.dataset.lines import read_blocks
 from model_monitor.dataset.units import plan
 from model_monitor.job.job import DatasetKind, DatasetSource
+from tests.effort import examples
 
 contents = st.lists(st.text(alphabet="ab\n\n", max_size=30), min_size=1, max_size=5)
 
@@ -21,7 +22,7 @@ def files_in(folder, kind=DatasetKind.CAPTURE):
 
 
 @given(contents, st.integers(1, 40), st.integers(1, 20), st.booleans())
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=examples(200))
 def test_every_line_belongs_to_one_segment(texts, unit_bytes, block_bytes, is_gzip):
     with tempfile.TemporaryDirectory() as folder:
         for i, text in enumerate(texts):

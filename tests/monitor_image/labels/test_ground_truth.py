@@ -27,6 +27,7 @@ from model_monitor.labels.ground_truth import GroundTruth, label_files, label_un
 from model_monitor.labels.keys import record_keys
 from model_monitor.runners.fold import fold
 from model_monitor.schema import Events
+from tests.effort import examples
 
 CORE = Path(__file__).resolve().parents[3] / "monitor_image"
 ROWS = [("a", 0, "1"), ("a", 1, "0"), ("7", 0, "1")]
@@ -195,7 +196,7 @@ def test_damaged_files_do_not_hide_the_others(tmp_path: Path) -> None:
 @given(
     st.lists(st.tuples(st.sampled_from("abcd"), st.sampled_from(["x", "y", "1", "1.0", ""])), max_size=30), st.data()
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_files_read_in_parts_are_one_ground_truth(
     tmp_path_factory: Any, labels: list[Any], data: st.DataObject
 ) -> None:
@@ -298,7 +299,7 @@ spellings = st.one_of(
 
 
 @given(st.lists(spellings, max_size=60))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_many_labels_are_spelled_as_each_alone(words: list[str]) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(labels, "MANY_WORDS", 0)
@@ -307,7 +308,7 @@ def test_many_labels_are_spelled_as_each_alone(words: list[str]) -> None:
 
 
 @given(st.lists(st.tuples(st.sampled_from("abcdé"), st.integers(0, 4), st.sampled_from("xyz")), max_size=40))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_every_key_is_found_with_its_last_label(tmp_path_factory: Any, records: list[tuple[str, int, str]]) -> None:
     content = "\n".join(json.dumps(dict(zip(NAMES, record, strict=True))) for record in records)
     truth = read(tmp_path_factory.mktemp("labels"), content)

@@ -16,6 +16,7 @@ from model_monitor.labels.ground_truth import GroundTruth, read_ground_truth
 from model_monitor.labels.keys import LONGEST_MIXED, hashes, record_keys
 from model_monitor.labels.label_lines import read_document, read_lines
 from model_monitor.schema import Events
+from tests.effort import examples
 
 numbers = st.one_of(
     st.integers(-2, 3), st.sampled_from([2**31 - 1, 2**31, 2**63, -(2**63), 2**70, 0.0, 1.0, 1.5, -0.5])
@@ -116,7 +117,7 @@ def assert_same(mine: GroundTruth, theirs: GroundTruth) -> None:
 @example('{"groundTruthData":{"data":"1\\n\\n0"},"eventMetadata":{"eventId":"a"}}')
 @example('{"groundTruthData":{"data":","},"eventMetadata":{"eventId":"a"}}')
 @example('{"groundTruthData":{"data":"' + "1" * 200_000 + '"},"eventMetadata":{"eventId":"a"}}')
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_many_at_a_time_are_what_they_are_one_by_one(tmp_path_factory: Any, text: str) -> None:
     folder = tmp_path_factory.mktemp("labels")
     content = text.encode()
@@ -129,7 +130,7 @@ def test_many_at_a_time_are_what_they_are_one_by_one(tmp_path_factory: Any, text
 
 
 @given(st.lists(plain_events, min_size=1, max_size=30), st.data())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_wherever_a_file_is_cut_the_last_label_counts(
     tmp_path_factory: Any, records: list[Any], data: st.DataObject
 ) -> None:

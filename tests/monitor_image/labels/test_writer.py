@@ -24,6 +24,7 @@ from model_monitor.labels.ground_truth import label_files, read_ground_truth
 from model_monitor.labels.keys import record_keys
 from model_monitor.labels.writer import LINES_PER_FILE, file_contents, group, write_labels
 from model_monitor.schema import Events
+from tests.effort import examples
 
 CORE = Path(__file__).resolve().parents[3] / "monitor_image"
 COLLECTED = datetime(2026, 3, 2, 7, 4, 5, 6, tzinfo=UTC)
@@ -61,7 +62,7 @@ def read_as_aws_does(folder: Path) -> dict[Key, str]:
 
 
 @given(tables)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 def test_what_is_written_is_read_back_by_us_and_by_aws(tmp_path_factory: Any, table: dict[Key, Any]) -> None:
     folder = tmp_path_factory.mktemp("labels")
     written = write_labels([(*key, value) for key, value in table.items()], folder, COLLECTED)

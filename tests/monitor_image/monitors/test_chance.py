@@ -200,6 +200,11 @@ def test_a_level_that_is_never_reached_is_crossed_at_the_end():
     assert chance.crossing(lambda _: 0.5, 0.1, 3.0) == 3.0
 
 
+def test_a_chance_of_which_nothing_can_be_said_at_the_end_is_crossed_before_it():
+    found = chance.crossing(lambda x: float(stats.norm.sf(x)) if x < 39 else 1.0, 1e-3, 40.0)
+    assert stats.norm.sf(found) <= 1e-3 < stats.norm.sf(found * (1 - 2e-4))
+
+
 def test_the_normal_tail_is_scipys():
     for value in (-3.0, 0.0, 2.5, 6.0):
         assert chance.normal_tail(value) == pytest.approx(stats.norm.sf(value), rel=1e-9)

@@ -8,6 +8,7 @@ from hypothesis import example, given, settings, strategies as st
 
 from model_monitor.sketches import numbers as module
 from model_monitor.sketches.numbers import SMALL_RANGE, Numbers
+from tests.effort import examples
 
 pytestmark = pytest.mark.usefixtures("native")
 WHOLE = st.one_of(st.integers(0, 9), st.integers(-70_000, 70_000), st.integers(-(2**63), 2**63 - 1))
@@ -25,7 +26,7 @@ def assert_same(values: np.ndarray, present: int) -> None:
     assert repr(found.to_json()) == repr(expected.to_json())  # as text, where NaN is itself
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=examples(300))
 @given(values=st.lists(WHOLE, min_size=1, max_size=60))
 @example(values=[2**53, 2**53 + 1])
 @example(values=[-(2**53), 0])
@@ -35,7 +36,7 @@ def test_whole_numbers(values: list[int]) -> None:
     assert_same(np.array(values, np.int64), len(values))
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=examples(300))
 @given(values=st.lists(DOUBLE, min_size=1, max_size=60))
 @example(values=[np.nan, -0.0, 0.0])
 @example(values=[np.nan, SMALL_RANGE])

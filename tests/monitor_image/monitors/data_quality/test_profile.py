@@ -11,6 +11,8 @@ import pytest
 from model_monitor.schema import Column, Kind, Rows
 from tests.tables import DATA_QUALITY, job_for, table
 
+pytestmark = pytest.mark.xdist_group("profile")  # the whole is measured once
+
 RECORDS = 60_000
 RANK_ERROR = 0.005
 

@@ -14,6 +14,8 @@ import pytest
 from tests.bias_tables import labelled, measure, random_columns, settings
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.xdist_group("smclarify")  # one process of the other library answers for all
+
 PYTHON = ROOT / "build" / "venv" / "smclarify" / "bin" / "python"
 DRIVER = Path(__file__).with_name("drive_smclarify.py")
 EMPTY_GROUP_IS_0 = {"CDDL", "CDDPL"}  # smclarify gives 0 where one side of the facet is empty, we a reason

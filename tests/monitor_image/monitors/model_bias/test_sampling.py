@@ -424,7 +424,7 @@ def false_violations(kind: str, size: int, windows: int, seed: int = 0) -> tuple
 
 
 @pytest.mark.parametrize("kind", ["even", "rare", "imbalanced"])
-@pytest.mark.parametrize(("size", "windows"), [(320, 10), (2000, 3)])
+@pytest.mark.parametrize(("size", "windows"), [(320, 4), (2000, 2)])
 def test_healthy_windows_of_all_metrics_and_seven_groups_are_quiet(kind, size, windows) -> None:
     violated, by_aws = false_violations(kind, size, windows)
     assert violated == 0

@@ -10,6 +10,7 @@ from hypothesis import given, settings, strategies as st
 
 from model_monitor.monitors.model_explainability import shapley
 from model_monitor.sketches.hashes import mixed
+from tests.effort import examples
 
 
 def keys_of(rows):
@@ -73,7 +74,7 @@ def test_the_estimate_from_all_coalitions_is_exact(case):
 
 
 @given(features=st.integers(1, 30), samples=st.integers(2, 200), outputs=st.integers(1, 3), seed=st.integers(0, 99))
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 def test_values_and_the_expected_value_sum_to_the_prediction(features, samples, outputs, seed):
     chance = np.random.default_rng(seed)
     rows, others = chance.normal(size=(4, features)), chance.normal(size=(2, features))

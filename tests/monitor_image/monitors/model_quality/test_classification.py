@@ -14,6 +14,7 @@ from hypothesis import given, settings, strategies as st
 from sklearn import metrics as oracle
 
 from model_monitor.monitors.model_quality import classification, subsamples
+from tests.effort import examples
 
 PAIRS = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=60)
 SCORED = st.lists(st.tuples(st.booleans(), st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.75, 1.0])), min_size=2, max_size=60)
@@ -30,7 +31,7 @@ def by_score(scores: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndar
 
 
 @given(pairs=PAIRS)
-@settings(max_examples=80)
+@settings(max_examples=examples(80))
 def test_multiclass_metrics_agree_with_scikit_learn_even_when_classes_are_absent(pairs: list[tuple[int, int]]) -> None:
     actual, predicted = map(list, zip(*pairs, strict=True))
     values = classification.multiclass(matrix(actual, predicted, 4))
@@ -44,7 +45,7 @@ def test_multiclass_metrics_agree_with_scikit_learn_even_when_classes_are_absent
 
 
 @given(pairs=st.lists(st.tuples(st.integers(0, 1), st.integers(0, 1)), min_size=1, max_size=60))
-@settings(max_examples=80)
+@settings(max_examples=examples(80))
 def test_binary_metrics_agree_with_scikit_learn_where_they_are_defined(pairs: list[tuple[int, int]]) -> None:
     actual, predicted = map(list, zip(*pairs, strict=True))
     values = classification.binary(matrix(actual, predicted, 2))
@@ -59,7 +60,7 @@ def test_binary_metrics_agree_with_scikit_learn_where_they_are_defined(pairs: li
 
 
 @given(records=SCORED)
-@settings(max_examples=80)
+@settings(max_examples=examples(80))
 def test_the_area_under_the_curve_agrees_with_scikit_learn_in_the_face_of_ties(
     records: list[tuple[bool, float]],
 ) -> None:

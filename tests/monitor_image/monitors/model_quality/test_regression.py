@@ -10,12 +10,13 @@ from hypothesis import assume, given, settings, strategies as st
 from sklearn import metrics as oracle
 
 from model_monitor.monitors.model_quality.regression import regression
+from tests.effort import examples
 
 NUMBERS = st.floats(-1e6, 1e6).map(lambda value: round(value, 3))
 
 
 @given(records=st.lists(st.tuples(NUMBERS, NUMBERS), min_size=2, max_size=50))
-@settings(max_examples=80)
+@settings(max_examples=examples(80))
 def test_regression_metrics_agree_with_scikit_learn(records: list[tuple[float, float]]) -> None:
     truth, predicted = (np.array(side) for side in zip(*records, strict=True))
     assume(np.ptp(truth) > 1e-2)
