@@ -37,12 +37,12 @@ def test_proofs_have_no_trailing_blanks_and_are_wrapped() -> None:
     assert any("no second job. Found: job [2]" in line for line in lines)
 
 
-def test_a_quiet_hour_says_whose_word_failed_is() -> None:
+def test_a_quiet_hour_says_that_nothing_was_started_for_it() -> None:
     timeline, stream = written()
     timeline.observed(
         Observed("shop", "quiet", START, START, runner="none", verdict="no_data", reason="Job inputs had no data")
     )
-    assert '"Failed" is the service\'s own word for an empty window' in stream.getvalue()
+    assert "Job inputs had no data; containers started: 0\n" in stream.getvalue()
 
 
 def test_an_hour_shows_where_its_report_lies() -> None:
