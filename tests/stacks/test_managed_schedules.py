@@ -260,7 +260,7 @@ def test_the_machine_calls_functions_of_runs_and_hands_out_their_roles_by_how_th
     statements = machine_statements(assembly)
     called = [end for s in statements if s["Action"] == "lambda:InvokeFunction" for end in ends(s["Resource"])]
     steps = [one(assembly, "AWS::Lambda::Function", name)[0] for name in ("Plan", "Finish")]
-    assert sorted(called) == sorted([*steps, f"{contract.run_function_prefix(environment)}-*"])
+    assert sorted(called) == sorted([*steps, f"{contract.run_function_prefix(environment)}*"])
     (passing,) = [s for s in statements if s["Action"] == "iam:PassRole"]
     assert ends(passing["Resource"]) == [f"role{contract.role_path(environment)}*"]
     assert passing["Condition"] == {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}
@@ -273,7 +273,7 @@ def test_functions_and_roles_of_runs_begin_as_the_machine_may_know_them(assembly
     assert {found["FunctionName"] for found in images} == {
         contract.run_function_name(environment, endpoint) for endpoint in endpoints
     }
-    assert all(found["FunctionName"].startswith(f"{contract.run_function_prefix(environment)}-") for found in images)
+    assert all(found["FunctionName"].startswith(contract.run_function_prefix(environment)) for found in images)
     named = {role["Path"] for role in assembly.properties("AWS::IAM::Role", "-Monitoring") if "Path" in role}
     assert named == {contract.role_path(environment)}
     assert {schedule.run["function"] for schedule in managed(assembly)} == {found["FunctionName"] for found in images}
@@ -282,7 +282,7 @@ def test_functions_and_roles_of_runs_begin_as_the_machine_may_know_them(assembly
 @pytest.mark.parametrize("endpoint", ["e" * 63, "a"])
 def test_a_function_of_a_long_endpoint_begins_so_too(endpoint):
     name = contract.run_function_name("production-of-us", endpoint)
-    assert name.startswith(f"{contract.run_function_prefix('production-of-us')}-")
+    assert name.startswith(contract.run_function_prefix("production-of-us"))
     assert len(name) <= 64
 
 

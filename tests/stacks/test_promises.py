@@ -22,6 +22,8 @@ WITHOUT_RESOURCES = re.compile(  # IAM's reference lists no resource type for th
     r"ecr:GetAuthorizationToken|cloudwatch:PutMetricData|cloudwatch:GetMetric(Data|Statistics)|ec2:Describe\w+|sagemaker:List\w+"
     # a state machine's log and its traces: deliveries belong to the account, and traces to no resource at all
     r"|logs:\w+LogDelivery|logs:ListLogDeliveries|logs:(Put|Describe)ResourcePolic(y|ies)|logs:DescribeLogGroups"
+    # Lambda makes the interfaces of a function in subnets, and checks these rights on all resources
+    r"|ec2:(Create|Delete)NetworkInterface|ec2:(Una|A)ssignPrivateIpAddresses"
     r"|xray:(GetSamplingRules|GetSamplingTargets|PutTelemetryRecords|PutTraceSegments)"
 )
 

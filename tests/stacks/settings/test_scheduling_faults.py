@@ -66,9 +66,10 @@ def test_gaps_that_are_not_alike_are_refused_where_a_window_is_what_came_since_t
 @pytest.mark.parametrize(
     ("key", "value", "expected"),
     [
-        ("delay", "PT1H", "delay: should be below an hour, found PT1H"),
+        ("delay", "PT1H", "delay: should be from PT2M to PT59M, found PT1H"),
+        ("delay", "PT1M", "delay: should be from PT2M to PT59M, found PT1M"),
         ("delay", "15 minutes", "delay: should be a duration of weeks, days, hours and minutes"),
-        ("window", "PT4M", "window: should be from PT5M to P31D, found PT4M"),
+        ("window", "PT50M", "window: PT50M is shorter than the 1 hours between two runs; make it as long"),
         ("window", "P32D", "window: should be from PT5M to P31D, found P32D"),
         ("runner", "fargate", "runner: should be one of 'auto', 'lambda' or 'processing'"),
         ("function_megabytes", 256, "function_megabytes: input should be greater than or equal to 512"),
@@ -83,7 +84,7 @@ def test_how_a_managed_monitor_runs_has_bounds(key, value, expected):
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("delay", "PT0M"), ("delay", "PT59M"), ("window", "PT5M"), ("window", "P31D"), ("runner", "lambda")],
+    [("delay", "PT2M"), ("delay", "PT59M"), ("window", "PT1H"), ("window", "P31D"), ("runner", "lambda")],
 )
 def test_what_is_at_its_bounds_is_accepted(key, value):
     assert faults(**MANAGED, **{f"{MONITOR}{key}": value}) == []
