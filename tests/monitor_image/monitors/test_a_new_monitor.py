@@ -56,7 +56,7 @@ def test_a_folder_is_all_it_takes(new_room: None, tmp_path: Path, capsys: pytest
     training = write_csv(tmp_path / "training.csv", land(600, seed=7))
     given = ("--config", config, "--workers", 1)
     assert run("baseline", "--dataset", training, "--output", tmp_path / "baseline", *given) == 0
-    written = json.loads((tmp_path / "baseline" / "record_count" / "constraints.json").read_text())
+    written = json.loads((tmp_path / "baseline" / "constraints.json").read_text())
     assert written == {"at_least": 60, OWN_BLOCK: {"version": 1}}
 
     for count, status, verdict in ((120, 0, "ok"), (40, 2, "violated")):
