@@ -87,7 +87,6 @@ class Twin:
         self.xgboost_python = xgboost_python or ROOT / "build" / "venv" / "xgboost" / "bin" / "python"
         self.image_entry: Sequence[str] = (str(self.image_python), *contract.CONTAINER_ENTRYPOINT[1:])
         self.quotas = Quotas()
-        self.has_default_region = False  # SageMaker sets AWS_REGION alone: False shows whether a container's code copes
         self.clock = VirtualClock(start)
         self.api = Api()
         self.journal = Journal(self.clock.now, self.directory / "journal.jsonl")
@@ -169,12 +168,11 @@ class Twin:
 
     @property
     def endpoints(self) -> dict[str, str]:
-        """Variables that lead any AWS client to the twin, without credentials."""
+        """Variables that lead any AWS client to the twin, without credentials; SageMaker, too, names the Region once."""
         return {
             "AWS_ENDPOINT_URL": self.url,
             "AWS_ENDPOINT_URL_S3": self.url,
             "AWS_REGION": self.region,
-            **({"AWS_DEFAULT_REGION": self.region} if self.has_default_region else {}),
             "AWS_EC2_METADATA_DISABLED": "true",
         }
 

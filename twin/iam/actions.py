@@ -142,7 +142,7 @@ def _of_items(operation: str, parameters: Mapping[str, Any], region: str, accoun
         return [Permission(f"dynamodb:{operation}", _table(table, region, account)) for table in tables]
     steps = [step for item in parameters.get("TransactItems", []) for step in item.items()]
     needs = [Permission(f"dynamodb:{STEPS[kind]}", _table(named, region, account)) for kind, named in steps]
-    return list(dict.fromkeys(needs))
+    return list({(need.action, need.resource): need for need in needs}.values())
 
 
 def _roles(parameters: Mapping[str, Any]) -> list[str]:

@@ -63,8 +63,7 @@ class Identity:
 
         SageMaker's containers know their Region by AWS_REGION alone; boto3 reads AWS_DEFAULT_REGION.
         """
-        told = {key: value for key, value in self._twin.endpoints.items() if key != "AWS_DEFAULT_REGION"}
-        return {**told, **self.credentials(role)}
+        return {**self._twin.endpoints, **self.credentials(role)}
 
     def service_key(self, service: str) -> str:
         """The access key of an AWS service's own principal, such as cloudwatch.amazonaws.com."""
