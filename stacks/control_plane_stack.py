@@ -39,7 +39,7 @@ from stacks.constructs.managed_schedule import Plane
 from stacks.constructs.places import Place
 from stacks.constructs.python_function import PythonFunction, PythonFunctionProps
 
-SWEEP_MINUTES = 5
+SWEEP_MINUTES = 15
 SILENT_SWEEPS = 3  # of them in a row, and the sweep itself is what is silent
 
 

@@ -25,6 +25,7 @@ HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 TEAM = "team-123456789012"
 RECORDS = 40
 SCHEDULE, OTHER = "shop-quality", "shop-service"
+FUNCTION = contract.run_function_name("shops", "shop")
 DOCUMENT: dict[str, Any] = {
     "version": 1,
     "account": "123456789012",
@@ -119,7 +120,7 @@ class Shop:
 
     def containers(self) -> int:
         """How many functions and jobs have analysed something."""
-        return len([e for e in self.twin.journal.of("function") if e.data["function"] == "model-monitor-shops-shop"])
+        return len([e for e in self.twin.journal.of("function") if e.data["function"] == FUNCTION])
 
 
 @pytest.fixture
@@ -159,6 +160,7 @@ def test_quiet_is_told_from_dead_and_both_schedulers_leave_the_same_bytes(shop: 
     shop.live(at[1], shift=40)
     twin.advance_to(at[3])  # nobody calls
     began = shop.containers()
+    assert began == 2, "one for each hour of traffic"
     twin.advance_to(at[3] + 50 * MINUTE)
     assert shop.verdicts() == {"06": "no_data", "07": "ok", "08": "violated", "09": "no_data"}
     assert shop.containers() == began, "a quiet hour starts no container"
@@ -209,7 +211,7 @@ def change_state(twin: Twin, state: str) -> None:
 def test_every_event_twice_and_every_step_killed_once_gives_one_verdict_a_window(shop: Shop) -> None:
     twin = shop.twin
     twin.scheduler.deliver_twice = True
-    killed = kill_once(twin, ("PlanFunction", "FinishFunction", "model-monitor-shops-shop"))
+    killed = kill_once(twin, ("PlanFunction", "FinishFunction", FUNCTION))
     for number in range(2):
         shop.live(START + number * HOUR)
     twin.advance(2 * HOUR)
