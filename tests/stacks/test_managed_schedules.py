@@ -313,7 +313,7 @@ def test_a_sweep_that_does_not_run_is_told_by_its_own_silence(assembly):
         "Invocations",
         [{"Name": "FunctionName", "Value": {"Ref": sweep}}],
     )
-    assert (rule["ScheduleExpression"], alarm["Period"], alarm["EvaluationPeriods"]) == ("rate(5 minutes)", 300, 3)
+    assert (rule["ScheduleExpression"], alarm["Period"], alarm["EvaluationPeriods"]) == ("rate(15 minutes)", 900, 3)
     assert rule["Targets"][0]["Arn"] == {"Fn::GetAtt": [sweep, "Arn"]}
 
 
