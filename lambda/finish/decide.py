@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -159,14 +159,10 @@ def _metric_time(plan: Mapping[str, Any]) -> datetime:
     return end if until is not None and now <= datetime.fromisoformat(until) else now
 
 
-def calls(points: list[dict[str, Any]]) -> Iterable[list[dict[str, Any]]]:
+def calls(points: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
     """As many at a time as PutMetricData takes."""
-    return _batches(points, METRICS_PER_CALL)
-
-
-def _batches(points: list[dict[str, Any]], size: int) -> Iterator[list[dict[str, Any]]]:
-    for first in range(0, len(points), size):
-        yield points[first : first + size]
+    for first in range(0, len(points), METRICS_PER_CALL):
+        yield points[first : first + METRICS_PER_CALL]
 
 
 def event(plan: Mapping[str, Any], run: Ended) -> dict[str, Any]:

@@ -56,73 +56,79 @@ def _retry(errors: list[str], *, seconds: int, attempts: int, longest: int = 300
     }
 
 
-def _function(arn: str, payload: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "Type": "Task",
-        "Resource": "arn:${partition}:states:::lambda:invoke",
-        "Parameters": {"FunctionName": arn, "Payload": payload},
-    }
+def _resource(partition: str, name: str) -> str:
+    return f"arn:{partition}:states:::{name}"
 
 
 def definition(partition: str, plan_arn: str, finish_arn: str) -> dict[str, Any]:
     """In Amazon States Language. plan_arn, finish_arn: the functions of the first and the last step."""
-    to_finish = [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "Finish"}]
-    states: dict[str, Any] = {
+    invoke = _resource(partition, "lambda:invoke")
+    states = {
+        **_planning(invoke, plan_arn),
+        **_in_lambda(invoke),
+        **_as_job(_resource(partition, "sagemaker:createProcessingJob.sync")),
+        **_finishing(invoke, finish_arn),
+    }
+    return {"Comment": "One run: plan, run, finish", "StartAt": "Plan", "States": states}
+
+
+def _planning(invoke: str, plan_arn: str) -> dict[str, Any]:
+    """The window is claimed and its runner chosen; where that fails, finish is told what is known."""
+    given = {"schedule.$": "$.schedule", "scheduled_time.$": "$.scheduled_time", "owner.$": "$$.Execution.Id"}
+    payload = {**given, "now.$": "$$.Execution.StartTime", "input.$": "$"}
+    choices = (("taken", "Done"), ("none", "Finish"), ("lambda", "RunInLambda"))
+    return {
         "Plan": {
-            **_function(
-                plan_arn,
-                {
-                    "schedule.$": "$.schedule",
-                    "scheduled_time.$": "$.scheduled_time",
-                    "owner.$": "$$.Execution.Id",
-                    "now.$": "$$.Execution.StartTime",
-                    "input.$": "$",
-                },
-            ),
+            "Type": "Task",
+            "Resource": invoke,
+            "Parameters": {"FunctionName": plan_arn, "Payload": payload},
             "OutputPath": "$.Payload",
             "Retry": [_retry(["States.ALL"], seconds=5, attempts=5)],
             "Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "Unplanned"}],
             "Next": "Choose",
         },
-        "Unplanned": {
-            "Type": "Pass",
-            "Parameters": {
-                "schedule.$": "$.schedule",
-                "scheduled_time.$": "$.scheduled_time",
-                "owner.$": "$$.Execution.Id",
-                "error.$": "$.error",
-            },
-            "Next": "Finish",
-        },
+        "Unplanned": {"Type": "Pass", "Parameters": {**given, "error.$": "$.error"}, "Next": "Finish"},
         "Choose": {
             "Type": "Choice",
-            "Choices": [
-                {"Variable": "$.runner", "StringEquals": "taken", "Next": "Done"},
-                {"Variable": "$.runner", "StringEquals": "none", "Next": "Finish"},
-                {"Variable": "$.runner", "StringEquals": "lambda", "Next": "RunInLambda"},
-            ],
+            "Choices": [{"Variable": "$.runner", "StringEquals": runner, "Next": step} for runner, step in choices],
             "Default": "RunAsJob",
         },
+    }
+
+
+def _in_lambda(invoke: str) -> dict[str, Any]:
+    """A small window; a function that was too small for it hands it to a job, once."""
+    return {
         "RunInLambda": {
             "Type": "Task",
-            "Resource": "arn:${partition}:states:::lambda:invoke",
+            "Resource": invoke,
             "Parameters": {"FunctionName.$": "$.function", "Payload.$": "$.job"},
             "TimeoutSeconds": LAMBDA_SECONDS + 60,
             "ResultSelector": {"seconds.$": "$.Payload.seconds", "status.$": "$.Payload.status"},
             "ResultPath": "$.result",
             "Retry": [_retry([*HANDLED_BY_LAMBDA, *UNREACHABLE, *IDLE], seconds=10, attempts=8)],
-            "Catch": [{"ErrorEquals": TOO_MUCH, "ResultPath": "$.promoted", "Next": "Promote"}, *to_finish],
+            "Catch": [
+                {"ErrorEquals": TOO_MUCH, "ResultPath": "$.promoted", "Next": "Promote"},
+                {"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "Finish"},
+            ],
             "Next": "Finish",
         },
         "Promote": {"Type": "Pass", "Result": "processing", "ResultPath": "$.ran_as", "Next": "RunAsJob"},
+    }
+
+
+def _as_job(create: str) -> dict[str, Any]:
+    """A large window, which waits until the account has an instance left."""
+    times = ("ProcessingStartTime", "ProcessingEndTime")
+    is_busy = [
+        {"Variable": f"$.error.{where}", "StringMatches": pattern} for where in ("Error", "Cause") for pattern in BUSY
+    ]
+    return {
         "RunAsJob": {
             "Type": "Task",
-            "Resource": "arn:${partition}:states:::sagemaker:createProcessingJob.sync",
+            "Resource": create,
             "Parameters": {f"{name}.$": f"$.job.{name}" for name in JOB_FIELDS},
-            "ResultSelector": {
-                "ProcessingStartTime.$": "$.ProcessingStartTime",
-                "ProcessingEndTime.$": "$.ProcessingEndTime",
-            },
+            "ResultSelector": {f"{name}.$": f"$.{name}" for name in times},
             "ResultPath": "$.result",
             # rights that are a moment old, and the service's own faults; a job that failed has used up its name
             "Retry": [_retry(["SageMaker.SdkClientException", GENERAL], seconds=10, attempts=3)],
@@ -134,13 +140,7 @@ def definition(partition: str, plan_arn: str, finish_arn: str) -> dict[str, Any]
             "Choices": [
                 {
                     "And": [
-                        {
-                            "Or": [
-                                {"Variable": f"$.error.{where}", "StringMatches": pattern}
-                                for where in ("Error", "Cause")
-                                for pattern in BUSY
-                            ]
-                        },
+                        {"Or": is_busy},
                         {"Not": {"Variable": "$.error.Error", "StringEquals": "States.TaskFailed"}},
                         {"Variable": "$$.State.EnteredTime", "TimestampLessThanPath": "$.wait_until"},
                     ],
@@ -150,9 +150,15 @@ def definition(partition: str, plan_arn: str, finish_arn: str) -> dict[str, Any]
             "Default": "Finish",
         },
         "Wait": {"Type": "Wait", "SecondsPath": "$.wait_seconds", "Next": "RunAsJob"},
+    }
+
+
+def _finishing(invoke: str, finish_arn: str) -> dict[str, Any]:
+    """The verdict, whatever happened; nothing where another execution has the window."""
+    return {
         "Finish": {
             "Type": "Task",
-            "Resource": "arn:${partition}:states:::lambda:invoke",
+            "Resource": invoke,
             "Parameters": {"FunctionName": finish_arn, "Payload": {"plan.$": "$", "now.$": "$$.State.EnteredTime"}},
             "OutputPath": "$.Payload",
             "Retry": [_retry(["States.ALL"], seconds=5, attempts=8)],
@@ -160,13 +166,3 @@ def definition(partition: str, plan_arn: str, finish_arn: str) -> dict[str, Any]
         },
         "Done": {"Type": "Succeed"},
     }
-    machine = {"Comment": "One run: plan, run, finish", "StartAt": "Plan", "States": states}
-    return {key: _with_partition(each, partition) for key, each in machine.items()}
-
-
-def _with_partition(value: Any, partition: str) -> Any:
-    if isinstance(value, dict):
-        return {key: _with_partition(each, partition) for key, each in value.items()}
-    if isinstance(value, list):
-        return [_with_partition(each, partition) for each in value]
-    return value.replace("${partition}", partition) if isinstance(value, str) else value
