@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 import boto3
 import decide
+import monitors
 import runs
 from aws import client, log
 from windows import time_of, window
@@ -74,7 +75,7 @@ def _tell(told: dict[str, Any]) -> None:
 
 def _unplanned(event: dict[str, Any]) -> dict[str, Any]:
     """What is known of a run whose plan failed: its window follows from its time."""
-    monitor = _monitor(event["schedule"])
+    monitor = monitors.find(event["schedule"])
     found = window(time_of(event["scheduled_time"]), monitor)
     return {
         **event,
@@ -85,12 +86,6 @@ def _unplanned(event: dict[str, Any]) -> dict[str, Any]:
         "report": "",
         "metrics_until": runs.stamp(found.end + UNPLANNED),
     }
-
-
-def _monitor(schedule: str) -> dict[str, Any]:
-    name = f"{os.environ['MONITORS_PREFIX']}/{schedule}"
-    monitor: dict[str, Any] = json.loads(client("ssm").get_parameter(Name=name)["Parameter"]["Value"])
-    return monitor
 
 
 def _json(uri: str) -> dict[str, Any] | None:

@@ -15,6 +15,7 @@ from typing import Any
 
 import boto3
 import decide
+import monitors
 import runs
 from aws import client, log
 from windows import Window, time_of, window as window_of
@@ -23,7 +24,7 @@ from windows import Window, time_of, window as window_of
 def handle(event: dict[str, Any], _context: object = None) -> dict[str, Any]:
     """Claim and plan one window. Raises: KeyError and ValueError for an event that is none; what AWS says of a call."""
     schedule, now = event["schedule"], time_of(event["now"])
-    monitor = _monitor(schedule)
+    monitor = monitors.find(schedule)
     window = window_of(time_of(event["scheduled_time"]), monitor)
     about = {
         "schedule": schedule,
@@ -67,12 +68,6 @@ def handle(event: dict[str, Any], _context: object = None) -> dict[str, Any]:
         "wait_seconds": decide.wait_seconds(name),
         "wait_until": runs.stamp(now + runs.LEASE - decide.HOUR * 2),
     }
-
-
-def _monitor(schedule: str) -> dict[str, Any]:
-    name = f"{os.environ['MONITORS_PREFIX']}/{schedule}"
-    monitor: dict[str, Any] = json.loads(client("ssm").get_parameter(Name=name)["Parameter"]["Value"])
-    return monitor
 
 
 def _capture(bucket: str, prefix: str, window: Window) -> Iterator[decide.Found]:

@@ -7,7 +7,6 @@ sent would hide a dead monitor.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from datetime import datetime
@@ -15,6 +14,7 @@ from typing import Any
 
 import boto3
 import decide
+import monitors
 import runs
 from aws import client, log
 from boto3.dynamodb.conditions import Key
@@ -33,7 +33,7 @@ def handle(event: dict[str, Any], _context: object = None) -> dict[str, int]:
     """Look at every monitor at the time of the event; one that fails does not keep the others from being looked at."""
     now, table = time_of(event["time"]), boto3.resource("dynamodb").Table(os.environ["TABLE"])
     stale, failed = 0, []
-    for monitor in _monitors():
+    for monitor in monitors.every():
         try:
             stale += _look(monitor, now, table)
         except Exception as error:  # noqa: BLE001 (raised again below, after the other monitors)
@@ -54,11 +54,6 @@ def handle(event: dict[str, Any], _context: object = None) -> dict[str, int]:
     if failed:
         raise SweepError(f"not looked at: {', '.join(failed)}. The log above says why; the next sweep tries again.")
     return {"stale": stale}
-
-
-def _monitors() -> list[dict[str, Any]]:
-    pages = client("ssm").get_paginator("get_parameters_by_path").paginate(Path=os.environ["MONITORS_PREFIX"])
-    return [json.loads(found["Value"]) for page in pages for found in page["Parameters"]]
 
 
 def _look(monitor: dict[str, Any], now: datetime, table: Any) -> bool:
