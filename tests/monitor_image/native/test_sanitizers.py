@@ -82,7 +82,7 @@ def fuzz(folder: Path, iterations: int, **variables: str) -> dict[str, str]:
 
 @pytest.mark.slow
 def test_no_input_makes_it_read_outside_of_a_buffer_or_do_what_cpp_leaves_undefined(tmp_path, compiler, sanitizer):
-    fuzz(
+    told = fuzz(
         build(compiler, tmp_path, *SANITIZED),
         ITERATIONS,
         LD_PRELOAD=str(sanitizer),
@@ -90,6 +90,7 @@ def test_no_input_makes_it_read_outside_of_a_buffer_or_do_what_cpp_leaves_undefi
         ASAN_OPTIONS="detect_leaks=0",  # the interpreter's own
         UBSAN_OPTIONS="print_stacktrace=1",
     )
+    assert told.keys() == functions(), "each was called to the end"
 
 
 @pytest.mark.slow

@@ -61,8 +61,9 @@ AT = "endpoints.shop."
 
 @pytest.mark.parametrize("path", sorted(ENVIRONMENTS.glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_environment_is_valid_and_matches_the_schema(path):
-    settings.load(path)
-    jsonschema.validate(yaml.safe_load(path.read_text()), settings.schema())
+    assert settings.load(path).environment == path.stem
+    validator = jsonschema.Draft202012Validator(settings.schema())
+    assert list(validator.iter_errors(yaml.safe_load(path.read_text()))) == []
 
 
 def test_all_faults_are_told_at_once_by_path():

@@ -97,20 +97,21 @@ def conclusion_of(found: Rows, baseline: Baseline) -> Conclusion:
     return conclusion
 
 
-def replay(size: int, seeds: int, baseline: Baseline) -> None:
+def replay(size: int, seeds: int, baseline: Baseline) -> set[tuple[Verdict, Outcome]]:
+    """What healthy windows and their drift checks came to."""
+    found = set()
     for seed in range(seeds):
         conclusion = conclusion_of(rows(np.random.default_rng([size, seed]), size), baseline)
-        assert conclusion.verdict is Verdict.OK, conclusion.violations
         drift = checks_by_subject(conclusion, CheckType.BASELINE_DRIFT)
-        assert {check.outcome for check in drift.values()} == {Outcome.HELD}
+        found |= {(conclusion.verdict, check.outcome) for check in drift.values()}
+    return found
 
 
-def shifted(size: int, seeds: int, baseline: Baseline) -> None:
+def shifted(size: int, seeds: int, baseline: Baseline) -> set[frozenset[str]]:
+    """What was violated in windows in which two features have moved."""
     mean, share = SHIFTS[size]
-    for seed in range(seeds):
-        found = rows(np.random.default_rng([size, seed, 1]), size, mean, share)
-        violated = {check.subject for check in conclusion_of(found, baseline).violations}
-        assert violated == {"normal", "text0"}
+    windows = (rows(np.random.default_rng([size, seed, 1]), size, mean, share) for seed in range(seeds))
+    return {frozenset(check.subject for check in conclusion_of(found, baseline).violations) for found in windows}
 
 
 FEW = [(40, 30), (200, 20), (1_000, 10), (10_000, 3), (200_000, 1)]
@@ -119,21 +120,21 @@ MANY = [(40, 1_000), (200, 500), (1_000, 200), (10_000, 50), (200_000, 8)]
 
 @pytest.mark.parametrize(("size", "seeds"), FEW)
 def test_healthy_windows_raise_no_violation(size, seeds, baseline):
-    replay(size, seeds, baseline)
+    assert replay(size, seeds, baseline) == {(Verdict.OK, Outcome.HELD)}
 
 
 @pytest.mark.parametrize(("size", "seeds"), FEW)
 def test_a_stated_shift_is_seen_in_every_window_and_nothing_else_is(size, seeds, baseline):
-    shifted(size, seeds, baseline)
+    assert shifted(size, seeds, baseline) == {frozenset({"normal", "text0"})}
 
 
 @pytest.mark.exhaustive
 @pytest.mark.parametrize(("size", "seeds"), MANY)
 def test_many_healthy_windows_raise_no_violation(size, seeds, baseline):
-    replay(size, seeds, baseline)
+    assert replay(size, seeds, baseline) == {(Verdict.OK, Outcome.HELD)}
 
 
 @pytest.mark.exhaustive
 @pytest.mark.parametrize(("size", "seeds"), MANY)
 def test_a_stated_shift_is_seen_in_every_one_of_many_windows(size, seeds, baseline):
-    shifted(size, seeds, baseline)
+    assert shifted(size, seeds, baseline) == {frozenset({"normal", "text0"})}
