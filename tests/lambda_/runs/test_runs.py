@@ -87,6 +87,18 @@ def test_a_run_is_told_what_model_monitor_would_tell_it(plane: Plane):
     assert output["S3Output"]["S3Uri"] == f"s3://{BUCKET}/reports/shop/{SCHEDULE}/2026/03/02/12"
 
 
+@pytest.mark.parametrize("schedule", [SCHEDULE, "s" * 63])
+def test_names_places_and_verdicts_are_those_of_the_contract(plane: Plane, schedule):
+    """Functions carry no library, so they spell by themselves what the contract says."""
+    plan, finish = plane.load("plan").decide, plane.load("finish").decide
+    window = plane.load("plan").windows.Window(NOON - HOUR, NOON)
+    assert plan.job_name(schedule, window, 2) == contract.job_name(schedule, window.start, 2)
+    folder = plan.report_folder("s3://b/reports/shop/s", window, MONITOR)
+    assert folder == f"s3://b/{contract.report_key('reports', 'shop', 's', NOON)}"
+    assert set(finish.VERDICTS) == set(contract.Verdict)
+    assert (plan.DATASET, plan.OUTPUT) == (contract.DATASET_SOURCE, contract.OUTPUT_PATH)
+
+
 def test_runs_more_often_than_hourly_have_folders_by_minute_and_values_at_their_own_time(plane: Plane):
     plane.configure(period_minutes=5, window_minutes=5)
     plane.capture("2026/03/02/11/56-00.jsonl", NOON)
