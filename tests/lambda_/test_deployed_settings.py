@@ -88,10 +88,23 @@ WORDS = {  # of its description
 }
 
 
+def imported(module: Path) -> set[Path]:
+    """A function's modules: its own and those of lambda/shared/ that they import, near or far."""
+    found: set[Path] = set()
+    todo = [module]
+    while todo:
+        found.add(here := todo.pop())
+        words = re.findall(r"^(?:import|from) (.+)", here.read_text(), re.MULTILINE)
+        names = {name for word in words for name in re.findall(r"\w+", word)}
+        places = [folder / f"{name}.py" for name in names for folder in (module.parent, LAMBDA / "shared")]
+        todo += [place for place in places if place.exists() and place not in found]
+    return found
+
+
 @pytest.mark.parametrize("folder", sorted(path.parent.name for path in LAMBDA.glob("*/handler.py")))
 def test_every_variable_a_function_reads_is_set(folder: str) -> None:
     """And none is set that nobody reads."""
-    code = (LAMBDA / folder / "handler.py").read_text()
+    code = "".join(module.read_text() for module in imported(LAMBDA / folder / "handler.py"))
     needed = set(re.findall(r"os\.environ\[['\"](\w+)['\"]\]", code))
     wanted = set(re.findall(r"os\.environ\.get\(['\"](\w+)['\"]", code))
     functions = [
