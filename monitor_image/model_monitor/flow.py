@@ -288,7 +288,7 @@ def check(found: Found, report: Report, baselines: Baselines) -> Iterator[Monito
     """The monitoring job's side: statistics against the baseline, all monitors' checks as one family."""
     job = report.job
     conclusions = [conclude(monitor, statistics, report, baselines) for monitor, statistics in found]
-    settled = settle(conclusions, budget_of(job))
+    settled = settle(conclusions, budget_of(job), job.design_effect)
     for (monitor, statistics), conclusion in zip(found, settled, strict=True):
         yield result(monitor, statistics, conclusion, report, baselines)
 

@@ -96,6 +96,17 @@ def test_a_larger_budget_sees_more(world):
     assert world(nulls(0.1), false_alarms="100 per week")[0] == 2
 
 
+def test_records_that_come_in_groups_are_fewer_for_every_test(world, capsys):
+    """Nulls that alarm where records are independent, and that ten alike ones of each group explain."""
+    status, report = world(nulls(0.15))
+    assert (status, "design_effect" in report) == (2, False)
+    status, report = world(nulls(0.15), design_effect=10)
+    assert (status, report["design_effect"]) == (0, 10)
+    assert check_of(report, "completeness_check", "Slope")["allowance"] > 0.05
+    assert world(nulls(0.15), design_effect=0.5)[0] == 1
+    assert "design_effect: should be at least 1, found 0.5" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("text", ["sometimes", "0 per week", "1 per fortnight", "per week"])
 def test_a_budget_that_is_none_is_refused(world, text, capsys):
     assert world(nulls(0.0), false_alarms=text)[0] == 1

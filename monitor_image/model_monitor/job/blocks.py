@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
@@ -61,6 +62,13 @@ class Block:
         value: float = self._typed(key, (int, float), "a number", default)
         if not 0 <= value <= 1:
             self.faults.add(self.at(key), "should be between 0 and 1")
+        return float(value)
+
+    def ratio(self, key: str, default: float) -> float:
+        """A number of at least 1."""
+        value: float = self._typed(key, (int, float), "a number", default)
+        if not 1 <= value < math.inf:
+            self.faults.add(self.at(key), f"should be at least 1, found {value:g}")
         return float(value)
 
     def duration(self, key: str, default: timedelta) -> timedelta:

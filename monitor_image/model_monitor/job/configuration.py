@@ -56,6 +56,7 @@ class Configuration:
     is_rehearsal: bool = False
     max_rejected_fraction: float = 0.1
     false_alarms: FalseAlarms = field(default_factory=FalseAlarms)
+    design_effect: float = 1.0
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
 
     @property
@@ -135,6 +136,7 @@ def _configuration(document: object, faults: Faults, beside: Surroundings) -> Co
         is_rehearsal=block.flag("create_violation_tests", False),
         max_rejected_fraction=block.share("max_rejected_fraction", 0.1),
         false_alarms=_false_alarms(block),
+        design_effect=block.ratio("design_effect", 1.0),
         metrics=_metrics(block.take("metrics"), faults),
     )
     block.end()

@@ -144,6 +144,7 @@ def build_job(variables: Variables, processing: ProcessingJob) -> tuple[Job, Pla
         volume_key=processing.volume_key,
         max_rejected_fraction=configuration.max_rejected_fraction,
         false_alarms=configuration.false_alarms,
+        design_effect=configuration.design_effect,
         metrics=replace(configuration.metrics, is_enabled=variables.publishes_metrics),
         workers=variables.workers,
         scripts=scripts,

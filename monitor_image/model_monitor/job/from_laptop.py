@@ -46,6 +46,7 @@ def build_job(options: argparse.Namespace) -> Job:
         schedule=configuration.schedule,
         max_rejected_fraction=configuration.max_rejected_fraction,
         false_alarms=configuration.false_alarms,
+        design_effect=configuration.design_effect,
         metrics=configuration.metrics,
         workers=options.workers or _workers_variable(),
         scripts=scripts,

@@ -144,6 +144,7 @@ class Job:
     volume_key: str | None = None  # KMS key of that job's volumes
     max_rejected_fraction: float = 0.1
     false_alarms: FalseAlarms = field(default_factory=FalseAlarms)
+    design_effect: float = 1.0  # of records that come in alike groups: how many of them tell as much as one
     windows: int = 1  # that the run judges, its own and those that waited for labels: they share what it may err
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
     workers: int | None = None  # None: one per core

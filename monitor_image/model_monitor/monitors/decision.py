@@ -14,6 +14,7 @@ from typing import Final
 from model_monitor.contract import Decision, Verdict
 from model_monitor.job.job import FalseAlarms, Job
 from model_monitor.monitors.conclusion import Check, Conclusion, Outcome
+from model_monitor.monitors.dependence import of_dependent
 from model_monitor.monitors.verdict import conclude
 
 HOUR: Final = timedelta(hours=1)
@@ -30,14 +31,16 @@ def budget_of(job: Job) -> float:
     return chance_of_a_run(job.false_alarms, length) / job.windows
 
 
-def settle(conclusions: Sequence[Conclusion], budget: float) -> list[Conclusion]:
+def settle(conclusions: Sequence[Conclusion], budget: float, design_effect: float = 1.0) -> list[Conclusion]:
     """The conclusions of a run's monitors with the rule applied to all their checks together.
 
     Args:
         budget: chance of a false violation of the whole run, in (0, 1].
+        design_effect: of records that are not independent, at least 1.
     Checks that are the same test under several names count once.
     Conclusions that AWS's rule decides stay as they are, and so does a check without evidence.
     """
+    conclusions = [_read_for(each, design_effect) for each in conclusions]
     family: dict[Hashable, float] = {}
     for monitor, conclusion in enumerate(conclusions):
         if conclusion.decision is Decision.CALIBRATED:
@@ -48,6 +51,20 @@ def settle(conclusions: Sequence[Conclusion], budget: float) -> list[Conclusion]
                     family[test] = max(family.get(test, 0.0), check.evidence.p_value)  # equal but for rounded ties
     cut, level = holm(list(family.values()), budget)
     return [_settled(each, cut, level) if each.decision is Decision.CALIBRATED else each for each in conclusions]
+
+
+def _read_for(conclusion: Conclusion, design_effect: float) -> Conclusion:
+    """A conclusion whose evidence is that of records with a design effect."""
+    if design_effect == 1.0 or conclusion.decision is not Decision.CALIBRATED:
+        return conclusion
+    checks, drift = (
+        tuple(
+            each if each.evidence is None else replace(each, evidence=of_dependent(each.evidence, design_effect))
+            for each in some
+        )
+        for some in (conclusion.checks, conclusion.drift)
+    )
+    return replace(conclusion, checks=checks, drift=drift)
 
 
 def is_tested(check: Check) -> bool:

@@ -109,7 +109,7 @@ def test_null_means_the_default_everywhere():
 @pytest.mark.parametrize(
     ("document", "fault"),
     [
-        ({"colour": "x"}, "colour: is unknown. Known here: baseline, create_violation_tests, endpoint"),
+        ({"colour": "x"}, "colour: is unknown. Known here: baseline, create_violation_tests, design_effect"),
         ({"endpont": "x"}, "endpont: is unknown; did you mean endpoint? Known here: baseline, create_violation_tests"),
         (
             {"monitors": {"model_bias": {"facets": ["a"], "flip_test": {"sampel": 5}}}},

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from model_monitor.contract import Decision, JobKind, Verdict
 from model_monitor.job.job import DatasetKind, DatasetSource, FalseAlarms, Job
 from model_monitor.monitors.conclusion import Check, Conclusion, Evidence, Outcome
 from model_monitor.monitors.decision import budget_of, chance_of_a_run, holm, settle
+from model_monitor.monitors.dependence import discounted, sharpened
 
 BUDGET = 4.6e-4
 
@@ -125,3 +127,34 @@ def test_false_violations_of_a_family_stay_within_the_budget():
         for _ in range(runs)
     )
     assert 0.03 <= found / runs <= 0.06
+
+
+def test_dependent_records_are_tested_as_fewer_of_them():
+    """A z of 4 over sqrt(4) is a z of 2: no news. What chance allows grows with it."""
+    z4, z2 = (float(stats.norm.sf(z)) for z in (4, 2))
+    assert discounted(z4, 4.0) == pytest.approx(z2)
+    assert sharpened(z2, 4.0) == pytest.approx(z4)
+    assert discounted(z4, 1.0) == z4
+    assert [discounted(p, 3.0) for p in (0.0, 1.0)] == [0, 1]
+    told = replace(check(z4), evidence=Evidence(z4, lambda level: float(stats.norm.isf(level))))
+    assert settle([conclusion(told)], 0.01)[0].verdict is Verdict.VIOLATED
+    (settled,) = settle([conclusion(told)], 0.01, design_effect=4.0)
+    assert settled.verdict is Verdict.OK
+    assert settled.checks[0].allowance == pytest.approx(2 * stats.norm.isf(0.01))
+    aws = conclusion(check(0.5), decision=Decision.AWS)
+    assert settle([aws], BUDGET, design_effect=4.0) == [aws]
+
+
+def test_the_budget_is_kept_for_groups_of_alike_records():
+    """Windows of 60 groups of five equal records: a test that counts 300 errs, with a design effect of 5 it does not."""
+    source, runs = np.random.default_rng(5), 600
+    means = source.normal(size=(runs, 60)).mean(axis=1)
+    p_values = [float(stats.norm.sf(mean * 300**0.5)) for mean in means]
+    found = {
+        effect: sum(
+            settle([conclusion(check(p))], 0.01, design_effect=effect)[0].verdict is Verdict.VIOLATED for p in p_values
+        )
+        for effect in (1.0, 5.0)
+    }
+    assert found[1.0] / runs > 0.1
+    assert found[5.0] / runs < 0.025

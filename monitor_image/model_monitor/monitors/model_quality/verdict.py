@@ -13,6 +13,7 @@ from model_monitor.monitors import thresholds as quality
 from model_monitor.monitors.answered import MIN_ANSWERS, few_answers
 from model_monitor.monitors.conclusion import Check, Conclusion, Lack, Outcome
 from model_monitor.monitors.decision import budget_of
+from model_monitor.monitors.dependence import sharpened
 from model_monitor.monitors.drift import DistributionConfig
 from model_monitor.monitors.labelled import unjudged, why_unlabelled
 from model_monitor.monitors.model_quality.evidence import Comparison
@@ -104,7 +105,8 @@ def judge(
         return replace(found, awaits_labels=_can_labels_help(statistics, settings))
     measured = statistics.quality
     comparison = Comparison(measured, baseline, statistics.problem.type)
-    budget = budget_of(job) if settings.decision is Decision.CALIBRATED else None
+    is_calibrated = settings.decision is Decision.CALIBRATED
+    budget = sharpened(budget_of(job), job.design_effect) if is_calibrated else None
     found_checks = [metric_check(each, comparison, budget) for each in constraints.constraints]
     found_checks += unanswered(statistics, settings)
     judged = conclude(found_checks)
