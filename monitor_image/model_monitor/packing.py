@@ -19,6 +19,7 @@ GZIP, BZ2 = b"\x1f\x8b", b"BZh"
 BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 HEAD_BYTES: Final = 1 << 16
 READ_BYTES: Final = 4 << 20
+LEAST_ROW_BYTES: Final = 8  # of a table's row, unpacked, however well it is packed
 USUAL_TIMES: Final = (
     100  # JSON Lines of one form pack to a tenth or a thirtieth, what is made to fill the memory to a thousandth
 )

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from model_monitor.dataset.discover import DataFile
 from model_monitor.errors import DatasetError
 from model_monitor.job.job import DatasetKind
-from model_monitor.packing import PACKED_ENDINGS, is_packed
+from model_monitor.packing import LEAST_ROW_BYTES, PACKED_ENDINGS, Allowance, is_packed
 
 UNIT_BYTES = 16 << 20  # memory of a worker is about 300 MB plus eight times this
 GZIP_RATIO = 8  # what a compressed byte is worth when small files are put together
@@ -67,6 +67,7 @@ def _segments(file: DataFile, unit_bytes: int) -> list[tuple[Segment, int]]:
 
 def _row_groups(file: DataFile, unit_bytes: int) -> list[tuple[Segment, int]]:
     metadata = open_parquet(file.path).metadata
+    _refuse_bomb(file.path, metadata)
     groups = [metadata.row_group(i).total_byte_size for i in range(metadata.num_row_groups)]
     segments: list[tuple[Segment, int]] = []
     start = size = 0
@@ -76,6 +77,12 @@ def _row_groups(file: DataFile, unit_bytes: int) -> list[tuple[Segment, int]]:
             start, size = i, 0
         size += group
     return [*segments, (Segment(file, start, len(groups)), size)]
+
+
+def _refuse_bomb(path: Path, metadata: pq.FileMetaData) -> None:
+    """A table whose columns unpack to many times the file, or that repeats a few values for ever. Raises: UnpacksTooLarge."""
+    groups = sum(metadata.row_group(i).total_byte_size for i in range(metadata.num_row_groups))
+    Allowance(path).take(max(groups, metadata.num_rows * LEAST_ROW_BYTES))
 
 
 def open_parquet(path: Path) -> pq.ParquetFile:

@@ -43,6 +43,7 @@ from model_monitor.packing import (
     BYTE_ORDER_MARK,
     DAMAGES,
     HEAD_BYTES,
+    LEAST_ROW_BYTES,
     PACKED_ENDINGS,
     Allowance,
     open_by_content,
@@ -57,7 +58,6 @@ SUFFIXES = (*JSON_SUFFIXES, ".csv", ".parquet", ".pq")
 UNIT_BYTES = 16 << 20
 BATCH = 1 << 16
 PIECE_BYTES, PART_BYTES = 4 << 20, 1 << 16  # lines that are read together; smaller parts where one of them is unusual
-LEAST_ROW_BYTES = 8  # of a row of a table with an id, unpacked
 TABLE_COLUMNS = (ID_COLUMNS, INDEX_COLUMNS, LABEL_COLUMNS)
 NOT_JSON = "line is no JSON"
 WRONG_WIDTH = "unexpected number of values"

@@ -3,12 +3,16 @@
 import tempfile
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings, strategies as st
 
 from model_monitor import packing
 from model_monitor.errors import UnpacksTooLarge
+from model_monitor.job.job import DatasetKind
 from tests.builders import (
+    baseline_job,
     capture_event,
     capture_job,
     capture_line,
@@ -86,3 +90,17 @@ def test_a_packed_file_that_unpacks_to_far_more_than_its_size_ends_the_run(tmp_p
     write_capture(tmp_path, ["\n" * 1_000_000], is_gzip=True)
     with pytest.raises(UnpacksTooLarge, match=r"unpacks to more than .* raise monitor_most_unpacked\.$"):
         read_all(capture_job(tmp_path, schema("a")))
+
+
+@pytest.mark.parametrize(
+    "column", [pa.repeat(pa.scalar(1.5), 100_000), pa.array(["x" * 4000] * 5_000).dictionary_encode()]
+)
+def test_a_parquet_file_that_repeats_a_few_values_for_ever_ends_the_run(tmp_path, monkeypatch, column):
+    monkeypatch.setattr(packing, "LEAST_LIMIT", 1 << 10)
+    path = tmp_path / "bomb.parquet"
+    pq.write_table(pa.table({"a": column}), path, compression="zstd")
+    job = baseline_job(path, DatasetKind.PARQUET, schema("a"))
+    with pytest.raises(UnpacksTooLarge, match=r"unpacks to more than .* raise monitor_most_unpacked\.$"):
+        read_all(job)
+    monkeypatch.setenv("monitor_most_unpacked", "1000000")
+    assert sum(rows.count for rows in read_all(job)) == len(column)

@@ -17,6 +17,7 @@ from model_monitor.dataset.named import named_rows, named_side
 from model_monitor.dataset.units import Unit, open_parquet
 from model_monitor.errors import DatasetError
 from model_monitor.job.job import Job
+from model_monitor.packing import Allowance
 from model_monitor.schema import Rejects, Rows
 
 BATCH_ROWS = 65_536
@@ -40,20 +41,33 @@ def read_parquet(unit: Unit, job: Job) -> Iterator[Rows]:
 def _batches(file: pq.ParquetFile, groups: list[int], columns: list[str], path: Path) -> Iterator[pa.RecordBatch]:
     """Some row groups' columns, a bounded number of rows at a time.
 
-    Raises: DatasetError where a page is damaged.
+    Raises: DatasetError where a page is damaged; UnpacksTooLarge.
     """
+    allowance = Allowance(path)
     try:
-        yield from file.iter_batches(BATCH_ROWS, row_groups=groups, columns=columns, use_threads=False)
+        for batch in file.iter_batches(BATCH_ROWS, row_groups=groups, columns=columns, use_threads=False):
+            plain = _without_dictionaries(batch)
+            allowance.take(plain.nbytes)
+            yield plain
     except (pa.ArrowException, OSError):
         where = f"row groups {groups[0]} to {groups[-1]} of {file.metadata.num_row_groups}"
         raise DatasetError(f"{path}: damaged in {where}. Write or copy the file again.") from None
 
 
+def _without_dictionaries(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Every value where it stands, so that a batch is as large as it looks."""
+    if not any(map(pa.types.is_dictionary, batch.schema.types)):
+        return batch
+    columns = [
+        column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
+        for column in batch.columns
+    ]
+    return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
+
+
 def _literals(column: pa.Array) -> Literals:
     """A typed column as the literals that the other formats give."""
     kind = column.type
-    if pa.types.is_dictionary(kind):
-        return _literals(column.cast(kind.value_type))
     if pa.types.is_float32(kind) or pa.types.is_float16(kind):
         return shortest(column)
     if pa.types.is_null(kind) or pa.types.is_int64(kind) or pa.types.is_floating(kind):
