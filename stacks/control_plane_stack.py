@@ -162,6 +162,10 @@ class ControlPlaneStack(Stack):
         permissions.allow(function.role, ["ssm:GetParametersByPath"], [self._monitors_arn])
         permissions.allow_list_calls(function.role, ["cloudwatch:GetMetricData"])
         permissions.allow_metrics(function.role, contract.NAMESPACE_OWN)
+        for kind, action in (("endpoint", "DescribeEndpoint"), ("endpoint-config", "DescribeEndpointConfig")):
+            arn = self.format_arn(service="sagemaker", resource=kind, resource_name="*")
+            reason = "configurations get new names, and monitors of any endpoint are deployed by other stacks"
+            permissions.allow_named(function.role, [f"sagemaker:{action}"], arn, reason)
         permissions.allow(function.role, ["sns:Publish"], [props.topic.topic_arn])
         if isinstance(props.topic, sns.Topic) and props.topic.master_key is not None:
             permissions.allow(function.role, ["kms:Decrypt", "kms:GenerateDataKey"], [props.topic.master_key.key_arn])

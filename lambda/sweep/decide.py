@@ -107,8 +107,37 @@ def change(windows: Sequence[Seen], monitor: Mapping[str, Any], *, is_stale: boo
     return Change.RECOVERED if last.verdict is not None and not is_bad(last, monitor) else None
 
 
-def message(what: Change, windows: Sequence[Seen], monitor: Mapping[str, Any]) -> tuple[str, str]:
-    """Subject and text for people."""
+def capture_fault(endpoint: str, configuration: Mapping[str, Any] | None, capture: str) -> str:
+    """Why nothing that a monitor could read is captured of an endpoint; "" where its configuration says nothing against it.
+
+    Args:
+        configuration: as DescribeEndpointConfig answers; None where there is no such endpoint.
+        capture: S3 URI below which the monitor reads.
+    """
+    if configuration is None:
+        return f"There is no endpoint {endpoint}."
+    name, settings = configuration["EndpointConfigName"], configuration.get("DataCaptureConfig") or {}
+    modes = {option["CaptureMode"] for option in settings.get("CaptureOptions", ())}
+    destination = str(settings.get("DestinationS3Uri", "")).rstrip("/") + f"/{endpoint}"
+    if configuration.get("AsyncInferenceConfig"):
+        fault = "is asynchronous, and only requests of real-time endpoints are captured"
+    elif any(variant.get("ServerlessConfig") for variant in configuration["ProductionVariants"]):
+        fault = "is serverless, and SageMaker captures nothing of such endpoints"
+    elif not settings.get("EnableCapture"):
+        fault = "does not capture: update the endpoint with a configuration that has DataCaptureConfig"
+    elif not settings.get("InitialSamplingPercentage"):
+        fault = "samples 0 % of the requests"
+    elif missing := sorted({"Input", "Output"} - modes):
+        fault = f"does not capture {' and '.join(missing)}"
+    elif destination != capture.rstrip("/"):
+        fault = f"captures below {destination}, and the monitor reads {capture}"
+    else:
+        return ""
+    return f"Its configuration {name} {fault}."
+
+
+def message(what: Change, windows: Sequence[Seen], monitor: Mapping[str, Any], fault: str = "") -> tuple[str, str]:
+    """Subject and text for people. fault: what is wrong with the endpoint itself, where that is known."""
     schedule, endpoint = monitor["schedule"], monitor["endpoint"]
     if what is Change.RECOVERED:
         return f"OK: {schedule} judges again"[
@@ -118,6 +147,7 @@ def message(what: Change, windows: Sequence[Seen], monitor: Mapping[str, Any]) -
     text = (
         f"Endpoint {endpoint} was called, and {schedule} judged nothing of it:\n\n"
         + "\n".join(lines)
+        + (f"\n\n{fault}" if fault else "")
         + "\n\nWhere there was no run, see whether its schedule is enabled and what the state machine's executions say. "
         f"Where a run saw no data, see whether capture is on and arrives below {monitor['capture']}. Where it could not "
         f"evaluate, the report says why: {monitor['reports']}"

@@ -18,6 +18,7 @@ import monitors
 import runs
 from aws import client, log
 from boto3.dynamodb.conditions import Key
+from botocore.exceptions import ClientError
 from windows import time_of
 
 METRIC = "stale_monitors"
@@ -77,12 +78,26 @@ def _look(monitor: dict[str, Any], now: datetime, table: Any) -> bool:
     seen = [_seen(monitor, window, verdicts.get(window[1])) for window in judged]
     what = decide.change(seen, monitor, is_stale=is_stale)
     if what is not None:
-        subject, text = decide.message(what, seen, monitor)
+        fault = _capture_fault(monitor) if what is decide.Change.STALE else ""
+        subject, text = decide.message(what, seen, monitor, fault)
         client("sns").publish(TopicArn=os.environ["TOPIC_ARN"], Subject=subject, Message=text)
         is_stale = what is decide.Change.STALE
         table.put_item(Item={**place, "since": known.get("since", runs.stamp(now)), "is_stale": is_stale})
         log(what.value, schedule=monitor["schedule"], endpoint=monitor["endpoint"])
     return is_stale
+
+
+def _capture_fault(monitor: dict[str, Any]) -> str:
+    """What is wrong with the endpoint itself. A question that fails keeps nobody from being told the rest."""
+    sagemaker, endpoint = client("sagemaker"), monitor["endpoint"]
+    try:
+        name = sagemaker.describe_endpoint(EndpointName=endpoint)["EndpointConfigName"]
+        configuration = sagemaker.describe_endpoint_config(EndpointConfigName=name)
+    except ClientError as error:
+        is_missing = "Could not find" in error.response["Error"]["Message"]
+        log("endpoint_not_described", endpoint=endpoint, error=error.response["Error"]["Code"])
+        return decide.capture_fault(endpoint, None, monitor["capture"]) if is_missing else ""
+    return decide.capture_fault(endpoint, configuration, monitor["capture"])
 
 
 def _seen(monitor: dict[str, Any], window: decide.Window, verdict: str | None) -> decide.Seen:

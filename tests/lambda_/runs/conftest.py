@@ -141,6 +141,8 @@ class Plane:
             return SimpleNamespace(publish=lambda **message: self.messages.append(message))
         if service == "cloudwatch":
             return SimpleNamespace(put_metric_data=self._put, get_metric_data=self._traffic)
+        if service == "sagemaker":
+            return boto3.client("sagemaker")
         if service == "s3":
             return _Dated(self.s3, self.landed)
         return self.ssm

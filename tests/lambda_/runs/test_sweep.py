@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+import boto3
 import pytest
 
 from tests.lambda_.runs.conftest import NOON, QUARTER, Plane
@@ -77,6 +78,51 @@ def test_a_message_says_which_hours_and_where_to_look(plane: Plane):
     assert "2026-03-02 13:00 - 14:00 UTC: 100 calls, no run" in message["Message"]
     assert "schedule is enabled" in message["Message"]
     assert message["Subject"] == "STALE: shop-data-quality judges nothing"
+
+
+CAPTURE = {
+    "EnableCapture": True,
+    "InitialSamplingPercentage": 100,
+    "DestinationS3Uri": "s3://data/capture/",
+    "CaptureOptions": [{"CaptureMode": "Input"}, {"CaptureMode": "Output"}],
+}
+SERVERLESS = {"VariantName": "AllTraffic", "ServerlessConfig": {"MemorySizeInMB": 2048, "MaxConcurrency": 2}}
+
+
+@pytest.mark.parametrize(
+    ("configuration", "told"),
+    [
+        ({"DataCaptureConfig": CAPTURE}, ""),
+        ({}, "does not capture: update the endpoint with a configuration that has DataCaptureConfig"),
+        ({"DataCaptureConfig": CAPTURE | {"EnableCapture": False}}, "does not capture: update"),
+        ({"DataCaptureConfig": CAPTURE | {"InitialSamplingPercentage": 0}}, "samples 0 % of the requests"),
+        ({"DataCaptureConfig": CAPTURE | {"CaptureOptions": [{"CaptureMode": "Input"}]}}, "does not capture Output"),
+        ({"DataCaptureConfig": CAPTURE | {"DestinationS3Uri": "s3://data/other"}}, "below s3://data/other/shop, and"),
+        ({"DataCaptureConfig": CAPTURE, "AsyncInferenceConfig": {"OutputConfig": {}}}, "is asynchronous"),
+        ({"DataCaptureConfig": CAPTURE, "ProductionVariants": [SERVERLESS]}, "is serverless"),
+    ],
+)
+def test_an_endpoint_of_which_nothing_is_captured_is_told_by_its_configuration(load, configuration, told):
+    whole = {"EndpointConfigName": "c", "ProductionVariants": [{"VariantName": "AllTraffic"}]} | configuration
+    fault = load("sweep").decide.capture_fault("shop", whole, "s3://data/capture/shop")
+    assert told in fault
+    assert bool(fault) is bool(told)
+    assert not fault or fault.startswith("Its configuration c ")
+
+
+def test_silence_of_an_endpoint_that_is_not_there_says_so(plane: Plane):
+    live(plane, [(100, "ok")] + [(100, "no_data")] * 4)
+    assert "There is no endpoint shop." in plane.messages[0]["Message"]
+
+
+def test_silence_of_an_endpoint_that_captures_nothing_says_so(plane: Plane):
+    sagemaker = boto3.client("sagemaker")
+    variant = {"VariantName": "AllTraffic", "ModelName": "m", "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
+    sagemaker.create_model(ModelName="m", ExecutionRoleArn="arn:aws:iam::123456789012:role/a-role-name")
+    sagemaker.create_endpoint_config(EndpointConfigName="plain", ProductionVariants=[variant])
+    sagemaker.create_endpoint(EndpointName="shop", EndpointConfigName="plain")
+    live(plane, [(100, "ok")] + [(100, "no_data")] * 4)
+    assert "Its configuration plain does not capture" in plane.messages[0]["Message"]
 
 
 def test_a_run_that_waits_for_an_instance_is_no_silence_until_it_should_have_ended(plane: Plane):
