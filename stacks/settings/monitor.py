@@ -21,6 +21,8 @@ ROOT = Path(__file__).resolve().parents[2]
 HOURLY_MAX_SECONDS = 3600
 MAX_SECONDS = 86400
 SHORTEST_DELAY = timedelta(minutes=2)  # PT2M
+USUAL_DELAY = timedelta(minutes=15)
+SOON = timedelta(minutes=4)  # capture was seen to arrive within them
 BASELINE_MAX_SECONDS = (
     2700  # CloudFormation gives up after an hour: a quarter for the instance, and to be told of the end
 )
@@ -158,9 +160,9 @@ class Monitor(Block):
     window: fields.Duration | None = None
     """How much traffic a run looks at, when the scheduler is managed; longer than between two runs, windows overlap. Left out:
     all since the run before."""
-    delay: fields.Duration = "PT15M"
+    delay: fields.Duration | None = None
     """How long after a window's end it is looked at, below an hour, when the scheduler is managed: capture arrives minutes late.
-    Default: PT15M."""
+    Left out: PT15M; PT4M where windows come more often than hourly."""
     runner: Literal["auto", "lambda", "processing"] = "auto"
     """What runs, when the scheduler is managed. auto: a Lambda function for small windows, a processing job for large ones and
     for those that ask a model. Default: auto."""
@@ -230,7 +232,7 @@ class Monitor(Block):
     @property
     def delay_time(self) -> timedelta:
         """How long after a window's end it is looked at."""
-        return fields.time_of(self.delay)
+        return (SOON if self.period < HOUR else USUAL_DELAY) if self.delay is None else fields.time_of(self.delay)
 
     @property
     def own_blocks(self) -> Mapping[str, Analysis]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -125,6 +126,13 @@ class Shop:
 
 @pytest.fixture
 def shop(tmp_path: Path, assembly: Path) -> Iterator[Shop]:
+    with deployed(tmp_path, assembly) as shop:
+        yield shop
+
+
+@contextmanager
+def deployed(tmp_path: Path, assembly: Path) -> Iterator[Shop]:
+    """The environment in an account of its own."""
     with Twin(tmp_path / "twin", start=START) as twin:
         make_buckets(twin, TEAM)
         sagemaker = twin.client("sagemaker")
@@ -241,6 +249,29 @@ def kill_once(twin: Twin, names: tuple[str, ...]) -> list[str]:
     functions: Any = twin.functions
     functions._run, functions._run_image = dying(functions._run), dying(functions._run_image)
     return killed
+
+
+def test_every_five_minutes_an_event_has_its_verdict_within_ten(tmp_path: Path) -> None:
+    endpoint = DOCUMENT["endpoints"]["shop"]
+    quality = {**endpoint["monitors"]["quality"], "schedule": "every 5 minutes"}
+    often = {**DOCUMENT, "endpoints": {"shop": {**endpoint, "monitors": {"quality": quality}}}}
+    assembly = synthesize(settings.parse(often, "shops", "test")).folder
+    with deployed(tmp_path, assembly) as shop:
+        twin, events = shop.twin, [START + 5 * MINUTE + n * timedelta(seconds=10) for n in range(45)]
+        for minute in range(5, 13):  # each minute's capture arrives two minutes later
+            twin.advance_to(START + (minute + 2) * MINUTE)
+            shop.capture([time for time in events if time.minute == minute], START)
+        twin.advance_to(START + 20 * MINUTE)
+        told = [
+            (entry.time, entry.data["event"]["detail"]["window"])
+            for entry in twin.journal.of("event")
+            if "Monitoring Run Ended" in entry.text
+        ]
+    judged = [
+        min(at for at, window in told if window["start"] <= f"{time:%Y-%m-%dT%H:%M:%SZ}" < window["end"]) - time
+        for time in events
+    ]
+    assert 4 * MINUTE < max(judged) <= 10 * MINUTE
 
 
 def test_large_windows_wait_for_instances_and_each_has_its_verdict(shop: Shop) -> None:
