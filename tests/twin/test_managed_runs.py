@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -126,13 +125,6 @@ class Shop:
 
 @pytest.fixture
 def shop(tmp_path: Path, assembly: Path) -> Iterator[Shop]:
-    with deployed(tmp_path, assembly) as shop:
-        yield shop
-
-
-@contextmanager
-def deployed(tmp_path: Path, assembly: Path) -> Iterator[Shop]:
-    """The environment in an account of its own."""
     with Twin(tmp_path / "twin", start=START) as twin:
         make_buckets(twin, TEAM)
         sagemaker = twin.client("sagemaker")
@@ -251,22 +243,47 @@ def kill_once(twin: Twin, names: tuple[str, ...]) -> list[str]:
     return killed
 
 
-def test_every_five_minutes_an_event_has_its_verdict_within_ten(tmp_path: Path) -> None:
+def look_every_five_minutes(twin: Twin) -> None:
+    """As a deployment with `schedule: every 5 minutes` leaves it."""
+    cadence = settings.parse(often(), "shops", "test").endpoints["shop"].monitors["quality"]
+    ssm, name = twin.client("ssm"), f"{contract.monitors_prefix('shops')}/{SCHEDULE}"
+    document = json.loads(ssm.get_parameter(Name=name)["Parameter"]["Value"])
+    minutes = {
+        "period_minutes": 5,
+        "window_minutes": 5,
+        "delay_minutes": cadence.delay_time // MINUTE,
+        "jitter_minutes": 0,
+    }
+    ssm.put_parameter(Name=name, Value=json.dumps(document | minutes), Type="String", Overwrite=True)
+    client, group = twin.client("scheduler"), contract.schedule_group("shops")
+    target = client.get_schedule(Name=SCHEDULE, GroupName=group)["Target"]
+    client.update_schedule(
+        Name=SCHEDULE,
+        GroupName=group,
+        Target=target,
+        FlexibleTimeWindow={"Mode": "OFF"},
+        ScheduleExpression=cadence.cadence.scheduler_expression(cadence.delay_time),
+    )
+
+
+def often() -> dict[str, Any]:
     endpoint = DOCUMENT["endpoints"]["shop"]
     quality = {**endpoint["monitors"]["quality"], "schedule": "every 5 minutes"}
-    often = {**DOCUMENT, "endpoints": {"shop": {**endpoint, "monitors": {"quality": quality}}}}
-    assembly = synthesize(settings.parse(often, "shops", "test")).folder
-    with deployed(tmp_path, assembly) as shop:
-        twin, events = shop.twin, [START + 5 * MINUTE + n * timedelta(seconds=10) for n in range(45)]
-        for minute in range(5, 13):  # each minute's capture arrives two minutes later
-            twin.advance_to(START + (minute + 2) * MINUTE)
-            shop.capture([time for time in events if time.minute == minute], START)
-        twin.advance_to(START + 20 * MINUTE)
-        told = [
-            (entry.time, entry.data["event"]["detail"]["window"])
-            for entry in twin.journal.of("event")
-            if "Monitoring Run Ended" in entry.text
-        ]
+    return {**DOCUMENT, "endpoints": {"shop": {**endpoint, "monitors": {"quality": quality}}}}
+
+
+def test_every_five_minutes_an_event_has_its_verdict_within_ten(shop: Shop) -> None:
+    twin, events = shop.twin, [START + 5 * MINUTE + n * timedelta(seconds=10) for n in range(45)]
+    look_every_five_minutes(twin)
+    for minute in range(5, 13):  # each minute's capture arrives two minutes later
+        twin.advance_to(START + (minute + 2) * MINUTE)
+        shop.capture([time for time in events if time.minute == minute], START)
+    twin.advance_to(START + 20 * MINUTE)
+    told = [
+        (entry.time, entry.data["event"]["detail"]["window"])
+        for entry in twin.journal.of("event")
+        if "Monitoring Run Ended" in entry.text
+    ]
     judged = [
         min(at for at, window in told if window["start"] <= f"{time:%Y-%m-%dT%H:%M:%SZ}" < window["end"]) - time
         for time in events
