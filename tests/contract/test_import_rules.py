@@ -46,6 +46,9 @@ ALLOWED = {
     "monitors.registry": {"contract", "monitors"},
     **{f"monitors.{name}": SHARED_BY_MONITORS for name in ANALYSES},
     "monitors.model_explainability": SHARED_BY_MONITORS | {"predictors"},  # a model is asked once all rows are read
+    # two models on the same rows: what monitors measure, once for each
+    "comparison": GROUND
+    | {"job", "dataset", "labels", "sketches", "monitors", "monitors.model_quality", "monitors.model_bias"},
     # what leaves a run, the two jobs, the front doors
     "outputs": GROUND | {"job", "sketches", "monitors", "monitors.registry"},
     "flow": GROUND | {"job", "dataset", "labels", "sketches", "monitors", "monitors.registry", "outputs", "runners"},
