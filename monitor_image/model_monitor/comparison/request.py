@@ -9,13 +9,13 @@ from typing import Any, Final
 
 from model_monitor.comparison.options import Options, read_options
 from model_monitor.comparison.reading import Asked
-from model_monitor.contract import CONFIG_VERSION, MonitoringType, monitor_key
+from model_monitor.contract import CONFIG_VERSION, MonitoringType, ProblemType, monitor_key
 from model_monitor.errors import SettingsError
 from model_monitor.job.blocks import Block, Faults
 from model_monitor.job.configuration import Configuration, parse_configuration
 from model_monitor.monitors.model_bias.options import SETTINGS
 from model_monitor.monitors.model_bias.settings import BiasSettings
-from model_monitor.monitors.model_quality.options import options_of
+from model_monitor.monitors.model_quality.options import SPELLINGS, options_of
 
 URIS: Final = ("holdout_uri", "champion_uri", "challenger_uri", "output_uri")
 QUALITY: Final = monitor_key(MonitoringType.MODEL_QUALITY)
@@ -66,10 +66,11 @@ def _short(block: Block) -> dict[str, Any]:
 
 
 def _document(short: Mapping[str, Any]) -> dict[str, Any]:
-    """A configuration of a few words: a response holds a label and then a score where nobody says what it holds."""
+    """A configuration of a few words. A line holds the answer first, and of a binary problem then a score, unless it is said."""
     payload = dict(short.get("payload") or {})
     payload |= {key: short[key] for key in ("features", "label", "output") if key in short}
-    payload.setdefault("output", {"prediction": 0, "score": 1})
+    is_binary = SPELLINGS.get(str(short.get("problem_type", "binary")).lower()) is ProblemType.BINARY
+    payload.setdefault("output", {"prediction": 0, "score": 1} if is_binary else {"prediction": 0})
     monitors = dict(short.get("monitors") or {})
     quality = dict(monitors.get(QUALITY) or {})
     quality |= {"problem_type": short["problem_type"]} if "problem_type" in short else {}
