@@ -58,7 +58,7 @@ def predicted(body: str, accept: str) -> list[int]:
 
 
 def label(dataset: Dataset, requests: Sequence[Request], hour: datetime, mode: Mode, bucket: str, s3: Any) -> None:
-    """What is known after the hour: ground truth for the monitors, and labelled rows for a future training.
+    """What is known after the hour: ground truth for the monitors, and labelled rows for a training where no run makes them.
 
     Rows of a broken hour are not handed to training: nobody labels what arrived damaged.
     """
@@ -71,6 +71,6 @@ def label(dataset: Dataset, requests: Sequence[Request], hour: datetime, mode: M
     )
     for path, lines in file_contents(known, hour + LABELLED).items():
         s3.put_object(Bucket=bucket, Key=f"{dataset.endpoint}/ground-truth/{path}", Body=lines)
-    if mode is not Mode.BROKEN:
+    if dataset.writes_rows and mode is not Mode.BROKEN:
         rows = "".join(training_csv(request.table, dataset.names) for request in requests)
         s3.put_object(Bucket=bucket, Key=f"{dataset.endpoint}/training/{hour:%Y-%m-%dT%H}.csv", Body=rows.encode())

@@ -78,9 +78,19 @@ def _document(
         "metrics": endpoint.metrics.model_dump(mode="json"),
         **({"scripts": scripts} if scripts else {}),
         **({"merged": True} if monitor.merged else {}),
+        **_labelled_rows(endpoint, monitor_name),
         **({"variants": list(monitor.variants)} if monitor.variants else {}),
         **({"create_violation_tests": True} if monitor.create_violation_tests else {}),
     }
+
+
+def _labelled_rows(endpoint: Endpoint, monitor_name: str) -> dict[str, Any]:
+    """How many rows are held out, where that is not the core's own default."""
+    retraining = endpoint.retraining
+    if retraining is None or endpoint.rows_monitor != monitor_name:
+        return {}
+    share = retraining.holdout_share
+    return {} if share == contract.HOLDOUT_SHARE else {"labelled_rows": {"holdout_share": share}}
 
 
 def _type_document(endpoint_name: str, monitor: Monitor, type_: str) -> dict[str, Any]:

@@ -104,6 +104,7 @@ class MonitoringStack(Stack):
             code=self._code,
             tags=props.tags,
             has_labels=props.endpoint.ground_truth is not None and bool(settings.labelled),
+            writes_rows=props.endpoint.rows_monitor == name,
         )
 
     def _monitor(self, name: str, monitor_props: MonitorProps, function: RunFunction | None) -> ScheduledMonitor:

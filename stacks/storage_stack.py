@@ -49,6 +49,7 @@ class StorageStack(Stack):
         """Where the data of one endpoint lies."""
         retraining = endpoint.retraining
         fresh = retraining.fresh_data if retraining else None
+        holdout = retraining.holdout_data if retraining else None
         truth = endpoint.ground_truth.location if endpoint.ground_truth else None
         capture = endpoint.capture.destination
         return EndpointPlaces(
@@ -58,6 +59,7 @@ class StorageStack(Stack):
             pending=self._place(self.baseline, f"pending/{name}/"),
             ground_truth=Place.folder(truth) if truth else self._place(self.ground_truth, f"{name}/ground-truth/"),
             fresh=Place.at(fresh) if fresh else self._place(self.ground_truth, f"{name}/training/"),
+            holdout=Place.at(holdout) if holdout else self._place(self.ground_truth, f"{name}/holdout/"),
             models=self._place(self.models, f"models/{name}/"),
             history=self._place(self.reports, f"history/{name}/"),
         )

@@ -133,6 +133,8 @@ class Variable(StrEnum):
     GROUND_TRUTH_URI = "ground_truth_s3_uri_path"  # S3 prefix of labels that come later; wins over the configuration's
     GROUND_TRUTH_SOURCE = "ground_truth_source"  # labels that are mounted; wins over both
     MONITOR_HISTORY = "monitor_history"  # windows that wait for labels, scores by window; wins over the configuration's
+    FRESH_ROWS = "monitor_fresh_rows"  # path or S3 prefix of labelled rows to train on; wins over the configuration's
+    HOLDOUT_ROWS = "monitor_holdout_rows"  # the same of rows that no training sees
     BASELINE_VERSION = "baseline_version"  # baseline jobs: recorded in the provenance
     IMAGE_DIGEST = "image_digest"  # recorded in the provenance
     REHEARSAL = "create_violation_tests"  # Enabled forces a violation, to try alarms and notifications
@@ -194,11 +196,23 @@ SHAP_BASELINE_FILE: Final = "explanations_shap/baseline.csv"  # when the baselin
 REPORT_FILE: Final = "report.json"
 METRICS_LINES_FILE: Final = "metrics.jsonl"  # in the output folder: what a publisher sends when the container may not
 MERGED_FOLDER: Final = "merge"  # in the output folder: records with their labels, on request
+HOLDOUT_SHARE: Final = 0.2  # of the labelled records, those that no training sees
 PROVENANCE_FILE: Final = "provenance.json"
 CURRENT_BASELINE_FILE: Final = "current.json"  # {"version": "...", ...} beside the version folders
 OWN_BLOCK: Final = "model_monitor"  # in AWS's files: what they have no place for
 CONFIG_VERSION: Final = 1
 REPORT_VERSION: Final = 1
+COMPARISON_FILE: Final = "comparison.json"
+COMPARISON_VERSION: Final = 1
+
+
+class ComparisonVerdict(StrEnum):
+    """What became of a challenger."""
+
+    BETTER = "better"
+    NOT_BETTER = "not_better"
+    WORSE_SLICE = "worse_slice"  # better as a whole, worse somewhere
+    INSUFFICIENT_DATA = "insufficient_data"
 
 
 def monitor_key(type_: str) -> str:

@@ -31,8 +31,10 @@ from model_monitor.dataset.resolve import resolve_schema
 from model_monitor.dataset.rows import read_rows
 from model_monitor.dataset.units import Unit, plan
 from model_monitor.errors import NoDataset, SettingsError, TooManyRejected
+from model_monitor.job import scratch
 from model_monitor.job.baselines import digest
 from model_monitor.job.job import BaselineFiles, Job, MonitorSettings
+from model_monitor.labels import labelled_rows
 from model_monitor.labels.facet_table import FacetTable, read_facets
 from model_monitor.labels.ground_truth import (
     GroundTruth,
@@ -81,6 +83,7 @@ def monitor(job: Job, progress: local.Progress = local.silent) -> Report:
     baselines, job = load_baselines(job), with_decisions(job)
     measured = measure(job, baselines, progress)
     merge_records(measured)
+    write_labelled(measured)
     return measured.report(partial(check, baselines=baselines))
 
 
@@ -151,7 +154,8 @@ def takes_missing(job: Job) -> bool:
 
 def load_labels(job: Job) -> GroundTruth | None:
     """Every label that a prediction of the window can have, read once for all monitors and workers."""
-    is_wanted = job.merged is not None or any(monitor.needs_labels for monitor in monitors_of(job))
+    is_kept = job.merged is not None or job.labelled_rows is not None
+    is_wanted = is_kept or any(monitor.needs_labels for monitor in monitors_of(job))
     if job.ground_truth is None or not is_wanted:
         return None
     first = job.window.start if job.window else None
@@ -172,6 +176,16 @@ def merge_records(measured: Measured) -> None:
     job = measured.job
     if job.merged is not None:
         write_merged(job, discover(job.dataset, job.window), measured.labels or GroundTruth(), job.merged)
+
+
+def write_labelled(measured: Measured) -> None:
+    """Records with their labels as rows of a training set, some of them held out, where a job asks for them."""
+    job, labels = measured.job, measured.labels
+    if job.labelled_rows is None or not labels or job.is_rehearsal:
+        return
+    task = partial(labelled_rows.of_unit, job=job, labels=labels, folder=scratch.folder("rows"))
+    parts = local.run(task, plan(discover(job.dataset, job.window)), labelled_rows.Parts(), job.workers)
+    labelled_rows.deliver(parts, job.labelled_rows, job.window)
 
 
 def profile_unit(unit: Unit, job: Job, labels: GroundTruth | None = None, facets: FacetTable | None = None) -> Profile:

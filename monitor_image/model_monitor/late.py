@@ -71,7 +71,7 @@ def prepare(job: Job, places: Places, name: str = "") -> tuple[Job, Memory | Non
     """
     known = registry.monitors()
     needs_labels = any(each.type in known and known[each.type].needs_labels for each in job.monitors)
-    if job.kind is not JobKind.MONITOR or not (needs_labels or job.merged):
+    if job.kind is not JobKind.MONITOR or not (needs_labels or job.merged or job.labelled_rows):
         return job, None
     labels = None
     if places.ground_truth:

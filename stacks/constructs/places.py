@@ -59,6 +59,7 @@ class EndpointPlaces:
     capture: the destination of the capture configuration, to which the service adds {endpoint}/{variant}/yyyy/mm/dd/hh.
     reports: the output of the schedules, to which the service adds {endpoint}/{schedule}/yyyy/mm/dd/hh.
     baseline: current.json and the version folders. pending: requests of baseline jobs that run.
+    fresh: labelled rows to train on; holdout: those that no training sees, in a folder that no channel reads.
     history: by schedule, windows that wait for labels and scores by window.
     """
 
@@ -68,5 +69,6 @@ class EndpointPlaces:
     pending: Place
     ground_truth: Place
     fresh: Place
+    holdout: Place
     models: Place
     history: Place

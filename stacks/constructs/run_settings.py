@@ -27,6 +27,9 @@ def variables(scope: Construct, props: MonitorProps, *, publishes: bool) -> dict
     if props.has_labels:
         found[contract.Variable.GROUND_TRUTH_URI] = props.places.ground_truth.uri
         found[contract.Variable.MONITOR_HISTORY] = history(props).uri
+    if props.writes_rows:
+        found[contract.Variable.FRESH_ROWS] = props.places.fresh.uri
+        found[contract.Variable.HOLDOUT_ROWS] = props.places.holdout.uri
     return found
 
 
@@ -49,3 +52,6 @@ def allow(role: iam.IRole, props: MonitorProps) -> None:
         permissions.allow_writing(role, history(props))
         for type_ in props.settings.labelled:
             permissions.allow_removing(role, history(props).below(type_, PENDING))
+    if props.writes_rows:
+        permissions.allow_writing(role, props.places.fresh)
+        permissions.allow_writing(role, props.places.holdout)

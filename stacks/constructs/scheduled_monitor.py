@@ -62,6 +62,7 @@ class MonitorProps:
     """What any scheduler needs to run one monitor.
 
     configuration: the uploaded configuration asset. has_labels: its runs compare with labels, some of them late.
+    writes_rows: they write labelled rows for retraining.
     code: Python files of this repository that were uploaded, by their path.
     sharing: settings of all monitors that a job computes for; () for its own alone.
     tags: of jobs that a function starts, which no stack can tag.
@@ -77,6 +78,7 @@ class MonitorProps:
     security: Security
     code: Mapping[str, UploadedFile] = field(default_factory=dict)
     has_labels: bool = False
+    writes_rows: bool = False
     sharing: tuple[Monitor, ...] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
 

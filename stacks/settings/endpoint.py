@@ -143,7 +143,13 @@ class Retraining(Block):
     validation_data: fields.S3Prefix | None = None
     """S3 URI of validation data in the same form. Left out: training without validation."""
     fresh_data: fields.S3Prefix | None = None
-    """S3 URI of freshly labelled rows in the same form. Left out: {endpoint}/training/ in the ground-truth bucket."""
+    """S3 URI of freshly labelled rows in the same form, which the application writes. Left out: {endpoint}/training/ in the
+    ground-truth bucket, where the runs of a monitor with labels write them, if the payload is declared."""
+    holdout_data: fields.S3Prefix | None = None
+    """S3 URI of labelled rows in the same form that no training sees, to compare models on; of an application that writes
+    fresh_data. Left out: {endpoint}/holdout/ in the ground-truth bucket, where runs write them."""
+    holdout_share: Annotated[float, Field(ge=0, le=0.9)] = contract.HOLDOUT_SHARE
+    """Share of the freshly labelled records that runs hold out, 0 to 0.9; the same records in every run. Default: 0.2."""
     training_script: Literal["kit", "none"] = "kit"
     """kit: stacks/model_code/train.py in script mode. none: the image is a built-in algorithm. Default: kit."""
     instance_type: fields.InstanceType = "ml.m5.large"
@@ -190,6 +196,18 @@ class Endpoint(Block):
     def variant_names(self) -> tuple[str, ...]:
         """Whose traffic is watched: of our own endpoints all; of others those named, or SageMaker's default variant."""
         return tuple(self.model.variants) if self.model else self.capture.variants or ("AllTraffic",)
+
+    @check
+    def _holdout_faults(self) -> Iterator[str]:
+        retraining = self.retraining
+        if retraining is None or retraining.holdout_data is None:
+            return
+        if retraining.fresh_data is None:
+            yield "retraining.holdout_data: belongs to fresh_data; runs hold out rows beside those that they write"
+            return
+        fresh, holdout = (f"{place.rstrip('/')}/" for place in (retraining.fresh_data, retraining.holdout_data))
+        if fresh.startswith(holdout) or holdout.startswith(fresh):
+            yield "retraining.holdout_data: lies in one place with fresh_data, where a training would see held-out rows"
 
     @check
     def _critical_faults(self) -> Iterator[str]:
@@ -279,6 +297,16 @@ class Endpoint(Block):
         if self.retraining is not None:
             found["retraining.role_arn"] = self.retraining.role_arn
         return found
+
+    @property
+    def rows_monitor(self) -> str | None:
+        """The monitor whose runs write labelled rows: the first that reads labels, so that each record is written once.
+
+        None where the application writes them itself, or nobody knows what a row is.
+        """
+        if self.retraining is None or self.retraining.fresh_data or self.ground_truth is None or self.payload is None:
+            return None
+        return next((name for name, monitor in self.monitors.items() if monitor.labelled), None)
 
     @property
     def computed(self) -> dict[str, Monitor]:

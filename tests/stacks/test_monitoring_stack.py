@@ -23,11 +23,11 @@ def definition(assembly: Assembly) -> dict[str, Any]:
     return found
 
 
-def granted(assembly: Assembly, action: str) -> Iterator[Any]:
-    """Resources on which runs may do something."""
+def granted(assembly: Assembly, action: str, stack: str = "-Monitoring", role: str = "ExecutorRole") -> Iterator[Any]:
+    """Resources on which runs, or another role, may do something."""
     for name, template in assembly.templates.items():
         for logical, resource in template["Resources"].items():
-            if resource["Type"] == "AWS::IAM::Policy" and "ExecutorRole" in logical and name.endswith("-Monitoring"):
+            if resource["Type"] == "AWS::IAM::Policy" and role in logical and name.endswith(stack):
                 for statement in resource["Properties"]["PolicyDocument"]["Statement"]:
                     actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
                     resources = statement["Resource"]
@@ -119,7 +119,23 @@ def test_a_run_reads_labels_captures_and_code_and_writes_reports_and_its_own_his
     for place in ("/fraud/ground-truth/*", "/capture/fraud/*", "/history/fraud/fraud-all/*", "/fraud/metrics.py"):
         assert place in read
     endings = sorted(json.dumps(place).rpartition(', "')[2] for place in written)
-    assert endings == ['/history/fraud/fraud-all/*"]]}', '/reports/fraud/fraud-all/*"]]}']
+    history, reports = '/history/fraud/fraud-all/*"]]}', '/reports/fraud/fraud-all/*"]]}'
+    assert endings == ['/fraud/holdout/*"]]}', '/fraud/training/*"]]}', history, reports]
+
+
+def test_rows_of_one_schedule_go_to_training_and_held_out_ones_where_no_training_reads(every_type):
+    variables = definition(every_type)["Environment"]
+    assert json.dumps(variables[contract.Variable.FRESH_ROWS]).endswith('"/fraud/training"]]}')
+    assert json.dumps(variables[contract.Variable.HOLDOUT_ROWS]).endswith('"/fraud/holdout"]]}')
+    trained_on = json.dumps(list(granted(every_type, "s3:GetObject", "-Retraining", "TrainingRole")))
+    assert "/fraud/training/*" in trained_on
+    assert "holdout" not in trained_on
+
+
+@pytest.mark.parametrize("change", [{"retraining": None}, {"retraining__fresh_data": "s3://own/rows/"}])
+def test_rows_that_nobody_trains_on_or_that_the_application_writes_are_no_runs(change):
+    variables = definition(synthesize(analysed(**change)))["Environment"]
+    assert not {contract.Variable.FRESH_ROWS, contract.Variable.HOLDOUT_ROWS} & set(variables)
 
 
 def test_a_run_removes_nothing_but_windows_that_no_longer_wait(every_type):

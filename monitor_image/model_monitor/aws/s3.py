@@ -68,6 +68,16 @@ def write_object(uri: str, content: bytes) -> None:
         raise _unwritten(uri, error) from error
 
 
+def write_file(uri: str, path: Path) -> None:
+    """Put a file of up to 5 GB, streamed; readers see all of it or none."""
+    bucket, key = _split(uri)
+    try:
+        with path.open("rb") as content:
+            _client("s3").put_object(Bucket=bucket, Key=key, Body=content, **_encryption())
+    except _boto_errors() as error:
+        raise _unwritten(uri, error) from error
+
+
 def create_object(uri: str, content: bytes) -> bool:
     """Put one object unless there is one already; whether it was put."""
     bucket, key = _split(uri)

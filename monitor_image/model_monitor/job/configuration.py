@@ -12,13 +12,21 @@ from pathlib import Path
 
 import orjson
 
-from model_monitor.contract import CONFIG_VERSION, Decision, MetricsRoute, MonitoringType, PerFeature, monitor_key
+from model_monitor.contract import (
+    CONFIG_VERSION,
+    HOLDOUT_SHARE,
+    Decision,
+    MetricsRoute,
+    MonitoringType,
+    PerFeature,
+    monitor_key,
+)
 from model_monitor.errors import SettingsError
 from model_monitor.job.analysis_documents import Local, described_payload, embedded, relocated
 from model_monitor.job.attributes import Attributes, with_options, with_places
 from model_monitor.job.blocks import Block, Faults
 from model_monitor.job.dialect import of_one_type, take_monitors
-from model_monitor.job.job import FalseAlarms, Maturity, MetricsSettings, MonitorSettings
+from model_monitor.job.job import FalseAlarms, LabelledRows, Maturity, MetricsSettings, MonitorSettings
 from model_monitor.monitors import registry
 from model_monitor.schema import Feature, FeatureType, OutputMapping, PayloadMapping, Privacy, Schema
 from model_monitor.words import did_you_mean
@@ -40,6 +48,30 @@ class ScriptLocations:
 
 
 @dataclass(frozen=True, slots=True)
+class RowLocations:
+    """Where labelled rows go, paths or S3 URIs, and the share of them that is held out."""
+
+    fresh: str | None = None
+    holdout: str | None = None
+    holdout_share: float = HOLDOUT_SHARE
+
+    def rows(self, where: str) -> LabelledRows | None:
+        """Both places, or neither. Raises: SettingsError where one of them is missing, or holds the other."""
+        if self.fresh is None and self.holdout is None:
+            return None
+        if self.fresh is None or self.holdout is None:
+            raise SettingsError(where, "names one of two places.", "Name both: fresh rows and held-out rows.")
+        fresh, holdout = (f"{place.rstrip('/')}/" for place in (self.fresh, self.holdout))
+        if holdout.startswith(fresh) or fresh.startswith(holdout):
+            raise SettingsError(
+                where,
+                "has held-out rows and fresh rows in one place, where a training would see both.",
+                "Name two folders that lie beside each other.",
+            )
+        return LabelledRows(self.fresh, self.holdout, self.holdout_share)
+
+
+@dataclass(frozen=True, slots=True)
 class Configuration:
     """A validated configuration file. `schema` is positional when no payload is declared."""
 
@@ -51,6 +83,7 @@ class Configuration:
     ground_truth: str | None = None
     history: str | None = None
     merged: bool = False
+    labelled_rows: RowLocations = field(default_factory=RowLocations)
     variants: tuple[str, ...] = ()  # none named: all
     scripts: ScriptLocations = field(default_factory=ScriptLocations)
     is_rehearsal: bool = False
@@ -131,6 +164,7 @@ def _configuration(document: object, faults: Faults, beside: Surroundings) -> Co
         ground_truth=block.text("ground_truth"),
         history=block.text("history"),
         merged=block.flag("merged", False),
+        labelled_rows=_labelled_rows(block.take("labelled_rows"), faults),
         variants=block.texts("variants"),
         scripts=_scripts(block.take("scripts"), faults),
         is_rehearsal=block.flag("create_violation_tests", False),
@@ -280,6 +314,15 @@ def _scripts(content: object, faults: Faults) -> ScriptLocations:
     scripts = ScriptLocations(block.text("preprocessor"), block.text("postprocessor"))
     block.end()
     return scripts
+
+
+def _labelled_rows(content: object, faults: Faults) -> RowLocations:
+    if content is None:
+        return RowLocations()
+    block = Block(content, "labelled_rows", faults)
+    found = RowLocations(block.text("fresh"), block.text("holdout"), block.share("holdout_share", HOLDOUT_SHARE))
+    block.end()
+    return found
 
 
 def _metrics(content: object, faults: Faults) -> MetricsSettings:

@@ -30,7 +30,7 @@ from model_monitor.job import baselines, user_code
 from model_monitor.job.attributes import Attributes
 from model_monitor.job.configuration import Configuration, Surroundings, parse_configuration
 from model_monitor.job.fetching import fetch_table
-from model_monitor.job.job import BaselineFiles, Job, MonitorSettings
+from model_monitor.job.job import BaselineFiles, Job, LabelledRows, MonitorSettings
 from model_monitor.job.variables import Variables
 
 CAPTURE_INPUT: Final = re.compile(r"(s3://.+)/[^/]+/\d{4}/\d{2}/\d{2}/\d{2}/?")
@@ -135,6 +135,7 @@ def build_job(variables: Variables, processing: ProcessingJob) -> tuple[Job, Pla
         baselines=_baselines(configuration, variables, monitors) if variables.kind is JobKind.MONITOR else {},
         facet_source=_facets(configuration, variables),
         merged=variables.output / MERGED_FOLDER if configuration.merged else None,
+        labelled_rows=_labelled_rows(configuration, variables),
         window=variables.window,
         now=places.now if variables.kind is JobKind.MONITOR else None,
         endpoint=variables.endpoint or configuration.endpoint,
@@ -189,6 +190,20 @@ def _places(configuration: Configuration, variables: Variables, processing: Proc
         variables.local(FETCHED_PATH),
         variables.now or datetime.now(UTC),
     )
+
+
+def _labelled_rows(configuration: Configuration, variables: Variables) -> LabelledRows | None:
+    """Where the rows of a window go once they are labelled; a baseline's are no traffic."""
+    if variables.kind is not JobKind.MONITOR:
+        return None
+    given, labels = configuration.labelled_rows, variables.labels
+    fresh, holdout = labels.fresh or given.fresh, labels.holdout or given.holdout
+    places = replace(
+        given,
+        fresh=None if fresh is None else _local(fresh, variables),
+        holdout=None if holdout is None else _local(holdout, variables),
+    )
+    return places.rows(f"{Variable.FRESH_ROWS}, {Variable.HOLDOUT_ROWS}")
 
 
 def _facets(configuration: Configuration, variables: Variables) -> Path | None:

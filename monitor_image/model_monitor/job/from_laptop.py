@@ -41,6 +41,7 @@ def build_job(options: argparse.Namespace) -> Job:
         ground_truth=_ground_truth(options, configuration if is_monitor else Configuration()),
         facet_source=_facet_source(configuration) if is_monitor else None,
         merged=_merged(options, configuration) if is_monitor else None,
+        labelled_rows=configuration.labelled_rows.rows("labelled_rows") if is_monitor else None,
         window=window,
         endpoint=configuration.endpoint,
         schedule=configuration.schedule,

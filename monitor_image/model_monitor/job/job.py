@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from model_monitor.contract import (
+    HOLDOUT_SHARE,
     NAMESPACE_DATA_QUALITY,
     Decision,
     JobKind,
@@ -123,6 +124,18 @@ class Scripts:
 
 
 @dataclass(frozen=True, slots=True)
+class LabelledRows:
+    """Where records go once their labels are known; each a folder or an S3 prefix.
+
+    fresh: what a training may see. holdout: a share of the records that none ever sees, the same ones in every run.
+    """
+
+    fresh: str
+    holdout: str
+    holdout_share: float = HOLDOUT_SHARE
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """One run = one endpoint × one window × all monitors due, from one read of the data."""
 
@@ -135,6 +148,7 @@ class Job:
     ground_truth: Path | None = None  # file or folder of labels, already local
     facet_source: Path | None = None  # file or folder of facets that are not in the payload, already local
     merged: Path | None = None  # where captured records go with their labels; None: nowhere
+    labelled_rows: LabelledRows | None = None  # where labelled records go as rows of a training set; None: nowhere
     window: Window | None = None
     now: datetime | None = None  # when the run takes place, for labels that are due later; None: conclude now
     endpoint: str = ""

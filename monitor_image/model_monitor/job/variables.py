@@ -45,12 +45,14 @@ WORKING_NAMES = ", ".join(
 class LabelVariables:
     """Where labels that come later lie, and where windows wait for them.
 
-    source: mounted, wins over `uri`; history: path or S3 URI.
+    source: mounted, wins over `uri`; history, fresh, holdout: path or S3 URI.
     """
 
     source: Path | None = None
     uri: str | None = None
     history: str | None = None
+    fresh: str | None = None
+    holdout: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +171,8 @@ def read_variables(environment: Mapping[str, str]) -> Variables:
             source=relocate(source, root) if source else None,
             uri=get(Variable.GROUND_TRUTH_URI),
             history=get(Variable.MONITOR_HISTORY),
+            fresh=get(Variable.FRESH_ROWS),
+            holdout=get(Variable.HOLDOUT_ROWS),
         ),
         attributes=attributes,
         capture_prefix=(get(Variable.CAPTURE_PREFIX) or "").strip("*").rstrip("/")

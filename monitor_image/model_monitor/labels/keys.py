@@ -52,8 +52,21 @@ def hashes(ids: Sequence[str] | pa.Array) -> np.ndarray:
     return found
 
 
+def drawn(keys: np.ndarray, share: float, salt: int) -> np.ndarray:
+    """bool (keys,): a share of the records, the same ones wherever they occur; another salt draws independently."""
+    state = finalised(keys ^ np.uint64(salt))
+    return np.asarray(state.astype(np.float64) < share * 2.0**64)
+
+
+def finalised(state: np.ndarray) -> np.ndarray:
+    """The finaliser of SplitMix64. Source: Steele, Lea & Flood (2014)."""
+    state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return np.asarray(state ^ (state >> np.uint64(31)))
+
+
 def _mixed(content: np.ndarray, starts: np.ndarray, length: int) -> np.ndarray:
-    """Hashes of texts of one length: word by word through the finaliser of SplitMix64. Source: Steele, Lea & Flood (2014)."""
+    """Hashes of texts of one length, word by word."""
     words = -(-length // WORD_BYTES)
     padded = np.zeros((len(starts), words * WORD_BYTES), np.uint8)
     is_gapless = len(starts) * length == len(content)
@@ -62,8 +75,5 @@ def _mixed(content: np.ndarray, starts: np.ndarray, length: int) -> np.ndarray:
     )
     state = np.full(len(starts), length, np.uint64)
     for word in padded.view("<u8").T:
-        state = (state ^ word) + GOLDEN_RATIO
-        state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        state ^= state >> np.uint64(31)
+        state = finalised((state ^ word) + GOLDEN_RATIO)
     return state

@@ -171,3 +171,11 @@ def test_what_cannot_be_listed_written_or_deleted_names_the_right_that_it_takes(
 def test_an_object_that_vanished_before_it_was_fetched_is_named(bucket, tmp_path):
     with pytest.raises(SettingsError, match=r"s3://bucket/gone: cannot be fetched \(NoSuchKey\).*s3:GetObject"):
         s3.download([("s3://bucket/gone", tmp_path / "gone")])
+
+
+def test_a_file_is_put_as_it_is_and_a_refusal_names_the_right(bucket, tmp_path):
+    (tmp_path / "rows.csv").write_bytes(b"1,2\n" * 1000)
+    s3.write_file("s3://bucket/holdout/rows.csv", tmp_path / "rows.csv")
+    assert s3.read_object("s3://bucket/holdout/rows.csv") == b"1,2\n" * 1000
+    with pytest.raises(OutputError, match="s3:PutObject"):
+        s3.write_file("s3://nobodys-bucket/rows.csv", tmp_path / "rows.csv")

@@ -11,6 +11,7 @@ import pytest
 from model_monitor.contract import MonitoringType
 from model_monitor.errors import SettingsError
 from model_monitor.job.from_container import ProcessingJob, build_job
+from model_monitor.job.job import Job, LabelledRows
 from model_monitor.job.variables import read_variables
 
 HOURLY = {
@@ -25,6 +26,10 @@ HOURLY = {
 def places(tmp_path: Path, inputs: dict[str, str] | None = None, **variables: str):
     environment = HOURLY | {"MODEL_MONITOR_ROOT": str(tmp_path)} | variables
     return build_job(read_variables(environment), ProcessingJob(inputs=inputs or {}))[1]
+
+
+def job(tmp_path: Path, **variables: str) -> Job:
+    return build_job(read_variables(HOURLY | {"MODEL_MONITOR_ROOT": str(tmp_path)} | variables), ProcessingJob())[0]
 
 
 def test_capture_is_found_below_the_services_prefix_by_the_endpoints_name(tmp_path):
@@ -62,6 +67,20 @@ def test_labels_that_are_mounted_win_over_a_variable_and_that_over_the_configura
     assert places(tmp_path, **given).ground_truth == str(tmp_path / "processing/groundtruth")
     given["ground_truth_source"] = "/opt/ml/processing/elsewhere"
     assert places(tmp_path, **given).ground_truth == str(tmp_path / "processing/elsewhere")
+
+
+def test_places_of_labelled_rows_by_variable_win_over_the_configurations(tmp_path):
+    config = tmp_path / "monitor.json"
+    rows = {"fresh": "/opt/ml/processing/fresh", "holdout": "s3://configured/holdout", "holdout_share": 0.3}
+    config.write_text(json.dumps({"version": 1, "labelled_rows": rows}))
+    found = job(tmp_path, monitor_config=str(config)).labelled_rows
+    assert found == LabelledRows(str(tmp_path / "processing/fresh"), "s3://configured/holdout", 0.3)
+    given = {"monitor_fresh_rows": "s3://b/training", "monitor_holdout_rows": "s3://b/holdout"}
+    assert job(tmp_path, monitor_config=str(config), **given).labelled_rows == LabelledRows(*given.values(), 0.3)
+    assert job(tmp_path, **given).labelled_rows == LabelledRows(*given.values(), 0.2)
+    assert job(tmp_path).labelled_rows is None
+    with pytest.raises(SettingsError, match="monitor_fresh_rows, monitor_holdout_rows: names one of two places"):
+        job(tmp_path, monitor_fresh_rows="s3://b/training")
 
 
 def test_without_labels_and_history_there_are_none(tmp_path):

@@ -110,6 +110,14 @@ def test_an_endpoint_with_every_type_has_no_faults():
             "endpoints.fraud.retraining.retrain_on_broken_data: is false, but all does not run data_quality",
         ),
         (
+            {"retraining__holdout_data": "s3://rows/holdout/"},
+            "endpoints.fraud.retraining.holdout_data: belongs to fresh_data; runs hold out rows beside those",
+        ),
+        (
+            {"retraining__fresh_data": "s3://rows/", "retraining__holdout_data": "s3://rows/holdout/"},
+            "endpoints.fraud.retraining.holdout_data: lies in one place with fresh_data",
+        ),
+        (
             {f"{MONITOR}custom_metrics": {"module": "a b"}},
             f"{AT}custom_metrics.module: should be a .py file, by its path",
         ),
