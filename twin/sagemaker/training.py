@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from twin import objects
 from twin.sagemaker.containers import unpack
-from twin.sagemaker.jobs import NAME, REASON_MAX, RESOURCE_CONFIG, Job, Jobs, Outcome, Program, fetch, invalid
+from twin.sagemaker.jobs import NAME, REASON_MAX, RESOURCE_CONFIG, Job, Outcome, Program, ProgramJobs, fetch, invalid
 from twin.workers import Finished
 
 PROGRAM: Final = "sagemaker_program"
@@ -73,7 +73,7 @@ class _Outcome(Outcome):
     is_timed_out: bool = False
 
 
-class TrainingJobs(Jobs[TrainingJob, _Outcome]):
+class TrainingJobs(ProgramJobs[TrainingJob, _Outcome]):
     """All training jobs of the account."""
 
     job, outcome = TrainingJob, _Outcome
