@@ -75,9 +75,13 @@ def manifest(s3: Any, uri: str) -> list[tuple[str, str]]:
     bucket, key = split(uri)
     try:
         head, *names = json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
-        return [(str(head["prefix"]) + name, name) for name in names]
+        prefix = str(head["prefix"])
+        listed = [(prefix + name, name) for name in names]
     except (ClientError, ValueError, KeyError, TypeError) as error:
         raise NothingThere(f"manifest {uri}: {type(error).__name__}: {error}") from error
+    if not listed:
+        raise NothingThere(f"manifest {uri} lists no objects")
+    return listed
 
 
 def download_manifest(s3: Any, uri: str, directory: Path) -> int:

@@ -215,6 +215,9 @@ def check(settings: Mapping[str, Any]) -> None:
         mode = channel.get("InputMode") or settings["AlgorithmSpecification"]["TrainingInputMode"]
         if mode != "File" or "S3DataSource" not in channel["DataSource"]:
             raise invalid(f"{name}: channel {channel['ChannelName']}: only File mode from S3 is in the twin")
+        kind = channel["DataSource"]["S3DataSource"]["S3DataType"]
+        if kind not in ("S3Prefix", "ManifestFile"):
+            raise invalid(f"{name}: channel {channel['ChannelName']}: S3DataType {kind} is not in the twin")
 
 
 def archive(folder: Path) -> bytes:
