@@ -365,6 +365,7 @@ def result(
         metrics=tuple(monitor.shown.metrics(statistics, conclusion, job)),
         files={name: content for name, content in files.items() if content is not None},
         baseline=job.baselines.get(monitor.type),
+        pictures=monitor.shown.pictures(statistics, baselines.get(monitor.type)),
     )
 
 

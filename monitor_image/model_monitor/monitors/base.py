@@ -93,17 +93,19 @@ class Options:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown(Generic[S]):
+class Shown(Generic[S, B]):
     """What people see of a monitor.
 
     metrics: the monitor's own values for CloudWatch; what every run has (records, rejects, verdict) is the flow's.
     summary: its block in report.json: the statistics that a reader wants, never a record's own values.
     lines: (that block, conclusion) → its table on a terminal.
+    pictures: (statistics, baseline) → what pictures need beside it: both sides of a distribution; {} draws none.
     """
 
     metrics: Callable[[S, Conclusion, Job], Iterable[Metric]] = lambda *_: ()
     summary: Callable[[S, Conclusion], dict[str, Any]] = lambda statistics, _conclusion: as_document(statistics)
     lines: Callable[[Mapping[str, Any], Conclusion], Sequence[str]] = lambda *_: ()
+    pictures: Callable[[S, B | None], dict[str, Any]] = lambda *_: {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +130,7 @@ class Monitor(Generic[P, S, C, B]):
     check: Callable[[S, B | None, Job], Conclusion]
     files: Files[S, C, B] = field(default_factory=Files)
     options: Options = field(default_factory=Options)
-    shown: Shown[S] = field(default_factory=Shown)
+    shown: Shown[S, B] = field(default_factory=Shown)
     notes: Callable[[S, Job, Locate], tuple[str, ...]] = lambda *_: ()
     needs_labels: bool = False
     forced: str = CHECK_CUSTOM_METRIC
