@@ -93,7 +93,7 @@ class Options:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown(Generic[S, B]):
+class Shown(Generic[S]):
     """What people see of a monitor.
 
     metrics: the monitor's own values for CloudWatch; what every run has (records, rejects, verdict) is the flow's.
@@ -105,7 +105,7 @@ class Shown(Generic[S, B]):
     metrics: Callable[[S, Conclusion, Job], Iterable[Metric]] = lambda *_: ()
     summary: Callable[[S, Conclusion], dict[str, Any]] = lambda statistics, _conclusion: as_document(statistics)
     lines: Callable[[Mapping[str, Any], Conclusion], Sequence[str]] = lambda *_: ()
-    pictures: Callable[[S, B | None], dict[str, Any]] = lambda *_: {}
+    pictures: Callable[[S, Any], dict[str, Any]] = lambda *_: {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,7 @@ class Monitor(Generic[P, S, C, B]):
     check: Callable[[S, B | None, Job], Conclusion]
     files: Files[S, C, B] = field(default_factory=Files)
     options: Options = field(default_factory=Options)
-    shown: Shown[S, B] = field(default_factory=Shown)
+    shown: Shown[S] = field(default_factory=Shown)
     notes: Callable[[S, Job, Locate], tuple[str, ...]] = lambda *_: ()
     needs_labels: bool = False
     forced: str = CHECK_CUSTOM_METRIC
