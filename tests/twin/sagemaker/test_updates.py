@@ -199,6 +199,21 @@ def test_an_alarm_during_the_last_wait_takes_everything_back(twin: Twin) -> None
     assert described(twin)["EndpointConfigName"] == "old"
 
 
+@pytest.mark.usefixtures("endpoint")
+def test_a_fleet_whose_model_cannot_load_is_never_asked(twin: Twin, bus: RememberingBus) -> None:
+    configuration(twin, "broken")
+    twin.client("s3").put_object(Bucket="bucket", Key="broken.tar.gz", Body=archive({"code/inference.py": SCRIPT}))
+    update(twin, "broken", DeploymentConfig=canary(size=50))
+    assert described(twin)["EndpointStatus"] == "RollingBack"
+    assert answers(twin, 6) == {"old": 6}
+    twin.advance(MINUTE)
+    found = described(twin)
+    assert (found["EndpointStatus"], found["EndpointConfigName"]) == ("InService", "old")
+    assert "production variant v did not pass the ping health check" in found["FailureReason"]
+    assert "name.txt" in "".join(entry.text for entry in twin.journal.of("endpoint"))
+    assert [detail["EndpointStatus"] for detail in bus.of(STATE)] == ["UPDATING", "ROLLING_BACK", "IN_SERVICE"]
+
+
 @pytest.mark.usefixtures("endpoint", "bus")
 def test_the_last_deployment_is_repeated_where_an_update_says_so(twin: Twin) -> None:
     update(twin, DeploymentConfig=canary(wait=60, termination=0))
@@ -216,6 +231,12 @@ def test_an_endpoint_that_is_updated_is_neither_updated_nor_deleted(twin: Twin) 
         update(twin)
     with pytest.raises(ClientError, match="Cannot update in-progress endpoint"):
         twin.client("sagemaker").delete_endpoint(EndpointName="e")
+
+
+@pytest.mark.usefixtures("endpoint", "bus")
+def test_an_endpoint_is_made_without_a_deployment(twin: Twin) -> None:
+    with pytest.raises(ClientError, match="where an endpoint is updated, not where it is created"):
+        twin.client("sagemaker").create_endpoint(EndpointName="f", EndpointConfigName="old", DeploymentConfig=canary())
 
 
 @pytest.mark.usefixtures("endpoint", "bus")
