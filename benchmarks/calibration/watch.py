@@ -23,7 +23,7 @@ from model_monitor.job.configuration import parse_configuration
 from model_monitor.job.job import BaselineFiles, DatasetKind, DatasetSource, Job
 from model_monitor.labels.join import join
 from model_monitor.monitors.conclusion import Conclusion
-from model_monitor.monitors.decision import chance_of_a_run, settle
+from model_monitor.monitors.decision import budget_of, settle
 from model_monitor.outputs.files import to_json
 from model_monitor.outputs.report import Dataset, Report
 from model_monitor.schema import Column, Kind, Rows, Schema
@@ -92,7 +92,7 @@ class Watch:
 
     def settled(self, conclusions: Sequence[Conclusion]) -> list[Conclusion]:
         """The decision of a run over these monitors alone, whose conclusions are `bare`."""
-        return settle(conclusions, chance_of_a_run(self.job.false_alarms, None))
+        return settle(conclusions, budget_of(self.job))
 
     @property
     def sets(self) -> dict[str, tuple[int, ...]]:

@@ -11,6 +11,7 @@ import pytest
 from model_monitor import container, flow, late
 from model_monitor.contract import EXIT_ERROR
 from model_monitor.labels.history import History
+from model_monitor.monitors.decision import SPENT
 from model_monitor.outputs.report import schema
 from tests.captures import write_lines
 from tests.monitor_image.conftest import ENDPOINT, FEATURES
@@ -88,7 +89,7 @@ def test_late_windows_and_the_runs_own_share_its_false_alarms(world, healthy_bas
     monkeypatch.setattr(flow, "settle", lambda found, budget: budgets.append(budget) or settle(found, budget))
     tree = matured(world, WEEK + 1)
     assert len(tree.report["late"]) == 2
-    assert budgets == [pytest.approx(1 / 2160 / shares)] * 3
+    assert budgets == [pytest.approx(SPENT / 2160 / shares)] * 3
 
 
 def test_a_rerun_of_the_run_that_scored_a_window_adds_nothing(world):

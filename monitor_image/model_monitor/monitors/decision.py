@@ -18,6 +18,9 @@ from model_monitor.monitors.dependence import of_dependent
 from model_monitor.monitors.verdict import conclude
 
 HOUR: Final = timedelta(hours=1)
+SPENT: Final = (
+    0.1  # of the budget: tests keep what they are given, and the rest is for what they do not know of the data
+)
 
 
 def chance_of_a_run(budget: FalseAlarms, window: timedelta | None) -> float:
@@ -26,9 +29,9 @@ def chance_of_a_run(budget: FalseAlarms, window: timedelta | None) -> float:
 
 
 def budget_of(job: Job) -> float:
-    """The chance of a false violation that the job's window may have: its share of the run's, in (0, 1]."""
+    """The chance of a false violation that the checks of the job's window are given: of its share of the run's, what is spent."""
     length = None if job.window is None else job.window.end - job.window.start
-    return chance_of_a_run(job.false_alarms, length) / job.windows
+    return SPENT * chance_of_a_run(job.false_alarms, length) / job.windows
 
 
 def settle(conclusions: Sequence[Conclusion], budget: float, design_effect: float = 1.0) -> list[Conclusion]:

@@ -13,7 +13,7 @@ from scipy import stats
 from model_monitor.contract import Decision, JobKind, Verdict
 from model_monitor.job.job import DatasetKind, DatasetSource, FalseAlarms, Job
 from model_monitor.monitors.conclusion import Check, Conclusion, Evidence, Outcome
-from model_monitor.monitors.decision import budget_of, chance_of_a_run, holm, settle
+from model_monitor.monitors.decision import SPENT, budget_of, chance_of_a_run, holm, settle
 from model_monitor.monitors.dependence import discounted, sharpened
 
 BUDGET = 4.6e-4
@@ -37,8 +37,8 @@ def test_a_budget_is_spread_over_the_windows_of_its_time():
 
 def test_windows_that_one_run_judges_share_its_budget():
     job = Job(JobKind.MONITOR, DatasetSource(Path("records"), DatasetKind.CSV), Path("output"))
-    assert budget_of(job) == pytest.approx(1 / 2160)
-    assert 3 * budget_of(replace(job, windows=3)) == pytest.approx(1 / 2160)
+    assert budget_of(job) == pytest.approx(SPENT / 2160)
+    assert 3 * budget_of(replace(job, windows=3)) == pytest.approx(SPENT / 2160)
 
 
 def test_what_chance_explains_is_held_and_says_so():
