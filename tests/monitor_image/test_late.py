@@ -86,7 +86,9 @@ def test_late_windows_and_the_runs_own_share_its_false_alarms(world, healthy_bas
         world.label(number, hour(30), right=range(RECORDS))
     world.changes |= {"monitors": {"model_quality": world.quality} | others, "baseline": str(healthy_baseline)}
     budgets, settle = [], flow.settle
-    monkeypatch.setattr(flow, "settle", lambda found, budget: budgets.append(budget) or settle(found, budget))
+    monkeypatch.setattr(
+        flow, "settle", lambda found, budget, *more: budgets.append(budget) or settle(found, budget, *more)
+    )
     tree = matured(world, WEEK + 1)
     assert len(tree.report["late"]) == 2
     assert budgets == [pytest.approx(SPENT / 2160 / shares)] * 3
