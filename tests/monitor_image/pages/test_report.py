@@ -12,6 +12,7 @@ import pytest
 
 from demo.__main__ import drawn
 from model_monitor import cli
+from model_monitor.api import draw_report
 from model_monitor.contract import Verdict
 from model_monitor.errors import SettingsError
 from model_monitor.pages import drawing, report, telling
@@ -281,6 +282,7 @@ def test_the_command_draws_a_report_beside_itself_or_elsewhere(
     page = tmp_path / "report.html"
     assert capsys.readouterr().out.strip() == str(page)
     assert page.read_text() == report.page(of("broken"))
+    assert draw_report(tmp_path, tmp_path / "api.html").read_text() == page.read_text()
     elsewhere = tmp_path / "deep" / "page.html"
     assert cli.main(["report", str(tmp_path / "report.json"), "--html", str(elsewhere)]) == 0
     assert elsewhere.read_text() == page.read_text()
