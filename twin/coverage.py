@@ -74,7 +74,6 @@ OPERATIONS: Final[dict[str, frozenset[str] | None]] = {
     ),
     "sagemaker": frozenset(
         {
-            "CreateModel",
             "DescribeModel",
             "DeleteModel",
             "ListModels",

@@ -40,6 +40,8 @@ from twin.iam.policies import ResourcePolicies
 from twin.journal import Journal
 from twin.quotas import Quotas
 from twin.sagemaker.inference import Endpoints
+from twin.sagemaker.model_packages import ModelPackages
+from twin.sagemaker.models import Models
 from twin.sagemaker.processing import ProcessingJobs
 from twin.sagemaker.schedules import Schedules
 from twin.sagemaker.tags import Tags
@@ -106,8 +108,10 @@ class Twin:
         CustomResources(self, self.cloudformation, self.functions)
         self.deployments = Deployments(self, self.cloudformation)
         CloudFormationApi(self, self.deployments)
-        Endpoints(self)
-        self.workers, tags = Workers(self), Tags(self)
+        tags = Tags(self)
+        models = Models(self, ModelPackages(self, tags))
+        Endpoints(self, models)
+        self.workers = Workers(self)
         self.processing = ProcessingJobs(self, self.workers, tags)
         training = TrainingJobs(self, self.workers, tags)
         self.tasks = Workers(self)  # calls of state machines: no job waits for one of them to be told its end

@@ -33,7 +33,9 @@ SAGEMAKER_NAMES: Final = {
     "EndpointName": "endpoint",
     "EndpointConfigName": "endpoint-config",
     "ModelName": "model",
+    "ModelPackageGroupName": "model-package-group",
 }
+OF_PACKAGES: Final = ("DescribeModelPackage", "UpdateModelPackage", "DeleteModelPackage")
 # DynamoDB's operations on items of several tables; a transaction needs the permission of each of its steps
 ITEM_LISTS: Final = ("BatchGetItem", "BatchWriteItem", "TransactGetItems", "TransactWriteItems")
 STEPS: Final = {
@@ -69,6 +71,11 @@ def needed(service: str, operation: str, parameters: Mapping[str, Any], region: 
         return _of_items(operation, parameters, region, account)
     context = {"s3:prefix": str(parameters["Prefix"])} if service == "s3" and "Prefix" in parameters else {}
     needs = [Permission(action, _resource(service, operation, parameters, region, account), context)]
+    if (service, operation) == ("sagemaker", "CreateModelPackage"):  # a version is of its group and of itself
+        name = str(parameters.get("ModelPackageGroupName") or "")
+        alone = str(parameters.get("ModelPackageName") or "")
+        where = f"arn:aws:sagemaker:{region}:{account}:model-package"
+        needs.append(Permission(action, f"{where}/{name.lower()}/*" if name else f"{where}/{alone.lower()}"))
     if service == "sagemaker" and operation.startswith("Create") and parameters.get("Tags"):
         needs.append(Permission("sagemaker:AddTags", needs[0].resource))
     return [*needs, *(Permission("iam:PassRole", role) for role in _roles(parameters))]
@@ -84,6 +91,10 @@ def _resource(service: str, operation: str, parameters: Mapping[str, Any], regio
     if service == "s3" and "Bucket" in parameters:
         bucket = f"arn:aws:s3:::{parameters['Bucket']}"
         return f"{bucket}/{parameters['Key']}" if "Key" in parameters else bucket
+    if service == "sagemaker" and operation in OF_PACKAGES:
+        named = str(parameters.get("ModelPackageArn") or parameters.get("ModelPackageName"))
+        where = f"arn:aws:sagemaker:{region}:{account}:model-package"
+        return named if named.startswith("arn:") else f"{where}/{named.lower()}"
     if service in ("sagemaker", "sagemaker-runtime") and not operation.startswith("List"):
         for name, word in SAGEMAKER_NAMES.items():
             if name in parameters:  # the first is the resource; SageMaker writes names in ARNs in lower case

@@ -10,14 +10,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from botocore.exceptions import ClientError
 from moto.sagemaker.models import sagemaker_backends
 
-from twin import objects
 from twin.api import ApiError, Call
 from twin.clock import Order
 from twin.sagemaker.capture import Capture, Invocation, Side
 from twin.sagemaker.containers import Containers, DoesNotServe, Reply
+from twin.sagemaker.models import Models
 from twin.surroundings import Surroundings
 
 NAMESPACE: Final = "AWS/SageMaker"
@@ -57,8 +56,8 @@ class _Counts:
 class Endpoints:
     """Every endpoint of the account."""
 
-    def __init__(self, twin: Surroundings) -> None:
-        self._twin = twin
+    def __init__(self, twin: Surroundings, models: Models) -> None:
+        self._twin, self._models = twin, models
         self._capture = Capture(twin)
         self._containers = Containers(twin)
         self._dice: dict[str, random.Random] = {}
@@ -66,7 +65,6 @@ class Endpoints:
         self._lock = threading.Lock()
         twin.api.register("sagemaker-runtime", InvokeEndpoint=self.invoke)
         twin.api.register("sagemaker", UpdateEndpoint=self.update)
-        twin.api.gate(self._read_model)
         twin.clock.register(self.tick, Order.DELIVERY)
 
     @property
@@ -123,10 +121,7 @@ class Endpoints:
 
     def _ask(self, model_name: str, body: bytes, parameters: Mapping[str, Any]) -> tuple[Reply, str]:
         """The container's reply and the model's role. A container that does not run answers 500."""
-        model = self._backend._models[model_name]
-        containers = model.containers or [model.primary_container]
-        if len(containers) != 1:
-            raise ApiError("ValidationError", f"Model {model_name}: inference pipelines are not in the twin.")
+        served = self._models.served(model_name)
         headers = {
             "Content-Type": parameters.get("ContentType") or "",
             "Accept": parameters.get("Accept") or "*/*",
@@ -134,10 +129,10 @@ class Endpoints:
         }
         headers = {key: value for key, value in headers.items() if value}
         try:
-            container = self._containers.of(_identity(model), containers[0], model.execution_role_arn)
-            return container.invoke(body, headers), model.execution_role_arn
+            container = self._containers.of(served.identity, served.container, served.role)
+            return container.invoke(body, headers), served.role
         except (DoesNotServe, OSError) as error:
-            return Reply(500, str(error).encode(), None), model.execution_role_arn
+            return Reply(500, str(error).encode(), None), served.role
 
     # --- metrics -------------------------------------------------------------------------------------------------------
 
@@ -180,26 +175,9 @@ class Endpoints:
         backend = self._backend
         configs = [backend.endpoint_configs.get(e.endpoint_config_name) for e in tuple(backend.endpoints.values())]
         names = {v["ModelName"] for config in configs if config for v in config.production_variants}
-        return {_identity(backend._models[name]) for name in names if name in backend._models}
+        return {self._models.served(name).identity for name in names if self._models.has(name)}
 
     # --- deployment ----------------------------------------------------------------------------------------------------
-
-    def _read_model(self, call: Call) -> None:
-        """While a model is made the service reads its artefacts with the model's role."""
-        if (call.service, call.operation) != ("sagemaker", "CreateModel"):
-            return
-        role = str(call.parameters.get("ExecutionRoleArn", ""))
-        primary = call.parameters.get("PrimaryContainer")
-        for container in [*([primary] if primary else []), *(call.parameters.get("Containers") or ())]:
-            if uri := container.get("ModelDataUrl"):
-                bucket, key = objects.split(uri)
-                try:
-                    self._twin.client("s3", role).head_object(Bucket=bucket, Key=key)
-                except ClientError as error:
-                    if error.response["Error"]["Code"] != "403":
-                        continue  # nobody made it: the first request finds out
-                    message = f'Could not access model data at {uri}. Please ensure that the role "{role}" exists'
-                    raise ApiError("ValidationException", f'{message} and has "s3:GetObject" permissions.') from error
 
     def update(self, parameters: dict[str, Any], _: Call) -> dict[str, Any]:
         """Answer UpdateEndpoint: the new configuration serves the next request."""
@@ -244,8 +222,3 @@ def _kept(parameters: Mapping[str, Any]) -> set[str]:
         return set()
     excluded = {item["VariantPropertyType"] for item in parameters.get("ExcludeRetainedVariantProperties") or ()}
     return {"DesiredInstanceCount", "DesiredWeight", "DataCaptureConfig"} - excluded
-
-
-def _identity(model: Any) -> str:
-    """Name and time of creation: a model made anew under an old name is another one."""
-    return f"{model.model_name}-{model.creation_time:%Y%m%d%H%M%S%f}"

@@ -9,7 +9,7 @@ from moto.sagemaker.models import sagemaker_backends
 from twin.api import ApiError, Call
 from twin.surroundings import Surroundings
 
-OURS: Final = ("monitoring-schedule", "processing-job", "training-job")
+OURS: Final = ("monitoring-schedule", "processing-job", "training-job", "model-package-group", "model-package")
 
 
 class Tags:

@@ -153,6 +153,19 @@ CASES: dict[str, tuple[dict[str, Any], Any, dict[str, Any], Any, See]] = {
         0.75,
         lambda twin, ref: twin.client("cloudwatch").describe_alarms(AlarmNames=[ref])["MetricAlarms"][0]["Threshold"],
     ),
+    "model package group": (
+        resource("AWS::SageMaker::ModelPackageGroup", ModelPackageGroupName="g", ModelPackageGroupPolicy=POLICY),
+        POLICY,
+        resource(
+            "AWS::SageMaker::ModelPackageGroup", ModelPackageGroupName="g", ModelPackageGroupPolicy=RESOURCE_POLICY
+        ),
+        RESOURCE_POLICY,
+        lambda twin, ref: json.loads(
+            twin.client("sagemaker").get_model_package_group_policy(ModelPackageGroupName=ref.rpartition("/")[2])[
+                "ResourcePolicy"
+            ]
+        ),
+    ),
     "dashboard": (
         resource("AWS::CloudWatch::Dashboard", DashboardName="d", DashboardBody='{"widgets": []}'),
         {"widgets": []},

@@ -1,6 +1,8 @@
-"""Models, endpoints and monitoring schedules. Their properties are their API's, so the API's model checks them."""
+"""Models, their registry, endpoints, monitoring schedules. Their properties are their API's, so the API's model checks them."""
 
 from __future__ import annotations
+
+import json
 
 from twin.cloudformation.shapes import arguments, tags
 from twin.cloudformation.types import Made, Properties, Request, ResourceFailed, Types
@@ -38,6 +40,15 @@ def register(types: Types) -> None:
             MonitoringScheduleName=request.attributes["MonitoringScheduleName"]
         ),
         replaced_by={"MonitoringScheduleName"},
+    )
+    types.register_type(
+        "AWS::SageMaker::ModelPackageGroup",
+        create=_create_group,
+        update=_update_group,
+        delete=lambda request: request.client("sagemaker").delete_model_package_group(
+            ModelPackageGroupName=request.properties["ModelPackageGroupName"]
+        ),
+        replaced_by={"ModelPackageGroupName", "ModelPackageGroupDescription"},
     )
 
 
@@ -88,6 +99,34 @@ def _check_service(request: Request, name: str) -> None:
     if endpoint["EndpointStatus"] != "InService":
         reason = endpoint.get("FailureReason", "no reason given")
         raise ResourceFailed(f"Endpoint {name} is {endpoint['EndpointStatus']}: {reason}")
+
+
+def _create_group(request: Request) -> Made:
+    wanted = {key: value for key, value in request.properties.items() if key != "ModelPackageGroupPolicy"}
+    if tags(request):
+        wanted["Tags"] = tags(request)
+    cast, sagemaker = arguments("sagemaker", "CreateModelPackageGroup", wanted), request.client("sagemaker")
+    arn = sagemaker.create_model_package_group(**cast)["ModelPackageGroupArn"]
+    _settle_policy(request)
+    name = {"ModelPackageGroupName": cast["ModelPackageGroupName"]}
+    made = f"{sagemaker.describe_model_package_group(**name)['CreationTime']:%Y-%m-%dT%H:%M:%SZ}"
+    return Made(arn, {"ModelPackageGroupArn": arn, "ModelPackageGroupStatus": "Completed", "CreationTime": made})
+
+
+def _update_group(request: Request) -> None:
+    _settle_policy(request)
+    request.client("sagemaker").add_tags(ResourceArn=request.ref, Tags=tags(request))
+
+
+def _settle_policy(request: Request) -> None:
+    """The group's policy as the template has it; a template may write it as text."""
+    policy, name = request.properties.get("ModelPackageGroupPolicy"), request.properties["ModelPackageGroupName"]
+    group, sagemaker = {"ModelPackageGroupName": name}, request.client("sagemaker")
+    if policy:
+        text = policy if isinstance(policy, str) else json.dumps(policy)
+        sagemaker.put_model_package_group_policy(**group, ResourcePolicy=text)
+    elif request.previous.get("ModelPackageGroupPolicy"):
+        sagemaker.delete_model_package_group_policy(**group)
 
 
 def _create_schedule(request: Request) -> Made:
