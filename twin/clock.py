@@ -23,6 +23,7 @@ class Order(IntEnum):
     EXECUTIONS = 25  # waits of state machines that are over
     RULES = 30  # EventBridge rules and what they start
     ALARMS = 40  # alarms see everything above
+    DEPLOYMENTS = 45  # deployments of endpoints go on, or are taken back by their alarms
     JOBS = 50  # work started in this minute is waited for, so that the next minute sees it finished
 
 

@@ -1,4 +1,4 @@
-"""SageMaker endpoints at work: InvokeEndpoint runs the deployed model's serving script, captures, counts; UpdateEndpoint."""
+"""SageMaker endpoints at work: InvokeEndpoint runs the deployed model's serving script, captures and counts."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from twin.clock import Order
 from twin.sagemaker.capture import Capture, Invocation, Side
 from twin.sagemaker.containers import Containers, DoesNotServe, Reply
 from twin.sagemaker.models import Models
+from twin.sagemaker.updates import SERVING, Fleet, Updates
 from twin.surroundings import Surroundings
 
 NAMESPACE: Final = "AWS/SageMaker"
@@ -48,7 +49,7 @@ class ModelFailed(ApiError):
 
 @dataclass(slots=True)
 class _Counts:
-    """What one minute of one variant adds up to: metric → values."""
+    """What one minute of one variant, or of one of its fleets, adds up to: metric → values."""
 
     values: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in METRICS})
 
@@ -57,14 +58,13 @@ class Endpoints:
     """Every endpoint of the account."""
 
     def __init__(self, twin: Surroundings, models: Models) -> None:
-        self._twin, self._models = twin, models
+        self._twin, self._models, self._updates = twin, models, Updates(twin, models)
         self._capture = Capture(twin)
         self._containers = Containers(twin)
         self._dice: dict[str, random.Random] = {}
-        self._counts: dict[tuple[str, str, datetime], _Counts] = {}
+        self._counts: dict[tuple[tuple[tuple[str, str], ...], datetime], _Counts] = {}
         self._lock = threading.Lock()
         twin.api.register("sagemaker-runtime", InvokeEndpoint=self.invoke)
-        twin.api.register("sagemaker", UpdateEndpoint=self.update)
         twin.clock.register(self.tick, Order.DELIVERY)
 
     @property
@@ -77,18 +77,22 @@ class Endpoints:
         endpoint = self._backend.endpoints.get(name)
         if endpoint is None:
             raise ApiError("ValidationError", f"Endpoint {name} of account {self._twin.account} not found.")
-        if endpoint.endpoint_status != "InService":
+        if endpoint.endpoint_status not in SERVING:
             raise ApiError("ValidationError", f"Endpoint {name} is {endpoint.endpoint_status}, not InService.")
         refused = [key for key in _NOT_HERE if parameters.get(key)]
         if refused:
             raise ApiError("ValidationError", f"{', '.join(refused)} is not in the twin.")
         if len(body) > LIMIT_BYTES:
             raise ApiError("ValidationError", f"The body has {len(body)} bytes, at most {LIMIT_BYTES} are allowed.")
-        config = self._backend.endpoint_configs[endpoint.endpoint_config_name]
+        config = self._fleet(endpoint).config
         variant = self._choose(name, config.production_variants, parameters.get("TargetVariant"))
         now, started = self._twin.clock.now(), time.perf_counter()
         reply, role = self._ask(variant["ModelName"], body, parameters)
-        self._count(name, variant["VariantName"], now, reply.status, (time.perf_counter() - started) * 1e6)
+        dimensions = {"EndpointName": name, "VariantName": variant["VariantName"]}
+        self._count(dimensions, now, reply.status, (time.perf_counter() - started) * 1e6)
+        if self._updates.is_guarded(endpoint):
+            dimensions["EndpointConfigName"] = config.endpoint_config_name
+            self._count(dimensions, now, reply.status, (time.perf_counter() - started) * 1e6)
         if reply.status >= 400:
             raise ModelFailed(reply.status, reply.body.decode("utf-8", "replace")[:1000], name, self._twin.account)
         invocation = Invocation(
@@ -106,6 +110,15 @@ class Endpoints:
             "ContentType": reply.content_type,
             "InvokedProductionVariant": variant["VariantName"],
         }
+
+    def _fleet(self, endpoint: Any) -> Fleet:
+        """The fleet that a request goes to, by the shares of those that serve the endpoint."""
+        fleets = self._updates.fleets(endpoint)
+        if len(fleets) == 1:
+            return fleets[0]
+        with self._lock:
+            dice = self._dice.setdefault(endpoint.endpoint_name, random.Random(endpoint.endpoint_name))
+            return dice.choices(fleets, [fleet.share for fleet in fleets])[0]
 
     def _choose(self, endpoint: str, variants: Sequence[Mapping[str, Any]], target: str | None) -> Mapping[str, Any]:
         """The variant asked for, else one by weight."""
@@ -136,10 +149,10 @@ class Endpoints:
 
     # --- metrics -------------------------------------------------------------------------------------------------------
 
-    def _count(self, endpoint: str, variant: str, now: datetime, status: int, microseconds: float) -> None:
+    def _count(self, dimensions: Mapping[str, str], now: datetime, status: int, microseconds: float) -> None:
         minute = now.replace(second=0, microsecond=0)
         with self._lock:
-            values = self._counts.setdefault((endpoint, variant, minute), _Counts()).values
+            values = self._counts.setdefault((tuple(dimensions.items()), minute), _Counts()).values
             values["Invocations"].append(1.0)
             values["Invocation4XXErrors"].append(float(400 <= status < 500))
             values["Invocation5XXErrors"].append(float(status >= 500))
@@ -153,7 +166,7 @@ class Endpoints:
         data = [
             {
                 "MetricName": name,
-                "Dimensions": [{"Name": "EndpointName", "Value": endpoint}, {"Name": "VariantName", "Value": variant}],
+                "Dimensions": [{"Name": key, "Value": value} for key, value in dimensions],
                 "Timestamp": time,
                 "Unit": "Microseconds" if name == "ModelLatency" else "Count" if name == "Invocations" else "None",
                 "StatisticValues": {
@@ -163,7 +176,7 @@ class Endpoints:
                     "Maximum": max(values),
                 },
             }
-            for (endpoint, variant, time), count in counts.items()
+            for (dimensions, time), count in counts.items()
             for name, values in count.values.items()
         ]
         if data:
@@ -172,53 +185,5 @@ class Endpoints:
 
     def _deployed(self) -> set[str]:
         """Identities of the models that endpoints serve."""
-        backend = self._backend
-        configs = [backend.endpoint_configs.get(e.endpoint_config_name) for e in tuple(backend.endpoints.values())]
-        names = {v["ModelName"] for config in configs if config for v in config.production_variants}
-        return {self._models.served(name).identity for name in names if self._models.has(name)}
-
-    # --- deployment ----------------------------------------------------------------------------------------------------
-
-    def update(self, parameters: dict[str, Any], _: Call) -> dict[str, Any]:
-        """Answer UpdateEndpoint: the new configuration serves the next request."""
-        name, config_name = parameters["EndpointName"], parameters["EndpointConfigName"]
-        endpoint, config = self._backend.endpoints.get(name), self._backend.endpoint_configs.get(config_name)
-        if endpoint is None or config is None:
-            what = f"endpoint {name}" if endpoint is None else f"endpoint configuration {config_name}"
-            raise ApiError("ValidationException", f"Could not find {what}.")
-        if parameters.get("DeploymentConfig"):
-            raise ApiError("ValidationException", "DeploymentConfig is not in the twin: updates happen all at once")
-        kept = _kept(parameters)
-        if "DataCaptureConfig" in kept:
-            raise ApiError("ValidationException", "a retained DataCaptureConfig is not in the twin; exclude it")
-        before = {variant["VariantName"]: variant for variant in endpoint.production_variants}
-        self._emit(endpoint, "UPDATING")
-        endpoint.endpoint_config_name = config_name
-        endpoint.production_variants = endpoint._process_production_variants(config.production_variants)
-        for variant in endpoint.production_variants:
-            old = before.get(variant["VariantName"], {})
-            for key in ("InstanceCount", "Weight"):
-                if f"Desired{key}" in kept & old.keys():
-                    variant[f"Desired{key}"] = variant[f"Current{key}"] = old[f"Desired{key}"]
-        endpoint.data_capture_config = config.data_capture_config
-        endpoint.last_modified_time = self._twin.clock.now()
-        self._twin.journal.add("endpoint", f"{name} serves {config_name}", endpoint=name, config=config_name)
-        self._emit(endpoint, "IN_SERVICE")
-        return {"EndpointArn": endpoint.arn}
-
-    def _emit(self, endpoint: Any, status: str) -> None:
-        detail = {
-            "EndpointName": endpoint.endpoint_name,
-            "EndpointArn": endpoint.arn,
-            "EndpointConfigName": endpoint.endpoint_config_name,
-            "EndpointStatus": status,
-        }
-        self._twin.events.emit("aws.sagemaker", "SageMaker Endpoint State Change", detail, [endpoint.arn])
-
-
-def _kept(parameters: Mapping[str, Any]) -> set[str]:
-    """What of an endpoint's variants an update leaves as it is, by type."""
-    if not parameters.get("RetainAllVariantProperties"):
-        return set()
-    excluded = {item["VariantPropertyType"] for item in parameters.get("ExcludeRetainedVariantProperties") or ()}
-    return {"DesiredInstanceCount", "DesiredWeight", "DataCaptureConfig"} - excluded
+        names = {v["ModelName"] for config in self._updates.configs() for v in config.production_variants}
+        return self._models.identities(names)

@@ -69,12 +69,12 @@ class Models:
         containers = model.containers or [model.primary_container]
         if len(containers) != 1:
             raise invalid(f"Model {name}: inference pipelines are not in the twin.")
-        identity = f"{model.model_name}-{model.creation_time:%Y%m%d%H%M%S%f}"
-        return Served(identity, containers[0], model.execution_role_arn)
+        return Served(_identity(model), containers[0], model.execution_role_arn)
 
-    def has(self, name: str) -> bool:
-        """Whether there is such a model."""
-        return name in self._backend._models
+    def identities(self, names: set[str]) -> set[str]:
+        """Those of the models that are there."""
+        known = self._backend._models
+        return {_identity(known[name]) for name in names if name in known}
 
     def _resolved(self, container: Mapping[str, Any]) -> dict[str, Any]:
         """A container with what its model package says in place of the package's name alone."""
@@ -114,3 +114,7 @@ class Models:
 
     def _arn(self, word: str, name: str) -> str:
         return f"arn:aws:sagemaker:{self._twin.region}:{self._twin.account}:{word}/{name.lower()}"
+
+
+def _identity(model: Any) -> str:
+    return f"{model.model_name}-{model.creation_time:%Y%m%d%H%M%S%f}"

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from twin.states import choices, tasks
 from twin.states.errors import ALL, KNOWN
-from twin.states.paths import BadExpression, check_template, path
+from twin.states.paths import WAITS_FOR_TOKEN, BadExpression, check_template, path
 
 LARGEST: Final = 2**20
 LONGEST_NAME: Final = 80
@@ -21,7 +21,7 @@ FLOW: Final = EVERY | {"Next", "End", "InputPath", "OutputPath"}
 RESULTS: Final = FLOW | {"Parameters", "ResultSelector", "ResultPath", "Retry", "Catch"}
 FIELDS: Final[dict[str, frozenset[str]]] = {
     "Pass": FLOW | {"Parameters", "Result", "ResultPath"},
-    "Task": RESULTS | {"Resource", "TimeoutSeconds"},
+    "Task": RESULTS | {"Resource", "TimeoutSeconds", "HeartbeatSeconds"},
     "Choice": EVERY | {"InputPath", "OutputPath", "Choices", "Default"},
     "Wait": FLOW | {"Seconds", "Timestamp", "SecondsPath", "TimestampPath"},
     "Succeed": EVERY | {"InputPath", "OutputPath"},
@@ -161,6 +161,10 @@ def _check_task(state: Mapping[str, Any], where: str) -> None:
     if "TimeoutSeconds" in state:
         _number(state, "TimeoutSeconds", where, 1, LONGEST_WAIT)
     tasks.check(state.get("Resource"), state.get("Parameters") or {})
+    if "HeartbeatSeconds" in state:
+        if not state["Resource"].endswith(WAITS_FOR_TOKEN):
+            raise _fail(where, f"the twin has HeartbeatSeconds for tasks of the form {WAITS_FOR_TOKEN} only")
+        _number(state, "HeartbeatSeconds", where, 1, state.get("TimeoutSeconds", LONGEST_WAIT) - 1)
 
 
 def _check_choice(state: Mapping[str, Any], where: str) -> None:

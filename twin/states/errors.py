@@ -8,6 +8,7 @@ from typing import Final
 ALL: Final = "States.ALL"
 TASK_FAILED: Final = "States.TaskFailed"
 TIMEOUT: Final = "States.Timeout"
+HEARTBEAT: Final = "States.HeartbeatTimeout"
 RUNTIME: Final = "States.Runtime"
 DATA_LIMIT: Final = "States.DataLimitExceeded"
 NO_CHOICE: Final = "States.NoChoiceMatched"
@@ -17,7 +18,7 @@ NEVER_CAUGHT_BY_ALL: Final = (RUNTIME, DATA_LIMIT)
 KNOWN: Final = frozenset(
     {
         *(ALL, TASK_FAILED, TIMEOUT, RUNTIME, DATA_LIMIT, NO_CHOICE, INTRINSIC, RESULT_PATH),
-        *("States.ParameterPathFailure", "States.Permissions", "States.BranchFailed", "States.HeartbeatTimeout"),
+        *("States.ParameterPathFailure", "States.Permissions", "States.BranchFailed", HEARTBEAT),
     }
 )
 
@@ -36,7 +37,7 @@ class StatesError(Exception):
 
 def is_meant(names: Sequence[str], error: str) -> bool:
     """Whether a retrier or a catcher with these names is for this error."""
-    if error in names:
+    if error in names or (error == HEARTBEAT and TIMEOUT in names):
         return True
     if ALL in names:
         return error not in NEVER_CAUGHT_BY_ALL

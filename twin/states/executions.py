@@ -1,7 +1,8 @@
 """Executions of state machines: what their generators ask for is done here, on the virtual clock.
 
 Calls run beside us, as many at once as there are processors, and their results arrive in the order in which they were made. A
-wait or a retry goes on at the first whole minute that has reached its time. A job that a task waits for tells its own end.
+wait or a retry goes on at the first whole minute that has reached its time. A job that a task waits for tells its own end, and
+a task with a token ends when somebody answers it.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from botocore.exceptions import ClientError
 from twin.clock import Order
 from twin.sagemaker.jobs import Jobs
 from twin.states import tasks
+from twin.states.callbacks import Callback, Callbacks
 from twin.states.errors import TIMEOUT, StatesError
 from twin.states.interpreter import Branches, Call, Effect, Run, Sleep, Steps, execute
 from twin.states.paths import compact
@@ -125,6 +127,7 @@ class Executions:
         self._waiting: list[_Waiting] = []
         self._numbers = itertools.count()
         self._lock = threading.Lock()
+        self._callbacks = Callbacks(twin, self._later)
         self._places = threading.BoundedSemaphore(os.cpu_count() or 1)
         twin.clock.register(self._tick, Order.EXECUTIONS)
 
@@ -264,6 +267,7 @@ class Executions:
 
     def _call(self, execution: Execution, strand: _Strand, asked: Call) -> None:
         chosen = tasks.integration(asked.resource)
+        callback = self._expect(execution, strand, asked) if chosen.is_answered else None
 
         def work() -> Any:
             client = self._twin.client(chosen.service, execution.machine.role)
@@ -274,10 +278,13 @@ class Executions:
                 except StatesError as error:
                     answer = error
             is_late = asked.timeout is not None and time.monotonic() - began > asked.timeout
-            return StatesError(TIMEOUT) if is_late and not chosen.job else answer
+            return StatesError(TIMEOUT) if is_late and not chosen.job and callback is None else answer
 
         def finish(answer: Any) -> None:
-            if isinstance(answer, StatesError):
+            if callback is not None:
+                if isinstance(answer, StatesError):
+                    self._callbacks.end(callback, error=answer)
+            elif isinstance(answer, StatesError):
                 self._go(execution, strand, error=answer)
             elif chosen.job:
                 self._await_job(execution, strand, chosen, asked)
@@ -285,6 +292,17 @@ class Executions:
                 self._go(execution, strand, answer)
 
         self._workers.start(f"{execution.name}: {asked.resource}", work, finish)
+
+    def _expect(self, execution: Execution, strand: _Strand, asked: Call) -> Callback:
+        """Go on when the task's token comes back, not when its call has returned."""
+        callback = Callback(
+            lambda value, error: self._go(execution, strand, value, error),
+            lambda: execution.status == RUNNING and not strand.is_cut,
+            asked.heartbeat,
+            self._twin.clock.now(),
+        )
+        self._callbacks.expect(asked.token, callback, asked.timeout)
+        return callback
 
     def _await_job(self, execution: Execution, strand: _Strand, chosen: tasks.Integration, asked: Call) -> None:
         """Go on when a job has ended; one that takes longer than its task may is stopped."""

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from twin.states import choices
 from twin.states.errors import DATA_LIMIT, NO_CHOICE, RUNTIME, StatesError, is_meant
-from twin.states.paths import Scope, compact, fill, path, put
+from twin.states.paths import WAITS_FOR_TOKEN, Scope, compact, fill, path, put
 
 MOST_BYTES: Final = 256 * 2**10
 ATTEMPTS: Final = 3
@@ -23,11 +23,13 @@ State = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """Have a task's resource called. Sent back: its result."""
+    """Have a task's resource called. Sent back: its result, or what is answered to its token."""
 
     resource: str
     parameters: Any
     timeout: float | None
+    heartbeat: float | None = None
+    token: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +159,11 @@ def _pass(state: State, scope: Scope, _: Run) -> Outcome:
 
 
 def _task(state: State, scope: Scope, run: Run) -> Outcome:
-    parameters = _parameters(state, _effective(state, scope))
+    token = run.unique() if state["Resource"].endswith(WAITS_FOR_TOKEN) else ""
+    inside = _effective(state, scope)
+    if token:
+        inside = replace(inside, context={**inside.context, "Task": {"Token": token}})
+    parameters = _parameters(state, inside)
     _check_size(parameters)
     kind, resource = state["Resource"].split(":", 5)[5].split(":", 1)
     run.note(
@@ -170,7 +176,8 @@ def _task(state: State, scope: Scope, run: Run) -> Outcome:
         },
     )
     try:
-        result = yield Call(state["Resource"], parameters, state.get("TimeoutSeconds"))
+        limits = state.get("TimeoutSeconds"), state.get("HeartbeatSeconds")
+        result = yield Call(state["Resource"], parameters, *limits, token)
     except StatesError as error:
         details = {"resourceType": kind, "resource": resource, "error": error.error, "cause": error.cause}
         run.note("TaskFailed", taskFailedEventDetails=details)

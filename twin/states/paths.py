@@ -23,6 +23,8 @@ BARE: Final = re.compile(r"[^,()'\s]+")
 NUMBER: Final = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?")
 LITERALS: Final = {"true": True, "false": False, "null": None}
 MISSING: Final = object()
+WAITS_FOR_TOKEN: Final = ".waitForTaskToken"  # how the resource of a task ends that waits until its token comes back
+TOKEN: Final = "$$.Task.Token"  # where such a task finds it
 
 
 class BadExpression(ValueError):

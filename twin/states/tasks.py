@@ -11,7 +11,7 @@ import json
 import re
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -19,7 +19,7 @@ import botocore.session
 from botocore.exceptions import ClientError, ParamValidationError
 
 from twin.states.errors import RUNTIME, TASK_FAILED, StatesError
-from twin.states.paths import BadExpression, compact
+from twin.states.paths import TOKEN, WAITS_FOR_TOKEN, BadExpression, compact
 
 RESOURCE: Final = re.compile(r"arn:aws(?:-cn|-us-gov)?:states:::(.+)")
 UNKNOWN: Final = "Lambda.Unknown"
@@ -32,7 +32,7 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Integration:
-    """How one resource is called. `job` is set where the task waits for a job's end."""
+    """How one resource is called. `job` is set where the task waits for a job's end, `is_answered` where for its token."""
 
     service: str
     operation: str
@@ -41,6 +41,7 @@ class Integration:
     prepare: Callable[[dict[str, Any]], dict[str, Any]] = lambda parameters: parameters
     read: Callable[[dict[str, Any]], Any] = lambda answer: answer
     job: str = ""
+    is_answered: bool = False
 
     @property
     def method(self) -> str:
@@ -82,12 +83,20 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else compact(value)
 
 
-INTEGRATIONS: Final = {
+CALLS: Final = {
     "lambda:invoke": Integration("lambda", "Invoke", "Lambda", "AWSLambdaException", _invoke, _invoked),
     "events:putEvents": Integration(
         "events", "PutEvents", "EventBridge", "AmazonEventBridgeException", _put_events, _put
     ),
     "sns:publish": Integration("sns", "Publish", "SNS", "AmazonSNSException", _publish),
+}
+INTEGRATIONS: Final = {
+    **CALLS,
+    **{f"{name}{WAITS_FOR_TOKEN}": replace(called, is_answered=True) for name, called in CALLS.items()},
+    **{
+        f"dynamodb:{verb}Item": Integration("dynamodb", f"{verb.title()}Item", "DynamoDB", "AmazonDynamoDBException")
+        for verb in ("get", "put", "update", "delete")
+    },
     **{
         f"sagemaker:create{kind}Job.sync": Integration(
             "sagemaker", f"Create{kind}Job", "SageMaker", "AmazonSageMakerException", job=kind
@@ -118,6 +127,8 @@ def check(resource: Any, parameters: Mapping[str, Any]) -> None:
         raise BadExpression(f"The field {', '.join(surplus)} is not supported by {chosen.service}:{chosen.operation}")
     if missing:
         raise BadExpression(f"The field {', '.join(missing)} is required by {chosen.service}:{chosen.operation}")
+    if chosen.is_answered and TOKEN not in json.dumps(parameters):
+        raise BadExpression(f"a task that waits for its token must hand it on: {TOKEN} in Parameters")
 
 
 @functools.cache

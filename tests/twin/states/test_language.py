@@ -22,6 +22,11 @@ TASK = {
     "Parameters": {"FunctionName": "f", "Payload.$": "$"},
     "End": True,
 }
+ASKING = {
+    **TASK,
+    "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken",
+    "Parameters": {"FunctionName": "f", "Payload": {"token.$": "$$.Task.Token"}},
+}
 PASS = {"Type": "Pass", "End": True}
 
 
@@ -110,11 +115,12 @@ def test_times_compare_as_times() -> None:
     [
         (machine({"Type": "Dream", "End": True}), "state type Dream"),
         (machine({**PASS, "Assign": {}}), "field Assign"),
-        (machine({**TASK, "HeartbeatSeconds": 5}), "field HeartbeatSeconds"),
+        (machine({**TASK, "HeartbeatSeconds": 5}), "HeartbeatSeconds for tasks of the form .waitForTaskToken only"),
+        (machine({**ASKING, "TimeoutSeconds": 60, "HeartbeatSeconds": 60}), "whole number from 1 to 59"),
         (machine({**TASK, "Resource": "arn:aws:states:::aws-sdk:s3:getObject"}), "does not call the resource"),
         (
             machine({**TASK, "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken"}),
-            "does not call the resource",
+            r"must hand it on: \$\$.Task.Token",
         ),
         (machine({**TASK, "Parameters": {"FunctionName": "f", "Body": 1}}), "Body is not supported"),
         (machine({**TASK, "Parameters": {}}), "FunctionName is required"),

@@ -90,7 +90,9 @@ def _update_endpoint(request: Request) -> None:
 
 def _refuse_deployment(wanted: Properties) -> None:
     if wanted.pop("DeploymentConfig", None) is not None:
-        raise ResourceFailed("AWS::SageMaker::Endpoint: the twin has no blue/green deployments (DeploymentConfig)")
+        raise ResourceFailed(
+            "AWS::SageMaker::Endpoint: a stack of the twin cannot wait for a DeploymentConfig, its clock stands still"
+        )
 
 
 def _check_service(request: Request, name: str) -> None:
