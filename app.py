@@ -20,6 +20,7 @@ from stacks.control_plane_stack import ControlPlaneProps, ControlPlaneStack
 from stacks.endpoint_stack import EndpointProps, EndpointStack
 from stacks.live_stack import LiveProps, LiveStack
 from stacks.monitoring_stack import MonitoringProps, MonitoringStack
+from stacks.release_stack import ReleaseProps, ReleaseStack
 from stacks.retraining_stack import RetrainingProps, RetrainingStack
 from stacks.settings import environment as settings
 from stacks.settings.endpoint import Endpoint
@@ -40,6 +41,7 @@ def build(app: App, chosen: Settings) -> None:
     )
     alerting = AlertingStack(app, f"{chosen.environment}-Alerting", AlertingProps(alarms=chosen.alarms), env=env)
     plane = _control_plane(app, chosen, storage, alerting, env)
+    _release(app, chosen, storage, alerting, env)
     for name, endpoint in chosen.endpoints.items():
         monitoring = _build_endpoint(app, chosen, name, endpoint, storage, plane, env)
         _close_loop(app, chosen, name, endpoint, storage, alerting, monitoring, env)
@@ -77,12 +79,33 @@ def _control_plane(
             namespaces=sorted({endpoint.metrics.namespace for endpoint in managed.values()}),
             topic=alerting.topic,
             key=storage.key,
-            keep_data=chosen.storage.keep_data,
+            table=storage.table,
         ),
         env=env,
     )
     plane.add_stack_dependency(storage, "places are exported by it")
     return plane
+
+
+def _release(app: App, chosen: Settings, storage: StorageStack, alerting: AlertingStack, env: Environment) -> None:
+    """The workflow that retrains models and releases them; none where no endpoint is retrained."""
+    retrained = {name: endpoint for name, endpoint in chosen.endpoints.items() if endpoint.retraining is not None}
+    if not retrained:
+        return
+    release = ReleaseStack(
+        app,
+        f"{chosen.environment}-Release",
+        ReleaseProps(
+            environment=chosen.environment,
+            endpoints=retrained,
+            storage=storage,
+            topic=alerting.topic,
+            in_network=chosen.network.is_private,
+            read_key_arns=chosen.security.read_key_arns,
+        ),
+        env=env,
+    )
+    release.add_stack_dependency(storage, "places are exported by it")
 
 
 def _build_endpoint(
@@ -129,6 +152,7 @@ def _build_endpoint(
             app,
             f"{prefix}-Endpoint",
             EndpointProps(
+                environment=chosen.environment,
                 name=name,
                 model=endpoint.model,
                 capture=endpoint.capture,
@@ -138,6 +162,7 @@ def _build_endpoint(
                 key=storage.key,
                 network=chosen.network,
                 security=chosen.security,
+                is_retrained=endpoint.retraining is not None,
             ),
             env=env,
         )
@@ -180,6 +205,7 @@ def _close_loop(
         RetrainingProps(
             environment=chosen.environment,
             name=name,
+            endpoint=endpoint,
             settings=endpoint.retraining,
             payload=endpoint.payload,
             monitor=monitoring.monitors[watched],

@@ -11,11 +11,13 @@ from constructs import Construct
 
 from model_monitor import contract
 from stacks.configuration import baseline_document, baseline_version, configuration_document
+from stacks.constructs import permissions
 from stacks.constructs.baseline_step import BaselineStep
 from stacks.constructs.files import UploadedFile, json_bytes
 from stacks.constructs.managed_schedule import ManagedSchedule, Plane, RunFunction
 from stacks.constructs.monitor_image import MonitorImage
 from stacks.constructs.monitoring_schedule import MonitoringSchedule
+from stacks.constructs.next_baseline import NextBaseline
 from stacks.constructs.places import EndpointPlaces
 from stacks.constructs.reconciler import Reconciler, ReconcilerProps
 from stacks.constructs.scheduled_monitor import MonitorProps, ScheduledMonitor
@@ -54,7 +56,7 @@ class MonitoringStack(Stack):
         }
         runs = {name: self._props_of(name) for name in props.endpoint.monitors}
         managed = [each for each in runs.values() if each.settings.is_managed]
-        function = RunFunction(self, "Runs", props.environment, managed) if managed else None
+        function = self._run_function(runs, managed)
         self.monitors = {name: self._monitor(name, each, function) for name, each in runs.items()}
         self._reconcile([each.monitor for each in runs.values() if not each.settings.is_managed])
         CfnOutput(
@@ -63,6 +65,17 @@ class MonitoringStack(Stack):
             value=props.places.reports.below(props.name).uri,
             description="Reports of every run, by schedule and hour",
         )
+
+    def _run_function(self, runs: Mapping[str, MonitorProps], managed: list[MonitorProps]) -> RunFunction | None:
+        """What analyses small windows, and compares models where the endpoint is retrained."""
+        props = self._props
+        if not managed and props.endpoint.retraining is None:
+            return None
+        function = RunFunction(self, "Runs", props.environment, managed or list(runs.values()))
+        if props.endpoint.retraining is not None:
+            permissions.allow_reading(function.role, props.places.sets)
+            permissions.allow_writing(function.role, props.places.records.below(props.name))
+        return function
 
     @property
     def _code_uris(self) -> dict[str, str]:
@@ -150,5 +163,24 @@ class MonitoringStack(Stack):
                 types=list(of_all["monitors"]),
                 version=baseline_version(props.endpoint),
                 live_parameter=contract.live_parameter(props.environment, props.name, "baseline"),
+                role_path=contract.role_path(props.environment),
             )
+            self._offer_baseline(scope, self._baseline, list(of_all["monitors"]))
         return self._baseline
+
+    def _offer_baseline(self, scope: Construct, step: BaselineStep, types: list[str]) -> None:
+        """Tell retrainings how the next version is made."""
+        props, retraining = self._props, self._props.endpoint.retraining
+        if retraining is None:
+            return
+        NextBaseline(
+            scope,
+            "NextBaseline",
+            step,
+            parameter=contract.retraining_parameter(props.environment, props.name, "baseline"),
+            live_parameter=contract.live_parameter(props.environment, props.name, "baseline"),
+            types=types,
+            places=props.places,
+            payload=props.endpoint.payload,
+            answers=retraining.answers,
+        )

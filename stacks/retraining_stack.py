@@ -12,11 +12,12 @@ from model_monitor import contract
 from stacks.alarms_stack import AlarmNames
 from stacks.constructs.monitor_alarm import MonitorAlarm, MonitorAlarmProps
 from stacks.constructs.places import EndpointPlaces
+from stacks.constructs.release_settings import ReleaseSettings, ReleaseSettingsProps
 from stacks.constructs.retraining_trigger import RetrainingTrigger, RetrainingTriggerProps
 from stacks.constructs.scheduled_monitor import ScheduledMonitor
 from stacks.constructs.undecided_alarm import undecided
 from stacks.endpoint_stack import model_code
-from stacks.settings.endpoint import Retraining
+from stacks.settings.endpoint import Endpoint, Retraining
 from stacks.settings.environment import Network, Security
 from stacks.settings.payload import Payload
 
@@ -27,6 +28,7 @@ class RetrainingProps:
 
     environment: str
     name: str
+    endpoint: Endpoint
     settings: Retraining
     payload: Payload | None
     monitor: ScheduledMonitor
@@ -63,6 +65,21 @@ class RetrainingStack(Stack):
                 key=props.key,
                 network=props.network,
                 security=props.security,
+                tags=props.tags,
+            ),
+        )
+        ReleaseSettings(
+            self,
+            "Release",
+            ReleaseSettingsProps(
+                environment=props.environment,
+                name=props.name,
+                endpoint=props.endpoint,
+                settings=props.settings,
+                monitor=props.monitor,
+                places=props.places,
+                topic=props.topic,
+                key=props.key,
                 tags=props.tags,
             ),
         )

@@ -497,6 +497,26 @@ def policy_parameter(environment: str, endpoint: str) -> str:
     return f"/model-monitor/{environment}/{endpoint}/retraining/policy"
 
 
+def environment_path(environment: str) -> str:
+    """SSM path of all that an environment keeps in parameters."""
+    return f"/model-monitor/{environment}"
+
+
+def retraining_parameter(environment: str, endpoint: str, what: str) -> str:
+    """SSM parameter of what the steps of a retraining need to know (`release`, `baseline`, below `features` names of features)."""
+    return f"/model-monitor/{environment}/{endpoint}/retraining/{what}"
+
+
+def retraining_machine(environment: str) -> str:
+    """The state machine of an environment's retrainings; explicit, because whoever decides starts it by its name."""
+    return _shortened(f"model-monitor-{environment}-retraining")
+
+
+def model_group(environment: str, endpoint: str) -> str:
+    """The group of the registry that an endpoint's models belong to."""
+    return _shortened(f"model-monitor-{environment}-{endpoint}")
+
+
 def monitors_prefix(environment: str) -> str:
     """SSM path below which each schedule of ours says what it runs."""
     return f"/model-monitor/{environment}/monitors"

@@ -16,6 +16,7 @@ from stacks.settings.block import Block, check
 from stacks.settings.fields import Count, Percent
 from stacks.settings.monitor import NEED_LABELS, Monitor, Type
 from stacks.settings.payload import Payload
+from stacks.settings.release import Deployment, Gate, Registry, Watch
 
 CAPTURE_JSON_TYPES = ("application/json", "application/jsonlines")
 STALENESS_VARIANTS_MAX = 7  # an alarm takes ten metrics, and three of them count runs
@@ -128,8 +129,8 @@ class Retraining(Block):
     """What happens after an alarm on the model or its data, and how often it may."""
 
     mode: Literal["notify", "propose", "train", "deploy"] = "train"
-    """notify: people alone are told. propose: a decision is logged, nothing is started. train: a training job is started.
-    deploy: the same in this version. Default: train."""
+    """notify: people alone are told. propose: a person is asked before anything starts. train: a challenger is trained, and one
+    that is better waits in the registry for approval. deploy: it is deployed without asking. Default: train."""
     monitor: fields.MonitorName | None = None
     """The monitor whose alarms count. Left out: the only one."""
     types: Annotated[tuple[Type, ...], Field(min_length=1)] = ("data_quality", "model_quality")
@@ -170,6 +171,30 @@ class Retraining(Block):
     """Whether drift is trained on although reports of the same windows hold type or completeness violations. Default: false."""
     role_arn: fields.arn("iam", "role/.+") | None = None  # type: ignore[valid-type]
     """ARN of the training jobs' role. Left out: one is created."""
+    recent_hours: Annotated[int, Field(ge=1, le=24 * 90)] = 168
+    """Hours up to a retraining whose labelled rows are like the traffic of today: models are compared on those that were held
+    out, and the next baseline is made of all of them. 1 to 2160. Default: 168, a week."""
+    content_type: Literal["text/csv"] = "text/csv"
+    """How models are asked about rows: CSV, the features in their order. Default: text/csv."""
+    answers: Literal["application/jsonlines", "text/csv"] = "application/jsonlines"
+    """What models answer with, one line for each row. Default: application/jsonlines, as the kit's serving script can."""
+    transform_instance_type: fields.InstanceType = "ml.m5.large"
+    """Instance type of the jobs that ask models. Default: ml.m5.large."""
+    gate: Gate = Gate()
+    """When a new model is better. Default: the accuracy is, with a confidence of 95 percent."""
+    approval_hours: Annotated[int, Field(ge=1, le=720)] = 72
+    """Hours that a person has to approve a package, 1 to 720; then the old model stays. Default: 72."""
+    deployment: Deployment = Deployment()
+    """How the endpoint is updated. Default: canary with a fifth of the instances for ten minutes."""
+    watch: Watch = Watch()
+    """What the monitors must say afterwards. Default: three windows without a violation of model quality."""
+    registry: Registry = Registry()
+    """Where models are registered. Default: a group for this endpoint."""
+
+    def strategy_of(self, model: Model) -> str:
+        """How this endpoint is updated: a canary needs a second instance."""
+        counts = [variant.instance_count or model.instance_count for variant in model.variants.values()]
+        return self.deployment.strategy or ("canary" if min(counts) > 1 else "all_at_once")
 
 
 class Endpoint(Block):
@@ -208,6 +233,31 @@ class Endpoint(Block):
         fresh, holdout = (f"{place.rstrip('/')}/" for place in (retraining.fresh_data, retraining.holdout_data))
         if fresh.startswith(holdout) or holdout.startswith(fresh):
             yield "retraining.holdout_data: lies in one place with fresh_data, where a training would see held-out rows"
+
+    @check
+    def _deployment_faults(self) -> Iterator[str]:
+        if self.retraining is None or self.model is None:
+            return
+        chosen, counts = self.retraining.deployment.strategy, [self.model.instance_count]
+        counts += [variant.instance_count for variant in self.model.variants.values() if variant.instance_count]
+        if chosen in ("canary", "linear") and min(counts) < 2:
+            yield f"retraining.deployment.strategy: {chosen} needs two instances of every variant; raise model.instance_count"
+        if chosen == "linear" and self.retraining.deployment.size_percent < 10:
+            yield "retraining.deployment.size_percent: linear takes steps of 10 to 50 percent"
+
+    @check
+    def _gate_faults(self) -> Iterator[str]:
+        for name in self.retraining.gate.slices if self.retraining else ():
+            yield from self._unknown("retraining.gate.slices", name)
+
+    @check
+    def _watch_faults(self) -> Iterator[str]:
+        if self.retraining is None or self.watched not in self.monitors:
+            return
+        types = self.monitors[self.watched].types
+        for position, type_ in enumerate(self.retraining.watch.types):
+            if "watch" in self.retraining.model_fields_set and type_ not in types:
+                yield f"retraining.watch.types[{position}]: {self.watched} does not run {type_}, so it says nothing of a new model"
 
     @check
     def _critical_faults(self) -> Iterator[str]:

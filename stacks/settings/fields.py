@@ -88,6 +88,10 @@ ImageUri = _text(
     "the URI of an image in ECR, with a tag or better a digest",
 )
 Duration = _unquoted(_DURATION, "a duration of weeks, days, hours and minutes, such as P7D or PT6H")
+ModelGroup = _text(
+    rf"(arn:aws(-[a-z]+)*:sagemaker:[a-z0-9-]+:\d{{12}}:model-package-group/)?{_NAME}",
+    "the name of a model package group, or its ARN",
+)
 MetricName = _text(r"[A-Za-z][A-Za-z0-9_]{0,199}", "a metric's name: 1 to 200 letters, digits and underscores")
 MimeType = _text(r"[\w.+-]+/[\w.+-]+", "a MIME type without parameters")
 Email = _text(r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address")
