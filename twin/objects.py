@@ -70,17 +70,30 @@ def download(s3: Any, uri: str, directory: Path) -> int:
     return len(found)
 
 
-def download_manifest(s3: Any, uri: str, directory: Path) -> int:
-    """Fetch the objects that a manifest lists: `[{"prefix": "s3://…/"}, "relative key", …]`. Raises: NothingThere."""
+def manifest(s3: Any, uri: str) -> list[tuple[str, str]]:
+    """(URI, path below the prefix) of what a manifest lists: `[{"prefix": "s3://…/"}, "relative key", …]`. Raises: NothingThere."""
     bucket, key = split(uri)
     try:
         head, *names = json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
-        for name in names:
-            source, path = split(head["prefix"] + name)
-            _fetch(s3, source, path, directory / name)
+        prefix = str(head["prefix"])
+        listed = [(prefix + name, name) for name in names]
     except (ClientError, ValueError, KeyError, TypeError) as error:
         raise NothingThere(f"manifest {uri}: {type(error).__name__}: {error}") from error
-    return len(names)
+    if not listed:
+        raise NothingThere(f"manifest {uri} lists no objects")
+    return listed
+
+
+def download_manifest(s3: Any, uri: str, directory: Path) -> int:
+    """Fetch the objects that a manifest lists; how many. Raises: NothingThere."""
+    listed = manifest(s3, uri)
+    for source, name in listed:
+        bucket, key = split(source)
+        try:
+            _fetch(s3, bucket, key, directory / name)
+        except ClientError as error:
+            raise NothingThere(f"manifest {uri}: {source}: {error}") from error
+    return len(listed)
 
 
 def _fetch(s3: Any, bucket: str, key: str, path: Path) -> None:

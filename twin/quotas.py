@@ -15,4 +15,5 @@ class Quotas:
 
     processing_jobs: Mapping[str, int] = field(default_factory=dict)  # at once, by instance type
     training_jobs: Mapping[str, int] = field(default_factory=dict)
+    transform_jobs: Mapping[str, int] = field(default_factory=dict)
     lambda_concurrency: int | None = None

@@ -46,6 +46,7 @@ from twin.sagemaker.processing import ProcessingJobs
 from twin.sagemaker.schedules import Schedules
 from twin.sagemaker.tags import Tags
 from twin.sagemaker.training import TrainingJobs
+from twin.sagemaker.transform import TransformJobs
 from twin.scheduler.schedules import Scheduler
 from twin.states.machines import StateMachines
 from twin.workers import Workers
@@ -114,8 +115,9 @@ class Twin:
         self.workers = Workers(self)
         self.processing = ProcessingJobs(self, self.workers, tags)
         training = TrainingJobs(self, self.workers, tags)
+        transform = TransformJobs(self, self.workers, tags, models)
         self.tasks = Workers(self)  # calls of state machines: no job waits for one of them to be told its end
-        StateMachines(self, self.tasks, {"Processing": self.processing, "Training": training})
+        StateMachines(self, self.tasks, {"Processing": self.processing, "Training": training, "Transform": transform})
         Schedules(self, self.processing, tags)
         self.scheduler = Scheduler(self)
         Alarms(self, metric_queries.install(self))

@@ -1,4 +1,4 @@
-"""Model containers of endpoints: one serving process per deployed model, started at its first request and kept."""
+"""Model containers of endpoints and transform jobs: one serving process per model, started at its first request and kept."""
 
 from __future__ import annotations
 
@@ -87,6 +87,12 @@ class Containers:
         """Stop every process that serves none of these models."""
         for identity in set(self._containers) - identities:
             self._containers.pop(identity).stop()
+
+    def end(self, identity: str) -> None:
+        """Stop the process that serves a model, if it runs."""
+        running = self._containers.pop(identity, None)
+        if running is not None:
+            running.stop()
 
     def _start(self, identity: str, container: Mapping[str, Any], role: str) -> Container:
         folder = self._twin.directory / "models" / identity

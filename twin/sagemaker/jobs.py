@@ -1,7 +1,7 @@
-"""What a SageMaker job is, whatever it does: a name that is used once, inputs staged below a folder that stands for /opt/ml, a
-program that runs beside us, outputs uploaded, and an event for each change of its state.
+"""What a SageMaker job is, whatever it does: a name that is used once, work beside us, and an event for each change of its state.
 
-`processing.py` and `training.py` say what their jobs run, how its end is read, and what goes where.
+Most run a program: inputs staged below a folder that stands for /opt/ml, then the program, then its outputs uploaded.
+`processing.py` and `training.py` say what their jobs run, how its end is read, and what goes where; `transform.py` asks a model.
 """
 
 from __future__ import annotations
@@ -120,8 +120,6 @@ class Jobs(ABC, Generic[SomeJob, SomeOutcome]):
     folder: ClassVar[str]  # of their homes
     is_taken: ClassVar[str]  # said of a name that is used already; with {name} and {arn}
     is_missing: ClassVar[str]  # said of a name that no job has; with {name}
-    not_staged: ClassVar[str]  # how a reason begins when inputs cannot be fetched
-    not_uploaded: ClassVar[str]  # how a reason begins when outputs cannot be stored
 
     def __init__(self, twin: Surroundings, workers: Workers, tags: Tags) -> None:
         self._twin, self._workers, self._tags = twin, workers, tags
@@ -145,16 +143,8 @@ class Jobs(ABC, Generic[SomeJob, SomeOutcome]):
         """The type of instance that a job runs on."""
 
     @abstractmethod
-    def _stage(self, job: SomeJob, s3: Any) -> Program:
-        """Fetch the inputs and write the configuration files; what to run on them."""
-
-    @abstractmethod
-    def _conclude(self, job: SomeJob, finished: Finished) -> SomeOutcome:
-        """Read from the program's end how the job ended."""
-
-    @abstractmethod
-    def _upload(self, job: SomeJob, s3: Any, outcome: SomeOutcome) -> None:
-        """Store the outputs."""
+    def _work(self, job: SomeJob) -> SomeOutcome:
+        """Do what the job is for, in a thread of its own."""
 
     @abstractmethod
     def _settle(self, job: SomeJob, outcome: SomeOutcome) -> None:
@@ -192,19 +182,6 @@ class Jobs(ABC, Generic[SomeJob, SomeOutcome]):
                 "an increase for this quota. If AWS Service Quotas is not available, contact AWS support to request an "
                 "increase for this quota.",
             )
-
-    def _work(self, job: SomeJob) -> SomeOutcome:
-        s3 = self._twin.client("s3", job.settings["RoleArn"])
-        try:
-            program = self._stage(job, s3)
-        except (objects.NothingThere, ClientError, tarfile.TarError) as error:
-            return self.outcome("Failed", f"{self.not_staged}: {error}"[:REASON_MAX])
-        outcome = self._conclude(job, _run(job, program))
-        try:
-            self._upload(job, s3, outcome)
-        except ClientError as error:
-            return replace(outcome, status="Failed", failure=f"{self.not_uploaded}: {error}"[:REASON_MAX])
-        return outcome
 
     def _finish(self, job: SomeJob, outcome: SomeOutcome) -> None:
         job.status, job.failure, job.ended = outcome.status, outcome.failure, self._twin.clock.now()
@@ -256,6 +233,38 @@ class Jobs(ABC, Generic[SomeJob, SomeOutcome]):
         if name not in self._jobs:
             raise ApiError("ResourceNotFound", self.is_missing.format(name=name))
         return self._jobs[name]
+
+
+class ProgramJobs(Jobs[SomeJob, SomeOutcome]):
+    """Jobs that run a program on staged inputs, with the role that they were given."""
+
+    not_staged: ClassVar[str]  # how a reason begins when inputs cannot be fetched
+    not_uploaded: ClassVar[str]  # how a reason begins when outputs cannot be stored
+
+    @abstractmethod
+    def _stage(self, job: SomeJob, s3: Any) -> Program:
+        """Fetch the inputs and write the configuration files; what to run on them."""
+
+    @abstractmethod
+    def _conclude(self, job: SomeJob, finished: Finished) -> SomeOutcome:
+        """Read from the program's end how the job ended."""
+
+    @abstractmethod
+    def _upload(self, job: SomeJob, s3: Any, outcome: SomeOutcome) -> None:
+        """Store the outputs."""
+
+    def _work(self, job: SomeJob) -> SomeOutcome:
+        s3 = self._twin.client("s3", job.settings["RoleArn"])
+        try:
+            program = self._stage(job, s3)
+        except (objects.NothingThere, ClientError, tarfile.TarError) as error:
+            return self.outcome("Failed", f"{self.not_staged}: {error}"[:REASON_MAX])
+        outcome = self._conclude(job, _run(job, program))
+        try:
+            self._upload(job, s3, outcome)
+        except ClientError as error:
+            return replace(outcome, status="Failed", failure=f"{self.not_uploaded}: {error}"[:REASON_MAX])
+        return outcome
 
 
 def invalid(message: str) -> ApiError:

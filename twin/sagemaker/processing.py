@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from model_monitor import contract
 from twin import objects
-from twin.sagemaker.jobs import NAME, REASON_MAX, RESOURCE_CONFIG, Job, Jobs, Outcome, Program, fetch, invalid
+from twin.sagemaker.jobs import NAME, REASON_MAX, RESOURCE_CONFIG, Job, Outcome, Program, ProgramJobs, fetch, invalid
 from twin.workers import Finished
 
 IMAGE: Final = Path(__file__).resolve().parents[2] / "monitor_image"
@@ -52,7 +52,7 @@ class _Outcome(Outcome):
     exit_message: str | None = None
 
 
-class ProcessingJobs(Jobs[ProcessingJob, _Outcome]):
+class ProcessingJobs(ProgramJobs[ProcessingJob, _Outcome]):
     """All processing jobs of the account."""
 
     job, outcome = ProcessingJob, _Outcome

@@ -9,7 +9,14 @@ from moto.sagemaker.models import sagemaker_backends
 from twin.api import ApiError, Call
 from twin.surroundings import Surroundings
 
-OURS: Final = ("monitoring-schedule", "processing-job", "training-job", "model-package-group", "model-package")
+OURS: Final = (
+    "monitoring-schedule",
+    "processing-job",
+    "training-job",
+    "transform-job",
+    "model-package-group",
+    "model-package",
+)
 
 
 class Tags:

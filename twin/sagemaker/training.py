@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from twin import objects
 from twin.sagemaker.containers import unpack
-from twin.sagemaker.jobs import NAME, REASON_MAX, RESOURCE_CONFIG, Job, Jobs, Outcome, Program, fetch, invalid
+from twin.sagemaker.jobs import NAME, REASON_MAX, RESOURCE_CONFIG, Job, Outcome, Program, ProgramJobs, fetch, invalid
 from twin.workers import Finished
 
 PROGRAM: Final = "sagemaker_program"
@@ -73,7 +73,7 @@ class _Outcome(Outcome):
     is_timed_out: bool = False
 
 
-class TrainingJobs(Jobs[TrainingJob, _Outcome]):
+class TrainingJobs(ProgramJobs[TrainingJob, _Outcome]):
     """All training jobs of the account."""
 
     job, outcome = TrainingJob, _Outcome
@@ -215,6 +215,9 @@ def check(settings: Mapping[str, Any]) -> None:
         mode = channel.get("InputMode") or settings["AlgorithmSpecification"]["TrainingInputMode"]
         if mode != "File" or "S3DataSource" not in channel["DataSource"]:
             raise invalid(f"{name}: channel {channel['ChannelName']}: only File mode from S3 is in the twin")
+        kind = channel["DataSource"]["S3DataSource"]["S3DataType"]
+        if kind not in ("S3Prefix", "ManifestFile"):
+            raise invalid(f"{name}: channel {channel['ChannelName']}: S3DataType {kind} is not in the twin")
 
 
 def archive(folder: Path) -> bytes:

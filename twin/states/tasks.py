@@ -101,7 +101,7 @@ INTEGRATIONS: Final = {
         f"sagemaker:create{kind}Job.sync": Integration(
             "sagemaker", f"Create{kind}Job", "SageMaker", "AmazonSageMakerException", job=kind
         )
-        for kind in ("Processing", "Training")
+        for kind in ("Processing", "Training", "Transform")
     },
 }
 

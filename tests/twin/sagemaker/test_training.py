@@ -124,6 +124,42 @@ def test_an_empty_channel_fails_the_job(twin: Twin) -> None:
     assert 'No S3 objects found under S3 URL "s3://data/nothing/"' in job["FailureReason"]
 
 
+def manifest(twin: Twin, *entries: Any) -> dict[str, Any]:
+    twin.client("s3").put_object(Bucket="data", Key="manifest.json", Body=json.dumps(list(entries)).encode())
+    source = {"S3DataType": "ManifestFile", "S3Uri": "s3://data/manifest.json"}
+    return {"ChannelName": "train", "DataSource": {"S3DataSource": source}}
+
+
+@pytest.mark.usefixtures("bucket", "bus")
+def test_a_channel_holds_what_its_manifest_names_and_nothing_else(twin: Twin) -> None:
+    listed = manifest(twin, {"prefix": "s3://data/"}, "train/train.csv", "fresh/deep/more.csv")
+    twin.client("s3").put_object(Bucket="data", Key="fresh/left-out.csv", Body=b"9\n")
+    job = run(twin, InputDataConfig=[listed])
+    body = twin.client("s3").get_object(Bucket="data", Key="models/job/output/model.tar.gz")["Body"].read()
+    with tarfile.open(fileobj=io.BytesIO(body)) as tar:
+        seen = json.load(tar.extractfile("model.json"))  # type: ignore[arg-type]
+    assert job["TrainingJobStatus"] == "Completed"
+    assert seen["channels"] == {"train": ["more.csv", "train.csv"]}
+
+
+@pytest.mark.usefixtures("bucket", "bus")
+@pytest.mark.parametrize(
+    ("entries", "complaint"),
+    [
+        (
+            ({"prefix": "s3://data/"}, "train/nobody.csv"),
+            "manifest s3://data/manifest.json: s3://data/train/nobody.csv",
+        ),
+        (("train/train.csv",), "manifest s3://data/manifest.json: TypeError"),
+        (({"prefix": "s3://data/"},), "manifest s3://data/manifest.json lists no objects"),
+    ],
+)
+def test_a_manifest_that_leads_nowhere_fails_the_job(twin: Twin, entries: tuple[Any, ...], complaint: str) -> None:
+    job = run(twin, InputDataConfig=[manifest(twin, *entries)])
+    assert job["TrainingJobStatus"] == "Failed"
+    assert complaint in job["FailureReason"]
+
+
 @pytest.mark.usefixtures("bucket", "bus")
 def test_a_source_without_the_script_fails_the_job(twin: Twin) -> None:
     job = run(twin, HyperParameters={"sagemaker_program": '"other.py"'})
@@ -162,6 +198,17 @@ def test_two_jobs_on_the_same_data_give_the_same_artefact(twin: Twin) -> None:
         ({"EnableNetworkIsolation": True}, "under network isolation"),
         ({"ResourceConfig": {"InstanceCount": 2}}, "several instances"),
         ({"InputDataConfig": [{**channel("train"), "InputMode": "Pipe"}]}, "only File mode"),
+        (
+            {
+                "InputDataConfig": [
+                    {
+                        "ChannelName": "train",
+                        "DataSource": {"S3DataSource": {"S3DataType": "AugmentedManifestFile", "S3Uri": "s3://data/m"}},
+                    }
+                ]
+            },
+            "S3DataType AugmentedManifestFile is not in the twin",
+        ),
     ],
 )
 def test_what_would_not_train_is_refused_when_the_job_is_created(changes: dict[str, Any], complaint: str) -> None:
