@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from model_monitor import __version__, reader
+from model_monitor.comparison import command as cli_comparison
 from model_monitor.contract import EXIT_ERROR, EXIT_STATUS, REHEARSAL_ARGUMENT, JobKind, monitor_key
 from model_monitor.errors import SettingsError
 from model_monitor.labels import command as cli_labels
@@ -36,6 +37,10 @@ Watch the data a model sees. Two steps, the same code as in the SageMaker contai
 And once the truth is known:
 
      labels     write it where the monitors that need it look
+
+And before another model takes over:
+
+     compare-models     is it better on the same held-out rows, and nowhere worse?
 """
 EXAMPLES = """\
 examples:
@@ -94,6 +99,8 @@ def main(arguments: list[str] | None = None) -> int:
         return _labels(options)
     if options.command == "config":
         return _config(options)
+    if options.command == cli_comparison.NAME:
+        return _compare(options)
     from model_monitor.job import scratch
 
     with scratch.removed():
@@ -174,7 +181,9 @@ def parser() -> argparse.ArgumentParser:
     form = argparse.RawDescriptionHelpFormatter
     top = Parser(prog="model-monitor", description=DESCRIPTION, epilog=EXAMPLES, formatter_class=form)
     top.add_argument("--version", action=Version, nargs=0, help="show the version and which reader runs, and exit")
-    commands = top.add_subparsers(dest="command", required=True, metavar="{baseline,monitor,labels,config}")
+    commands = top.add_subparsers(
+        dest="command", required=True, metavar="{baseline,monitor,labels,config,compare-models}"
+    )
     baseline = commands.add_parser("baseline", help="learn statistics and constraints from a dataset", epilog=EXAMPLES,
                                    formatter_class=form)  # fmt: skip
     monitor = commands.add_parser("monitor", help="compare a dataset with a baseline", epilog=EXAMPLES,
@@ -241,7 +250,28 @@ def parser() -> argparse.ArgumentParser:
     config.add_argument("--env", required=True, metavar="NAME", help="environments/NAME.yaml of the kit's repository")
     config.add_argument("endpoint", metavar="ENDPOINT", help="an endpoint of the environment")
     config.add_argument("--monitor", metavar="NAME", help="which of its monitors, where it has several")
+    compared = commands.add_parser(
+        cli_comparison.NAME,
+        help="say whether one model is better than another on the same held-out rows",
+        description=cli_comparison.DESCRIPTION,
+        epilog=cli_comparison.EXAMPLES,
+        formatter_class=form,
+    )
+    cli_comparison.add_arguments(compared)
     return top
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from model_monitor.outputs.report import Failure
+
+    try:
+        told, status = cli_comparison.run(options)
+    except Exception as error:  # noqa: BLE001 - the front door: a traceback may hold values of the data
+        print(f"model-monitor: {Failure.of(error).message}", file=sys.stderr)
+        return EXIT_ERROR
+    with _short_reader():
+        print(told)
+    return status
 
 
 def _labels(options: argparse.Namespace) -> int:

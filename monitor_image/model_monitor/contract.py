@@ -202,6 +202,17 @@ CURRENT_BASELINE_FILE: Final = "current.json"  # {"version": "...", ...} beside 
 OWN_BLOCK: Final = "model_monitor"  # in AWS's files: what they have no place for
 CONFIG_VERSION: Final = 1
 REPORT_VERSION: Final = 1
+COMPARISON_FILE: Final = "comparison.json"
+COMPARISON_VERSION: Final = 1
+
+
+class ComparisonVerdict(StrEnum):
+    """What became of a challenger."""
+
+    BETTER = "better"
+    NOT_BETTER = "not_better"
+    WORSE_SLICE = "worse_slice"  # better as a whole, worse somewhere
+    INSUFFICIENT_DATA = "insufficient_data"
 
 
 def monitor_key(type_: str) -> str:

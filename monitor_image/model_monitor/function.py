@@ -23,6 +23,7 @@ from typing import Any, Final
 from model_monitor import container
 from model_monitor.aws import clients, s3
 from model_monitor.contract import (
+    COMPARISON_FILE,
     EXIT_MESSAGE_FILE,
     EXIT_OK,
     OUTPUT_PATH,
@@ -30,11 +31,15 @@ from model_monitor.contract import (
     RUNTIME_API,
     Variable,
 )
-from model_monitor.errors import OutputError, SettingsError
+from model_monitor.errors import MonitorError, OutputError, SettingsError
 from model_monitor.job.variables import relocate
 from model_monitor.logs import log, to_stdout
+from model_monitor.outputs import files
+from model_monitor.outputs.report import Failure
 
-Request = Mapping[str, Any]  # as CreateProcessingJob takes it
+Request = Mapping[str, Any]  # as CreateProcessingJob takes it, or {"comparison": {...}}
+COMPARISON: Final = "comparison"
+MANIFEST_ENDING: Final = ".manifest"
 Answer = dict[str, Any]
 PATH: Final = "/2018-06-01/runtime"
 MANIFEST: Final = "ManifestFile"
@@ -83,16 +88,20 @@ def _told(error: Exception) -> dict[str, Any]:
 
 
 def handle(request: Request, environment: Mapping[str, str] = os.environ) -> Answer:
-    """Run one job in a folder of its own, which is empty before and gone after, as the next event may come to this process.
+    """Run one job, or one comparison, in a folder of its own: empty before and gone after, as another event may come here.
 
-    Returns: `status` (of the container: 0 for every completed run), `message` (its exit message), `seconds`, `bytes`.
-    Raises: SettingsError for a request that is none; OutputError when outputs cannot be stored.
+    Returns: `status` (of the container: 0 for every completed run), `message` (its exit message), `seconds`, `bytes`; of a
+        comparison its head and `comparison_uri`.
+    Raises: SettingsError for a request that is none; OutputError when outputs cannot be stored; of a comparison any
+        MonitorError.
     """
     root = Path(tempfile.gettempdir()) / FOLDER
     shutil.rmtree(root, ignore_errors=True)
     began = time.monotonic()
     clients.stand_at(root)
     try:
+        if COMPARISON in request:
+            return {**_compared(request[COMPARISON], root), "seconds": round(time.monotonic() - began, 3)}
         size = stage(request, root)
         status = container.main({**environment, **request.get("Environment", {}), Variable.ROOT: str(root)})
         upload(request, root)
@@ -101,6 +110,50 @@ def handle(request: Request, environment: Mapping[str, str] = os.environ) -> Ans
     finally:
         clients.stand_at(None)
         shutil.rmtree(root, ignore_errors=True)
+
+
+def _compared(content: object, root: Path) -> Answer:
+    """Two models on rows from S3; comparison.json goes back there, its head is the answer.
+
+    Errors that are not ours are told without their words, which may hold values of the rows.
+    """
+    try:
+        return _compare(content, root)
+    except MonitorError:
+        raise
+    except Exception as error:  # noqa: BLE001 (the front door, as for runs)
+        raise MonitorError(Failure.of(error).message) from None
+
+
+def _compare(content: object, root: Path) -> Answer:
+    from model_monitor.comparison.document import document, head
+    from model_monitor.comparison.reading import Places
+    from model_monitor.comparison.request import of_document, read_request
+    from model_monitor.comparison.verdict import compare
+
+    asked = read_request(content)
+    where = asked.configuration if isinstance(asked.configuration, str) else COMPARISON
+    configuration = asked.configuration if not isinstance(asked.configuration, str) else s3.read_object(where)
+    if configuration is None:
+        raise SettingsError(where, "is not there.", "Check the URI of the configuration.")
+    question = of_document(configuration, where, asked.options)
+    uris = (asked.holdout_uri, asked.champion_uri, asked.challenger_uri)
+    places = Places(*(_brought(uri, root / COMPARISON / str(number)) for number, uri in enumerate(uris)))
+    found = document(compare(places, *question))
+    uri = asked.output_uri
+    uri = uri if uri.endswith(".json") else s3.join(uri, COMPARISON_FILE)
+    s3.write_object(uri, files.to_json(found))
+    log("compared", verdict=found["verdict"], records=found["records"], metric=found["metric"])
+    return {**head(found), "comparison_uri": uri}
+
+
+def _brought(uri: str, folder: Path) -> Path:
+    """What lies below a URI, or what a manifest lists, as a folder; one object as a file."""
+    kind = MANIFEST if uri.endswith(MANIFEST_ENDING) else ""
+    wanted = list(_objects({"S3Uri": uri, "LocalPath": str(folder), "S3DataType": kind}, folder))
+    s3.download(wanted)
+    is_one = not kind and len(wanted) == 1 and wanted[0][0] == uri
+    return wanted[0][1] if is_one else folder
 
 
 def stage(request: Request, root: Path) -> int:

@@ -26,6 +26,7 @@ WHOLE = {
         "model_explainability": {"predictor": {}, "budget": {}},
     },
     "metrics": {},
+    "labelled_rows": {},
     "scripts": {},
 }
 

@@ -46,15 +46,19 @@ ALLOWED = {
     "monitors.registry": {"contract", "monitors"},
     **{f"monitors.{name}": SHARED_BY_MONITORS for name in ANALYSES},
     "monitors.model_explainability": SHARED_BY_MONITORS | {"predictors"},  # a model is asked once all rows are read
+    # two models on the same rows: what monitors measure, once for each
+    "comparison": GROUND
+    | {"job", "dataset", "labels", "sketches", "monitors", "monitors.model_quality", "monitors.model_bias"}
+    | {"outputs.files"},
     # what leaves a run, the two jobs, the front doors
     "outputs": GROUND | {"job", "sketches", "monitors", "monitors.registry"},
     "flow": GROUND | {"job", "dataset", "labels", "sketches", "monitors", "monitors.registry", "outputs", "runners"},
     "late": GROUND | {"job", "labels", "monitors.registry", "outputs", "flow", "logs"},  # windows before a run's
     "windows": GROUND | {"job", "dataset", "outputs"},  # many of them, one run each
     "container": GROUND | {"job", "aws", "outputs", "runners", "flow", "late", "logs", ""},
-    "function": GROUND
-    | {"job", "aws", "container", "runners", "logs", "flow", "late"},  # a container whose service is Lambda
-    "cli": GROUND | {"job", "aws", "labels", "outputs", "runners", "flow", "windows", ""},
+    "function": GROUND  # a container whose service is Lambda
+    | {"job", "aws", "container", "runners", "logs", "flow", "late", "comparison", "outputs"},
+    "cli": GROUND | {"job", "aws", "labels", "comparison", "outputs", "runners", "flow", "windows", ""},
     "__main__": {"cli", "container", "function", "contract", "runners"},
     "": set(),
     # public doors
