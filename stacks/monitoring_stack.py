@@ -10,11 +10,11 @@ from aws_cdk import CfnOutput, Environment, Stack, aws_kms as kms
 from constructs import Construct
 
 from model_monitor import contract
-from stacks.configuration import baseline_document, baseline_version, configuration_document
-from stacks.constructs import permissions
+from stacks.configuration import baseline_document, baseline_version, comparison_document, configuration_document
 from stacks.constructs.baseline_step import BaselineStep
 from stacks.constructs.files import UploadedFile, json_bytes
 from stacks.constructs.managed_schedule import ManagedSchedule, Plane, RunFunction
+from stacks.constructs.model_comparison import ModelComparison
 from stacks.constructs.monitor_image import MonitorImage
 from stacks.constructs.monitoring_schedule import MonitoringSchedule
 from stacks.constructs.next_baseline import NextBaseline
@@ -73,8 +73,15 @@ class MonitoringStack(Stack):
             return None
         function = RunFunction(self, "Runs", props.environment, managed or list(runs.values()))
         if props.endpoint.retraining is not None:
-            permissions.allow_reading(function.role, props.places.sets)
-            permissions.allow_writing(function.role, props.places.records.below(props.name))
+            ModelComparison(
+                self,
+                "Comparison",
+                function,
+                document=comparison_document(props.name, props.endpoint),
+                parameter=contract.retraining_parameter(props.environment, props.name, "comparison"),
+                places=props.places,
+                endpoint_name=props.name,
+            )
         return function
 
     @property

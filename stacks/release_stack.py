@@ -204,31 +204,24 @@ class ReleaseStack(Stack):
             for arn in self._made(kind):
                 permissions.allow_named(release, [f"sagemaker:{create}", "sagemaker:AddTags"], arn, MADE_BY_RUNS)
         permissions.allow(release, ["sagemaker:UpdateEndpoint"], [*endpoints, *self._made("endpoint-config")])
-        alarms = [
-            self.format_arn(
-                service="cloudwatch",
-                resource="alarm",
-                resource_name=contract.alarm_name(self._props.environment, name, "*"),
-                arn_format=permissions.COLON,
-            )
-            for name in self._props.endpoints
-        ]
-        for arn in alarms:
-            permissions.allow_named(
-                release, ["cloudwatch:DescribeAlarms"], arn, "alarms of an endpoint end in what they are about"
-            )
+        permissions.allow_list_calls(release, ["cloudwatch:DescribeAlarms"])
         self._allow_passing(
-            release, [endpoint.model.role_arn for endpoint in self._props.endpoints.values() if endpoint.model]
+            release,
+            [contract.role_path(self._props.environment)],
+            [endpoint.model.role_arn for endpoint in self._props.endpoints.values() if endpoint.model],
         )
 
-    def _allow_passing(self, role: iam.IRole, brought: Sequence[str | None]) -> None:
+    def _allow_passing(self, role: iam.IRole, paths: Sequence[str], brought: Sequence[str | None]) -> None:
         """Roles of the environment by their path, those that were brought by their ARN, to SageMaker alone."""
-        path = contract.role_path(self._props.environment).strip("/")
-        passed = self.format_arn(service="iam", region="", resource="role", resource_name=f"{path}/*")
+        passed = [
+            self.format_arn(service="iam", region="", resource="role", resource_name=f"{path.strip('/')}/*")
+            for path in paths
+        ]
         to_sagemaker = {"StringEquals": {"iam:PassedToService": permissions.SAGEMAKER}}
         named = sorted({arn for arn in brought if arn is not None})
-        permissions.allow(role, ["iam:PassRole"], [passed, *named], to_sagemaker)
-        permissions.accept(role, passed, LATER)
+        permissions.allow(role, ["iam:PassRole"], [*passed, *named], to_sagemaker)
+        for arn in passed:
+            permissions.accept(role, arn, LATER)
 
     def _grant_registry(self) -> None:
         """Packages of the endpoints' groups."""
@@ -342,7 +335,8 @@ class ReleaseStack(Stack):
         for endpoint in self._props.endpoints.values():
             brought += [endpoint.retraining.role_arn if endpoint.retraining else None]
             brought += [monitor.role_arn for monitor in endpoint.computed.values()]
-        self._allow_passing(role, brought)
+        environments = (contract.role_path, contract.training_role_path)
+        self._allow_passing(role, [path(environment) for path in environments], brought)
         rules = [
             self.format_arn(
                 service="events", resource="rule", resource_name=f"StepFunctionsGetEventsForSageMaker{kind}JobsRule"

@@ -10,6 +10,7 @@ from constructs import Construct
 
 from model_monitor import contract
 from stacks.alarms_stack import AlarmNames
+from stacks.constructs import permissions
 from stacks.constructs.monitor_alarm import MonitorAlarm, MonitorAlarmProps
 from stacks.constructs.places import EndpointPlaces
 from stacks.constructs.release_settings import ReleaseSettings, ReleaseSettingsProps
@@ -61,6 +62,7 @@ class RetrainingStack(Stack):
                 code=model_code(self, "Code", props.payload) if is_kit and props.payload else None,
                 places=props.places,
                 policy_parameter=contract.policy_parameter(props.environment, props.name),
+                role_path=contract.training_role_path(props.environment),
                 state_prefix=contract.state_prefix(props.environment, props.name),
                 key=props.key,
                 network=props.network,
@@ -68,6 +70,7 @@ class RetrainingStack(Stack):
                 tags=props.tags,
             ),
         )
+        permissions.allow_reading(trigger.training_role, props.places.sets.below("manifests"))
         ReleaseSettings(
             self,
             "Release",

@@ -59,6 +59,7 @@ def _about(given: dict[str, Any], run: str, settings: dict[str, Any], now: datet
         "champion": decide.champion(_variants(settings["endpoint"]), live),
         "version": decide.baseline_version(run),
         "folder": f"{settings['sets']}/{run}",
+        "manifests": f"{settings['sets']}/manifests/{run}",  # apart: a training may read these, and no row that is held out
         "records": f"{settings['records']}/{run}",
     }
 
@@ -163,7 +164,7 @@ def _left_out(settings: dict[str, Any], since: datetime) -> list[decide.LeftOut]
 
 
 def _manifest(plan: dict[str, Any], name: str, place: str, objects: Sequence[decide.Rows]) -> str:
-    uri = f"{plan['folder']}/manifests/{name}.json"
+    uri = f"{plan['manifests']}/{name}.json"
     releases.write_json(uri, decide.manifest(objects, place))
     return uri
 
@@ -191,7 +192,8 @@ def _questions(
             "function": settings["comparison"]["function"],
             "event": {
                 "comparison": {
-                    **settings["comparison"]["settings"],
+                    "configuration": settings["comparison"]["configuration"],
+                    "options": settings["gate"],
                     "holdout_uri": f"{folder}/holdout/rows.csv",
                     "champion_uri": f"{answers[decide.OLD]}/rows.csv.out",
                     "challenger_uri": f"{answers[decide.NEW]}/rows.csv.out",

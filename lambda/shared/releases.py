@@ -21,8 +21,9 @@ class SettingsMissing(LookupError):
 
 
 def settings(endpoint: str) -> dict[str, Any]:
-    """What the deployment said about retraining an endpoint; `baseline` is None where none is computed. Raises: SettingsMissing."""
-    found = parameter(f"{_path(endpoint)}/release")
+    """What the deployment said about retraining an endpoint: how models are compared and released, and how the next baseline is
+    made, None where none is computed. Raises: SettingsMissing."""
+    found = {**parameter(f"{_path(endpoint)}/release"), "comparison": parameter(f"{_path(endpoint)}/comparison")}
     try:
         return {**found, "baseline": parameter(f"{_path(endpoint)}/baseline")}
     except SettingsMissing:

@@ -503,6 +503,11 @@ def state_prefix(environment: str, endpoint: str) -> str:
     return f"/model-monitor/{environment}/{endpoint}/state"
 
 
+def training_role_path(environment: str) -> str:
+    """The path of roles that training jobs act as: the retraining function may hand these on and no others. No path of runs."""
+    return f"/model-monitor-training/{environment}/"
+
+
 def policy_parameter(environment: str, endpoint: str) -> str:
     """SSM parameter that says when alarms of an endpoint may start a training job."""
     return f"/model-monitor/{environment}/{endpoint}/retraining/policy"

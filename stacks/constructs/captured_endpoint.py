@@ -166,5 +166,6 @@ class CapturedEndpoint(Construct):
             permissions.allow_reading(self.role, props.sets)
             permissions.allow_writing(self.role, props.sets)
             permissions.allow_job_logs(self.role, self, TRANSFORM_LOG_GROUP)
+            permissions.allow_list_calls(self.role, ["cloudwatch:DescribeAlarms"])  # that bring an old model back
         permissions.allow_metrics(self.role, *METRICS)
         permissions.allow_network(self.role, self, props.network.subnets, props.network.security_groups)

@@ -98,10 +98,7 @@ class ReleaseSettings(Construct):
                 "content_type": settings.content_type,
                 "accept": settings.answers,
             },
-            "comparison": {
-                "function": contract.run_function_name(props.environment, props.name),
-                "settings": self._comparison(),
-            },
+            "gate": settings.gate.model_dump(mode="json", exclude_none=True, exclude={"problem_type"}),
             "registry": {
                 "group": group or contract.model_group(props.environment, props.name),
                 "is_own": group is None,
@@ -115,10 +112,6 @@ class ReleaseSettings(Construct):
                 "period_seconds": int(props.monitor.every.total_seconds()),
             },
         }
-
-    def _comparison(self) -> dict[str, Any]:
-        gate = self._props.settings.gate
-        return gate.model_dump(mode="json", exclude_none=True)
 
     def _alarms(self, variant: str) -> Iterator[str]:
         """Of one variant. Silence does not breach: SageMaker would take a new model back that nobody has called yet."""

@@ -40,6 +40,7 @@ class RetrainingTriggerProps:
     code: UploadedFile | None
     places: EndpointPlaces
     policy_parameter: str
+    role_path: str
     state_prefix: str
     key: kms.IKey
     network: Network
@@ -61,6 +62,7 @@ class RetrainingTrigger(Construct):
             permissions.SAGEMAKER,
             f"Trains {props.monitor.endpoint_name}",
             props.settings.role_arn,
+            props.role_path,
         )
         self._grant_training()
         policy = ssm.StringParameter(

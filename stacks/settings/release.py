@@ -15,8 +15,10 @@ from stacks.settings.monitor import Type
 class Gate(Block):
     """When a new model is better: both answer the same held-out rows."""
 
+    problem_type: Literal["binary", "multiclass", "regression"] | None = None
+    """What is predicted. Left out: what model_quality of a monitor says, or multiclass where none does."""
     metric: fields.MetricName | None = None
-    """Metric of model quality that decides. Left out: accuracy, for a regression rmse."""
+    """Metric that decides. Left out: auc of a binary problem with scores, accuracy of other classifications, rmse."""
     margin: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     """By how much the new model must be better, in units of the metric, at least 0. Default: 0, any that is no chance."""
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
@@ -25,6 +27,8 @@ class Gate(Block):
     """Features whose values cut the rows into slices, none of which may get worse, at most 10. Default: none."""
     max_slice_loss: Share = 0.02
     """How much worse a slice may get, 0 to 1 in units of the metric. Default: 0.02."""
+    min_records: Annotated[int, Field(ge=2, le=1_000_000)] = 100
+    """Held-out rows below which nothing is concluded, so that the old model stays, 2 to 1000000. Default: 100."""
 
 
 class Deployment(Block):

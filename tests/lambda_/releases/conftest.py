@@ -42,12 +42,13 @@ SETTINGS: dict[str, Any] = {
         "content_type": "text/csv",
         "accept": "application/jsonlines",
     },
-    "comparison": {"function": "model-monitor-dev_shop", "settings": {"confidence": 0.95}},
+    "gate": {"confidence": 0.95},
     "registry": {"group": "model-monitor-dev-shop", "is_own": True, "instance_type": "ml.m5.large"},
     "approval_hours": 72,
     "deployment": {"BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": {"Type": "CANARY"}}},
     "watch": {"windows": 2, "types": ["model_quality"], "period_seconds": 3600},
 }
+COMPARISON = {"function": "model-monitor-dev_shop", "configuration": "s3://assets/comparison.json"}
 BASELINE: dict[str, Any] = {
     "job": {
         "AppSpecification": {"ImageUri": "image"},
@@ -255,7 +256,13 @@ def world(load: Callable[[str], SimpleNamespace], monkeypatch: pytest.MonkeyPatc
         found = World(load, monkeypatch)
         found.ssm.put_parameter(Name=LIVE, Value=CHAMPION, Type="String")
         found.ssm.put_parameter(Name=LIVE_BASELINE, Value="v1-a", Type="String")
-        for what, content in (("release", SETTINGS), ("baseline", BASELINE), ("policy", {"training": TRAINING})):
+        documents = {
+            "release": SETTINGS,
+            "comparison": COMPARISON,
+            "baseline": BASELINE,
+            "policy": {"training": TRAINING},
+        }
+        for what, content in documents.items():
             found.configure(what, content)
         found.configure("features/000", ["height"])
         found.configure("features/001", ["weight"])
