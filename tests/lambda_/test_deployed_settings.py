@@ -48,7 +48,7 @@ def test_every_policy_is_read_and_makes_a_training_job(
     assert parameters
     for parameter in parameters:
         policy = room.policy.read(text(parameter["Value"]))
-        name = room.decide.job_name(policy.job_name_prefix, datetime(2026, 3, 4, 5, tzinfo=UTC))
+        name = room.decide.name_at(policy.job_name_prefix, datetime(2026, 3, 4, 5, tzinfo=UTC))
         assert room.decide.stem(policy.job_name_prefix) == policy.job_name_prefix, "the role allows the whole prefix"
         for empty in (frozenset(), frozenset({"fresh"})):
             assert faults("CreateTrainingJob", room.request.create_training_job(name, policy.training, empty)) == ""
