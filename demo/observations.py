@@ -41,12 +41,17 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What the retraining function of an endpoint made of an alarm."""
+    """What the retraining function decided about an alarm of an endpoint, as its log in the table keeps it."""
 
     time: datetime
     endpoint: str
     alarm: str
     text: str
+    record: dict[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """One entry of `retraining.decisions` in summary.json."""
+        return {"time": f"{self.time:{TIME_FORMAT}}", "endpoint": self.endpoint, "alarm": self.alarm, **self.record}
 
 
 @dataclass(slots=True)
@@ -133,6 +138,7 @@ class Story:
 
     hours: list[Observed] = field(default_factory=list)
     trainings: list[Training] = field(default_factory=list)
+    decisions: list[Decision] = field(default_factory=list)
     stacks: list[str] = field(default_factory=list)
     baselines: dict[str, str] = field(default_factory=dict)  # endpoint → version
     image: str = ""

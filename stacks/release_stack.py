@@ -42,6 +42,10 @@ LATER = "endpoints are deployed by other stacks, and their names begin alike"
 MADE_BY_RUNS = "what a retraining makes is named after its run"
 MANAGED_RULES = ("Training", "Transform", "Processing")  # of Step Functions, by which it hears of jobs that end
 DISK_GIGABYTES = 4  # rows and answers of a comparison pass through the disk
+STATE_CALLS = {  # of the table, where a step does other things than to read and to add to the record of a run
+    "approval": ("GetItem", "PutItem", "DeleteItem"),
+    "collect": ("GetItem", "PutItem", "Query", "UpdateItem"),
+}
 DESCRIPTIONS = {
     "collect": "First step of a retraining: which rows, which models",
     "register": "Registers a model that is better",
@@ -90,13 +94,14 @@ class ReleaseStack(Stack):
 
     def _function(self, step: str) -> PythonFunction:
         props = self._props
-        environment = {
-            "TABLE": props.storage.table.table_name,
-            "PARAMETERS": contract.environment_path(props.environment),
-            "KMS_KEY": props.storage.key.key_arn,
-            **({"TOPIC_ARN": props.topic.topic_arn} if step in ("approval", "conclude") else {}),
-            **({"RECORDS": self._records.uri} if step == "conclude" else {}),
-        }
+        environment = {"TABLE": props.storage.table.table_name}
+        if step != "approval":
+            environment["PARAMETERS"] = contract.environment_path(props.environment)
+            environment["KMS_KEY"] = props.storage.key.key_arn
+        if step in ("approval", "conclude"):
+            environment["TOPIC_ARN"] = props.topic.topic_arn
+        if step == "conclude":
+            environment["RECORDS"] = self._records.uri
         is_large = step in ("collect", "rebaseline")
         function = PythonFunction(
             self,
@@ -149,7 +154,7 @@ class ReleaseStack(Stack):
         below = self.format_arn(service="ssm", resource="parameter", resource_name=f"{path}/*")
         live = self.format_arn(service="ssm", resource="parameter", resource_name=f"{path}/*/live/*")
         for step, function in self.functions.items():
-            calls = {"approval": ("GetItem", "PutItem", "DeleteItem")}.get(step, ("GetItem", "Query", "UpdateItem"))
+            calls = STATE_CALLS.get(step, ("GetItem", "Query", "UpdateItem"))
             permissions.allow(function.role, [f"dynamodb:{call}" for call in calls], [table])
             if step != "approval":
                 reading = ["ssm:GetParameter", "ssm:GetParametersByPath"]

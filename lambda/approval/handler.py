@@ -1,6 +1,6 @@
 """Approval Lambda: keeps an execution waiting until a person has decided about its package in the registry.
 
-Environment: TABLE, TOPIC_ARN (who is asked), PARAMETERS (see releases).
+Environment: TABLE (of the control plane), TOPIC_ARN (who is asked).
 Event: {"token", "plan", "now"} of the state machine, or `SageMaker Model Package State Change` of EventBridge. A person may be
 faster than the token is kept, so the package is looked at once more after that.
 """

@@ -17,11 +17,12 @@ from typing import Any
 
 import boto3
 import decide
+import decisions
 import releases
 from aws import client, log
 from boto3.dynamodb.conditions import Key
 
-RUN_LEASE = timedelta(days=45)  # approvals may take a month
+RUN_LEASE = timedelta(days=2)  # beside the time that a person has: jobs, the update, windows that are watched
 
 
 def handle(event: dict[str, Any], _context: object = None) -> dict[str, Any]:
@@ -29,6 +30,8 @@ def handle(event: dict[str, Any], _context: object = None) -> dict[str, Any]:
     given, now = event["input"], datetime.fromisoformat(event["now"])
     settings = releases.settings(given["endpoint"])
     run = decide.run_name(given, event["execution"], now, settings["prefix"])
+    if (holder := _held_by_another(given["endpoint"], run, settings, now)) is not None:
+        return _refused(given, run, holder)
     plan = _about(given, run, settings, now)
     plan |= _earlier(given["rollback_to"], settings) if given.get("rollback_to") else _training(plan, settings, now)
     kept = {
@@ -37,6 +40,24 @@ def handle(event: dict[str, Any], _context: object = None) -> dict[str, Any]:
     releases.remember(_table(), plan["endpoint"], run, kept)
     log("collected", endpoint=plan["endpoint"], run=run, path=plan["path"], reason=plan["reason"])
     return plan
+
+
+def _held_by_another(endpoint: str, run: str, settings: dict[str, Any], now: datetime) -> str | None:
+    """The run that holds the endpoint; None where this one does now, for as long as its steps may take."""
+    table = _table()
+    lease = RUN_LEASE + timedelta(hours=settings["approval_hours"])
+    if decisions.extend(table, endpoint, run, now + lease):  # whoever decided claimed it
+        return None
+    if decisions.claim(table, endpoint, run, now, lease=lease, counts=False):
+        return None
+    return decisions.history(table, endpoint).owner or "another run"
+
+
+def _refused(given: dict[str, Any], run: str, holder: str) -> dict[str, Any]:
+    """One retraining at a time: the other goes on."""
+    reason = f"{holder} holds the endpoint; start this run again when that one has ended"
+    about = {"endpoint": given["endpoint"], "run": run, "mode": given.get("mode", ""), "reason": reason}
+    return {**about, "path": decide.NOTHING, "result": "refused"}
 
 
 def _about(given: dict[str, Any], run: str, settings: dict[str, Any], now: datetime) -> dict[str, Any]:

@@ -19,6 +19,7 @@ DEPLOYED, NOT_BETTER, ROLLED_BACK, FAILED, TRAINING_FAILED = (
 MEANINGS = {  # result → what a person should know
     DEPLOYED: "The new model serves.",
     NOT_BETTER: "The old model serves: the new one was not shown to be better.",
+    "refused": "The old model serves, and another retraining of the endpoint goes on.",
     "registered": "The new model is in the registry; whoever deploys the endpoint may take it.",
     TRAINING_FAILED: "The old model serves: the training job failed.",
     "rejected": "The old model serves: the package was rejected in the registry.",
@@ -40,6 +41,7 @@ def reason(plan: Mapping[str, Any]) -> str:
     error = cause(plan.get("error"))
     said = {
         NOT_BETTER: plan.get("compared", {}).get("reason") or plan.get("reason"),
+        "refused": plan.get("reason"),
         DEPLOYED: _answer(plan, "watched").get("reason") or "it was not watched, as watch.windows is 0",
         ROLLED_BACK: _rolled_back(plan),
     }.get(found)

@@ -12,6 +12,7 @@ from typing import Any
 
 import boto3
 import decide
+import decisions
 import releases
 from aws import client, log
 
@@ -51,6 +52,7 @@ def _end(plan: dict[str, Any], run: str, now: str) -> dict[str, Any]:
     _tell(told)
     subject, text = decide.message(found, uri, _old_package(table, plan))
     client("sns").publish(TopicArn=os.environ["TOPIC_ARN"], Subject=subject, Message=text)
+    decisions.release(table, plan["endpoint"], run)
     log("ended", **told)
     return {**told, "ended_as": found["result"]}
 

@@ -336,6 +336,8 @@ DIMENSION_ENDPOINT: Final = "Endpoint"
 DIMENSION_SCHEDULE: Final = "MonitoringSchedule"
 DIMENSION_VARIANT: Final = "Variant"
 DIMENSION_FEATURE: Final = "Feature"
+DIMENSION_ACTION: Final = "Action"  # of a decision about retraining
+DIMENSION_ENVIRONMENT: Final = "Environment"
 DIMENSION_SLICE: Final = "Slice"  # a feature, or a field beside them
 DIMENSION_SLICE_VALUE: Final = "SliceValue"
 
@@ -353,6 +355,7 @@ METRIC_ANSWERED: Final = "answered_share"  # of the records, those of which the 
 METRIC_ATTRIBUTED: Final = "attributed_share"  # of the records, those whose response held attributions
 METRIC_PREDICTION_DRIFT: Final = "prediction_drift_max"
 METRIC_CUSTOM_ERRORS: Final = "custom_metrics_failed"  # how many custom metrics could not be computed
+METRIC_RETRAINING_DECISIONS: Final = "retraining_decisions"  # one a decision, by endpoint and action
 METRIC_NAME_MAX: Final = 255
 
 
