@@ -6,12 +6,16 @@ import argparse
 import os
 import sys
 import traceback
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from demo import expectations, summary
 from demo.deploy import OutputMissing
 from demo.scenario import HOURS, START, Paths, Scenario
 from demo.timeline import Timeline
+from model_monitor.contract import REPORT_FILE
+from model_monitor.pages import report
 from twin.deploying import DeployFailed
 from twin.server import Twin
 
@@ -80,10 +84,12 @@ def _run(is_kept: bool, paths: Paths, timeline: Timeline) -> int:
         timeline.trainings(story.trainings)
         timeline.conclusion(judged)
         summary.write(paths.summary, story, judged, {**timeline.seconds, "total": timeline.elapsed})
+        pages = drawn(paths.reports)
         timeline.chapter("Where things are")
         timeline.facts(
             [
-                ("reports", _relative(paths.reports)),
+                *(("open", _relative(page)) for page in pages[:1]),
+                ("reports", f"{_relative(paths.reports)} ({len(pages)} pages: report.html beside each report.json)"),
                 ("captured files", _relative(paths.capture)),
                 ("labels", _relative(paths.labels)),
                 ("new model", _relative(paths.training)),
@@ -95,6 +101,17 @@ def _run(is_kept: bool, paths: Paths, timeline: Timeline) -> int:
         if is_kept:
             _wait(twin, timeline)
     return EXIT_UNMET if expectations.unmet(judged) else 0
+
+
+def drawn(folder: Path) -> list[Path]:
+    """A page beside each report, the one with most violations first: it is the one to look at."""
+    written = {path: report.write(path) for path in sorted(folder.rglob(REPORT_FILE))}
+    found = {path: sum(map(_violations, report.read(path)["monitors"])) for path in written}
+    return [written[path] for path in sorted(written, key=lambda path: (-found[path], path))]
+
+
+def _violations(monitor: Mapping[str, Any]) -> int:
+    return sum(monitor.get("violations", {}).values())
 
 
 def _wait(twin: Twin, timeline: Timeline) -> None:

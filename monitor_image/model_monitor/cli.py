@@ -34,6 +34,10 @@ Watch the data a model sees. Two steps, the same code as in the SageMaker contai
   1. baseline   learn what the data looks like when all is well
   2. monitor    compare later data with that baseline
 
+A run leaves report.json; to look at it:
+
+     report     draw it as a page
+
 And once the truth is known:
 
      labels     write it where the monitors that need it look
@@ -101,6 +105,8 @@ def main(arguments: list[str] | None = None) -> int:
         return _config(options)
     if options.command == cli_comparison.NAME:
         return _compare(options)
+    if options.command == "report":
+        return _draw(options)
     from model_monitor.job import scratch
 
     with scratch.removed():
@@ -182,7 +188,7 @@ def parser() -> argparse.ArgumentParser:
     top = Parser(prog="model-monitor", description=DESCRIPTION, epilog=EXAMPLES, formatter_class=form)
     top.add_argument("--version", action=Version, nargs=0, help="show the version and which reader runs, and exit")
     commands = top.add_subparsers(
-        dest="command", required=True, metavar="{baseline,monitor,labels,config,compare-models}"
+        dest="command", required=True, metavar="{baseline,monitor,report,labels,config,compare-models}"
     )
     baseline = commands.add_parser("baseline", help="learn statistics and constraints from a dataset", epilog=EXAMPLES,
                                    formatter_class=form)  # fmt: skip
@@ -258,7 +264,22 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=form,
     )
     cli_comparison.add_arguments(compared)
+    drawn = commands.add_parser("report", help="draw report.json as a page: report.html, which needs nothing else")
+    drawn.add_argument("file", type=_local, metavar="FILE", help="report.json of a run, or the folder that holds it")
+    drawn.add_argument("--html", type=_local, metavar="OUT", help="the page (default: report.html beside the report)")
     return top
+
+
+def _draw(options: argparse.Namespace) -> int:
+    from model_monitor.outputs.report import Failure
+    from model_monitor.pages import report
+
+    try:
+        print(report.write(options.file, options.html))
+    except Exception as error:  # noqa: BLE001 - the front door: a traceback may hold values of the data
+        print(f"model-monitor: {Failure.of(error).message}", file=sys.stderr)
+        return EXIT_ERROR
+    return 0
 
 
 def _compare(options: argparse.Namespace) -> int:

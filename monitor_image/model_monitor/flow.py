@@ -179,13 +179,22 @@ def merge_records(measured: Measured) -> None:
 
 
 def write_labelled(measured: Measured) -> None:
-    """Records with their labels as rows of a training set, some of them held out, where a job asks for them."""
+    """Records with their labels as rows of a training set, some of them held out, where a job asks for them.
+
+    Labels that come before they are due may be of one kind, such as those who failed at once: they are nothing to learn from.
+    """
     job, labels = measured.job, measured.labels
-    if job.labelled_rows is None or not labels or job.is_rehearsal:
+    if job.labelled_rows is None or not labels or job.is_rehearsal or not are_labels_due(job):
         return
     task = partial(labelled_rows.of_unit, job=job, labels=labels, folder=scratch.folder("rows"))
     parts = local.run(task, plan(discover(job.dataset, job.window)), labelled_rows.Parts(), job.workers)
     labelled_rows.deliver(parts, job.labelled_rows, job.window)
+
+
+def are_labels_due(job: Job) -> bool:
+    """Whether every monitor that compares with labels may expect those of the window."""
+    waiting = [monitor.type for monitor in monitors_of(job) if monitor.needs_labels]
+    return job.window is None or all(job.settings_of(t).maturity.is_due(job.window.end, job.now) for t in waiting)
 
 
 def profile_unit(unit: Unit, job: Job, labels: GroundTruth | None = None, facets: FacetTable | None = None) -> Profile:
@@ -365,6 +374,7 @@ def result(
         metrics=tuple(monitor.shown.metrics(statistics, conclusion, job)),
         files={name: content for name, content in files.items() if content is not None},
         baseline=job.baselines.get(monitor.type),
+        pictures=monitor.shown.pictures(statistics, baselines.get(monitor.type)),
     )
 
 

@@ -52,13 +52,14 @@ ALLOWED = {
     | {"outputs.files"},
     # what leaves a run, the two jobs, the front doors
     "outputs": GROUND | {"job", "sketches", "monitors", "monitors.registry"},
+    "pages": GROUND | {"outputs.files"},  # from report.json alone
     "flow": GROUND | {"job", "dataset", "labels", "sketches", "monitors", "monitors.registry", "outputs", "runners"},
     "late": GROUND | {"job", "labels", "monitors.registry", "outputs", "flow", "logs"},  # windows before a run's
     "windows": GROUND | {"job", "dataset", "outputs"},  # many of them, one run each
     "container": GROUND | {"job", "aws", "outputs", "runners", "flow", "late", "logs", ""},
     "function": GROUND  # a container whose service is Lambda
     | {"job", "aws", "container", "runners", "logs", "flow", "late", "comparison", "outputs"},
-    "cli": GROUND | {"job", "aws", "labels", "comparison", "outputs", "runners", "flow", "windows", ""},
+    "cli": GROUND | {"job", "aws", "labels", "comparison", "outputs", "pages", "runners", "flow", "windows", ""},
     "__main__": {"cli", "container", "function", "contract", "runners"},
     "": set(),
     # public doors
@@ -74,6 +75,7 @@ PURE_MODULES = {"job.job", "labels.maturity", "labels.coverage"}
 ONE_ROOM = {
     "boto3": {"aws"},
     "botocore": {"aws"},
+    "jinja2": {"pages"},
     "rich": {"runners"},  # the progress bar
     "multiprocessing": {"runners"},
     "scipy": {"monitors.model_bias"},  # nearest neighbours of the flip test
@@ -218,7 +220,7 @@ def test_help_and_wrong_settings_wait_for_no_heavy_import():
 
 def test_a_run_loads_no_aws_client_no_terminal_library_and_no_jmespath():
     loaded = loaded_by("import model_monitor.container, model_monitor.flow; model_monitor.flow.registry.monitors()")
-    assert not loaded & {"boto3", "botocore", "rich", "jmespath", "pandas"}
+    assert not loaded & {"boto3", "botocore", "rich", "jmespath", "pandas", "jinja2"}
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from model_monitor.contract import EXIT_ERROR
 from model_monitor.labels.history import History
 from model_monitor.outputs.report import schema
 from tests.captures import write_lines
-from tests.monitor_image.conftest import ENDPOINT
+from tests.monitor_image.conftest import ENDPOINT, FEATURES
 from tests.monitor_image.late_world import DAY, ONE_HOUR, RECORDS, World, hour, points
 
 pytestmark = pytest.mark.xdist_group("moto")
@@ -450,6 +450,24 @@ def test_labels_history_and_capture_in_s3_named_by_the_original_frameworks_varia
         "history/covertype/model_quality/pending/202603090500.json",
         f"history/covertype/model_quality/scored/{NAME}",
     ]
+
+
+def test_rows_to_learn_from_are_kept_once_labels_are_due_under_their_own_window(world, bucket):
+    world.variables |= {
+        "monitor_fresh_rows": "s3://bucket/covertype/training",
+        "monitor_holdout_rows": str(world.root / "holdout"),
+    }
+    world.label(0, hour(1), right=range(RECORDS))
+    world.run(0)
+    assert "Contents" not in bucket.list_objects_v2(Bucket="bucket"), "what is labelled at once may be of one kind"
+    matured(world)
+    (stored,) = bucket.list_objects_v2(Bucket="bucket")["Contents"]
+    assert stored["Key"] == "covertype/training/2026-03-02T0400.csv"
+    fresh = bucket.get_object(Bucket="bucket", Key=stored["Key"])["Body"].read().decode().splitlines()
+    held = (world.root / "holdout" / "2026-03-02T0400.csv").read_text().splitlines()
+    assert len(fresh) + len(held) == RECORDS
+    assert 0 < len(held) < RECORDS / 2
+    assert {len(line.split(",")) for line in fresh + held} == {1 + len(FEATURES)}
 
 
 def test_a_history_in_s3_needs_to_know_where_the_capture_lies(world):

@@ -53,7 +53,7 @@ def test_the_wheel_is_for_every_machine_and_holds_the_core_alone(wheel):
     sources = {
         path.relative_to(SOURCES).as_posix()
         for path in (SOURCES / "model_monitor").rglob("*")
-        if path.is_file() and path.suffix in (".py", ".json")
+        if path.is_file() and path.suffix in (".py", ".json", ".j2")
     }
     assert names == sources
 
@@ -70,6 +70,8 @@ def test_the_installed_command_learns_and_compares(tmp_path, installed):
     window = ("monitor", "--dataset", capture, "--baseline", tmp_path / "b", *common, tmp_path / "r")
     assert run(command, *window, **known).returncode == 0
     assert json.loads((tmp_path / "r" / "report.json").read_text())["verdict"] == "ok"
+    assert run(command, "report", tmp_path / "r", **known).returncode == 0
+    assert "No violation" in (tmp_path / "r" / "report.html").read_text()
 
 
 def test_the_installed_functions_are_the_wheels_own(installed):

@@ -1,6 +1,7 @@
 """DynamoDB: moto's tables, conditions and transactions, of which the twin lets through what it does as the service does.
 
 Calls are answered one after another: a conditional write compares and writes in one step, which moto's threads would not.
+Reserved words and placeholders are checked wherever the service checks them.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from twin.api import ApiError, Call
+from twin.dynamodb import expressions
 from twin.surroundings import Surroundings
 
 REFUSED: Final = {
@@ -35,3 +37,8 @@ def _check(call: Call) -> None:
     mode = call.parameters.get("BillingMode")
     if mode is not None and mode not in MODES:
         raise ApiError("ValidationException", f"BillingMode {mode}: expected {' or '.join(MODES)}")
+    try:
+        for part in expressions.parts(call.parameters):
+            expressions.check(part)
+    except expressions.BadExpression as error:
+        raise ApiError("ValidationException", str(error)) from error

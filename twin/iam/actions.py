@@ -71,11 +71,8 @@ def needed(service: str, operation: str, parameters: Mapping[str, Any], region: 
         return _of_items(operation, parameters, region, account)
     context = {"s3:prefix": str(parameters["Prefix"])} if service == "s3" and "Prefix" in parameters else {}
     needs = [Permission(action, _resource(service, operation, parameters, region, account), context)]
-    if (service, operation) == ("sagemaker", "CreateModelPackage"):  # a version is of its group and of itself
-        name = str(parameters.get("ModelPackageGroupName") or "")
-        alone = str(parameters.get("ModelPackageName") or "")
-        where = f"arn:aws:sagemaker:{region}:{account}:model-package"
-        needs.append(Permission(action, f"{where}/{name.lower()}/*" if name else f"{where}/{alone.lower()}"))
+    if service == "sagemaker":
+        needs += [Permission(action, resource) for resource in _besides(operation, parameters, region, account)]
     if service == "sagemaker" and operation.startswith("Create") and parameters.get("Tags"):
         needs.append(Permission("sagemaker:AddTags", needs[0].resource))
     return [*needs, *(Permission("iam:PassRole", role) for role in _roles(parameters))]
@@ -85,6 +82,22 @@ def _action(service: str, operation: str) -> str:
     if service == "s3":
         return f"s3:{S3_ACTIONS.get(operation, operation)}"
     return OTHER_ACTIONS.get((service, operation), f"{PREFIXES.get(service, service)}:{operation}")
+
+
+def _besides(operation: str, parameters: Mapping[str, Any], region: str, account: str) -> list[str]:
+    """What a call to SageMaker is about besides the first resource that it names."""
+    where = f"arn:aws:sagemaker:{region}:{account}"
+    if operation in ("CreateEndpoint", "UpdateEndpoint"):
+        return [f"{where}:endpoint-config/{str(parameters['EndpointConfigName']).lower()}"]
+    if operation == "CreateModelPackage":
+        group, name = (_last(parameters.get(key)) for key in ("ModelPackageGroupName", "ModelPackageName"))
+        return [f"{where}:model-package/{group}/*" if group else f"{where}:model-package/{name}"]
+    return []
+
+
+def _last(name: Any) -> str:
+    """A name from a name or an ARN, as SageMaker writes it in ARNs: in lower case."""
+    return str(name or "").rpartition("/")[2].lower()
 
 
 def _resource(service: str, operation: str, parameters: Mapping[str, Any], region: str, account: str) -> str | None:
@@ -98,7 +111,7 @@ def _resource(service: str, operation: str, parameters: Mapping[str, Any], regio
     if service in ("sagemaker", "sagemaker-runtime") and not operation.startswith("List"):
         for name, word in SAGEMAKER_NAMES.items():
             if name in parameters:  # the first is the resource; SageMaker writes names in ARNs in lower case
-                return f"arn:aws:sagemaker:{region}:{account}:{word}/{str(parameters[name]).lower()}"
+                return f"arn:aws:sagemaker:{region}:{account}:{word}/{_last(parameters[name])}"
     if service == "ssm" and "Name" in parameters:
         return f"arn:aws:ssm:{region}:{account}:parameter/{str(parameters['Name']).lstrip('/')}"
     if service == "scheduler":

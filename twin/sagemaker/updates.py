@@ -70,7 +70,7 @@ class Updates:
         self._twin, self._models = twin, models
         self._rollouts: dict[str, Rollout] = {}
         twin.api.register("sagemaker", UpdateEndpoint=self.update)
-        twin.api.gate(self._refuse_deletion)
+        twin.api.gate(self._refuse)
         twin.clock.register(self.tick, Order.DEPLOYMENTS)
 
     @property
@@ -278,8 +278,13 @@ class Updates:
         if endpoint.endpoint_name in self._rollouts:
             raise invalid(f'Cannot update in-progress endpoint "{endpoint.arn}".')
 
-    def _refuse_deletion(self, call: Call) -> None:
-        if (call.service, call.operation) == ("sagemaker", "DeleteEndpoint"):
+    def _refuse(self, call: Call) -> None:
+        """What moto would do, or leave undone, without a word."""
+        if call.service != "sagemaker":
+            return
+        if call.operation == "CreateEndpoint" and call.parameters.get("DeploymentConfig"):
+            raise invalid("DeploymentConfig is in the twin where an endpoint is updated, not where it is created")
+        if call.operation == "DeleteEndpoint":
             endpoint = self._backend.endpoints.get(call.parameters["EndpointName"])
             if endpoint is not None:
                 self._refuse_in_progress(endpoint)

@@ -99,11 +99,13 @@ class Shown(Generic[S]):
     metrics: the monitor's own values for CloudWatch; what every run has (records, rejects, verdict) is the flow's.
     summary: its block in report.json: the statistics that a reader wants, never a record's own values.
     lines: (that block, conclusion) → its table on a terminal.
+    pictures: (statistics, baseline) → what pictures need beside it: both sides of a distribution; {} draws none.
     """
 
     metrics: Callable[[S, Conclusion, Job], Iterable[Metric]] = lambda *_: ()
     summary: Callable[[S, Conclusion], dict[str, Any]] = lambda statistics, _conclusion: as_document(statistics)
     lines: Callable[[Mapping[str, Any], Conclusion], Sequence[str]] = lambda *_: ()
+    pictures: Callable[[S, Any], dict[str, Any]] = lambda *_: {}
 
 
 @dataclass(frozen=True, slots=True)

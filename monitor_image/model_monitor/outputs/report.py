@@ -45,6 +45,7 @@ class MonitorResult:
 
     files: name → content of the files it writes beside the report; bytes are written as they are.
     baseline: what it compared with, None when there was none.
+    pictures: what pictures need beside the summary.
     """
 
     type: MonitoringType
@@ -53,6 +54,7 @@ class MonitorResult:
     metrics: tuple[Metric, ...] = ()
     files: Mapping[str, Mapping[str, Any] | bytes] = field(default_factory=dict)
     baseline: BaselineFiles | None = None
+    pictures: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +245,8 @@ def _monitor(result: MonitorResult, kind: JobKind) -> dict[str, Any]:
             "violations": dict(sorted(violations.items())),
             "checks": [_check(check) for check in conclusion.checks],
         }
-    return content | {"summary": dict(result.summary)}
+    pictures = {"pictures": dict(result.pictures)} if result.pictures else {}
+    return content | {"summary": dict(result.summary)} | pictures
 
 
 def _baseline(files: BaselineFiles | None) -> dict[str, str | None] | None:

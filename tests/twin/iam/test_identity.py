@@ -251,3 +251,21 @@ def test_events_machines_and_schedules_are_named_by_their_arns() -> None:
     }.items():
         (need,) = needed(service, operation, dict(parameters), "r", "1")
         assert need.resource == resource
+
+
+def test_what_is_made_of_two_resources_needs_the_permission_on_both() -> None:
+    where = "arn:aws:sagemaker:eu-west-1:1"
+    asked: dict[str, dict[str, str]] = {
+        "UpdateEndpoint": {"EndpointName": "E", "EndpointConfigName": "C"},
+        "CreateEndpoint": {"EndpointName": "E", "EndpointConfigName": "C"},
+        "CreateModelPackage": {"ModelPackageGroupName": f"{where}:model-package-group/G"},
+    }
+    found = {
+        operation: [need.resource for need in needed("sagemaker", operation, parameters, "eu-west-1", "1")]
+        for operation, parameters in asked.items()
+    }
+    assert found == {
+        "UpdateEndpoint": [f"{where}:endpoint/e", f"{where}:endpoint-config/c"],
+        "CreateEndpoint": [f"{where}:endpoint/e", f"{where}:endpoint-config/c"],
+        "CreateModelPackage": [f"{where}:model-package-group/g", f"{where}:model-package/g/*"],
+    }

@@ -219,6 +219,12 @@ def test_an_endpoint_that_is_updated_is_neither_updated_nor_deleted(twin: Twin) 
 
 
 @pytest.mark.usefixtures("endpoint", "bus")
+def test_an_endpoint_is_made_without_a_deployment(twin: Twin) -> None:
+    with pytest.raises(ClientError, match="where an endpoint is updated, not where it is created"):
+        twin.client("sagemaker").create_endpoint(EndpointName="f", EndpointConfigName="old", DeploymentConfig=canary())
+
+
+@pytest.mark.usefixtures("endpoint", "bus")
 def test_a_deployment_needs_alarms_that_exist_and_that_the_models_role_may_see(twin: Twin) -> None:
     with pytest.raises(ClientError, match="there is no alarm errors"):
         update(twin, DeploymentConfig=canary("errors"))

@@ -23,6 +23,7 @@ from model_monitor.monitors.data_quality.files import constraints_file, statisti
 from model_monitor.monitors.data_quality.monitoring_config import with_options
 from model_monitor.monitors.data_quality.notes import baseline_notes
 from model_monitor.monitors.data_quality.options import read_options
+from model_monitor.monitors.data_quality.pictures import pictures
 from model_monitor.monitors.data_quality.profile import DatasetProfile, FeatureProfile
 from model_monitor.monitors.data_quality.rules import check_rules, suggest_rules
 from model_monitor.monitors.data_quality.shown import lines, metrics, summary
@@ -163,7 +164,7 @@ MONITOR = Monitor(
         constraints=constraints_file,
     ),
     options=Options(read_options),
-    shown=Shown(metrics, summary, lines),
+    shown=Shown(metrics, summary, lines, pictures),
     notes=baseline_notes,
     forced=CheckType.BASELINE_DRIFT,
 )

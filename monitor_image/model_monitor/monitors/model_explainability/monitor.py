@@ -30,7 +30,7 @@ from model_monitor.monitors.model_explainability.constraints import AttributionB
 from model_monitor.monitors.model_explainability.explaining import explain_sample
 from model_monitor.monitors.model_explainability.options import AttributionOptions, complete, options_of, read_options
 from model_monitor.monitors.model_explainability.profile import AttributionProfile
-from model_monitor.monitors.model_explainability.shown import lines, metrics, summary
+from model_monitor.monitors.model_explainability.shown import lines, metrics, pictures, summary
 from model_monitor.monitors.model_explainability.statistics import (
     AttributionStatistics,
     labels_of,
@@ -212,6 +212,6 @@ MONITOR = Monitor(
         beside=extra_files,
     ),
     options=Options(lambda block: read_options(block, sources.read), complete),
-    shown=Shown(metrics, summary, lines),
+    shown=Shown(metrics, summary, lines, pictures),
     forced=CHECK_ATTRIBUTION_DRIFT,
 )

@@ -25,6 +25,7 @@ from model_monitor.job.job import Job
 from model_monitor.monitors.answered import CHECK_ANSWERS
 from model_monitor.monitors.conclusion import Conclusion
 from model_monitor.monitors.model_explainability.attributions import Method
+from model_monitor.monitors.model_explainability.constraints import AttributionBaseline
 from model_monitor.monitors.model_explainability.statistics import AttributionStatistics
 from model_monitor.outputs.metric import Metric
 from model_monitor.words import counted, number
@@ -77,6 +78,13 @@ def summary(statistics: AttributionStatistics, conclusion: Conclusion) -> dict[s
             for (label, values), expected in named
         ],
     }
+
+
+def pictures(statistics: AttributionStatistics, baseline: AttributionBaseline | None) -> dict[str, Any]:
+    """What each feature contributed when the baseline was made, of the labels that this window has, too."""
+    then = baseline.values if baseline is not None else {}
+    found = {label: dict(then[label]) for label in statistics.labels if label in then}
+    return {"baseline": found} if found else {}
 
 
 def lines(summary: Mapping[str, Any], conclusion: Conclusion) -> list[str]:

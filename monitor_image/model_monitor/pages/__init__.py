@@ -1,0 +1,1 @@
+"""Pages for people: views of report.json, each one file that needs nothing else."""

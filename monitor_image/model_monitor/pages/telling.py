@@ -1,0 +1,160 @@
+"""What a report says in sentences: its verdict, what changed, what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from model_monitor.contract import (
+    CHECK_ATTRIBUTION_DRIFT,
+    CHECK_BIAS_DRIFT,
+    CHECK_CUSTOM_METRIC,
+    CHECK_GREATER,
+    CHECK_LESS,
+    CHECK_PREDICTION_DRIFT,
+    CheckType,
+    JobKind,
+    Verdict,
+)
+from model_monitor.words import counted, named
+
+Report = Mapping[str, Any]
+CHANGES_TOLD: Final = 12
+HEADS: Final = {
+    Verdict.OK: "No violation",
+    Verdict.VIOLATED: "Violated",
+    Verdict.INSUFFICIENT_DATA: "Not evaluated",
+    Verdict.WAITING: "Waiting for labels",
+    Verdict.NO_DATA: "No traffic",
+    Verdict.ERROR: "The run failed",
+}
+KINDS: Final = {  # check type → what it is called in a sentence
+    CheckType.DATA_TYPE: "wrong types in",
+    CheckType.COMPLETENESS: "missing values in",
+    CheckType.BASELINE_DRIFT: "drift of",
+    CheckType.MISSING_COLUMN: "missing columns:",
+    CheckType.EXTRA_COLUMN: "unknown columns:",
+    CheckType.CATEGORICAL_VALUES: "new values in",
+    CheckType.NON_NEGATIVE: "negative values in",
+    CHECK_LESS: "too low",
+    CHECK_GREATER: "too high",
+    CHECK_PREDICTION_DRIFT: "drift of the model's answers:",
+    CHECK_BIAS_DRIFT: "bias of",
+    CHECK_ATTRIBUTION_DRIFT: "other features decide for",
+    CHECK_CUSTOM_METRIC: "own metrics:",
+}
+BROKEN: Final = (CheckType.DATA_TYPE, CheckType.COMPLETENESS, CheckType.MISSING_COLUMN, CheckType.EXTRA_COLUMN)
+STEPS: Final = (  # (check types, what to do)
+    (
+        (*BROKEN, CheckType.NON_NEGATIVE),
+        "Have the data mended where it comes from: a client or a pipeline sends something else "
+        "than when the baseline was made. A training on such records learns the fault.",
+    ),
+    (
+        (CheckType.BASELINE_DRIFT, CheckType.CATEGORICAL_VALUES, CHECK_PREDICTION_DRIFT),
+        "Ask what changed: a new source, a season, another group of users. If the change is real "
+        "and lasts, train on fresh labels; if the model copes with it, make a new baseline.",
+    ),
+    (
+        (CHECK_LESS, CHECK_GREATER),
+        "The model is wrong more often than it was. Look at the slices and at the drift of its "
+        "features; go back to the last model if a release is behind it, train on fresh labels if "
+        "the world is.",
+    ),
+    (
+        (CHECK_BIAS_DRIFT,),
+        "Have somebody who answers for fairness look at the groups below before the model decides "
+        "on: count how many people each group stands for first.",
+    ),
+    (
+        (CHECK_ATTRIBUTION_DRIFT,),
+        "The model decides by other features than it did. Compare the rankings below with the features that drifted.",
+    ),
+    ((CHECK_CUSTOM_METRIC,), "Look at the metrics of your own, and at the limit that was set for them."),
+)
+
+
+def sentence(report: Report) -> str:
+    """The verdict in one sentence."""
+    verdict, reason, records = report["verdict"], str(report["reason"]), report["reading"]["records"]
+    if verdict == Verdict.ERROR:
+        return str((report["error"] or {}).get("message") or reason)
+    if report["kind"] == JobKind.BASELINE:
+        return f"A baseline was made of {counted(records, 'record')}."
+    checks = list(all_checks(report))
+    violated = [check for check in checks if check["outcome"] == "violated"]
+    held = sum(check["outcome"] == "held" for check in checks)
+    if verdict == Verdict.VIOLATED:
+        told = "; ".join(_grouped(violated)) or "windows that waited for their labels, below"
+        return f"{len(violated)} of {counted(len(violated) + held, 'evaluated check')} violated: {told}."
+    if verdict == Verdict.OK:
+        return f"All {counted(held, 'evaluated check')} held over {counted(records, 'record')}."
+    return f"{reason[:1].upper()}{reason[1:]}." if reason else "Nothing was evaluated."
+
+
+def _grouped(violated: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """By what happened, with the first few subjects of each."""
+    subjects: dict[str, list[str]] = {}
+    for check in violated:
+        subjects.setdefault(check["check_type"], []).append(check["subject"])
+    for type_, names in subjects.items():
+        kind = KINDS.get(type_, f"{type_}:")
+        told = named(names, 3)
+        yield f"{told} {kind}" if type_ in (CHECK_LESS, CHECK_GREATER) else f"{kind} {told}"
+
+
+def changes(report: Report) -> list[str]:
+    """What is violated, the worst first, in the words of the checks."""
+    violated = [check for check in all_checks(report) if check["outcome"] == "violated"]
+    violated.sort(key=lambda check: -excess(check))
+    told = [
+        f"{check['subject']}: {check['sentence'] or check['description'] or check['check_type']}" for check in violated
+    ]
+    return told[:CHANGES_TOLD] + ([f"and {len(told) - CHANGES_TOLD} more, below"] if len(told) > CHANGES_TOLD else [])
+
+
+def excess(check: Mapping[str, Any]) -> float:
+    """How far beyond its limit a check is, in the limit's own unit where there is one."""
+    observed, allowed = check["distance"] if check["distance"] is not None else check["observed"], check["allowed"]
+    if observed is None or allowed is None:
+        return 0.0
+    return float(abs(observed - allowed) / (abs(allowed) or 1.0))
+
+
+def steps(report: Report) -> list[str]:
+    """What to do next."""
+    verdict = report["verdict"]
+    if verdict == Verdict.ERROR:
+        return [
+            (
+                "Mend what the message names and run the window again; the log of the run says more. "
+                "Nothing was judged, so nothing is known of this window."
+            )
+        ]
+    if verdict == Verdict.NO_DATA:
+        return [
+            (
+                "A quiet window is fine. If there should have been traffic, look whether the endpoint "
+                "captures, and whether its captures arrive where this run looked."
+            )
+        ]
+    if verdict == Verdict.WAITING:
+        return [
+            "Nothing yet: the window is judged when its labels are due. If they never come, look at who writes them."
+        ]
+    if report["kind"] == JobKind.BASELINE:
+        return ["Read the notes below; then have windows compared with this baseline."]
+    seen = {check["check_type"] for check in all_checks(report) if check["outcome"] == "violated"}
+    found = [told for types, told in STEPS if seen & set(types)]
+    if verdict == Verdict.INSUFFICIENT_DATA:
+        found.append(
+            "Remove what the reason names: a missing baseline, too few records or too few labels. "
+            "This window is no proof that all is well."
+        )
+    return found or ["Nothing."]
+
+
+def all_checks(report: Report) -> Iterator[Mapping[str, Any]]:
+    """The checks of every monitor."""
+    for monitor in report["monitors"]:
+        yield from monitor.get("checks", ())
