@@ -94,7 +94,6 @@ class RetrainingPlaneStack(Stack):
                 description="Decides whether an alarm starts a training",
                 environment={
                     "TABLE": self.table.table_name,
-                    "ENVIRONMENT": props.environment,
                     "TOPIC_ARN": props.topic.topic_arn,
                     "NAMESPACE": contract.NAMESPACE_OWN,
                     "RETRAINING_MACHINE_ARN": self._machine_arn,

@@ -1,6 +1,6 @@
 """Retraining Lambda, one an environment: state changes of alarms in, at most one training an endpoint out, every decision kept.
 
-Environment: TABLE (of the environment), ENVIRONMENT (its name), and what tell.py reads. index.json beside this module says which
+Environment: TABLE (of the environment), and what start.py and tell.py read. index.json beside this module says which
 alarm belongs to which endpoint. The order of writes: first the decision with its lock and its start, in one transaction, then what
 it asks for, then the note that this is done. An invocation that dies in between is repeated by Lambda, or found by the pass, and
 goes on where it stopped.

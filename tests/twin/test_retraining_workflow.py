@@ -309,6 +309,7 @@ def test_one_command_brings_an_earlier_package_back(pump: Pump) -> None:
     assert pump.served()["artifact"] == pump.live() == FIRST
     assert pump.current().startswith("v1-")
     pump.twin.client("stepfunctions").stop_execution(executionArn=arn, error="Operator", cause="it is as it was")
+    pump.twin.advance(MINUTE)
     record = pump.ended(arn)
     assert (record["result"], record["status"]) == ("failed", "ABORTED")
 
