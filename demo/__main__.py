@@ -6,16 +6,14 @@ import argparse
 import os
 import sys
 import traceback
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from demo import expectations, summary
 from demo.deploy import OutputMissing
 from demo.scenario import HOURS, START, Paths, Scenario
 from demo.timeline import Timeline
+from model_monitor.api import draw_report, read_report
 from model_monitor.contract import REPORT_FILE
-from model_monitor.pages import report
 from twin.deploying import DeployFailed
 from twin.server import Twin
 
@@ -105,13 +103,9 @@ def _run(is_kept: bool, paths: Paths, timeline: Timeline) -> int:
 
 def drawn(folder: Path) -> list[Path]:
     """A page beside each report, the one with most violations first: it is the one to look at."""
-    written = {path: report.write(path) for path in sorted(folder.rglob(REPORT_FILE))}
-    found = {path: sum(map(_violations, report.read(path)["monitors"])) for path in written}
-    return [written[path] for path in sorted(written, key=lambda path: (-found[path], path))]
-
-
-def _violations(monitor: Mapping[str, Any]) -> int:
-    return sum(monitor.get("violations", {}).values())
+    reports = sorted(folder.rglob(REPORT_FILE))
+    worst_first = sorted(reports, key=lambda path: (-len(read_report(path).violations), path))
+    return [draw_report(path) for path in worst_first]
 
 
 def _wait(twin: Twin, timeline: Timeline) -> None:

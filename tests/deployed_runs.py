@@ -251,6 +251,8 @@ def run_monitor(schedule: Schedule, folder: Path) -> Path:
         given[Variable.GROUND_TRUTH_URI] = str(folder / "labels")
         given[Variable.MONITOR_HISTORY] = str(folder / "history")
         given[Variable.NOW] = (HOUR + AGES).strftime(contract.TIME_FORMAT)
+    if Variable.FRESH_ROWS in deployed:
+        given[Variable.FRESH_ROWS], given[Variable.HOLDOUT_ROWS] = str(folder / "training"), str(folder / "holdout")
     if Variable.MONITOR_BASELINE in deployed:
         given[Variable.MONITOR_BASELINE] = str(baseline)
     else:

@@ -1,4 +1,4 @@
-"""The command as three functions, for notebooks and programs: `baseline`, `monitor`, `read_report`.
+"""The command as functions, for notebooks and programs: `baseline`, `monitor`, `read_report`, `draw_report`.
 
     learnt = baseline(training, "baseline/", config="monitoring.json")
     result = monitor(window, learnt, "report/", config="monitoring.json")
@@ -30,7 +30,7 @@ from model_monitor.job.job import DatasetKind
 from model_monitor.job.variables import parse_time
 from model_monitor.outputs.report import Failure
 
-__all__ = ["MonitorError", "Result", "baseline", "monitor", "read_report"]
+__all__ = ["MonitorError", "Result", "baseline", "draw_report", "monitor", "read_report"]
 
 Location: TypeAlias = str | os.PathLike[str]
 Data: TypeAlias = Any  # a path, or a DataFrame
@@ -118,6 +118,16 @@ def monitor(
         "ground_truth": ground_truth,
     }
     return _run(JobKind.MONITOR, data, output, config, given)
+
+
+def draw_report(path: Location, html: Location | None = None) -> Path:
+    """Draw what a run left in a folder (or its report.json) as a page; where the page is: beside it, or where `html` says.
+
+    Raises: MonitorError where there is no report, or the page cannot be written.
+    """
+    from model_monitor.pages import report
+
+    return report.write(Path(path), None if html is None else Path(html))
 
 
 def read_report(path: Location) -> Result:

@@ -72,7 +72,8 @@ def test_every_variable_of_the_contract_is_read_by_the_core():
 CLARIFY = {"analysis_config"}  # its own files say the same in other words
 OF_THE_SCHEDULE = {"min_records", "decision"}
 ELSEWHERE = {
-    "": {"endpoint", "schedule", "monitors", "baseline", "ground_truth", "history", "metrics", "version", "payload"},
+    "": {"endpoint", "schedule", "monitors", "baseline", "ground_truth", "history", "metrics", "version", "payload"}
+    | {"labelled_rows"},  # retraining.holdout_share
     "monitors.model_explainability.predictor": {"endpoint_name_prefix", "accelerator_type"},  # ours; gone
 }
 SETTINGS = {

@@ -63,7 +63,7 @@ ALLOWED = {
     "__main__": {"cli", "container", "function", "contract", "runners"},
     "": set(),
     # public doors
-    "api": GROUND | {"job", "aws", "dataset", "outputs", "cli"},  # the command as functions
+    "api": GROUND | {"job", "aws", "dataset", "outputs", "pages", "cli"},  # the command as functions
     "custom": {"monitors.custom_metrics"},
     "ground_truth_writer": {"labels"},
 }

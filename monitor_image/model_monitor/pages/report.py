@@ -171,28 +171,31 @@ def _bias(monitor: Mapping[str, Any] | None) -> list[dict[str, Any]]:
     """Each group with its metrics, and the checks about them."""
     if monitor is None:
         return []
-    violated = [check for check in monitor.get("checks", ()) if check["outcome"] == "violated"]
-    return [
-        {
-            **facet,
-            "metrics": [
-                (stage, name, each) for stage in ("pre", "post") for name, each in facet.get(stage, {}).items()
-            ],
-            "violated": [check for check in violated if check["subject"].startswith(str(facet["facet"]))],
-        }
-        for facet in monitor["summary"].get("facets", ())
+    checks = {check["subject"]: check for check in monitor.get("checks", ())}
+    return [_group(facet, checks) for facet in monitor["summary"].get("facets", ())]
+
+
+def _group(facet: Mapping[str, Any], checks: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """One group: each metric with the check about it, which is called `DI of Sex 0`."""
+    name = " ".join(filter(None, (facet["facet"], facet["group"])))
+    metrics = [
+        {"stage": stage, "name": metric, "value": found["value"], "check": checks.get(f"{metric} of {name}")}
+        for stage in ("pre", "post")
+        for metric, found in facet.get(stage, {}).items()
     ]
+    violated = [each["check"] for each in metrics if each["check"] and each["check"]["outcome"] == "violated"]
+    return {**facet, "metrics": metrics, "violated": violated}
 
 
 def _attribution(monitor: Mapping[str, Any] | None) -> list[dict[str, Any]]:
     """Of each label the features that decide most, now and then, with their shares of the largest."""
     if monitor is None:
         return []
-    then = monitor.get("pictures", {}).get("baseline", {})
+    then, checks = monitor.get("pictures", {}).get("baseline", {}), {c["subject"]: c for c in monitor.get("checks", ())}
     labels = []
     for label in monitor["summary"].get("labels", ()):
         sides = (then.get(label["name"], {}), label.get("attributions") or {})
-        labels.append({**label, "rankings": _rankings(*sides)})
+        labels.append({**label, "rankings": _rankings(*sides), "check": checks.get(label["name"])})
     return labels
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from demo.__main__ import drawn
 from model_monitor import cli
+from model_monitor.api import draw_report
 from model_monitor.contract import Verdict
 from model_monitor.errors import SettingsError
 from model_monitor.pages import drawing, report, telling
@@ -143,18 +144,20 @@ def test_features_stand_by_drift_those_of_violations_first() -> None:
 
 def test_attributions_stand_beside_those_of_the_baseline() -> None:
     content = of("healthy")
+    check = content["monitors"][0]["checks"][0]
     now = {"name": "spruce", "ndcg": 0.8, "expected_value": 0.1, "attributions": {"a": 0.1, "b": 0.9, "c": None}}
     content["monitors"].append(
         {
             **content["monitors"][0],
             "type": "ModelExplainability",
             "key": "model_explainability",
+            "checks": [{**check, "subject": "spruce", "outcome": "violated", "allowed": 0.95}],
             "summary": {"labels": [now]},
             "pictures": {"baseline": {"spruce": {"a": 0.6, "b": 0.2, "gone": 0.1}}},
         }
     )
     text = seen(content).text
-    assert "spruce agreement of the rankings (NDCG) 0.8000" in text
+    assert "spruce agreement of the rankings (NDCG) 0.8000, limit 0.9500: violated" in text
     assert "b 2. → 1." in text
     assert "a 1. → 2." in text
     assert "gone 3. → -." in text
@@ -172,7 +175,7 @@ def test_bias_stands_by_group_with_what_is_violated() -> None:
     }
     check = {
         **content["monitors"][0]["checks"][0],
-        "subject": "area: south: DPPL",
+        "subject": "DPPL of area south",
         "outcome": "violated",
         "sentence": "DPPL 0.3",
     }
@@ -188,8 +191,8 @@ def test_bias_stands_by_group_with_what_is_violated() -> None:
         }
     )
     text = seen(content).text
-    assert "area south 30 records of the group, 70 of all others DPPL 0.3" in text
-    assert "DI predictions Infinity" in text
+    assert "area south 30 records of the group, 70 of all others DPPL 0.3 metric of baseline now outcome" in text
+    assert "DPPL predictions - 0.3000 violated DI predictions - Infinity -" in text
 
 
 # --- what it is made of ----------------------------------------------------------------------------------------------------
@@ -279,6 +282,7 @@ def test_the_command_draws_a_report_beside_itself_or_elsewhere(
     page = tmp_path / "report.html"
     assert capsys.readouterr().out.strip() == str(page)
     assert page.read_text() == report.page(of("broken"))
+    assert draw_report(tmp_path, tmp_path / "api.html").read_text() == page.read_text()
     elsewhere = tmp_path / "deep" / "page.html"
     assert cli.main(["report", str(tmp_path / "report.json"), "--html", str(elsewhere)]) == 0
     assert elsewhere.read_text() == page.read_text()
