@@ -109,6 +109,13 @@ def test_settings_reach_the_policy_and_the_index():
         "proposal_hours": 12,
     }
     assembly = synthesize(analysed(**{f"retraining__{name}": value for name, value in asked.items()}))
+    reading = [
+        json.dumps(statement["Resource"])
+        for policy in assembly.properties("AWS::IAM::Policy", PLANE)
+        for statement in policy["PolicyDocument"]["Statement"]
+        if "s3:GetObject" in statement["Action"]
+    ]
+    assert any("/fraud/training/*" in place for place in reading), "rows are counted where they lie"
     (policy,) = policies(assembly).values()
     names = ("dry_run", "persistent_windows", "persistent_of", "min_new_labels", "freeze", "proposal_hours")
     assert {name: policy[name] for name in names} == {name: asked[name] for name in names}
