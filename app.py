@@ -112,6 +112,7 @@ def _retraining_plane(
             storage=storage,
             topic=alerting.topic,
             reserved_concurrency=chosen.decisions.reserved_concurrency or None,
+            read_key_arns=chosen.security.read_key_arns,
         ),
         env=env,
     )

@@ -138,12 +138,12 @@ class Story:
 
     hours: list[Observed] = field(default_factory=list)
     trainings: list[Training] = field(default_factory=list)
-    decisions: list[Decision] = field(default_factory=list)
     stacks: list[str] = field(default_factory=list)
     baselines: dict[str, str] = field(default_factory=dict)  # endpoint → version
     image: str = ""
     identity_findings: list[str] = field(default_factory=list)
     identity_calls: int = 0
+    decisions: list[Decision] = field(default_factory=list)  # about retraining
     seconds: dict[str, float] = field(default_factory=dict)
 
     def of(self, endpoint: str, phase: str | None = None) -> list[Observed]:

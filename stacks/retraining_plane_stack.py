@@ -53,13 +53,14 @@ class Retrained:
 
 @dataclass(frozen=True, kw_only=True)
 class RetrainingPlaneProps:
-    """Whose alarms are judged. reserved_concurrency: None reserves none."""
+    """Whose alarms are judged. reserved_concurrency: None reserves none. read_key_arns: of others, whose rows are counted."""
 
     environment: str
     endpoints: Mapping[str, Retrained]
     storage: StorageStack
     topic: sns.ITopic
     reserved_concurrency: int | None = None
+    read_key_arns: Sequence[str] = ()
 
 
 class RetrainingPlaneStack(Stack):
@@ -121,6 +122,7 @@ class RetrainingPlaneStack(Stack):
             permissions.allow_listing(role, place)
         for place in self._fresh():
             permissions.allow_reading(role, place)
+            permissions.allow_reading_keys(role, self._props.read_key_arns)
         reports = self._reports
         permissions.allow_reading(role, reports)
         permissions.allow_key(role, self.key)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -63,7 +63,7 @@ def stamp(time: datetime) -> str:
 
 def time_of(text: str) -> datetime:
     """The inverse of `stamp`."""
-    return datetime.strptime(text, CLOCK_FORMAT).replace(tzinfo=UTC)
+    return datetime.fromisoformat(text)
 
 
 def key(endpoint: str, sk: str) -> dict[str, str]:

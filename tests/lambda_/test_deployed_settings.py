@@ -14,6 +14,8 @@ import botocore.session
 import pytest
 from botocore.validate import ParamValidator
 
+from model_monitor import contract
+from stacks.retraining_plane_stack import FOLDER
 from tests.synthesis import ENVIRONMENTS, Assembly, environment
 
 pytestmark = pytest.mark.xdist_group("synth")
@@ -45,7 +47,7 @@ def test_every_policy_is_read_and_makes_a_training_job(
     assembly: Assembly, load: Callable[[str], SimpleNamespace]
 ) -> None:
     room, steps = load("retraining"), load("collect")
-    parameters = [p for p in assembly.properties("AWS::SSM::Parameter", "-Retraining") if p["Name"].endswith("/policy")]
+    parameters = assembly.policies()
     assert parameters
     for parameter in parameters:
         policy = room.policy.read(text(parameter["Value"]))
@@ -60,6 +62,12 @@ def test_every_policy_is_read_and_makes_a_training_job(
         assert "train" in {channel.name for channel in policy.training.channels}
         assert policy.alarms
         assert not policy.alarms.keys() & (policy.other_alarm_names | policy.violation_alarm_names)
+
+
+def test_the_retraining_function_spells_names_as_others_do(load: Callable[[str], SimpleNamespace]) -> None:
+    tell = load("retraining").tell
+    ours = (tell.METRIC, tell.METRIC_FAILED, tell.FOLDER)
+    assert ours == (contract.METRIC_RETRAINING_DECISIONS, contract.METRIC_RETRAINING_JOBS_FAILED, FOLDER)
 
 
 def test_every_baseline_is_read_and_makes_a_processing_job(

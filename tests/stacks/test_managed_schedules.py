@@ -222,7 +222,7 @@ def test_a_job_is_asked_for_with_all_that_the_plan_made_of_it(assembly):
 
 
 def test_the_deployed_state_machine_is_this_one(assembly):
-    (machine,) = assembly.properties("AWS::StepFunctions::StateMachine")
+    (machine,) = assembly.properties("AWS::StepFunctions::StateMachine", "-ControlPlane")
     parts = machine["DefinitionString"]["Fn::Join"][1]
     plan, finish = (one(assembly, "AWS::Lambda::Function", name)[0] for name in ("Plan", "Finish"))
     replaced = {

@@ -20,6 +20,8 @@ SCHEDULE = "AWS::SageMaker::MonitoringSchedule"
 ALARM = "AWS::CloudWatch::Alarm"
 WITHOUT_RESOURCES = re.compile(  # IAM's reference lists no resource type for these
     r"ecr:GetAuthorizationToken|cloudwatch:PutMetricData|cloudwatch:GetMetric(Data|Statistics)|ec2:Describe\w+|sagemaker:List\w+"
+    # all alarms that ring, and those of a deployment, which SageMaker asks about as one list
+    r"|cloudwatch:DescribeAlarms"
     # a state machine's log and its traces: deliveries belong to the account, and traces to no resource at all
     r"|logs:\w+LogDelivery|logs:ListLogDeliveries|logs:(Put|Describe)ResourcePolic(y|ies)|logs:DescribeLogGroups"
     # Lambda makes the interfaces of a function in subnets, and checks these rights on all resources
@@ -332,7 +334,7 @@ def test_roles_stay_within_the_boundary(prod):
 def policies(assembly: Assembly) -> dict[str, dict[str, Any]]:
     """endpoint → its retraining policy, references replaced by a word."""
     found = {}
-    for parameter in assembly.properties("AWS::SSM::Parameter", "-Retraining"):
+    for parameter in assembly.policies():
         value = parameter["Value"]
         text = (
             value

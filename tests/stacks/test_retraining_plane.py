@@ -27,7 +27,7 @@ def index(assembly: Assembly) -> dict[str, Any]:
 def policies(assembly: Assembly) -> dict[str, dict[str, Any]]:
     """name of the parameter → policy."""
     found = {}
-    for parameter in assembly.properties("AWS::SSM::Parameter", "-Retraining"):
+    for parameter in assembly.policies():
         parts = parameter["Value"]["Fn::Join"][1]
         text = "".join(part if isinstance(part, str) else "token" for part in parts)
         found[parameter["Name"]] = json.loads(text)
@@ -104,6 +104,13 @@ def test_settings_reach_the_policy_and_the_index():
         "proposal_hours": 12,
     }
     assembly = synthesize(analysed(**{f"retraining__{name}": value for name, value in asked.items()}))
+    reading = [
+        json.dumps(statement["Resource"])
+        for policy in assembly.properties("AWS::IAM::Policy", PLANE)
+        for statement in policy["PolicyDocument"]["Statement"]
+        if "s3:GetObject" in statement["Action"]
+    ]
+    assert any("/fraud/training/*" in place for place in reading), "rows are counted where they lie"
     (policy,) = policies(assembly).values()
     names = ("dry_run", "persistent_windows", "persistent_of", "min_new_labels", "freeze", "proposal_hours")
     assert {name: policy[name] for name in names} == {name: asked[name] for name in names}

@@ -58,7 +58,7 @@ def world(
 
 
 def deployed_policy(assembly: Assembly) -> dict[str, Any]:
-    (parameter,) = assembly.properties("AWS::SSM::Parameter", "-Retraining")
+    (parameter,) = assembly.policies()
     parts = parameter["Value"]["Fn::Join"][1]
     policy: dict[str, Any] = json.loads("".join(part if isinstance(part, str) else "token" for part in parts))
     return policy

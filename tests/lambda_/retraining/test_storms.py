@@ -127,7 +127,6 @@ def new_play(load: Callable[[str], SimpleNamespace], monkeypatch: pytest.MonkeyP
     room = load("retraining")
     monkeypatch.setenv("TABLE", "table")
     monkeypatch.setenv("ENVIRONMENT", "test")
-    monkeypatch.setattr(room.aws.logger, "disabled", True)
     sound = room.case.Facts("InService", {"baseline_drift_check": 1}, ("violated",))
     playing: list[Play] = []
     usual = policies_of(room)
@@ -137,6 +136,7 @@ def new_play(load: Callable[[str], SimpleNamespace], monkeypatch: pytest.MonkeyP
     }
     alarm_of = room.alarms.Alarm
     replaced = {
+        (room.handler, "log"): lambda *_, **__: None,
         (room.index, "_content"): lambda: content,
         (room.handler, "_table"): lambda: playing[-1].table,
         (room.handler, "_policy"): lambda endpoint: playing[-1].policies[endpoint],
