@@ -16,14 +16,17 @@ from stacks import findings
 from stacks.alarms_stack import AlarmsProps, AlarmsStack
 from stacks.alerting_stack import AlertingProps, AlertingStack
 from stacks.constructs.python_function import PythonFunction
+from stacks.constructs.scheduled_monitor import ScheduledMonitor
 from stacks.control_plane_stack import ControlPlaneProps, ControlPlaneStack
 from stacks.endpoint_stack import EndpointProps, EndpointStack
 from stacks.live_stack import LiveProps, LiveStack
 from stacks.monitoring_stack import MonitoringProps, MonitoringStack
+from stacks.reconciler_stack import ReconcilerStack, ReconcilerStackProps
 from stacks.release_stack import ReleaseProps, ReleaseStack
 from stacks.retraining_plane_stack import Retrained, RetrainingPlaneProps, RetrainingPlaneStack
 from stacks.retraining_stack import RetrainingProps, RetrainingStack
 from stacks.settings import environment as settings
+from stacks.settings.attribution import shadow_prefix
 from stacks.settings.endpoint import Endpoint
 from stacks.settings.environment import Settings
 from stacks.storage_stack import StorageProps, StorageStack
@@ -43,14 +46,17 @@ def build(app: App, chosen: Settings) -> None:
     alerting = AlertingStack(app, f"{chosen.environment}-Alerting", AlertingProps(alarms=chosen.alarms), env=env)
     plane = _control_plane(app, chosen, storage, alerting, env)
     retrained: dict[str, Retrained] = {}
+    reconciled: list[ScheduledMonitor] = []
     for name, endpoint in chosen.endpoints.items():
         monitoring = _build_endpoint(app, chosen, name, endpoint, storage, plane, env)
+        reconciled += monitoring.reconciled
         watched = _close_loop(app, chosen, name, endpoint, storage, alerting, monitoring, env)
         if watched:
             retrained[name] = Retrained(endpoint, watched)
         for part in OF_AN_ENDPOINT:
             if (stack := app.node.try_find_child(f"{chosen.environment}-{name}-{part}")) is not None:
                 Tags.of(stack).add("Endpoint", name)
+    _reconciler(app, chosen, reconciled, storage, env)
     _retraining_plane(app, chosen, retrained, storage, alerting, env)
     _release(app, chosen, retrained, storage, alerting, env)
     if chosen.network.functions:
@@ -90,6 +96,22 @@ def _control_plane(
     )
     plane.add_stack_dependency(storage, "places are exported by it")
     return plane
+
+
+def _reconciler(
+    app: App, chosen: Settings, monitors: list[ScheduledMonitor], storage: StorageStack, env: Environment
+) -> None:
+    """Who looks after runs that report nothing, and after endpoints that killed runs left."""
+    prefixes = [shadow_prefix(name) for name, endpoint in chosen.endpoints.items() if endpoint.has_shadows]
+    if not monitors and not prefixes:
+        return
+    stack = ReconcilerStack(
+        app,
+        f"{chosen.environment}-Reconciler",
+        ReconcilerStackProps(monitors=monitors, shadow_prefixes=prefixes, table=storage.table),
+        env=env,
+    )
+    stack.add_stack_dependency(storage, "the table is exported by it")
 
 
 def _retraining_plane(

@@ -19,9 +19,7 @@ from stacks.constructs.monitor_image import MonitorImage
 from stacks.constructs.monitoring_schedule import MonitoringSchedule
 from stacks.constructs.next_baseline import NextBaseline
 from stacks.constructs.places import EndpointPlaces
-from stacks.constructs.reconciler import Reconciler, ReconcilerProps
 from stacks.constructs.scheduled_monitor import MonitorProps, ScheduledMonitor
-from stacks.settings.attribution import shadow_prefix
 from stacks.settings.endpoint import Endpoint
 from stacks.settings.environment import Network, Security
 
@@ -58,7 +56,7 @@ class MonitoringStack(Stack):
         managed = [each for each in runs.values() if each.settings.is_managed]
         function = self._run_function(runs, managed)
         self.monitors = {name: self._monitor(name, each, function) for name, each in runs.items()}
-        self._reconcile([each.monitor for each in runs.values() if not each.settings.is_managed])
+        self.reconciled = [each.monitor for each in runs.values() if not each.settings.is_managed]
         CfnOutput(
             self,
             "ReportLocation",
@@ -87,21 +85,6 @@ class MonitoringStack(Stack):
     @property
     def _code_uris(self) -> dict[str, str]:
         return {written: file.uri for written, file in self._code.items()}
-
-    def _reconcile(self, monitors: list[ScheduledMonitor]) -> None:
-        """Verdicts that Model Monitor's runs could not give, and endpoints that killed runs of either scheduler left."""
-        props = self._props
-        if not monitors and not props.endpoint.has_shadows:
-            return
-        Reconciler(
-            self,
-            "Reconciler",
-            ReconcilerProps(
-                monitors=monitors,
-                state_prefix=contract.state_prefix(props.environment, props.name),
-                shadow_prefixes=[shadow_prefix(props.name)] if props.endpoint.has_shadows else [],
-            ),
-        )
 
     def _props_of(self, name: str) -> MonitorProps:
         props, settings = self._props, self._props.endpoint.monitors[name]

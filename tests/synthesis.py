@@ -48,6 +48,12 @@ class Assembly:
         return [parameter for parameter in found if parameter["Name"].endswith("/retraining/policy")]
 
 
+def watched_of(assembly: Assembly) -> dict[str, Any]:
+    """What the environment's reconciler looks after."""
+    (path,) = assembly.folder.glob("asset.*/watched.json")
+    return dict(json.loads(path.read_text()))
+
+
 def new_app(folder: Path) -> App:
     """An app with the context that the CLI would give it."""
     context = json.loads((ROOT / "cdk.json").read_text())["context"]

@@ -502,11 +502,6 @@ def live_parameter(environment: str, endpoint: str, what: str) -> str:
     return f"/model-monitor/{environment}/{endpoint}/live/{what}"
 
 
-def state_prefix(environment: str, endpoint: str) -> str:
-    """SSM path below which the Lambdas of an endpoint keep what they remember."""
-    return f"/model-monitor/{environment}/{endpoint}/state"
-
-
 def training_role_path(environment: str) -> str:
     """The path of roles that training jobs act as: the retraining function may hand these on and no others. No path of runs."""
     return f"/model-monitor-training/{environment}/"
