@@ -16,12 +16,17 @@ from stacks import findings
 from stacks.alarms_stack import AlarmsProps, AlarmsStack
 from stacks.alerting_stack import AlertingProps, AlertingStack
 from stacks.constructs.python_function import PythonFunction
+from stacks.constructs.scheduled_monitor import ScheduledMonitor
 from stacks.control_plane_stack import ControlPlaneProps, ControlPlaneStack
 from stacks.endpoint_stack import EndpointProps, EndpointStack
 from stacks.live_stack import LiveProps, LiveStack
 from stacks.monitoring_stack import MonitoringProps, MonitoringStack
+from stacks.reconciler_stack import ReconcilerStack, ReconcilerStackProps
+from stacks.release_stack import ReleaseProps, ReleaseStack
+from stacks.retraining_plane_stack import Retrained, RetrainingPlaneProps, RetrainingPlaneStack
 from stacks.retraining_stack import RetrainingProps, RetrainingStack
 from stacks.settings import environment as settings
+from stacks.settings.attribution import shadow_prefix
 from stacks.settings.endpoint import Endpoint
 from stacks.settings.environment import Settings
 from stacks.storage_stack import StorageProps, StorageStack
@@ -40,12 +45,20 @@ def build(app: App, chosen: Settings) -> None:
     )
     alerting = AlertingStack(app, f"{chosen.environment}-Alerting", AlertingProps(alarms=chosen.alarms), env=env)
     plane = _control_plane(app, chosen, storage, alerting, env)
+    retrained: dict[str, Retrained] = {}
+    reconciled: list[ScheduledMonitor] = []
     for name, endpoint in chosen.endpoints.items():
         monitoring = _build_endpoint(app, chosen, name, endpoint, storage, plane, env)
-        _close_loop(app, chosen, name, endpoint, storage, alerting, monitoring, env)
+        reconciled += monitoring.reconciled
+        watched = _close_loop(app, chosen, name, endpoint, storage, alerting, monitoring, env)
+        if watched:
+            retrained[name] = Retrained(endpoint, watched)
         for part in OF_AN_ENDPOINT:
             if (stack := app.node.try_find_child(f"{chosen.environment}-{name}-{part}")) is not None:
                 Tags.of(stack).add("Endpoint", name)
+    _reconciler(app, chosen, reconciled, storage, env)
+    _retraining_plane(app, chosen, retrained, storage, alerting, env)
+    _release(app, chosen, retrained, storage, alerting, env)
     if chosen.network.functions:
         for construct in app.node.find_all():
             if isinstance(construct, PythonFunction):
@@ -77,12 +90,82 @@ def _control_plane(
             namespaces=sorted({endpoint.metrics.namespace for endpoint in managed.values()}),
             topic=alerting.topic,
             key=storage.key,
-            keep_data=chosen.storage.keep_data,
+            table=storage.table,
         ),
         env=env,
     )
     plane.add_stack_dependency(storage, "places are exported by it")
     return plane
+
+
+def _reconciler(
+    app: App, chosen: Settings, monitors: list[ScheduledMonitor], storage: StorageStack, env: Environment
+) -> None:
+    """Who looks after runs that report nothing, and after endpoints that killed runs left."""
+    prefixes = [shadow_prefix(name) for name, endpoint in chosen.endpoints.items() if endpoint.has_shadows]
+    if not monitors and not prefixes:
+        return
+    stack = ReconcilerStack(
+        app,
+        f"{chosen.environment}-Reconciler",
+        ReconcilerStackProps(monitors=monitors, shadow_prefixes=prefixes, table=storage.table),
+        env=env,
+    )
+    stack.add_stack_dependency(storage, "the table is exported by it")
+
+
+def _retraining_plane(
+    app: App,
+    chosen: Settings,
+    retrained: dict[str, Retrained],
+    storage: StorageStack,
+    alerting: AlertingStack,
+    env: Environment,
+) -> None:
+    """Who decides about retraining; nobody where no endpoint is retrained."""
+    if not retrained:
+        return
+    plane = RetrainingPlaneStack(
+        app,
+        f"{chosen.environment}-RetrainingPlane",
+        RetrainingPlaneProps(
+            environment=chosen.environment,
+            endpoints=retrained,
+            storage=storage,
+            topic=alerting.topic,
+            reserved_concurrency=chosen.decisions.reserved_concurrency or None,
+            read_key_arns=chosen.security.read_key_arns,
+        ),
+        env=env,
+    )
+    plane.add_stack_dependency(storage, "places are exported by it")
+
+
+def _release(
+    app: App,
+    chosen: Settings,
+    retrained: dict[str, Retrained],
+    storage: StorageStack,
+    alerting: AlertingStack,
+    env: Environment,
+) -> None:
+    """The workflow that retrains models and releases them; none where no endpoint is retrained."""
+    if not retrained:
+        return
+    release = ReleaseStack(
+        app,
+        f"{chosen.environment}-Release",
+        ReleaseProps(
+            environment=chosen.environment,
+            endpoints={name: found.endpoint for name, found in retrained.items()},
+            storage=storage,
+            topic=alerting.topic,
+            in_network=chosen.network.is_private,
+            read_key_arns=chosen.security.read_key_arns,
+        ),
+        env=env,
+    )
+    release.add_stack_dependency(storage, "places are exported by it")
 
 
 def _build_endpoint(
@@ -129,6 +212,7 @@ def _build_endpoint(
             app,
             f"{prefix}-Endpoint",
             EndpointProps(
+                environment=chosen.environment,
                 name=name,
                 model=endpoint.model,
                 capture=endpoint.capture,
@@ -138,6 +222,7 @@ def _build_endpoint(
                 key=storage.key,
                 network=chosen.network,
                 security=chosen.security,
+                is_retrained=endpoint.retraining is not None,
             ),
             env=env,
         )
@@ -156,8 +241,8 @@ def _close_loop(
     alerting: AlertingStack,
     monitoring: MonitoringStack,
     env: Environment,
-) -> None:
-    """Who is told about one endpoint, and what that starts."""
+) -> list[str]:
+    """Who is told about one endpoint, and what that starts; the alarms that may."""
     prefix = f"{chosen.environment}-{name}"
     alarms = AlarmsStack(
         app,
@@ -172,7 +257,7 @@ def _close_loop(
         env=env,
     )
     if endpoint.retraining is None:
-        return
+        return []
     watched = endpoint.watched
     retraining = RetrainingStack(
         app,
@@ -180,11 +265,12 @@ def _close_loop(
         RetrainingProps(
             environment=chosen.environment,
             name=name,
+            endpoint=endpoint,
             settings=endpoint.retraining,
+            topic=alerting.topic,
             payload=endpoint.payload,
             monitor=monitoring.monitors[watched],
             alarms=alarms.names[watched],
-            topic=alerting.topic,
             places=storage.places(name, endpoint),
             key=storage.key,
             network=chosen.network,
@@ -194,6 +280,7 @@ def _close_loop(
         env=env,
     )
     retraining.add_stack_dependency(storage, "places are exported by it")
+    return retraining.watched
 
 
 def main() -> None:

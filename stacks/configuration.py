@@ -49,6 +49,20 @@ def configuration_document(
     return _document(endpoint_name, endpoint, monitor_name, blocks, code or {})
 
 
+def comparison_document(endpoint_name: str, endpoint: Endpoint) -> dict[str, Any]:
+    """What a comparison of two models reads: what rows and answers mean, what is predicted, the facets of bias."""
+    blocks: dict[str, Any] = {}
+    for type_ in ("model_quality", "model_bias"):
+        found = [monitor for monitor in endpoint.monitors.values() if type_ in monitor.types]
+        if found:
+            blocks[type_] = _type_document(endpoint_name, found[0], type_)
+    problem = endpoint.retraining.gate.problem_type if endpoint.retraining else None
+    if problem is not None or "model_quality" not in blocks:
+        blocks["model_quality"] = {"problem_type": problem or "multiclass"}
+    payload = None if endpoint.payload is None else payload_document(endpoint.payload)
+    return {"version": contract.CONFIG_VERSION, "payload": payload, "monitors": blocks}
+
+
 def baseline_document(endpoint_name: str, endpoint: Endpoint, code: Mapping[str, str] | None = None) -> dict[str, Any]:
     """What the baseline job reads: every type of every schedule that has a computed baseline, each as it is set first."""
     blocks: dict[str, Any] = {}

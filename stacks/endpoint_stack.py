@@ -8,6 +8,7 @@ from pathlib import Path
 from aws_cdk import CfnOutput, Environment, Stack, aws_kms as kms, aws_ssm as ssm
 from constructs import Construct
 
+from model_monitor import contract
 from stacks.configuration import payload_document
 from stacks.constructs.captured_endpoint import CapturedEndpoint, CapturedEndpointProps
 from stacks.constructs.files import UploadedFile, json_bytes, source_archive
@@ -22,8 +23,10 @@ MAPPING_FILE = "payload.json"
 
 @dataclass(frozen=True, kw_only=True)
 class EndpointProps:
-    """live_parameter: the parameter that names the live artefact; it must exist before this stack is deployed."""
+    """live_parameter: the parameter that names the live artefact; it must exist before this stack is deployed.
+    is_retrained: whether batch jobs ask its models."""
 
+    environment: str
     name: str
     model: Model
     capture: Capture
@@ -33,6 +36,7 @@ class EndpointProps:
     key: kms.IKey
     network: Network
     security: Security
+    is_retrained: bool = False
 
 
 class EndpointStack(Stack):
@@ -55,6 +59,8 @@ class EndpointStack(Stack):
                 key=props.key,
                 network=props.network,
                 security=props.security,
+                role_path=contract.role_path(props.environment),
+                sets=props.places.sets if props.is_retrained else None,
             ),
         )
         CfnOutput(self, "EndpointName", value=props.name, description="What applications invoke")

@@ -10,16 +10,16 @@ from aws_cdk import CfnOutput, Environment, Stack, aws_kms as kms
 from constructs import Construct
 
 from model_monitor import contract
-from stacks.configuration import baseline_document, baseline_version, configuration_document
+from stacks.configuration import baseline_document, baseline_version, comparison_document, configuration_document
 from stacks.constructs.baseline_step import BaselineStep
 from stacks.constructs.files import UploadedFile, json_bytes
 from stacks.constructs.managed_schedule import ManagedSchedule, Plane, RunFunction
+from stacks.constructs.model_comparison import ModelComparison
 from stacks.constructs.monitor_image import MonitorImage
 from stacks.constructs.monitoring_schedule import MonitoringSchedule
+from stacks.constructs.next_baseline import NextBaseline
 from stacks.constructs.places import EndpointPlaces
-from stacks.constructs.reconciler import Reconciler, ReconcilerProps
 from stacks.constructs.scheduled_monitor import MonitorProps, ScheduledMonitor
-from stacks.settings.attribution import shadow_prefix
 from stacks.settings.endpoint import Endpoint
 from stacks.settings.environment import Network, Security
 
@@ -54,9 +54,9 @@ class MonitoringStack(Stack):
         }
         runs = {name: self._props_of(name) for name in props.endpoint.monitors}
         managed = [each for each in runs.values() if each.settings.is_managed]
-        function = RunFunction(self, "Runs", props.environment, managed) if managed else None
+        function = self._run_function(runs, managed)
         self.monitors = {name: self._monitor(name, each, function) for name, each in runs.items()}
-        self._reconcile([each.monitor for each in runs.values() if not each.settings.is_managed])
+        self.reconciled = [each.monitor for each in runs.values() if not each.settings.is_managed]
         CfnOutput(
             self,
             "ReportLocation",
@@ -64,24 +64,27 @@ class MonitoringStack(Stack):
             description="Reports of every run, by schedule and hour",
         )
 
+    def _run_function(self, runs: Mapping[str, MonitorProps], managed: list[MonitorProps]) -> RunFunction | None:
+        """What analyses small windows, and compares models where the endpoint is retrained."""
+        props = self._props
+        if not managed and props.endpoint.retraining is None:
+            return None
+        function = RunFunction(self, "Runs", props.environment, managed or list(runs.values()))
+        if props.endpoint.retraining is not None:
+            ModelComparison(
+                self,
+                "Comparison",
+                function,
+                document=comparison_document(props.name, props.endpoint),
+                parameter=contract.retraining_parameter(props.environment, props.name, "comparison"),
+                places=props.places,
+                endpoint_name=props.name,
+            )
+        return function
+
     @property
     def _code_uris(self) -> dict[str, str]:
         return {written: file.uri for written, file in self._code.items()}
-
-    def _reconcile(self, monitors: list[ScheduledMonitor]) -> None:
-        """Verdicts that Model Monitor's runs could not give, and endpoints that killed runs of either scheduler left."""
-        props = self._props
-        if not monitors and not props.endpoint.has_shadows:
-            return
-        Reconciler(
-            self,
-            "Reconciler",
-            ReconcilerProps(
-                monitors=monitors,
-                state_prefix=contract.state_prefix(props.environment, props.name),
-                shadow_prefixes=[shadow_prefix(props.name)] if props.endpoint.has_shadows else [],
-            ),
-        )
 
     def _props_of(self, name: str) -> MonitorProps:
         props, settings = self._props, self._props.endpoint.monitors[name]
@@ -150,5 +153,24 @@ class MonitoringStack(Stack):
                 types=list(of_all["monitors"]),
                 version=baseline_version(props.endpoint),
                 live_parameter=contract.live_parameter(props.environment, props.name, "baseline"),
+                role_path=contract.role_path(props.environment),
             )
+            self._offer_baseline(scope, self._baseline, list(of_all["monitors"]))
         return self._baseline
+
+    def _offer_baseline(self, scope: Construct, step: BaselineStep, types: list[str]) -> None:
+        """Tell retrainings how the next version is made."""
+        props, retraining = self._props, self._props.endpoint.retraining
+        if retraining is None:
+            return
+        NextBaseline(
+            scope,
+            "NextBaseline",
+            step,
+            parameter=contract.retraining_parameter(props.environment, props.name, "baseline"),
+            live_parameter=contract.live_parameter(props.environment, props.name, "baseline"),
+            types=types,
+            places=props.places,
+            payload=props.endpoint.payload,
+            answers=retraining.answers,
+        )

@@ -42,6 +42,17 @@ class Assembly:
         """Their properties."""
         return [resource["Properties"] for resource in self.resources(type_, stack)]
 
+    def policies(self) -> list[Resource]:
+        """Properties of the parameters that say when alarms may start a training."""
+        found = self.properties("AWS::SSM::Parameter", "-Retraining")
+        return [parameter for parameter in found if parameter["Name"].endswith("/retraining/policy")]
+
+
+def watched_of(assembly: Assembly) -> dict[str, Any]:
+    """What the environment's reconciler looks after."""
+    (path,) = assembly.folder.glob("asset.*/watched.json")
+    return dict(json.loads(path.read_text()))
+
 
 def new_app(folder: Path) -> App:
     """An app with the context that the CLI would give it."""

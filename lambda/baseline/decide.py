@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 import cloudformation
+import pointers
 
 NAME_MAX = 63  # of a processing job
 ATTEMPTS_MAX = 20
@@ -109,7 +110,7 @@ def step(event: Mapping[str, Any], current: Mapping[str, Any] | None) -> Step:
         return Step.COMPUTE
     if current["version"] == version or (kind == "Update" and before == version):
         return Step.ANSWER
-    return Step.POINT if version in completed(current) else Step.COMPUTE
+    return Step.POINT if version in pointers.completed(current) else Step.COMPUTE
 
 
 def attempt_name(job_name: str, attempt: int) -> str:
@@ -180,23 +181,10 @@ def pending_job(folder: str, key: str) -> str:
     return key.removeprefix(folder).removesuffix(".json")
 
 
-def completed(current: Mapping[str, Any] | None) -> list[str]:
-    """Versions that are known to be complete, from the content of current.json."""
-    if current is None:
-        return []
-    return sorted({*map(str, current.get("completed", [])), str(current["version"])})
-
-
 def pointer(baseline: Baseline, current: Mapping[str, Any] | None) -> bytes:
     """The next content of current.json. It remembers complete versions, so that a rollback needs no call to SageMaker: by then
     the function's role may know the jobs of another version only."""
-    content = {
-        "version": baseline.version,
-        "created_by": "deploy",
-        "endpoint": baseline.endpoint,
-        "completed": sorted({*completed(current), baseline.version}),
-    }
-    return json.dumps(content, indent=2).encode() + b"\n"
+    return pointers.content(baseline.version, baseline.endpoint, "deploy", current)
 
 
 def missing(baseline: Baseline, keys: Iterable[str]) -> list[str]:

@@ -1,20 +1,20 @@
 """Reconciler Lambda: hourly, publishes the verdict of executions that no container reported, and removes shadow endpoints that
 no run removed; these also at once when a processing job ends.
 
-Environment: SCHEDULES = {schedule: {"endpoint", "namespace"}} as JSON, STATE_PREFIX (SSM path of what was published),
-SHADOW_PREFIXES = [prefix of shadow endpoints' names] as JSON; absent: no monitor makes any.
+Environment: TABLE (of what was published). Which schedules and shadow endpoints are meant stands in watched.json.
 A value is published first and remembered second: after a crash in between it is published again, and a 0/1 metric read by its
 maximum bears that, while a value that is never published would hide a failed run.
 """
 
 from __future__ import annotations
 
-import json
 import os
 from typing import Any
 
+import boto3
 import decide
 import shadows
+import watched
 from aws import client, log
 
 
@@ -29,7 +29,7 @@ def handle(event: dict[str, Any], _context: object = None) -> dict[str, int]:
     if job is not None:
         return {"removed": _remove_shadows(now, job)}
     published, failed = 0, []
-    for schedule, target in json.loads(os.environ["SCHEDULES"]).items():
+    for schedule, target in watched.schedules().items():
         try:
             published += _reconcile(schedule, target, now)
         except Exception as error:  # noqa: BLE001 (raised again below, after the other schedules)
@@ -47,7 +47,7 @@ def handle(event: dict[str, Any], _context: object = None) -> dict[str, int]:
 
 
 def _remove_shadows(now: Any, job: str | None = None) -> int:
-    prefixes = json.loads(os.environ.get("SHADOW_PREFIXES") or "[]")
+    prefixes = watched.shadow_prefixes()
     if not prefixes:
         return 0
     removed = shadows.remove(client("sagemaker"), prefixes, now, job)
@@ -97,19 +97,17 @@ def _executions(schedule: str, since: Any, until: Any) -> list[dict[str, Any]]:
         request["NextToken"] = answer["NextToken"]
 
 
-def _state_name(schedule: str) -> str:
-    return f"{os.environ['STATE_PREFIX'].rstrip('/')}/reconciler/{schedule}"
+def _place(schedule: str) -> dict[str, str]:
+    return {"pk": "reconciled", "sk": schedule}
+
+
+def _table() -> Any:
+    return boto3.resource("dynamodb").Table(os.environ["TABLE"])
 
 
 def _read_published(schedule: str) -> list[str]:
-    ssm = client("ssm")
-    try:
-        text = ssm.get_parameter(Name=_state_name(schedule))["Parameter"]["Value"]
-    except ssm.exceptions.ParameterNotFound:
-        return []
-    published: list[str] = json.loads(text)
-    return published
+    return list(_table().get_item(Key=_place(schedule)).get("Item", {}).get("published", []))
 
 
 def _write_published(schedule: str, published: list[str]) -> None:
-    client("ssm").put_parameter(Name=_state_name(schedule), Value=json.dumps(published), Type="String", Overwrite=True)
+    _table().put_item(Item={**_place(schedule), "published": published})

@@ -337,6 +337,8 @@ DIMENSION_ENDPOINT: Final = "Endpoint"
 DIMENSION_SCHEDULE: Final = "MonitoringSchedule"
 DIMENSION_VARIANT: Final = "Variant"
 DIMENSION_FEATURE: Final = "Feature"
+DIMENSION_ACTION: Final = "Action"  # of a decision about retraining
+DIMENSION_ENVIRONMENT: Final = "Environment"
 DIMENSION_SLICE: Final = "Slice"  # a feature, or a field beside them
 DIMENSION_SLICE_VALUE: Final = "SliceValue"
 
@@ -354,6 +356,7 @@ METRIC_ANSWERED: Final = "answered_share"  # of the records, those of which the 
 METRIC_ATTRIBUTED: Final = "attributed_share"  # of the records, those whose response held attributions
 METRIC_PREDICTION_DRIFT: Final = "prediction_drift_max"
 METRIC_CUSTOM_ERRORS: Final = "custom_metrics_failed"  # how many custom metrics could not be computed
+METRIC_RETRAINING_DECISIONS: Final = "retraining_decisions"  # one a decision, by endpoint and action
 METRIC_NAME_MAX: Final = 255
 
 
@@ -499,14 +502,34 @@ def live_parameter(environment: str, endpoint: str, what: str) -> str:
     return f"/model-monitor/{environment}/{endpoint}/live/{what}"
 
 
-def state_prefix(environment: str, endpoint: str) -> str:
-    """SSM path below which the Lambdas of an endpoint keep what they remember."""
-    return f"/model-monitor/{environment}/{endpoint}/state"
+def training_role_path(environment: str) -> str:
+    """The path of roles that training jobs act as: the retraining function may hand these on and no others. No path of runs."""
+    return f"/model-monitor-training/{environment}/"
 
 
 def policy_parameter(environment: str, endpoint: str) -> str:
     """SSM parameter that says when alarms of an endpoint may start a training job."""
     return f"/model-monitor/{environment}/{endpoint}/retraining/policy"
+
+
+def environment_path(environment: str) -> str:
+    """SSM path of all that an environment keeps in parameters."""
+    return f"/model-monitor/{environment}"
+
+
+def retraining_parameter(environment: str, endpoint: str, what: str) -> str:
+    """SSM parameter of what the steps of a retraining need to know (`release`, `baseline`, below `features` names of features)."""
+    return f"/model-monitor/{environment}/{endpoint}/retraining/{what}"
+
+
+def retraining_machine(environment: str) -> str:
+    """The state machine of an environment's retrainings; explicit, because whoever decides starts it by its name."""
+    return _shortened(f"model-monitor-{environment}-retraining")
+
+
+def model_group(environment: str, endpoint: str) -> str:
+    """The group of the registry that an endpoint's models belong to."""
+    return _shortened(f"model-monitor-{environment}-{endpoint}")
 
 
 def monitors_prefix(environment: str) -> str:

@@ -30,7 +30,8 @@ POLL = Duration.minutes(5)
 class BaselineStep(Construct):
     """One version of a baseline. A version is computed once; an update to a version that exists only moves the pointer.
 
-    types: what the version must hold once its job completed.
+    types: what the version must hold once its job completed. role_path: of the job's role, by which a retraining may hand it to
+    the job of the next version.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class BaselineStep(Construct):
         types: Sequence[str],
         version: str,
         live_parameter: str,
+        role_path: str,
     ) -> None:
         super().__init__(scope, construct_id)
         self._props, self._version = props, version
@@ -50,7 +52,7 @@ class BaselineStep(Construct):
         if dataset is None:
             raise ValueError("a baseline step needs a dataset")
         self._dataset = Place.at(dataset)
-        self.role = job_role(self, "Role", props, f"Computes the baseline of {props.monitor.schedule_name}")
+        self.role = job_role(self, "Role", props, f"Computes the baseline of {props.monitor.schedule_name}", role_path)
         permissions.allow_reading(self.role, self._dataset)
         # every version and never the pointer: a job that an update overtakes still writes its own
         versions = replace(props.places.baseline, prefix=f"{props.places.baseline.prefix}v")
@@ -68,7 +70,7 @@ class BaselineStep(Construct):
                 "Schedule": props.monitor.schedule_name,
                 "Version": version,
                 "JobName": self._job_name,
-                "ProcessingJob": Stack.of(self).to_json_string(self._job()),
+                "ProcessingJob": Stack.of(self).to_json_string(self.job),
                 "CurrentKey": f"{props.places.baseline.prefix}{contract.CURRENT_BASELINE_FILE}",
                 "LiveParameter": live_parameter,
                 "Files": " ".join(files_of(types)),
@@ -76,7 +78,8 @@ class BaselineStep(Construct):
         )
         resource.node.add_dependency(function, *rules, self.role)
 
-    def _job(self) -> dict[str, Any]:
+    @property
+    def job(self) -> dict[str, Any]:
         """The CreateProcessingJob request without its name."""
         props, network = self._props, self._props.network
         vpc = {"VpcConfig": {"Subnets": list(network.subnets), "SecurityGroupIds": list(network.security_groups)}}

@@ -16,6 +16,7 @@ from stacks.settings.environment import Network, Security
 from stacks.settings.fields import has_local_storage
 
 LOG_GROUP = "/aws/sagemaker/Endpoints/"
+TRANSFORM_LOG_GROUP = "/aws/sagemaker/TransformJobs"
 METRICS = ("AWS/SageMaker", "/aws/sagemaker/Endpoints")
 SERVING_SCRIPT = "inference.py"
 LOG_LEVEL = "20"  # INFO, as the framework containers take it
@@ -28,6 +29,8 @@ class CapturedEndpointProps:
     name: explicit, because keys, dimensions and schedules are made of it.
     live_artifact: S3 URI of the model that is live, often a template parameter; models: where retraining puts new ones.
     code: the kit's scripts, for models that they serve.
+    role_path: of the model's role, by which a retraining may hand it to the next model.
+    sets: rows that batch jobs ask the model about, and its answers; None where nobody trains it anew.
     """
 
     name: str
@@ -40,6 +43,8 @@ class CapturedEndpointProps:
     key: kms.IKey
     network: Network
     security: Security
+    role_path: str
+    sets: Place | None = None
 
 
 class CapturedEndpoint(Construct):
@@ -49,7 +54,12 @@ class CapturedEndpoint(Construct):
         super().__init__(scope, construct_id)
         self._props = props
         self.role = permissions.service_role(
-            self, "Role", permissions.SAGEMAKER, f"Serves endpoint {props.name}", props.model.role_arn
+            self,
+            "Role",
+            permissions.SAGEMAKER,
+            f"Serves endpoint {props.name}",
+            props.model.role_arn,
+            props.role_path,
         )
         self._grant()
         variants = [self._variant(name, variant) for name, variant in props.model.variants.items()]
@@ -152,5 +162,10 @@ class CapturedEndpoint(Construct):
         permissions.allow_key(self.role, props.key)
         permissions.allow_volumes(self.role, props.key)
         permissions.allow_job_logs(self.role, self, LOG_GROUP)
+        if props.sets is not None:
+            permissions.allow_reading(self.role, props.sets)
+            permissions.allow_writing(self.role, props.sets)
+            permissions.allow_job_logs(self.role, self, TRANSFORM_LOG_GROUP)
+            permissions.allow_list_calls(self.role, ["cloudwatch:DescribeAlarms"])  # that bring an old model back
         permissions.allow_metrics(self.role, *METRICS)
         permissions.allow_network(self.role, self, props.network.subnets, props.network.security_groups)

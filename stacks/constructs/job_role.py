@@ -13,9 +13,13 @@ from stacks.settings.attribution import ModelExplainability, shadow_prefix
 LOG_GROUP = "/aws/sagemaker/ProcessingJobs"
 
 
-def job_role(scope: Construct, construct_id: str, props: MonitorProps, description: str) -> iam.IRole:
+def job_role(
+    scope: Construct, construct_id: str, props: MonitorProps, description: str, path: str | None = None
+) -> iam.IRole:
     """A role that can start the image and read its configuration; inputs and outputs are granted by whoever knows them."""
-    role = permissions.service_role(scope, construct_id, permissions.SAGEMAKER, description, props.settings.role_arn)
+    role = permissions.service_role(
+        scope, construct_id, permissions.SAGEMAKER, description, props.settings.role_arn, path
+    )
     allow_job(role, scope, props)
     return role
 

@@ -16,17 +16,22 @@ SAGEMAKER = "sagemaker.amazonaws.com"
 NO_RESOURCES = (
     "some calls know no resources (ECR's token, metrics, lists, EC2's Describe); conditions narrow what they can"
 )
-_COLON = ArnFormat.COLON_RESOURCE_NAME
+COLON = ArnFormat.COLON_RESOURCE_NAME
 _IMAGE = re.compile(r"(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/([^:@]+)")
 
 
 def service_role(
-    scope: Construct, construct_id: str, service: str, description: str, brought_arn: str | None = None
+    scope: Construct,
+    construct_id: str,
+    service: str,
+    description: str,
+    brought_arn: str | None = None,
+    path: str | None = None,
 ) -> iam.IRole:
     """A role that one service assumes; a role that was brought is used as it is, and nothing is added to it."""
     if brought_arn is not None:
         return iam.Role.from_role_arn(scope, construct_id, brought_arn, mutable=False)
-    return iam.Role(scope, construct_id, assumed_by=iam.ServicePrincipal(service), description=description)
+    return iam.Role(scope, construct_id, assumed_by=iam.ServicePrincipal(service), description=description, path=path)
 
 
 def allow(
@@ -156,7 +161,7 @@ def allow_metrics(role: iam.IRole, *namespaces: str) -> None:
 
 def allow_job_logs(role: iam.IRole, scope: Construct, group: str) -> None:
     """Writing the logs of jobs, to the groups whose names SageMaker gives."""
-    arn = Stack.of(scope).format_arn(service="logs", resource="log-group", resource_name=f"{group}*", arn_format=_COLON)
+    arn = Stack.of(scope).format_arn(service="logs", resource="log-group", resource_name=f"{group}*", arn_format=COLON)
     allow(role, ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"], [arn])
     accept(role, arn, "log streams of a job are named by the service")
 

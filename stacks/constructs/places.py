@@ -60,6 +60,8 @@ class EndpointPlaces:
     reports: the output of the schedules, to which the service adds {endpoint}/{schedule}/yyyy/mm/dd/hh.
     baseline: current.json and the version folders. pending: requests of baseline jobs that run.
     fresh: labelled rows to train on; holdout: those that no training sees, in a folder that no channel reads.
+    sets: rows that retrainings ask models about, and their answers, by run.
+    records: what came of retrainings, for audit; of all endpoints one, each below its name.
     history: by schedule, windows that wait for labels and scores by window.
     """
 
@@ -70,5 +72,7 @@ class EndpointPlaces:
     ground_truth: Place
     fresh: Place
     holdout: Place
+    sets: Place
+    records: Place
     models: Place
     history: Place

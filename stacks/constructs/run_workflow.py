@@ -45,7 +45,8 @@ JOB_FIELDS = (
 )
 
 
-def _retry(errors: list[str], *, seconds: int, attempts: int, longest: int = 300) -> dict[str, Any]:
+def retry(errors: list[str], *, seconds: int, attempts: int, longest: int = 300) -> dict[str, Any]:
+    """Try again, after pauses that grow and are spread."""
     return {
         "ErrorEquals": errors,
         "IntervalSeconds": seconds,
@@ -56,17 +57,18 @@ def _retry(errors: list[str], *, seconds: int, attempts: int, longest: int = 300
     }
 
 
-def _resource(partition: str, name: str) -> str:
+def resource(partition: str, name: str) -> str:
+    """An integration of Step Functions."""
     return f"arn:{partition}:states:::{name}"
 
 
 def definition(partition: str, plan_arn: str, finish_arn: str) -> dict[str, Any]:
     """In Amazon States Language. plan_arn, finish_arn: the functions of the first and the last step."""
-    invoke = _resource(partition, "lambda:invoke")
+    invoke = resource(partition, "lambda:invoke")
     states = {
         **_planning(invoke, plan_arn),
         **_in_lambda(invoke),
-        **_as_job(_resource(partition, "sagemaker:createProcessingJob.sync")),
+        **_as_job(resource(partition, "sagemaker:createProcessingJob.sync")),
         **_finishing(invoke, finish_arn),
     }
     return {"Comment": "One run: plan, run, finish", "StartAt": "Plan", "States": states}
@@ -83,7 +85,7 @@ def _planning(invoke: str, plan_arn: str) -> dict[str, Any]:
             "Resource": invoke,
             "Parameters": {"FunctionName": plan_arn, "Payload": payload},
             "OutputPath": "$.Payload",
-            "Retry": [_retry(["States.ALL"], seconds=5, attempts=5)],
+            "Retry": [retry(["States.ALL"], seconds=5, attempts=5)],
             "Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "Unplanned"}],
             "Next": "Choose",
         },
@@ -106,7 +108,7 @@ def _in_lambda(invoke: str) -> dict[str, Any]:
             "TimeoutSeconds": LAMBDA_SECONDS + 60,
             "ResultSelector": {"seconds.$": "$.Payload.seconds", "status.$": "$.Payload.status"},
             "ResultPath": "$.result",
-            "Retry": [_retry([*HANDLED_BY_LAMBDA, *UNREACHABLE, *IDLE], seconds=10, attempts=8)],
+            "Retry": [retry([*HANDLED_BY_LAMBDA, *UNREACHABLE, *IDLE], seconds=10, attempts=8)],
             "Catch": [
                 {"ErrorEquals": TOO_MUCH, "ResultPath": "$.promoted", "Next": "Promote"},
                 {"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "Finish"},
@@ -131,7 +133,7 @@ def _as_job(create: str) -> dict[str, Any]:
             "ResultSelector": {f"{name}.$": f"$.{name}" for name in times},
             "ResultPath": "$.result",
             # rights that are a moment old, and the service's own faults; a job that failed has used up its name
-            "Retry": [_retry(["SageMaker.SdkClientException", GENERAL], seconds=10, attempts=3)],
+            "Retry": [retry(["SageMaker.SdkClientException", GENERAL], seconds=10, attempts=3)],
             "Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "IsBusy"}],
             "Next": "Finish",
         },
@@ -161,7 +163,7 @@ def _finishing(invoke: str, finish_arn: str) -> dict[str, Any]:
             "Resource": invoke,
             "Parameters": {"FunctionName": finish_arn, "Payload": {"plan.$": "$", "now.$": "$$.State.EnteredTime"}},
             "OutputPath": "$.Payload",
-            "Retry": [_retry(["States.ALL"], seconds=5, attempts=8)],
+            "Retry": [retry(["States.ALL"], seconds=5, attempts=8)],
             "End": True,
         },
         "Done": {"Type": "Succeed"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -13,6 +14,8 @@ import botocore.session
 import pytest
 from botocore.validate import ParamValidator
 
+from model_monitor import contract
+from stacks.retraining_plane_stack import FOLDER
 from tests.synthesis import ENVIRONMENTS, Assembly, environment
 
 pytestmark = pytest.mark.xdist_group("synth")
@@ -43,18 +46,28 @@ def faults(operation: str, request: dict[str, Any]) -> str:
 def test_every_policy_is_read_and_makes_a_training_job(
     assembly: Assembly, load: Callable[[str], SimpleNamespace]
 ) -> None:
-    room = load("retraining")
-    parameters = assembly.properties("AWS::SSM::Parameter", "-Retraining")
+    room, steps = load("retraining"), load("collect")
+    parameters = assembly.policies()
     assert parameters
     for parameter in parameters:
         policy = room.policy.read(text(parameter["Value"]))
-        name = room.decide.job_name(policy.job_name_prefix, datetime(2026, 3, 4, 5, tzinfo=UTC))
+        name = room.decide.name_at(policy.job_name_prefix, datetime(2026, 3, 4, 5, tzinfo=UTC))
         assert room.decide.stem(policy.job_name_prefix) == policy.job_name_prefix, "the role allows the whole prefix"
-        for empty in (frozenset(), frozenset({"fresh"})):
-            assert faults("CreateTrainingJob", room.request.create_training_job(name, policy.training, empty)) == ""
+        training = json.loads(text(parameter["Value"]))["training"]
+        for channels in (["train"], ["train", "fresh"]):
+            manifests = {channel: f"s3://bucket/{channel}.json" for channel in channels}
+            request = steps.decide.training_job(name, training, manifests)
+            assert faults("CreateTrainingJob", request) == ""
+            assert [channel["ChannelName"] for channel in request["InputDataConfig"]] == channels
         assert "train" in {channel.name for channel in policy.training.channels}
         assert policy.alarms
         assert not policy.alarms.keys() & (policy.other_alarm_names | policy.violation_alarm_names)
+
+
+def test_the_retraining_function_spells_names_as_others_do(load: Callable[[str], SimpleNamespace]) -> None:
+    tell = load("retraining").tell
+    ours = (tell.METRIC, tell.METRIC_FAILED, tell.FOLDER)
+    assert ours == (contract.METRIC_RETRAINING_DECISIONS, contract.METRIC_RETRAINING_JOBS_FAILED, FOLDER)
 
 
 def test_every_baseline_is_read_and_makes_a_processing_job(
@@ -77,14 +90,21 @@ def test_every_live_pointer_is_read(assembly: Assembly, load: Callable[[str], Si
 
 
 WORDS = {  # of its description
+    "approval": "Waits for a person",
     "baseline": "Baseline of",
+    "collect": "which rows, which models",
+    "conclude": "Last step of a retraining",
     "emptying": "Empties",
-    "finish": "Last step",
+    "finish": "Last step of a run",
     "live_pointer": "Seeds",
-    "plan": "First step",
+    "plan": "First step of a run",
+    "rebaseline": "baseline current",
     "reconciler": "no container",
+    "register": "Registers a model",
+    "release": "Puts a model live",
     "retraining": "alarm",
     "sweep": "silent",
+    "watch": "Asks the monitors",
 }
 
 

@@ -40,7 +40,7 @@ def test_bounds_of_the_environment_are_watched_on_their_worse_side(every_type):
 
 
 def policy(assembly: Assembly) -> dict[str, Any]:
-    (parameter,) = assembly.properties("AWS::SSM::Parameter", "-Retraining")
+    (parameter,) = assembly.policies()
     parts = parameter["Value"]["Fn::Join"][1]
     found: dict[str, Any] = json.loads("".join(part if isinstance(part, str) else "token" for part in parts))
     return found

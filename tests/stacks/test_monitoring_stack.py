@@ -12,7 +12,7 @@ from model_monitor import contract
 from model_monitor.predictors.settings import PREFIX_MAX
 from stacks.configuration import baseline_document, configuration_document
 from tests.analyses import ALL_TYPES, BUCKET, EXPLAINED, MONITOR, QUALITY_ALONE, analysed
-from tests.synthesis import ROOT, Assembly, synthesize
+from tests.synthesis import ROOT, Assembly, synthesize, watched_of
 
 pytestmark = pytest.mark.xdist_group("synth")
 
@@ -46,12 +46,7 @@ def test_a_shadow_endpoint_has_a_name_that_its_role_is_held_to():
     assert len(prefix) <= PREFIX_MAX
     assert {json.dumps(arn).rpartition("/")[2].rstrip('"]}') for arn in made} == {f"{prefix}-*"}
     assert not list(granted(assembly, "iam:PassRole"))
-    (reconciler,) = [
-        f["Environment"]["Variables"]
-        for f in assembly.properties("AWS::Lambda::Function", "-Monitoring")
-        if "SCHEDULES" in f["Environment"]["Variables"]
-    ]
-    assert json.loads(reconciler["SHADOW_PREFIXES"]) == [prefix]
+    assert watched_of(assembly)["shadow_prefixes"] == [prefix]
 
 
 def test_only_a_run_that_asks_the_endpoint_may_invoke_it(every_type):

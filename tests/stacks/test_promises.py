@@ -20,6 +20,8 @@ SCHEDULE = "AWS::SageMaker::MonitoringSchedule"
 ALARM = "AWS::CloudWatch::Alarm"
 WITHOUT_RESOURCES = re.compile(  # IAM's reference lists no resource type for these
     r"ecr:GetAuthorizationToken|cloudwatch:PutMetricData|cloudwatch:GetMetric(Data|Statistics)|ec2:Describe\w+|sagemaker:List\w+"
+    # all alarms that ring, and those of a deployment, which SageMaker asks about as one list
+    r"|cloudwatch:DescribeAlarms"
     # a state machine's log and its traces: deliveries belong to the account, and traces to no resource at all
     r"|logs:\w+LogDelivery|logs:ListLogDeliveries|logs:(Put|Describe)ResourcePolic(y|ies)|logs:DescribeLogGroups"
     # Lambda makes the interfaces of a function in subnets, and checks these rights on all resources
@@ -145,7 +147,8 @@ def test_every_alarm_tells_the_topic(assembly):
 def test_silence_breaches_no_alarm(assembly):
     told = {a["AlarmName"]: a["TreatMissingData"] for a in assembly.properties(ALARM)}
     assert {name for name, missing in told.items() if missing != "notBreaching"} == {
-        f"{assembly.settings.environment}-control-plane-sweep-silent"
+        f"{assembly.settings.environment}-control-plane-sweep-silent",
+        f"{assembly.settings.environment}-retraining-silent",
     }
 
 
@@ -175,14 +178,12 @@ def test_an_alarm_that_was_never_judged_pages_people(assembly):
         alarms = [r["Properties"] for r in template.get("Resources", {}).values() if r["Type"] == ALARM]
         undecided = [a for a in alarms if a["AlarmName"].endswith("-undecided")]
         functions = [r for r in template.get("Resources", {}).values() if r["Type"] == "AWS::Lambda::Function"]
-        judges = [
-            f for f in functions if "POLICY_PARAMETER" in f["Properties"].get("Environment", {}).get("Variables", {})
-        ]
+        judges = [f for f in functions if "starts a training" in f["Properties"].get("Description", "")]
         watched = [(a["Namespace"], a["Dimensions"][0]["Value"]["Fn::GetAtt"][0]) for a in undecided]
         assert watched == [
             ("AWS/SQS", f["Properties"]["DeadLetterConfig"]["TargetArn"]["Fn::GetAtt"][0]) for f in judges
         ]
-    assert any("-Retraining" in name for name in assembly.templates)
+    assert f"{assembly.settings.environment}-RetrainingPlane" in assembly.templates
 
 
 # --- schedules and baselines ----------------------------------------------------------------------------------------------
@@ -333,7 +334,7 @@ def test_roles_stay_within_the_boundary(prod):
 def policies(assembly: Assembly) -> dict[str, dict[str, Any]]:
     """endpoint → its retraining policy, references replaced by a word."""
     found = {}
-    for parameter in assembly.properties("AWS::SSM::Parameter", "-Retraining"):
+    for parameter in assembly.policies():
         value = parameter["Value"]
         text = (
             value

@@ -37,7 +37,7 @@ def flat(value: Any) -> str:
 
 def training(assembly: Assembly) -> list[dict[str, Any]]:
     """The training jobs of every retraining policy."""
-    policies = assembly.properties("AWS::SSM::Parameter", "-Retraining")
+    policies = assembly.policies()
     return [json.loads(flat(policy["Value"]))["training"] for policy in policies]
 
 

@@ -197,7 +197,7 @@ def test_monitors_with_one_baseline_share_its_computation():
     images = [f for f in assembly.properties("AWS::Lambda::Function") if f.get("PackageType") == "Image"]
     assert len(images) == 1, "and a function"
     assert len(assembly.properties("Custom::ModelBaseline")) == 1
-    (policy,) = assembly.properties("AWS::SSM::Parameter", "-Retraining")
+    (policy,) = assembly.policies()
     assert "covertype-daily" not in json.dumps(policy["Value"])
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aws_cdk import App, DefaultStackSynthesizer, Environment, Stack, aws_iam as iam
+from aws_cdk import App, DefaultStackSynthesizer, Environment, Stack, aws_dynamodb as dynamodb, aws_iam as iam
 from aws_cdk.aws_s3 import Bucket
 
 from stacks.constructs import endpoint_permissions
@@ -138,6 +138,10 @@ def kill(twin: Twin, name: str) -> None:
     os.killpg(process.pid, signal.SIGKILL)
 
 
+def key(name: str) -> dynamodb.Attribute:
+    return dynamodb.Attribute(name=name, type=dynamodb.AttributeType.STRING)
+
+
 def reconcile(twin: Twin, folder: Path) -> None:
     """The kit's own reconciler, and a role that may do what the kit lets a run do."""
     app = App(outdir=str(folder))
@@ -147,7 +151,8 @@ def reconcile(twin: Twin, folder: Path) -> None:
     monitor = ScheduledMonitor(
         endpoint_name="pump", schedule_name="pump-explain", namespace="n", every=timedelta(hours=1)
     )
-    props = ReconcilerProps(monitors=[monitor], state_prefix="/state", shadow_prefixes=["sm-clarify"])
+    table = dynamodb.Table(stack, "Table", partition_key=key("pk"), sort_key=key("sk"))
+    props = ReconcilerProps(monitors=[monitor], table=table, shadow_prefixes=["sm-clarify"])
     Reconciler(stack, "Reconciler", props)
     principal = iam.ServicePrincipal("sagemaker.amazonaws.com")
     role = iam.Role(stack, "Role", role_name="explaining", assumed_by=principal)

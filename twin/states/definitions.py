@@ -21,7 +21,7 @@ FLOW: Final = EVERY | {"Next", "End", "InputPath", "OutputPath"}
 RESULTS: Final = FLOW | {"Parameters", "ResultSelector", "ResultPath", "Retry", "Catch"}
 FIELDS: Final[dict[str, frozenset[str]]] = {
     "Pass": FLOW | {"Parameters", "Result", "ResultPath"},
-    "Task": RESULTS | {"Resource", "TimeoutSeconds", "HeartbeatSeconds"},
+    "Task": RESULTS | {"Resource", "TimeoutSeconds", "TimeoutSecondsPath", "HeartbeatSeconds"},
     "Choice": EVERY | {"InputPath", "OutputPath", "Choices", "Default"},
     "Wait": FLOW | {"Seconds", "Timestamp", "SecondsPath", "TimestampPath"},
     "Succeed": EVERY | {"InputPath", "OutputPath"},
@@ -160,6 +160,10 @@ def _check_path(state: Mapping[str, Any], field: str) -> None:
 def _check_task(state: Mapping[str, Any], where: str) -> None:
     if "TimeoutSeconds" in state:
         _number(state, "TimeoutSeconds", where, 1, LONGEST_WAIT)
+    if "TimeoutSecondsPath" in state:
+        if "TimeoutSeconds" in state:
+            raise _fail(where, "either TimeoutSeconds or TimeoutSecondsPath")
+        path(state["TimeoutSecondsPath"])
     tasks.check(state.get("Resource"), state.get("Parameters") or {})
     if "HeartbeatSeconds" in state:
         if not state["Resource"].endswith(WAITS_FOR_TOKEN):

@@ -176,7 +176,7 @@ def _task(state: State, scope: Scope, run: Run) -> Outcome:
         },
     )
     try:
-        limits = state.get("TimeoutSeconds"), state.get("HeartbeatSeconds")
+        limits = _seconds(state, "TimeoutSeconds", scope), state.get("HeartbeatSeconds")
         result = yield Call(state["Resource"], parameters, *limits, token)
     except StatesError as error:
         details = {"resourceType": kind, "resource": resource, "error": error.error, "cause": error.cause}
@@ -185,6 +185,17 @@ def _task(state: State, scope: Scope, run: Run) -> Outcome:
     details = {"resourceType": kind, "resource": resource, "output": compact(result)}
     run.note("TaskSucceeded", taskSucceededEventDetails=details)
     return _leave(state, result, scope)
+
+
+def _seconds(state: State, field: str, scope: Scope) -> int | None:
+    """A limit of a task, or what its path leads to. Raises: StatesError."""
+    if f"{field}Path" not in state:
+        given: int | None = state.get(field)
+        return given
+    found = path(state[f"{field}Path"]).value(_effective(state, scope))
+    if isinstance(found, bool) or not isinstance(found, int) or found < 1:
+        raise StatesError(RUNTIME, f"{field}Path '{state[f'{field}Path']}' must lead to a whole number from 1")
+    return found
 
 
 def _choice(state: State, scope: Scope, _: Run) -> Outcome:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -44,14 +45,30 @@ def execution(hours_ago: int, status: str, reason: str = "") -> dict[str, Any]:
     return summary | ({"FailureReason": reason} if reason else {})
 
 
+def make_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The environment's."""
+    monkeypatch.setenv("TABLE", "runs")
+    boto3.client("dynamodb").create_table(
+        TableName="runs",
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")],
+        BillingMode="PAY_PER_REQUEST",
+    )
+
+
 @pytest.fixture
-def world(load: Callable[[str], SimpleNamespace], monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleNamespace]:
+def world(
+    load: Callable[[str], SimpleNamespace], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[SimpleNamespace]:
     with mock_aws():
         room = load("reconciler")
-        monkeypatch.setenv("SCHEDULES", json.dumps({SCHEDULE: {"endpoint": "covertype", "namespace": NAMESPACE}}))
-        monkeypatch.setenv("STATE_PREFIX", "/state/dev/")
+        schedules = {SCHEDULE: {"endpoint": "covertype", "namespace": NAMESPACE}}
+        index = tmp_path / "watched.json"
+        index.write_text(json.dumps({"schedules": schedules, "shadow_prefixes": []}))
+        monkeypatch.setattr(room.watched, "FILE", index)
+        make_table(monkeypatch)
         sagemaker = SageMaker()
-        clients = {"ssm": boto3.client("ssm"), "cloudwatch": boto3.client("cloudwatch"), "sagemaker": sagemaker}
+        clients = {"cloudwatch": boto3.client("cloudwatch"), "sagemaker": sagemaker}
         monkeypatch.setattr(room.handler, "client", clients.__getitem__)
         yield SimpleNamespace(room=room, sagemaker=sagemaker, cloudwatch=clients["cloudwatch"])
 
@@ -151,7 +168,7 @@ def test_one_schedule_that_fails_does_not_silence_the_others(
     world: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     target = {"endpoint": "covertype", "namespace": NAMESPACE}
-    monkeypatch.setenv("SCHEDULES", json.dumps({"deleted-schedule": target, SCHEDULE: target}))
+    monkeypatch.setattr(world.room.watched, "schedules", lambda: {"deleted-schedule": target, SCHEDULE: target})
     world.sagemaker.executions[SCHEDULE] = [execution(1, "Failed", "Job inputs had no data")]
     with pytest.raises(world.room.handler.ReconcileError, match="deleted-schedule"):
         run(world)

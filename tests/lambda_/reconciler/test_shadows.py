@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -22,7 +23,9 @@ pytestmark = pytest.mark.xdist_group("moto")
 
 
 @pytest.fixture
-def world(load: Callable[[str], SimpleNamespace], monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleNamespace]:
+def world(
+    load: Callable[[str], SimpleNamespace], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[SimpleNamespace]:
     """An account with a model, and jobs by their status."""
     with mock_aws():
         room, sagemaker = load("reconciler"), boto3.client("sagemaker")
@@ -34,8 +37,9 @@ def world(load: Callable[[str], SimpleNamespace], monkeypatch: pytest.MonkeyPatc
             return {"ProcessingJobStatus": jobs[request["ProcessingJobName"]]}
 
         monkeypatch.setattr(sagemaker, "describe_processing_job", describe)
-        monkeypatch.setenv("SCHEDULES", "{}")
-        monkeypatch.setenv("SHADOW_PREFIXES", json.dumps(["sm-clarify"]))
+        index = tmp_path / "watched.json"
+        index.write_text(json.dumps({"schedules": {}, "shadow_prefixes": ["sm-clarify"]}))
+        monkeypatch.setattr(room.watched, "FILE", index)
         monkeypatch.setattr(room.handler, "client", lambda service: sagemaker)
         sagemaker.create_model(
             ModelName="m", PrimaryContainer={"Image": "i"}, ExecutionRoleArn="arn:aws:iam::123456789012:role/r"
@@ -102,7 +106,7 @@ def test_the_hourly_look_finds_ended_jobs_and_expired_times_and_nothing_else(wor
 def test_where_no_monitor_makes_any_nothing_is_looked_at(
     world: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv("SHADOW_PREFIXES")
+    monkeypatch.setattr(world.room.watched, "shadow_prefixes", lambda: [])
     monkeypatch.setattr(world.room.handler, "client", lambda service: pytest.fail(f"asked {service}"))
     assert hourly(world) == {"published": 0, "removed": 0}
     assert ended(world, "job") == {"removed": 0}

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from aws_cdk import App, Environment, Stack, aws_iam as iam
+from aws_cdk import App, Environment, Stack, aws_dynamodb as dynamodb, aws_iam as iam
 from aws_cdk.assertions import Template
 
 from stacks import findings
 from stacks.constructs import endpoint_permissions
-from stacks.constructs.reconciler import Reconciler, ReconcilerProps
+from stacks.constructs.reconciler import Reconciler, ReconcilerProps, watched
 from stacks.constructs.scheduled_monitor import ScheduledMonitor
 
 pytestmark = pytest.mark.xdist_group("synth")
@@ -49,11 +50,12 @@ def both(prefix: str) -> set[str]:
     return {f"{BELOW}endpoint/{prefix}-*", f"{BELOW}endpoint-config/{prefix}-*"}
 
 
-def template_of(*prefixes: str) -> dict[str, Any]:
+def template_of(*prefixes: str, monitors: Sequence[ScheduledMonitor] = (MONITOR,)) -> dict[str, Any]:
     app = App()
     findings.check_security(app)
     stack = Stack(app, "S", env=ENV)
-    props = ReconcilerProps(monitors=[MONITOR], state_prefix="/state", shadow_prefixes=prefixes)
+    table = dynamodb.Table.from_table_name(stack, "Table", "runs")
+    props = ReconcilerProps(monitors=monitors, table=table, shadow_prefixes=prefixes)
     Reconciler(stack, "Reconciler", props)
     return dict(Template.from_stack(stack).to_json())
 
@@ -85,7 +87,7 @@ def test_without_shadow_endpoints_the_reconciler_hears_of_no_job_and_may_remove_
     rules = [r for r in template["Resources"].values() if r["Type"] == "AWS::Events::Rule"]
     assert len(rules) == 1
     assert not [action for action in granted if "Delete" in action]
-    assert "SHADOW_PREFIXES" not in json.dumps(template)
+    assert json.loads(watched([MONITOR], []))["shadow_prefixes"] == []
 
 
 def test_with_them_it_removes_those_of_jobs_that_end():
@@ -99,5 +101,13 @@ def test_with_them_it_removes_those_of_jobs_that_end():
         if resource["Type"] == "AWS::Events::Rule" and "EventPattern" in resource["Properties"]
     ]
     assert pattern["detail"] == {"ProcessingJobStatus": ["Completed", "Failed", "Stopped"]}
-    (function,) = [r for r in template["Resources"].values() if r["Type"] == "AWS::Lambda::Function"]
-    assert json.loads(function["Properties"]["Environment"]["Variables"]["SHADOW_PREFIXES"]) == ["mine", "sm-clarify"]
+    assert json.loads(watched([MONITOR], ["mine"])) == {
+        "schedules": {"churn-explain": {"endpoint": "churn", "namespace": "n"}},
+        "shadow_prefixes": ["mine"],
+    }
+
+
+def test_where_it_removes_endpoints_alone_it_publishes_nothing():
+    granted = statements(template_of("mine", monitors=()))
+    assert "sagemaker:DeleteEndpoint" in granted
+    assert not [action for action in granted if action.startswith(("cloudwatch:", "dynamodb:"))]

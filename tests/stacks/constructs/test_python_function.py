@@ -36,7 +36,7 @@ def deployed(*assemblies: Assembly) -> list[Path]:
 def test_every_function_is_deployed_with_its_own_modules_and_the_shared_ones(dev, prod):
     expected = [modules(FOLDER / name) | modules(SHARED) for name in FUNCTIONS]
     found = [modules(folder) for folder in deployed(dev, prod)]
-    assert len(found) == len(expected)
+    assert {name for name in FUNCTIONS if modules(FOLDER / name) | modules(SHARED) in found} == set(FUNCTIONS)
     assert all(asset in expected for asset in found)
 
 

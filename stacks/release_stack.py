@@ -1,0 +1,395 @@
+"""From a decision to a better model that serves: the state machine of all retrainings, and the functions of its steps.
+
+One of each, however many endpoints there are. What a retraining of an endpoint is stands in its SSM parameters, so that the
+functions know no endpoint; what they may touch is named endpoint by endpoint.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from aws_cdk import (
+    Aws,
+    CfnOutput,
+    Duration,
+    Environment,
+    RemovalPolicy,
+    Size,
+    Stack,
+    aws_cloudwatch as cloudwatch,
+    aws_cloudwatch_actions as actions,
+    aws_events as events,
+    aws_events_targets as targets,
+    aws_iam as iam,
+    aws_lambda as lambda_,
+    aws_logs as logs,
+    aws_sns as sns,
+    aws_stepfunctions as sfn,
+)
+from constructs import Construct
+
+from model_monitor import contract
+from stacks.constructs import permissions, retraining_workflow
+from stacks.constructs.places import Place
+from stacks.constructs.python_function import PythonFunction, PythonFunctionProps
+from stacks.settings.endpoint import Endpoint
+from stacks.storage_stack import StorageStack
+
+LATER = "endpoints are deployed by other stacks, and their names begin alike"
+MADE_BY_RUNS = "what a retraining makes is named after its run"
+MANAGED_RULES = ("Training", "Transform", "Processing")  # of Step Functions, by which it hears of jobs that end
+DISK_GIGABYTES = 4  # rows and answers of a comparison pass through the disk
+STATE_CALLS = {  # of the table, where a step does other things than to read and to add to the record of a run
+    "approval": ("GetItem", "PutItem", "DeleteItem"),
+    "collect": ("GetItem", "PutItem", "Query", "UpdateItem"),
+}
+DESCRIPTIONS = {
+    "collect": "First step of a retraining: which rows, which models",
+    "register": "Registers a model that is better",
+    "approval": "Waits for a person's decision about a package",
+    "release": "Puts a model live and takes it back",
+    "rebaseline": "Makes a new model's baseline current",
+    "watch": "Asks the monitors about a new model",
+    "conclude": "Last step of a retraining: the record, the event, the message",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReleaseProps:
+    """Whose models. endpoints: those that are retrained; in_network: whether training jobs run in subnets."""
+
+    environment: str
+    endpoints: Mapping[str, Endpoint]
+    storage: StorageStack
+    topic: sns.ITopic
+    in_network: bool
+    read_key_arns: Sequence[str] = ()
+
+
+class ReleaseStack(Stack):
+    """The state machine and what it may."""
+
+    def __init__(self, scope: Construct, construct_id: str, props: ReleaseProps, *, env: Environment) -> None:
+        super().__init__(
+            scope, construct_id, env=env, description="Model monitoring: retraining, from rows to a release"
+        )
+        self._props = props
+        self._places = {name: props.storage.places(name, endpoint) for name, endpoint in props.endpoints.items()}
+        self.functions = {step: self._function(step) for step in retraining_workflow.STEPS}
+        self._grant_steps()
+        self.machine = self._machine()
+        self._listen()
+        self._alarms()
+        CfnOutput(
+            self,
+            "RetrainingMachine",
+            value=self.machine.state_machine_arn,
+            description="Starts a retraining or a rollback by hand",
+        )
+
+    # --- functions --------------------------------------------------------------------------------------------------------
+
+    def _function(self, step: str) -> PythonFunction:
+        props = self._props
+        environment = {"TABLE": props.storage.table.table_name}
+        if step != "approval":
+            environment["PARAMETERS"] = contract.environment_path(props.environment)
+            environment["KMS_KEY"] = props.storage.key.key_arn
+        if step in ("approval", "conclude"):
+            environment["TOPIC_ARN"] = props.topic.topic_arn
+        if step == "conclude":
+            environment["RECORDS"] = self._records.uri
+        is_large = step in ("collect", "rebaseline")
+        function = PythonFunction(
+            self,
+            step.title(),
+            PythonFunctionProps(
+                code=step,
+                description=DESCRIPTIONS[step],
+                environment=environment,
+                timeout=Duration.minutes(15 if is_large else 2),
+                megabytes=1024 if is_large else 256,
+            ),
+        )
+        if is_large:
+            resource = function.function.node.default_child
+            assert isinstance(resource, lambda_.CfnFunction)
+            resource.ephemeral_storage = lambda_.CfnFunction.EphemeralStorageProperty(
+                size=int(Size.gibibytes(DISK_GIGABYTES).to_mebibytes())
+            )
+        return function
+
+    @property
+    def _records(self) -> Place:
+        """What came of retrainings, for audit, beside the reports."""
+        return next(iter(self._places.values())).records
+
+    def _sagemaker(self, kind: str, name: str) -> str:
+        """SageMaker writes names in ARNs in lower case."""
+        return self.format_arn(service="sagemaker", resource=kind, resource_name=name.lower())
+
+    def _made(self, kind: str) -> list[str]:
+        """What retrainings make, by how its name begins."""
+        return [self._sagemaker(kind, f"{contract.training_job_prefix(name)}-*") for name in self._props.endpoints]
+
+    def _grant_steps(self) -> None:
+        grants = (
+            self._grant_state,
+            self._grant_rows,
+            self._grant_models,
+            self._grant_registry,
+            self._grant_baselines,
+            self._grant_telling,
+        )
+        for grant in grants:
+            grant()
+
+    def _grant_state(self) -> None:
+        """The table, and the parameters of every endpoint."""
+        props, table = self._props, self._props.storage.table.table_arn
+        path = contract.environment_path(props.environment).lstrip("/")
+        below = self.format_arn(service="ssm", resource="parameter", resource_name=f"{path}/*")
+        live = self.format_arn(service="ssm", resource="parameter", resource_name=f"{path}/*/live/*")
+        for step, function in self.functions.items():
+            calls = STATE_CALLS.get(step, ("GetItem", "Query", "UpdateItem"))
+            permissions.allow(function.role, [f"dynamodb:{call}" for call in calls], [table])
+            if step != "approval":
+                reading = ["ssm:GetParameter", "ssm:GetParametersByPath"]
+                permissions.allow_named(function.role, reading, below, LATER)
+            permissions.allow_key(function.role, props.storage.key)
+        for step in ("release", "rebaseline"):
+            permissions.allow_named(self.functions[step].role, ["ssm:PutParameter"], live, LATER)
+
+    def _grant_rows(self) -> None:
+        """Rows of every channel are listed; those that models are asked about are read, and put into a place of their own."""
+        collect, rebaseline = (self.functions[step].role for step in ("collect", "rebaseline"))
+        permissions.allow_reading_keys(collect, self._props.read_key_arns)
+        for place in self._unique([place for name in self._places for place in self._channels(name)]):
+            permissions.allow_listing(collect, place)
+        for places in self._places.values():
+            for place in (places.fresh, places.holdout):
+                permissions.allow_reading(collect, place)
+            permissions.allow_writing(collect, places.sets)
+            for role in (rebaseline,):
+                permissions.allow_reading(role, places.sets)
+                permissions.allow_writing(role, places.sets)
+        reports = next(iter(self._places.values())).reports
+        for step in ("collect", "watch"):
+            permissions.allow_reading(self.functions[step].role, reports)
+        for step in ("collect", "conclude"):
+            permissions.allow_writing(self.functions[step].role, self._records)
+
+    def _channels(self, name: str) -> list[Place]:
+        retraining = self._props.endpoints[name].retraining
+        places = self._places[name]
+        if retraining is None:
+            return []
+        given = [retraining.training_data, *([retraining.validation_data] if retraining.validation_data else [])]
+        return [*map(Place.at, given), places.fresh, places.holdout]
+
+    @staticmethod
+    def _unique(places: Sequence[Place]) -> list[Place]:
+        return list({place.folder_uri: place for place in places}.values())
+
+    def _grant_models(self) -> None:
+        """Looking at what serves, making models and configurations, updating the endpoints that are retrained."""
+        endpoints = [self._sagemaker("endpoint", name) for name in self._props.endpoints]
+        looked = [self._sagemaker(kind, "*") for kind in ("endpoint-config", "model")]
+        for step in ("collect", "release"):
+            role = self.functions[step].role
+            permissions.allow(role, ["sagemaker:DescribeEndpoint"], endpoints)
+            permissions.allow(role, ["sagemaker:DescribeEndpointConfig", "sagemaker:DescribeModel"], looked)
+            for arn in looked:
+                permissions.accept(role, arn, "what serves is named by CloudFormation, or by a retraining")
+        release = self.functions["release"].role
+        for kind, create in (("model", "CreateModel"), ("endpoint-config", "CreateEndpointConfig")):
+            for arn in self._made(kind):
+                permissions.allow_named(release, [f"sagemaker:{create}", "sagemaker:AddTags"], arn, MADE_BY_RUNS)
+        permissions.allow(release, ["sagemaker:UpdateEndpoint"], [*endpoints, *self._made("endpoint-config")])
+        permissions.allow_list_calls(release, ["cloudwatch:DescribeAlarms"])
+        self._allow_passing(
+            release,
+            [contract.role_path(self._props.environment)],
+            [endpoint.model.role_arn for endpoint in self._props.endpoints.values() if endpoint.model],
+        )
+
+    def _allow_passing(self, role: iam.IRole, paths: Sequence[str], brought: Sequence[str | None]) -> None:
+        """Roles of the environment by their path, those that were brought by their ARN, to SageMaker alone."""
+        passed = [
+            self.format_arn(service="iam", region="", resource="role", resource_name=f"{path.strip('/')}/*")
+            for path in paths
+        ]
+        to_sagemaker = {"StringEquals": {"iam:PassedToService": permissions.SAGEMAKER}}
+        named = sorted({arn for arn in brought if arn is not None})
+        permissions.allow(role, ["iam:PassRole"], [*passed, *named], to_sagemaker)
+        for arn in passed:
+            permissions.accept(role, arn, LATER)
+
+    def _grant_registry(self) -> None:
+        """Packages of the endpoints' groups."""
+        for name, endpoint in self._props.endpoints.items():
+            group = contract.model_group(self._props.environment, name)
+            brought = endpoint.retraining.registry.group if endpoint.retraining else None
+            if brought is None:
+                arn = self._sagemaker("model-package-group", group)
+                create = ["sagemaker:CreateModelPackageGroup", "sagemaker:AddTags"]
+                permissions.allow(self.functions["register"].role, create, [arn])
+            is_arn = brought is not None and brought.startswith("arn:")
+            groups = brought if is_arn and brought else self._sagemaker("model-package-group", brought or group)
+            packages = f"{groups.replace(':model-package-group/', ':model-package/')}/*"
+            calls = {
+                "register": ["sagemaker:CreateModelPackage", "sagemaker:DescribeModelPackage"],
+                "approval": ["sagemaker:DescribeModelPackage"],
+                "collect": ["sagemaker:DescribeModelPackage"],
+            }
+            for step, allowed in calls.items():
+                permissions.allow_named(
+                    self.functions[step].role, allowed, packages, "packages are numbered by the registry"
+                )
+            permissions.allow(self.functions["register"].role, ["sagemaker:CreateModelPackage"], [groups])
+
+    def _grant_baselines(self) -> None:
+        """Reading what is current; moving it."""
+        for places in self._places.values():
+            permissions.allow_reading(self.functions["register"].role, places.baseline)
+            role = self.functions["rebaseline"].role
+            permissions.allow_reading(role, places.baseline)
+            current = f"{places.baseline.bucket_arn}/{places.baseline.prefix}{contract.CURRENT_BASELINE_FILE}"
+            permissions.allow(role, ["s3:PutObject"], [current])
+
+    def _grant_telling(self) -> None:
+        topic = self._props.topic
+        for step in ("approval", "conclude"):
+            role = self.functions[step].role
+            permissions.allow(role, ["sns:Publish"], [topic.topic_arn])
+            if isinstance(topic, sns.Topic) and topic.master_key is not None:
+                permissions.allow(role, ["kms:Decrypt", "kms:GenerateDataKey"], [topic.master_key.key_arn])
+            else:
+                permissions.allow_key_through(role, self, "sns")
+        bus = self.format_arn(service="events", resource="event-bus", resource_name="default")
+        permissions.allow(self.functions["conclude"].role, ["events:PutEvents"], [bus])
+        permissions.allow(
+            self.functions["approval"].role, ["states:SendTaskFailure", "states:SendTaskSuccess"], [self._machine_arn]
+        )
+
+    # --- the state machine --------------------------------------------------------------------------------------------------
+
+    @property
+    def _machine_name(self) -> str:
+        return contract.retraining_machine(self._props.environment)
+
+    @property
+    def _machine_arn(self) -> str:
+        return self.format_arn(
+            service="states", resource="stateMachine", resource_name=self._machine_name, arn_format=permissions.COLON
+        )
+
+    def _machine(self) -> sfn.StateMachine:
+        role = iam.Role(
+            self,
+            "MachineRole",
+            assumed_by=iam.ServicePrincipal(
+                "states.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": self.account}}
+            ),
+            description="Takes a retraining through its steps",
+        )
+        log = logs.LogGroup(
+            self,
+            "MachineLog",
+            log_group_name=f"/aws/vendedlogs/states/{self._machine_name}",
+            retention=logs.RetentionDays.THREE_MONTHS,
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        arns = {step: function.function.function_arn for step, function in self.functions.items()}
+        content: dict[str, Any] = retraining_workflow.definition(Aws.PARTITION, arns, in_network=self._props.in_network)
+        machine = sfn.StateMachine(
+            self,
+            "Machine",
+            state_machine_name=self._machine_name,
+            definition_body=sfn.DefinitionBody.from_string(json.dumps(content)),
+            role=role,
+            logs=sfn.LogOptions(destination=log, level=sfn.LogLevel.ALL, include_execution_data=False),
+            tracing_enabled=True,
+            comment="Retrainings",
+        )
+        permissions.accept(role, "*", "log delivery and traces know no resources")
+        self._allow_steps(role, list(arns.values()))
+        return machine
+
+    def _allow_steps(self, role: iam.Role, functions: list[str]) -> None:
+        environment = self._props.environment
+        permissions.allow(role, ["lambda:InvokeFunction"], functions)
+        runners = [
+            self.format_arn(
+                service="lambda",
+                resource="function",
+                resource_name=contract.run_function_name(environment, name),
+                arn_format=permissions.COLON,
+            )
+            for name in self._props.endpoints
+        ]
+        permissions.allow(role, ["lambda:InvokeFunction"], runners)
+        for kind in MANAGED_RULES:
+            calls = [f"sagemaker:{call}{kind}Job" for call in ("Create", "Describe", "Stop")]
+            for arn in self._made(f"{kind.lower()}-job"):
+                permissions.allow_named(role, [*calls, "sagemaker:AddTags", "sagemaker:ListTags"], arn, MADE_BY_RUNS)
+        brought: list[str | None] = []
+        for endpoint in self._props.endpoints.values():
+            brought += [endpoint.retraining.role_arn if endpoint.retraining else None]
+            brought += [monitor.role_arn for monitor in endpoint.computed.values()]
+        environments = (contract.role_path, contract.training_role_path)
+        self._allow_passing(role, [path(environment) for path in environments], brought)
+        rules = [
+            self.format_arn(
+                service="events", resource="rule", resource_name=f"StepFunctionsGetEventsForSageMaker{kind}JobsRule"
+            )
+            for kind in MANAGED_RULES
+        ]
+        permissions.allow(role, ["events:PutTargets", "events:PutRule", "events:DescribeRule"], rules)
+
+    def _listen(self) -> None:
+        """Decisions in the registry, and executions that somebody stopped, which have no last step of their own."""
+        events.Rule(
+            self,
+            "Approved",
+            description="Somebody decided about a package",
+            event_pattern=events.EventPattern(
+                source=["aws.sagemaker"],
+                detail_type=["SageMaker Model Package State Change"],
+                detail={"ModelApprovalStatus": ["Approved", "Rejected"]},
+            ),
+            targets=[targets.LambdaFunction(self.functions["approval"].function)],
+        )
+        events.Rule(
+            self,
+            "Stopped",
+            description="A retraining was stopped from outside",
+            event_pattern=events.EventPattern(
+                source=["aws.states"],
+                detail_type=["Step Functions Execution Status Change"],
+                detail={"stateMachineArn": [self._machine_arn], "status": ["ABORTED", "TIMED_OUT"]},
+            ),
+            targets=[targets.LambdaFunction(self.functions["conclude"].function)],
+        )
+
+    # --- who watches the watchers -----------------------------------------------------------------------------------------
+
+    def _alarms(self) -> None:
+        alarm = cloudwatch.Alarm(
+            self,
+            "Failed",
+            alarm_name=contract.alarm_name(self._props.environment, "retraining", "workflow-failed"),
+            alarm_description=(
+                "A retraining failed at one of its steps; the old model serves. The message about it and the execution's history "
+                "say which."
+            ),
+            metric=self.machine.metric_failed(period=Duration.minutes(5), statistic="Sum"),
+            threshold=1,
+            evaluation_periods=1,
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+        )
+        alarm.add_alarm_action(actions.SnsAction(self._props.topic))
