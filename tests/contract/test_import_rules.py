@@ -48,13 +48,15 @@ ALLOWED = {
     "monitors.model_explainability": SHARED_BY_MONITORS | {"predictors"},  # a model is asked once all rows are read
     # what leaves a run, the two jobs, the front doors
     "outputs": GROUND | {"job", "sketches", "monitors", "monitors.registry"},
-    "flow": GROUND | {"job", "dataset", "labels", "sketches", "monitors", "monitors.registry", "outputs", "runners"},
+    "review": GROUND | {"job", "sketches", "labels", "outputs"},  # predictions that people look at, and their answers
+    "flow": GROUND
+    | {"job", "dataset", "labels", "sketches", "monitors", "monitors.registry", "outputs", "runners", "review"},
     "late": GROUND | {"job", "labels", "monitors.registry", "outputs", "flow", "logs"},  # windows before a run's
     "windows": GROUND | {"job", "dataset", "outputs"},  # many of them, one run each
     "container": GROUND | {"job", "aws", "outputs", "runners", "flow", "late", "logs", ""},
     "function": GROUND
     | {"job", "aws", "container", "runners", "logs", "flow", "late"},  # a container whose service is Lambda
-    "cli": GROUND | {"job", "aws", "labels", "outputs", "runners", "flow", "windows", ""},
+    "cli": GROUND | {"job", "aws", "labels", "outputs", "runners", "flow", "windows", "review", ""},
     "__main__": {"cli", "container", "function", "contract", "runners"},
     "": set(),
     # public doors
