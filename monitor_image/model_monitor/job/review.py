@@ -9,6 +9,7 @@ from typing import Final
 
 from model_monitor.contract import ProblemType
 from model_monitor.job.blocks import Block, Faults
+from model_monitor.label_text import normalise
 from model_monitor.schema import Privacy, Schema
 from model_monitor.words import did_you_mean
 
@@ -67,14 +68,14 @@ def read_review(content: object, schema: Schema, faults: Faults) -> ReviewSettin
     block = Block(content, "review", faults)
     problem = PROBLEMS[block.choice("problem_type", PROBLEMS, "binary")]
     is_binary = problem is ProblemType.BINARY
-    labels = block.labels("labels") or (DEFAULT_LABELS if is_binary else ())
+    labels = tuple(map(normalise, block.labels("labels"))) or (DEFAULT_LABELS if is_binary else ())
     if is_binary and len(labels) != 2:
         faults.add(block.at("labels"), "should be two labels of a binary problem")
     if len(labels) < 2 and not is_binary:
         faults.add(
             block.at("labels"), "should name the classes that a reviewer may choose, in the order of their scores"
         )
-    positive = block.label("positive") or (labels[-1] if labels else "1")
+    positive = normalise(block.label("positive") or (labels[-1] if labels else "1"))
     if positive not in labels:
         faults.add(block.at("positive"), "is none of review.labels")
     measure = block.choice("measure", Measure, Measure.BAND if is_binary else Measure.MARGIN)
@@ -119,9 +120,9 @@ def _bands(block: Block, labels: tuple[str, ...], faults: Faults) -> dict[str, B
     bands = {}
     for label in list(classes.rest):
         inner = Block(classes.take(label), classes.at(label), faults)
-        bands[label] = _band(inner)
+        bands[normalise(label)] = _band(inner)
         inner.end()
-        if label not in labels:
+        if normalise(label) not in labels:
             faults.add(classes.at(label), "is none of review.labels")
     return bands
 
