@@ -91,7 +91,7 @@ def _fault(body: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _context(request: Request, _name: str, desk: Any) -> Answer:
+def _context(_request: Request, _name: str, desk: Any) -> Answer:
     return Answer(OK, desk.context())
 
 
