@@ -89,12 +89,12 @@ def _read(path: Path) -> str:
 def _serve(options: argparse.Namespace, tell: Tell) -> None:
     from model_monitor.review.desk import Desk
     from model_monitor.review.local_store import LocalStores
-    from model_monitor.review.serving import reviewers_of, serve
+    from model_monitor.review.serving import LOOPBACK, reviewers_of, serve
 
     stores = LocalStores(_existing(options.queue))
     desks = {endpoint: Desk(stores.of(endpoint)) for endpoint in stores.endpoints()}
     server = serve(desks, reviewers_of(options.reviewer, list(desks)), options.port)
-    tell(f"http://{server.server_address[0]}:{server.server_address[1]}/ (Ctrl-C ends it)")
+    tell(f"http://{LOOPBACK}:{server.server_address[1]}/ (Ctrl-C ends it)")
     try:
         server.serve_forever()
     except KeyboardInterrupt:

@@ -19,9 +19,9 @@ from datetime import datetime
 from typing import Any
 
 OK, BAD, UNKNOWN_PERSON, FORBIDDEN, NOT_FOUND, CONFLICT = 200, 400, 401, 403, 404, 409
-LISTED = 50
+LISTED = 12
 CONTENT_SECURITY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'{and_from}; base-uri 'none'; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src 'self'{and_from}; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'"
 )
 PAGE_TYPES = {"": "text/html", "page.js": "text/javascript", "page.css": "text/css"}

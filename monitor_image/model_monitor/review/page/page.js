@@ -132,7 +132,7 @@ async function choose(endpoint) {
 async function next(id = "") {
   const found = await call("POST", place("lease"), id ? { id } : {});
   show(found.task, found.progress);
-  await listed();
+  refresh();
 }
 
 function show(task, progress) {
@@ -172,6 +172,9 @@ function counted(progress) {
   at("progress").value = progress.done_today;
   at("counts").textContent = `${progress.done_today} done, ${progress.open} open`;
 }
+
+// The list follows by itself: nobody waits for it.
+const refresh = () => listed().catch((error) => tell(error.message));
 
 async function listed() {
   const found = await call("GET", place("tasks"));
@@ -214,7 +217,7 @@ function undo() {
     const found = await call("POST", place("undo"), { token: token() });
     show(found.task, found.progress);
     tell("Taken back.");
-    await listed();
+    refresh();
   });
 }
 

@@ -1,0 +1,64 @@
+"""From captured predictions to a score that people's answers made possible, with the command alone."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from demo import review as example
+from model_monitor import cli
+from model_monitor.labels.ground_truth import label_files, read_ground_truth
+from model_monitor.review.desk import Desk, Rules
+from model_monitor.review.local_store import LocalStores
+
+
+def answer_all(folder: Path, truth: dict[str, str]) -> int:
+    """A reviewer who knows."""
+    stores = LocalStores(folder / "review.sqlite")
+    desk = Desk(stores.of(example.ENDPOINT), Rules())
+    count, now = 0, datetime.now(UTC)
+    for reviewer in ("ann", "bob", "cid"):  # some tasks get a second opinion
+        while (record := desk.lease(reviewer, now).task) is not None:
+            desk.answer(reviewer, record["task"]["id"], truth[record["task"]["event_id"]], now)
+            count += 1
+    stores.close()
+    return count
+
+
+def test_answers_of_people_are_the_labels_that_score_the_model(tmp_path: Path) -> None:
+    truth = example.prepare(tmp_path)
+    assert answer_all(tmp_path, truth) >= 60
+    queue = ["--queue", str(tmp_path / "review.sqlite")]
+    assert cli.main(["review", "export", *queue, "--output", str(tmp_path / "labels"), "--now"]) == 0
+    labels = tmp_path / "labels" / example.ENDPOINT
+    assert len(list(labels.rglob("*.jsonl"))) == 60
+    assert len(read_ground_truth(label_files(labels))) == 60
+    example.run_monitor(tmp_path, "--ground-truth", str(labels))
+    report = json.loads((tmp_path / "report" / "report.json").read_text())
+    quality = next(monitor for monitor in report["monitors"] if monitor["key"] == "model_quality")
+    assert report["ground_truth"]["labels"] == 60
+    assert quality["summary"]["labels"]["labelled"] == 60
+    assert quality["summary"]["metrics"] != []
+
+
+def test_an_export_again_writes_nothing_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    truth = example.prepare(tmp_path)
+    answer_all(tmp_path, truth)
+    export = ["review", "export", "--queue", str(tmp_path / "review.sqlite"), "--output", str(tmp_path / "labels")]
+    cli.main([*export, "--now"])
+    capsys.readouterr()
+    cli.main([*export, "--now"])
+    assert "0 labels written" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("step", [["route", "nowhere"], ["serve", "--reviewer", "ann"], ["export", "--output", "x"]])
+def test_what_is_missing_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], step: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["review", *step]) == 1
+    assert "model-monitor: " in capsys.readouterr().err
+    assert not (tmp_path / "review.sqlite").exists()
