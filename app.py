@@ -20,6 +20,7 @@ from stacks.control_plane_stack import ControlPlaneProps, ControlPlaneStack
 from stacks.endpoint_stack import EndpointProps, EndpointStack
 from stacks.live_stack import LiveProps, LiveStack
 from stacks.monitoring_stack import MonitoringProps, MonitoringStack
+from stacks.retraining_plane_stack import Retrained, RetrainingPlaneProps, RetrainingPlaneStack
 from stacks.retraining_stack import RetrainingProps, RetrainingStack
 from stacks.settings import environment as settings
 from stacks.settings.endpoint import Endpoint
@@ -40,12 +41,16 @@ def build(app: App, chosen: Settings) -> None:
     )
     alerting = AlertingStack(app, f"{chosen.environment}-Alerting", AlertingProps(alarms=chosen.alarms), env=env)
     plane = _control_plane(app, chosen, storage, alerting, env)
+    retrained: dict[str, Retrained] = {}
     for name, endpoint in chosen.endpoints.items():
         monitoring = _build_endpoint(app, chosen, name, endpoint, storage, plane, env)
-        _close_loop(app, chosen, name, endpoint, storage, alerting, monitoring, env)
+        watched = _close_loop(app, chosen, name, endpoint, storage, alerting, monitoring, env)
+        if watched:
+            retrained[name] = Retrained(endpoint, watched)
         for part in OF_AN_ENDPOINT:
             if (stack := app.node.try_find_child(f"{chosen.environment}-{name}-{part}")) is not None:
                 Tags.of(stack).add("Endpoint", name)
+    _retraining_plane(app, chosen, retrained, storage, alerting, env)
     if chosen.network.functions:
         for construct in app.node.find_all():
             if isinstance(construct, PythonFunction):
@@ -77,12 +82,38 @@ def _control_plane(
             namespaces=sorted({endpoint.metrics.namespace for endpoint in managed.values()}),
             topic=alerting.topic,
             key=storage.key,
-            keep_data=chosen.storage.keep_data,
+            table=storage.table,
         ),
         env=env,
     )
     plane.add_stack_dependency(storage, "places are exported by it")
     return plane
+
+
+def _retraining_plane(
+    app: App,
+    chosen: Settings,
+    retrained: dict[str, Retrained],
+    storage: StorageStack,
+    alerting: AlertingStack,
+    env: Environment,
+) -> None:
+    """Who decides about retraining; nobody where no endpoint is retrained."""
+    if not retrained:
+        return
+    plane = RetrainingPlaneStack(
+        app,
+        f"{chosen.environment}-RetrainingPlane",
+        RetrainingPlaneProps(
+            environment=chosen.environment,
+            endpoints=retrained,
+            storage=storage,
+            topic=alerting.topic,
+            reserved_concurrency=chosen.decisions.reserved_concurrency or None,
+        ),
+        env=env,
+    )
+    plane.add_stack_dependency(storage, "places are exported by it")
 
 
 def _build_endpoint(
@@ -156,8 +187,8 @@ def _close_loop(
     alerting: AlertingStack,
     monitoring: MonitoringStack,
     env: Environment,
-) -> None:
-    """Who is told about one endpoint, and what that starts."""
+) -> list[str]:
+    """Who is told about one endpoint, and what that starts; the alarms that may."""
     prefix = f"{chosen.environment}-{name}"
     alarms = AlarmsStack(
         app,
@@ -172,7 +203,7 @@ def _close_loop(
         env=env,
     )
     if endpoint.retraining is None:
-        return
+        return []
     watched = endpoint.watched
     retraining = RetrainingStack(
         app,
@@ -184,7 +215,6 @@ def _close_loop(
             payload=endpoint.payload,
             monitor=monitoring.monitors[watched],
             alarms=alarms.names[watched],
-            topic=alerting.topic,
             places=storage.places(name, endpoint),
             key=storage.key,
             network=chosen.network,
@@ -194,6 +224,7 @@ def _close_loop(
         env=env,
     )
     retraining.add_stack_dependency(storage, "places are exported by it")
+    return retraining.watched
 
 
 def main() -> None:

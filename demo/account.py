@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from demo.observations import Decision
 from demo.observe import Email
 from twin.server import Twin
 
@@ -25,24 +24,8 @@ class TwinAccount:
         """What the topic delivered to people."""
         return [Email(entry.time, entry.data["subject"]) for entry in self._twin.journal.of("mail")]
 
-    @property
-    def decisions(self) -> Sequence[Decision]:
-        """What the retraining functions answered, alarm by alarm."""
-        return [
-            Decision(entry.time, str(found["endpoint"]), str(found["alarm"]), _text(found))
-            for entry in self._twin.journal.of("function")
-            if isinstance(entry.data.get("payload"), dict)
-            for found in entry.data["payload"].get("decisions", ())
-            if found["reason"] != "alarm_not_in_policy"  # the topic is shared: each function hears of every endpoint
-        ]
-
     def check_identity(self) -> tuple[list[str], int]:
         """(calls that a role's policies do not allow, calls compared)."""
         identity = self._twin.identity
         found = [f"{refused.role}: {refused.action} on {refused.resource}" for refused in identity.violations()]
         return found, sum(identity.calls(role).total() for role in identity.roles())
-
-
-def _text(decision: dict[str, Any]) -> str:
-    detail = f" ({decision['detail']})" if decision["detail"] else ""
-    return f"{decision['action']}: {decision['reason']}{detail}"

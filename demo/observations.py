@@ -41,12 +41,17 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What the retraining function of an endpoint made of an alarm."""
+    """What the retraining function decided about an alarm of an endpoint, as its log in the table keeps it."""
 
     time: datetime
     endpoint: str
     alarm: str
     text: str
+    record: dict[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """One entry of `retraining.decisions` in summary.json."""
+        return {"time": f"{self.time:{TIME_FORMAT}}", "endpoint": self.endpoint, "alarm": self.alarm, **self.record}
 
 
 @dataclass(slots=True)
@@ -138,6 +143,7 @@ class Story:
     image: str = ""
     identity_findings: list[str] = field(default_factory=list)
     identity_calls: int = 0
+    decisions: list[Decision] = field(default_factory=list)  # about retraining
     seconds: dict[str, float] = field(default_factory=dict)
 
     def of(self, endpoint: str, phase: str | None = None) -> list[Observed]:

@@ -18,19 +18,17 @@ HOUR = timedelta(hours=1)
 VIOLATED = "violated"
 NO_RUNNER = "none"  # of a window that needed none
 VERDICTS = tuple(contract.Verdict)
+RECORDED = ("asked_by", "action", "rule", "reason", "detail", "run")  # of a decision
 VALUES = ("accuracy", contract.METRIC_LABEL_COVERAGE)
 
 
 class Account(Protocol):
-    """An account as a client sees it, with the people's mailboxes and what functions answered, which no API shows."""
+    """An account as a client sees it, with the people's mailboxes, which no API shows."""
 
     def client(self, service: str) -> Any: ...
 
     @property
     def emails(self) -> Sequence[Email]: ...
-
-    @property
-    def decisions(self) -> Sequence[Decision]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +45,7 @@ class Observer:
 
     account: Account
     folder: Path
-    runs: str = ""  # the control plane's table
+    runs: str = ""  # the environment's table
     seen_training_jobs: set[str] = field(default_factory=set)
 
     def schedules(self, environment: str) -> dict[str, str]:
@@ -80,13 +78,22 @@ class Observer:
             for email in self.account.emails
             if seen.end <= email.time < until and any(email.subject.startswith(f'ALARM: "{name}"') for name in names)
         ]
-        seen.decisions = [
-            decision
-            for decision in self.account.decisions
-            if seen.end <= decision.time < until and decision.endpoint == endpoint
-        ]
+        seen.decisions = [decision for decision in self.decisions(endpoint) if seen.end <= decision.time < until]
         seen.training_jobs = self._new_training_jobs(endpoint)
         return seen
+
+    def decisions(self, endpoint: str) -> list[Decision]:
+        """All that was decided about an endpoint's retraining, oldest first."""
+        pages = self.account.client("dynamodb").get_paginator("query")
+        wanted = {":pk": {"S": f"decision#{endpoint}"}}
+        found = [
+            _decision(item)
+            for page in pages.paginate(
+                TableName=self.runs, KeyConditionExpression="pk = :pk", ExpressionAttributeValues=wanted
+            )
+            for item in page["Items"]
+        ]
+        return sorted(found, key=lambda decision: decision.time)
 
     # --- the execution and its report ---------------------------------------------------------------------------------
 
@@ -196,6 +203,19 @@ def _subjects(check: dict[str, Any]) -> list[str]:
     """The features of a violated check; a check of all columns names them at the end of its description."""
     _, found, names = str(check["description"]).rpartition(f"{check['subject']}: ")
     return names.split(", ") if found else [str(check["subject"])]
+
+
+def _decision(item: dict[str, Any]) -> Decision:
+    """A decision of the table; all that is shown of it is text."""
+    told = {name: str(item[name].get("S", "")) for name in ("endpoint", "alarm", *RECORDED)}
+    detail = f" ({told['detail']})" if told["detail"] else ""
+    return Decision(
+        time=datetime.fromisoformat(item["decided_at"]["S"]),
+        endpoint=told["endpoint"],
+        alarm=told["alarm"],
+        text=f"{told['action']}: {told['reason']}{detail}",
+        record={name: told[name] for name in RECORDED},
+    )
 
 
 def list_keys(s3: Any, bucket: str, prefix: str) -> Iterator[str]:

@@ -98,6 +98,7 @@ class Scenario:
         outputs = self._deploy()
         self._live(outputs)
         self._examine_training()
+        self.story.decisions = [found for name in self.models for found in self.observer.decisions(name)]
         self._examine_identity()
         self._collect(outputs)
         return self.story

@@ -20,6 +20,7 @@ def write(path: Path, story: Story, expectations: Sequence[Expectation], seconds
         "met": all(expectation.is_met for expectation in expectations),
         "hours": [hour.to_json() for hour in story.hours],
         "trainings": [training.to_json() for training in story.trainings],
+        "retraining": {"decisions": [decision.to_json() for decision in story.decisions]},
         "deployment": {"stacks": story.stacks, "baselines": story.baselines, "image": story.image},
         "identity": {"calls": story.identity_calls, "beyond_policy": story.identity_findings},
         "expectations": [asdict(expectation) for expectation in expectations],

@@ -1,4 +1,4 @@
-"""What an environment's runs share: their table, their schedules' group, the state machine, the sweep for silence.
+"""What an environment's runs share: their schedules' group, the state machine, the sweep for silence.
 
 One of each, however many endpoints there are. What a schedule runs stands in an SSM parameter, so the functions know no endpoint.
 """
@@ -45,7 +45,7 @@ SILENT_SWEEPS = 3  # of them in a row, and the sweep itself is what is silent
 
 @dataclass(frozen=True, kw_only=True)
 class ControlPlaneProps:
-    """Whose runs. captures, reports: places of all endpoints; roles: of runs that were brought."""
+    """Whose runs. captures, reports: places of all endpoints; roles: of runs that were brought; table: the environment's."""
 
     environment: str
     captures: Sequence[Place]
@@ -54,7 +54,7 @@ class ControlPlaneProps:
     namespaces: Sequence[str]
     topic: sns.ITopic
     key: kms.IKey
-    keep_data: bool
+    table: dynamodb.ITable
 
 
 class ControlPlaneStack(Stack):
@@ -64,7 +64,7 @@ class ControlPlaneStack(Stack):
         super().__init__(scope, construct_id, env=env, description="Model monitoring: runs of every endpoint")
         self._props = props
         self.prefix = contract.monitors_prefix(props.environment)
-        self.table = self._runs()
+        self.table = props.table
         plan, finish = self._plan(), self._finish()
         self.machine = self._machine(plan, finish)
         self.group = scheduler.CfnScheduleGroup(self, "Schedules", name=contract.schedule_group(props.environment))
@@ -86,22 +86,7 @@ class ControlPlaneStack(Stack):
         )
         sweep = self._sweep()
         self._alarms({"plan": plan, "finish": finish, "sweep": sweep}, sweep)
-        CfnOutput(self, "RunsTable", value=self.table.table_name, description="What came of every run")
         CfnOutput(self, "RunsMachine", value=self.machine.state_machine_arn, description="Starts a run by hand")
-
-    def _runs(self) -> dynamodb.Table:
-        return dynamodb.Table(
-            self,
-            "Runs",
-            partition_key=dynamodb.Attribute(name="pk", type=dynamodb.AttributeType.STRING),
-            sort_key=dynamodb.Attribute(name="sk", type=dynamodb.AttributeType.STRING),
-            billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
-            time_to_live_attribute="expires",
-            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
-                point_in_time_recovery_enabled=True
-            ),
-            removal_policy=RemovalPolicy.RETAIN if self._props.keep_data else RemovalPolicy.DESTROY,
-        )
 
     def _function(self, name: str, description: str, more: dict[str, str] | None = None) -> PythonFunction:
         environment = {"TABLE": self.table.table_name, "MONITORS_PREFIX": self.prefix, **(more or {})}

@@ -1,20 +1,18 @@
-"""The closing of the loop for one endpoint: alarms on the model and its data may train a new one."""
+"""Retraining of one endpoint: what its alarms may start, and the role of its training jobs. Who decides is shared."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from aws_cdk import CfnOutput, Environment, Stack, aws_kms as kms, aws_sns as sns
+from aws_cdk import CfnOutput, Environment, Stack, aws_kms as kms
 from constructs import Construct
 
 from model_monitor import contract
 from stacks.alarms_stack import AlarmNames
-from stacks.constructs.monitor_alarm import MonitorAlarm, MonitorAlarmProps
 from stacks.constructs.places import EndpointPlaces
-from stacks.constructs.retraining_trigger import RetrainingTrigger, RetrainingTriggerProps
+from stacks.constructs.retraining_policy import RetrainingPolicy, RetrainingPolicyProps
 from stacks.constructs.scheduled_monitor import ScheduledMonitor
-from stacks.constructs.undecided_alarm import undecided
 from stacks.endpoint_stack import model_code
 from stacks.settings.endpoint import Retraining
 from stacks.settings.environment import Network, Security
@@ -31,7 +29,6 @@ class RetrainingProps:
     payload: Payload | None
     monitor: ScheduledMonitor
     alarms: AlarmNames
-    topic: sns.ITopic
     places: EndpointPlaces
     key: kms.IKey
     network: Network
@@ -40,36 +37,34 @@ class RetrainingProps:
 
 
 class RetrainingStack(Stack):
-    """The trigger and the role of the training jobs."""
+    """The policy and the role of the training jobs. watched: every alarm that the policy names."""
 
     def __init__(self, scope: Construct, construct_id: str, props: RetrainingProps, *, env: Environment) -> None:
         super().__init__(scope, construct_id, env=env, description=f"Model monitoring: retraining of {props.name}")
         of_model, chosen = props.alarms.of_model, props.settings.types
         is_kit = props.settings.training_script == "kit"
-        trigger = RetrainingTrigger(
+        triggers = {name: checks for type_ in chosen for name, checks in of_model.get(type_, {}).items()}
+        every_check = tuple(dict.fromkeys(check for checks in triggers.values() for check in checks))
+        triggers |= dict.fromkeys(props.settings.more_alarms, every_check)
+        others = [name for type_, alarms in of_model.items() if type_ not in chosen for name in alarms]
+        self.watched = [*triggers, *others, *props.alarms.of_broken_data]
+        RetrainingPolicy(
             self,
             "Trigger",
-            RetrainingTriggerProps(
+            RetrainingPolicyProps(
                 settings=props.settings,
                 monitor=props.monitor,
-                triggers={name: checks for type_ in chosen for name, checks in of_model.get(type_, {}).items()},
-                other_alarms=[name for type_, alarms in of_model.items() if type_ not in chosen for name in alarms],
+                triggers=triggers,
+                other_alarms=others,
                 broken_data_alarms=props.alarms.of_broken_data,
-                topic=props.topic,
                 code=model_code(self, "Code", props.payload) if is_kit and props.payload else None,
                 places=props.places,
                 policy_parameter=contract.policy_parameter(props.environment, props.name),
-                state_prefix=contract.state_prefix(props.environment, props.name),
+                role_path=contract.training_role_path(props.environment),
                 key=props.key,
                 network=props.network,
                 security=props.security,
                 tags=props.tags,
             ),
-        )
-        MonitorAlarm(
-            self,
-            "Undecided",
-            MonitorAlarmProps(environment=props.environment, monitor=props.monitor, topic=props.topic),
-            undecided(props.monitor, trigger.failed),
         )
         CfnOutput(self, "ModelLocation", value=props.places.models.uri, description="Models that retraining made")

@@ -1,10 +1,19 @@
-"""What must survive: the key and the buckets. Deployed once per environment, before everything else."""
+"""What must survive: the key, the buckets and the table of what happened. Deployed once per environment, before everything else."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from aws_cdk import CfnOutput, Duration, Environment, RemovalPolicy, Stack, aws_kms as kms, aws_s3 as s3
+from aws_cdk import (
+    CfnOutput,
+    Duration,
+    Environment,
+    RemovalPolicy,
+    Stack,
+    aws_dynamodb as dynamodb,
+    aws_kms as kms,
+    aws_s3 as s3,
+)
 from constructs import Construct
 
 from stacks.constructs.emptied_bucket import EmptiedBuckets
@@ -24,10 +33,10 @@ class StorageProps:
 
 
 class StorageStack(Stack):
-    """Key and buckets. Everything in them is encrypted with the key, over TLS only, and never public."""
+    """Key, buckets and the one table. Everything in them is encrypted with the key, over TLS only, and never public."""
 
     def __init__(self, scope: Construct, construct_id: str, props: StorageProps, *, env: Environment) -> None:
-        super().__init__(scope, construct_id, env=env, description="Model monitoring: key and buckets")
+        super().__init__(scope, construct_id, env=env, description="Model monitoring: key, buckets, table")
         self._removal = RemovalPolicy.RETAIN if props.storage.keep_data else RemovalPolicy.DESTROY
         self.key = self._key(props.kms_key_arn)
         self._logs: s3.Bucket | None = None
@@ -44,6 +53,8 @@ class StorageStack(Stack):
             "GroundTruth", brought, versioned=True, purpose="labels, as the application learns them"
         )
         self.models = self._bucket("Models", brought, versioned=True, purpose="models that retraining made")
+
+        self.table = self._table()
 
     def places(self, name: str, endpoint: Endpoint) -> EndpointPlaces:
         """Where the data of one endpoint lies."""
@@ -118,6 +129,23 @@ class StorageStack(Stack):
         self._empty(what, bucket)
         CfnOutput(self, f"{what}Bucket", value=bucket.bucket_name, description=purpose.capitalize())
         return bucket
+
+    def _table(self) -> dynamodb.Table:
+        """State of the whole environment by key prefix: runs, silences, decisions, locks."""
+        table = dynamodb.Table(
+            self,
+            "Table",
+            partition_key=dynamodb.Attribute(name="pk", type=dynamodb.AttributeType.STRING),
+            sort_key=dynamodb.Attribute(name="sk", type=dynamodb.AttributeType.STRING),
+            billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
+            time_to_live_attribute="expires",
+            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
+                point_in_time_recovery_enabled=True
+            ),
+            removal_policy=self._removal,
+        )
+        CfnOutput(self, "RunsTable", value=table.table_name, description="What came of every run and of every decision")
+        return table
 
     def _access_logs(self) -> s3.Bucket:
         """Who read and wrote what. Made with the first bucket that needs it."""

@@ -15,11 +15,10 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
 
-import boto3
 import decide
 import monitors
 import runs
-from aws import client, log
+from aws import client, log, table_named
 from windows import time_of, window
 
 UNPLANNED = timedelta(hours=1)  # after a window's end its values may carry its time
@@ -31,7 +30,7 @@ def handle(event: dict[str, Any], _context: object = None) -> dict[str, Any]:
     plan = plan if "window" in plan else _unplanned(plan)
     report = None if plan.get("runner") == decide.NONE else _json(plan.get("report", ""))
     run = decide.ended(plan, report)
-    table = boto3.resource("dynamodb").Table(os.environ["TABLE"])
+    table = table_named(os.environ["TABLE"])
     facts = {
         "verdict": run.verdict,
         "reason": run.reason,

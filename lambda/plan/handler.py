@@ -13,11 +13,10 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-import boto3
 import decide
 import monitors
 import runs
-from aws import client, log
+from aws import client, log, table_named
 from windows import Window, time_of, window as window_of
 
 
@@ -34,7 +33,7 @@ def handle(event: dict[str, Any], _context: object = None) -> dict[str, Any]:
         "owner": event["owner"],
         "metrics_until": runs.stamp(decide.metrics_until(window, monitor)),
     }
-    table = boto3.resource("dynamodb").Table(os.environ["TABLE"])
+    table = table_named(os.environ["TABLE"])
     again = bool(event.get("input", {}).get("again"))
     attempt = runs.claim(table, runs.Claim(schedule, window.start, window.end, event["owner"], now, again))
     if attempt is None:

@@ -1,28 +1,29 @@
-"""SNS messages of CloudWatch alarms, read into values. Standard library only, no AWS calls.
+"""State changes of CloudWatch alarms, read into values from every form in which AWS tells them. Standard library, no AWS calls.
 
-A message is the JSON text CloudWatch publishes for metric alarms, metric-math alarms and composite alarms; a composite has
-`AlarmRule` and `TriggeringChildren` and no `Trigger`. Whatever else arrives on the topic is reported, never guessed at.
+An alarm is told by an SNS message, by the EventBridge event `CloudWatch Alarm State Change`, by the event of a Lambda action, or by
+DescribeAlarms. Metric-math alarms have `Metrics` in place of `MetricName`; composite alarms have a rule and no metric.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 WEEK_HOURS = 7 * 24  # the longest that an alarm looks back, in the shortest periods
+ALARM = "ALARM"
+SECONDS = "%Y-%m-%dT%H:%M:%SZ"
 
 
 @dataclass(frozen=True)
 class Alarm:
     """One state change of one alarm.
 
-    windows: how many breaching periods it took to get here, so how many reports tell about it; 1 where the message does not say
-        (composite alarms).
-    threshold, operator, metric: what was compared with what, and how; None or "" where the message does not say.
+    windows: how many breaching periods it took to get here, so how many reports tell about it; 1 for composite alarms.
+    threshold, operator, metric: what was compared with what, and how; None or "" where it is not told.
+    has_settings: whether the message told these four; events tell the change alone, and DescribeAlarms the rest.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Alarm:
     threshold: float | None = None
     operator: str = ""
     metric: str = ""
+    has_settings: bool = True
 
     def is_beyond(self, value: float) -> bool:
         """Whether a value would breach this alarm; without a threshold none does."""
@@ -44,55 +46,82 @@ class Alarm:
         return value >= self.threshold
 
     @property
-    def id(self) -> str:
-        """The identity of the state change: SNS may deliver one message twice."""
-        return hashlib.sha256(f"{self.name}|{self.time.isoformat()}".encode()).hexdigest()[:16]
+    def key(self) -> str:
+        """The identity of the state change, by its second: SNS may deliver one message twice, and in any order; AWS's services
+        round the time of one change differently."""
+        second = self.time.strftime(SECONDS)
+        return f"{second}#{hashlib.sha256(f'{self.name}|{second}'.encode()).hexdigest()[:16]}"
 
 
-@dataclass(frozen=True)
-class Unreadable:
-    """A record that is no alarm message; `problem` says why, without quoting it."""
-
-    message_id: str
-    problem: str
-
-
-def read(event: Mapping[str, Any]) -> Iterator[Alarm | Unreadable]:
-    """The alarm in each record of a Lambda event from SNS."""
-    records = event.get("Records")
-    if not isinstance(records, list):
-        yield Unreadable("", "the event has no list Records, so it does not come from SNS")
-        return
-    for record in records:
-        envelope = record.get("Sns") if isinstance(record, Mapping) else None
-        if not isinstance(envelope, Mapping):
-            yield Unreadable("", "a record has no Sns block")
-            continue
-        message_id = str(envelope.get("MessageId", ""))
-        try:
-            yield _alarm(json.loads(envelope["Message"]))
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            yield Unreadable(message_id, f"the message is no alarm notification ({type(error).__name__})")
-
-
-def _alarm(message: Mapping[str, Any]) -> Alarm:
+def of_message(message: Mapping[str, Any]) -> Alarm:
+    """From the JSON text of an SNS message. Raises: KeyError, TypeError, ValueError where it is none."""
+    if "detail" in message:
+        return of_event(message)
     trigger = message.get("Trigger")
-    trigger = trigger if isinstance(trigger, Mapping) else {}
-    periods = trigger.get("DatapointsToAlarm") or trigger.get("EvaluationPeriods") or 1
-    return Alarm(
+    settings = trigger if isinstance(trigger, Mapping) else {}
+    change = Alarm(
         name=str(message["AlarmName"]),
         new_state=str(message["NewStateValue"]),
         old_state=str(message["OldStateValue"]),
-        time=_time(str(message["StateChangeTime"])),
+        time=time_of(str(message["StateChangeTime"])),
         is_composite="AlarmRule" in message,
-        windows=min(WEEK_HOURS, max(1, int(periods))),
-        operator=str(trigger.get("ComparisonOperator") or ""),
-        metric=str(trigger.get("MetricName") or ""),
-        threshold=None if trigger.get("Threshold") is None else float(trigger["Threshold"]),
+    )
+    return _compared(change, settings)
+
+
+def of_event(event: Mapping[str, Any]) -> Alarm:
+    """From EventBridge's event (`detail`) or a Lambda action's (`alarmData`). Raises as `of_message`."""
+    detail = event["detail"] if "detail" in event else event["alarmData"]
+    return Alarm(
+        name=str(detail["alarmName"]),
+        new_state=str(detail["state"]["value"]),
+        old_state=str((detail.get("previousState") or {}).get("value", "")),
+        time=time_of(str(detail["state"]["timestamp"])),
+        is_composite="alarmRule" in (detail.get("configuration") or {}),
+        has_settings=False,
     )
 
 
-def _time(text: str) -> datetime:
+def described(entry: Mapping[str, Any]) -> Alarm:
+    """From DescribeAlarms: the state an alarm is in now, and since when. Its state may be written again without a change, which
+    moves StateUpdatedTimestamp alone."""
+    time = entry.get("StateTransitionedTimestamp") or entry["StateUpdatedTimestamp"]
+    change = Alarm(
+        name=str(entry["AlarmName"]),
+        new_state=str(entry["StateValue"]),
+        old_state="",
+        time=time.astimezone(UTC),
+        is_composite="AlarmRule" in entry,
+    )
+    return _compared(change, entry)
+
+
+def completed(alarm: Alarm, entry: Mapping[str, Any]) -> Alarm:
+    """A state change with the settings that its event did not tell."""
+    return replace(_compared(alarm, entry), is_composite="AlarmRule" in entry, has_settings=True)
+
+
+def time_of(text: str) -> datetime:
     """`2017-01-12T16:30:42.236+0000` as CloudWatch writes it, and ISO 8601; without an offset it is UTC."""
     time = datetime.fromisoformat(text.strip())
     return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+
+
+def _compared(alarm: Alarm, settings: Mapping[str, Any]) -> Alarm:
+    """With what the alarm compares, which messages and DescribeAlarms spell alike."""
+    periods = settings.get("DatapointsToAlarm") or settings.get("EvaluationPeriods") or 1
+    threshold = settings.get("Threshold")
+    return replace(
+        alarm,
+        windows=min(WEEK_HOURS, max(1, int(periods))),
+        operator=str(settings.get("ComparisonOperator") or ""),
+        metric=str(settings.get("MetricName") or _only_metric(settings.get("Metrics") or ())),
+        threshold=None if threshold is None else float(threshold),
+    )
+
+
+def _only_metric(queries: Sequence[Mapping[str, Any]]) -> str:
+    """The metric of a metric-math alarm over one metric; over several, a report's values say nothing about the expression."""
+    names = {str(query["MetricStat"]["Metric"]["MetricName"]) for query in queries if query.get("MetricStat")}
+    is_computed = any(query.get("Expression") for query in queries)
+    return names.pop() if len(names) == 1 and not is_computed else ""

@@ -1,4 +1,4 @@
-"""What is true at this moment: reports of the windows, the endpoint, training jobs, channels. Each function asks one service."""
+"""What is true at this moment: reports of the windows, the endpoint, channels. Each function asks one service."""
 
 from __future__ import annotations
 
@@ -7,40 +7,51 @@ import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
 from alarms import Alarm
 from botocore.exceptions import ClientError
-from decide import Jobs, hour_of, stem
 from policy import Policy
 
 Window = tuple[datetime, datetime]  # start and end
+Content = Mapping[str, Any]  # of a report.json
 REHEARSAL = "rehearsal"
 OVER_ALL = frozenset({"drift_max"})  # metrics over all features, whatever a feature may be called
 REPORT_KEY = re.compile(r"/(\d{4}/\d\d/\d\d/\d\d(?:/\d\d)?)/report\.json$")  # by the minute where runs come more often
 
 
-def reports(s3: Any, uri: str, endpoint: str, schedule: str, alarm: Alarm, period: float) -> list[Mapping[str, Any]]:
-    """The newest reports up to the state change, one per period of so many hours that the alarm looked at; from the days
-    of these periods and the day before."""
-    bucket, prefix = _split(uri)
+@dataclass(frozen=True)
+class Report:
+    """A report and where it lies."""
+
+    uri: str
+    content: Content
+
+
+def reports(s3: Any, policy: Policy, until: datetime, count: int) -> list[Report]:
+    """The newest reports up to a time, one a period and at most so many; from the days of these periods and the day before."""
+    bucket, prefix = _split(policy.reports_uri)
     hours: dict[str, str] = {}
-    for back in range(math.ceil(alarm.windows * period / 24) + 1):
-        day = alarm.time - timedelta(days=back)
-        folder = "/".join(part for part in (prefix.strip("/"), endpoint, schedule, f"{day:%Y/%m/%d}") if part)
+    for back in range(math.ceil(count * policy.hours / 24) + 1):
+        day = until - timedelta(days=back)
+        folder = _key(prefix, policy, f"{day:%Y/%m/%d}")
         for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{folder}/"):
             for item in page.get("Contents", []):
                 if match := REPORT_KEY.search(item["Key"]):
                     hours[match[1]] = item["Key"]
-    newest = sorted(hour for hour in hours if hour <= f"{alarm.time:%Y/%m/%d/%H/%M}")[-alarm.windows :]
-    return [json.loads(s3.get_object(Bucket=bucket, Key=hours[hour])["Body"].read()) for hour in newest]
+        if len([hour for hour in hours if hour <= _hour(until)]) >= count and back:
+            break
+    newest = sorted(hour for hour in hours if hour <= _hour(until))[-count:]
+    found = [(hours[hour], _read(s3, bucket, hours[hour])) for hour in newest]
+    return [Report(f"s3://{bucket}/{key}", content) for key, content in found if content is not None]
 
 
-def of_windows(s3: Any, uri: str, endpoint: str, schedule: str, windows: Sequence[Window]) -> list[Mapping[str, Any]]:
+def of_windows(s3: Any, policy: Policy, windows: Sequence[Window]) -> list[Report]:
     """Reports of windows that waited for labels, as they were when the windows ended; those that are kept no longer are absent."""
-    bucket, prefix = _split(uri)
+    bucket, prefix = _split(policy.reports_uri)
     found = []
     for start, end in windows:
         named = (
@@ -49,15 +60,23 @@ def of_windows(s3: Any, uri: str, endpoint: str, schedule: str, windows: Sequenc
             f"{start:%Y/%m/%d/%H}",
         )  # which is the scheduler's business
         for name in named:
-            folder = "/".join(part for part in (prefix.strip("/"), endpoint, schedule, name) if part)
-            report = _read(s3, bucket, f"{folder}/report.json")
-            if report is not None and _window(report) == (start, end):
-                found.append(report)
+            key = f"{_key(prefix, policy, name)}/report.json"
+            content = _read(s3, bucket, key)
+            if content is not None and _window(content) == (start, end):
+                found.append(Report(f"s3://{bucket}/{key}", content))
                 break
     return found
 
 
-def violations(found: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+def _key(prefix: str, policy: Policy, end: str) -> str:
+    return "/".join(part for part in (prefix.strip("/"), policy.endpoint, policy.schedule, end) if part)
+
+
+def _hour(time: datetime) -> str:
+    return f"{time:%Y/%m/%d/%H/%M}"
+
+
+def violations(found: Sequence[Content]) -> dict[str, int]:
     """Violations by check type over several reports and all their monitors."""
     counts: Counter[str] = Counter()
     for report in found:
@@ -66,7 +85,7 @@ def violations(found: Sequence[Mapping[str, Any]]) -> dict[str, int]:
     return dict(counts)
 
 
-def shows(report: Mapping[str, Any], alarm: Alarm, checks: Sequence[str]) -> bool:
+def shows(report: Content, alarm: Alarm, checks: Sequence[str]) -> bool:
     """Whether a run's own window shows what an alarm is about: a violated check, or a value that breaches its threshold."""
     for monitor in report.get("monitors", []):
         if any(monitor.get("violations", {}).get(check) for check in checks):
@@ -80,7 +99,7 @@ def shows(report: Mapping[str, Any], alarm: Alarm, checks: Sequence[str]) -> boo
     return False
 
 
-def late_windows(report: Mapping[str, Any], alarm: Alarm, checks: Sequence[str]) -> list[Window]:
+def late_windows(report: Content, alarm: Alarm, checks: Sequence[str]) -> list[Window]:
     """Windows before the run's own, scored in it because their labels came, that show what an alarm is about."""
     found = []
     for score in report.get("late", []):
@@ -91,7 +110,18 @@ def late_windows(report: Mapping[str, Any], alarm: Alarm, checks: Sequence[str])
     return [window for window in found if window is not None]
 
 
-def is_rehearsal(cloudwatch: Any, policy: Policy, alarm: Alarm) -> bool:
+def tells(report: Content, alarm: Alarm, checks: Sequence[str]) -> bool:
+    """Whether a run shows what an alarm is about, in its own window or in one whose labels came."""
+    return bool(late_windows(report, alarm, checks)) or shows(report, alarm, checks)
+
+
+def is_silent(table: Any, schedule: str) -> bool:
+    """Whether the sweep found the schedule silent; nothing is known of one that the kit does not start itself."""
+    item = table.get_item(Key={"pk": "silence", "sk": schedule}).get("Item") or {}
+    return bool(item.get("is_stale", False))
+
+
+def is_rehearsal(cloudwatch: Any, policy: Policy, alarm: Alarm, until: datetime) -> bool:
     """Whether a run of the periods that an alarm looked at was a rehearsal, which sends 1 where others send 0.
 
     The metric comes with those that the alarm watches, so it is there when the alarm is, whatever report is uploaded when.
@@ -103,24 +133,24 @@ def is_rehearsal(cloudwatch: Any, policy: Policy, alarm: Alarm) -> bool:
             {"Name": "Endpoint", "Value": policy.endpoint},
             {"Name": "MonitoringSchedule", "Value": policy.schedule},
         ],
-        StartTime=alarm.time - timedelta(hours=policy.hours * (alarm.windows + 1)),
-        EndTime=alarm.time + timedelta(hours=1),
+        StartTime=until - timedelta(hours=policy.hours * (alarm.windows + 1)),
+        EndTime=until + timedelta(hours=1),
         Period=3600,
         Statistics=["Maximum"],
     )
     return any(point["Maximum"] >= 1 for point in answer["Datapoints"])
 
 
-def _window(content: Mapping[str, Any]) -> Window | None:
+def _window(content: Content) -> Window | None:
     window = content.get("window")
     if not isinstance(window, Mapping):
         return None
     return datetime.fromisoformat(window["start"]), datetime.fromisoformat(window["end"])
 
 
-def _read(s3: Any, bucket: str, key: str) -> Mapping[str, Any] | None:
+def _read(s3: Any, bucket: str, key: str) -> Content | None:
     try:
-        content: Mapping[str, Any] = json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+        content: Content = json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
     except s3.exceptions.NoSuchKey:
         return None
     return content
@@ -141,20 +171,17 @@ def endpoint_status(sagemaker: Any, endpoint: str) -> str:
         raise
 
 
-def jobs(sagemaker: Any, prefix: str) -> Jobs:
-    """The newest training jobs of this policy. NameContains matches anywhere, so names are compared again."""
-    answer = sagemaker.list_training_jobs(
-        NameContains=stem(prefix), SortBy="CreationTime", SortOrder="Descending", MaxResults=100
-    )
-    ours = [
-        (str(item["TrainingJobName"]), str(item["TrainingJobStatus"]))
-        for item in answer["TrainingJobSummaries"]
-        if hour_of(prefix, item["TrainingJobName"]) is not None
-    ]
-    return Jobs(
-        names=tuple(name for name, _ in ours),
-        in_progress=tuple(name for name, status in ours if status in ("InProgress", "Stopping")),
-    )
+def new_rows(s3: Any, uri: str, since: datetime | None, enough: int) -> int:
+    """Lines of the objects below a prefix that came after a time; counting ends where there are enough."""
+    bucket, prefix = _split(uri)
+    rows = 0
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+        for item in page.get("Contents", []):
+            if item["Size"] and (since is None or item["LastModified"] > since):
+                rows += sum(1 for line in s3.get_object(Bucket=bucket, Key=item["Key"])["Body"].iter_lines() if line)
+            if rows >= enough:
+                return rows
+    return rows
 
 
 def is_empty(s3: Any, uri: str) -> bool:

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
+
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+WEEK = timedelta(days=7)
+WEEKLY = re.compile(r"(mon|tue|wed|thu|fri|sat|sun) ([01]\d|2[0-3]):([0-5]\d)")
 
 
 class Mode(StrEnum):
@@ -60,12 +66,32 @@ class Training:
 
 
 @dataclass(frozen=True)
+class Freeze:
+    """A time in which nothing is started: once, or every week. Times of the week are counted from Monday 00:00 UTC."""
+
+    start: datetime | timedelta
+    end: datetime | timedelta
+
+    def end_after(self, now: datetime) -> datetime | None:
+        """When the freeze that holds now is over; None where none holds."""
+        if isinstance(self.start, datetime) or isinstance(self.end, datetime):
+            return self.end if isinstance(self.end, datetime) and self.start <= now < self.end else None
+        monday = now.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=now.weekday())
+        length = (self.end - self.start) % WEEK
+        for start in (monday - WEEK + self.start, monday + self.start):
+            if start <= now < start + length:
+                return start + length
+        return None
+
+
+@dataclass(frozen=True)
 class Policy:
     """When the alarms of one schedule may start a training job.
 
     alarms: those that may, each with the check types it is about. other_alarm_names: of the model or its data too, of types that
     were not chosen. violation_alarm_names: of broken data. namespace, hours: where runs send their metrics, and the time between
-    two of them.
+    two of them. persistent_windows, persistent_of: at least so many of the last windows show the cause. min_new_labels: rows of
+    the channel `fresh` since the last start. proposal_hours: how long a proposal may be accepted.
     """
 
     endpoint: str
@@ -80,6 +106,12 @@ class Policy:
     cooldown_hours: float
     max_per_week: int
     retrain_on_broken_data: bool
+    persistent_windows: int
+    persistent_of: int
+    min_new_labels: int
+    freeze: tuple[Freeze, ...]
+    proposal_hours: float
+    is_dry_run: bool
     reports_uri: str
     job_name_prefix: str
     training: Training
@@ -108,6 +140,12 @@ def read(text: str) -> Policy:
         cooldown_hours=block.number("cooldown_hours"),
         max_per_week=int(block.number("max_per_week")),
         retrain_on_broken_data=block.flag("retrain_on_broken_data", False),
+        persistent_windows=int(block.number("persistent_windows", 1)),
+        persistent_of=int(block.number("persistent_of", 1)),
+        min_new_labels=int(block.number("min_new_labels", 0)),
+        freeze=_freezes(block.get("freeze") or []),
+        proposal_hours=block.number("proposal_hours", 72),
+        is_dry_run=block.flag("dry_run", False),
         reports_uri=block.text("reports_uri"),
         job_name_prefix=block.text("job_name_prefix"),
         training=_training(_Block(content.get("training"), "training")),
@@ -116,6 +154,24 @@ def read(text: str) -> Policy:
 
 def _alarms(block: _Block) -> dict[str, tuple[str, ...]]:
     return {name: block.texts(name) for name in block.names}
+
+
+def _freezes(given: object) -> tuple[Freeze, ...]:
+    if not isinstance(given, list):
+        raise PolicyError("freeze", "a list")
+    blocks = [_Block(freeze, f"freeze[{index}]") for index, freeze in enumerate(given)]
+    return tuple(Freeze(_moment(block, "start"), _moment(block, "end")) for block in blocks)
+
+
+def _moment(block: _Block, key: str) -> datetime | timedelta:
+    text = block.text(key)
+    if match := WEEKLY.fullmatch(text):
+        return timedelta(days=DAYS.index(match[1]), hours=int(match[2]), minutes=int(match[3]))
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise PolicyError(block.name(key), "a time, or a day and an hour of the week") from error
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
 
 
 def _training(block: _Block) -> Training:
@@ -180,13 +236,13 @@ class _Block:
     def number(self, key: str, default: float | None = None) -> float:
         value: float = self._typed(key, (int, float), "a number of at least 0", default)
         if isinstance(value, bool) or value < 0:
-            raise PolicyError(self._name(key), "a number of at least 0")
+            raise PolicyError(self.name(key), "a number of at least 0")
         return value
 
     def texts(self, key: str, default: tuple[str, ...] | None = None) -> tuple[str, ...]:
         value = self._typed(key, (list, tuple), "a list of texts", default)
         if not all(isinstance(item, str) for item in value):
-            raise PolicyError(self._name(key), "a list of texts")
+            raise PolicyError(self.name(key), "a list of texts")
         return tuple(value)
 
     def _typed(self, key: str, kind: type | tuple[type, ...], expected: str, default: Any) -> Any:
@@ -194,8 +250,9 @@ class _Block:
         if value is None:
             value = default
         if value is None or not isinstance(value, kind):
-            raise PolicyError(self._name(key), expected)
+            raise PolicyError(self.name(key), expected)
         return value
 
-    def _name(self, key: str) -> str:
+    def name(self, key: str) -> str:
+        """Its path, for a fault."""
         return f"{self._path}.{key}" if self._path else key

@@ -11,6 +11,7 @@ from functools import cache
 from typing import Any
 
 import boto3
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 logger = logging.getLogger("function")
@@ -20,10 +21,18 @@ if not logger.handlers:
     logger.propagate = False
 
 
+STANDARD = Config(retries={"mode": "standard", "total_max_attempts": 6})  # throttling is waited out, with jitter
+
+
 @cache
 def client(service: str) -> Any:
     """One boto3 client per service and execution environment."""
-    return boto3.client(service)
+    return boto3.client(service, config=STANDARD)
+
+
+def table_named(name: str) -> Any:
+    """A DynamoDB table by its name."""
+    return boto3.resource("dynamodb", config=STANDARD).Table(name)
 
 
 def log(what: str, **fields: Any) -> None:

@@ -12,11 +12,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-import boto3
 import decide
 import monitors
 import runs
-from aws import client, log
+from aws import client, log, table_named
 from boto3.dynamodb.conditions import Key
 from windows import time_of
 
@@ -31,7 +30,7 @@ class SweepError(RuntimeError):
 
 def handle(event: dict[str, Any], _context: object = None) -> dict[str, int]:
     """Look at every monitor at the time of the event; one that fails does not keep the others from being looked at."""
-    now, table = time_of(event["time"]), boto3.resource("dynamodb").Table(os.environ["TABLE"])
+    now, table = time_of(event["time"]), table_named(os.environ["TABLE"])
     stale, failed = 0, []
     for monitor in monitors.every():
         try:

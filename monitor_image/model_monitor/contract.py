@@ -325,6 +325,8 @@ DIMENSION_ENDPOINT: Final = "Endpoint"
 DIMENSION_SCHEDULE: Final = "MonitoringSchedule"
 DIMENSION_VARIANT: Final = "Variant"
 DIMENSION_FEATURE: Final = "Feature"
+DIMENSION_ACTION: Final = "Action"  # of a decision about retraining
+DIMENSION_ENVIRONMENT: Final = "Environment"
 DIMENSION_SLICE: Final = "Slice"  # a feature, or a field beside them
 DIMENSION_SLICE_VALUE: Final = "SliceValue"
 
@@ -342,6 +344,8 @@ METRIC_ANSWERED: Final = "answered_share"  # of the records, those of which the 
 METRIC_ATTRIBUTED: Final = "attributed_share"  # of the records, those whose response held attributions
 METRIC_PREDICTION_DRIFT: Final = "prediction_drift_max"
 METRIC_CUSTOM_ERRORS: Final = "custom_metrics_failed"  # how many custom metrics could not be computed
+METRIC_RETRAINING_DECISIONS: Final = "retraining_decisions"  # one a decision, by endpoint and action
+METRIC_RETRAINING_JOBS_FAILED: Final = "retraining_jobs_failed"  # training jobs of ours, by environment
 METRIC_NAME_MAX: Final = 255
 
 
@@ -490,6 +494,11 @@ def live_parameter(environment: str, endpoint: str, what: str) -> str:
 def state_prefix(environment: str, endpoint: str) -> str:
     """SSM path below which the Lambdas of an endpoint keep what they remember."""
     return f"/model-monitor/{environment}/{endpoint}/state"
+
+
+def training_role_path(environment: str) -> str:
+    """The path of roles that training jobs act as: the retraining function may hand these on and no others. No path of runs."""
+    return f"/model-monitor-training/{environment}/"
 
 
 def policy_parameter(environment: str, endpoint: str) -> str:

@@ -21,12 +21,17 @@ _IMAGE = re.compile(r"(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/
 
 
 def service_role(
-    scope: Construct, construct_id: str, service: str, description: str, brought_arn: str | None = None
+    scope: Construct,
+    construct_id: str,
+    service: str,
+    description: str,
+    brought_arn: str | None = None,
+    path: str | None = None,
 ) -> iam.IRole:
     """A role that one service assumes; a role that was brought is used as it is, and nothing is added to it."""
     if brought_arn is not None:
         return iam.Role.from_role_arn(scope, construct_id, brought_arn, mutable=False)
-    return iam.Role(scope, construct_id, assumed_by=iam.ServicePrincipal(service), description=description)
+    return iam.Role(scope, construct_id, assumed_by=iam.ServicePrincipal(service), description=description, path=path)
 
 
 def allow(

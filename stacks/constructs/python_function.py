@@ -25,7 +25,8 @@ RUNTIME = lambda_.Runtime.PYTHON_3_14
 
 @dataclass(frozen=True, kw_only=True)
 class PythonFunctionProps:
-    """What a function is. keeps_failed: events that failed every retry are kept in a queue."""
+    """What a function is. keeps_failed: events that failed every retry are kept in a queue. files: more that lies beside its
+    code. reserved_concurrency: how many run at once at most, and always may; None: what the account has left."""
 
     code: str
     description: str
@@ -34,6 +35,8 @@ class PythonFunctionProps:
     timeout: Duration = field(default_factory=lambda: Duration.minutes(1))
     log_retention: logs.RetentionDays = logs.RetentionDays.THREE_MONTHS
     keeps_failed: bool = False
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    reserved_concurrency: int | None = None
 
 
 class PythonFunction(Construct):
@@ -55,7 +58,9 @@ class PythonFunction(Construct):
                 enforce_ssl=True,
                 retention_period=Duration.days(14),
             )
-        with staged(props.code) as code:  # the asset is copied into the assembly while the function is constructed
+        with staged(
+            props.code, props.files
+        ) as code:  # the asset is copied into the assembly while the function is constructed
             self.function = lambda_.Function(
                 self,
                 "Function",
@@ -69,6 +74,7 @@ class PythonFunction(Construct):
                 role=self.role,
                 log_group=self.log_group,
                 dead_letter_queue=self._failed,
+                reserved_concurrent_executions=props.reserved_concurrency,
             )
 
     def enter(self, subnets: Sequence[str], security_groups: Sequence[str]) -> None:
@@ -90,9 +96,11 @@ class PythonFunction(Construct):
 
 
 @contextmanager
-def staged(code: str) -> Iterator[str]:
+def staged(code: str, files: Mapping[str, bytes] | None = None) -> Iterator[str]:
     """A folder, for a moment, with all that a function is made of. The asset is known by names and contents of files alone."""
     with tempfile.TemporaryDirectory() as folder:
         for module in (*SHARED.glob("*.py"), *(FOLDER / code).glob("*.py")):
             shutil.copy(module, folder)
+        for name, content in (files or {}).items():
+            (Path(folder) / name).write_bytes(content)
         yield folder

@@ -121,11 +121,13 @@ def of_policy_size(
             *(f"custom-{metric}" for metric in monitor.alarms.custom),
         ]
         alarms = [contract.alarm_name(environment, schedule, what) for what in named]
+        alarms += retraining.more_alarms
+        size += sum(len(f'{{"start":"{freeze.start}","end":"{freeze.end}"}},') for freeze in retraining.freeze)
         size += sum(len(f'"{alarm}":["baseline_drift_check"],'.encode()) for alarm in alarms)
     if size > POLICY_MAX:
         yield (
             f"{path}.retraining: makes a policy of about {size} bytes, and a parameter holds {POLICY_MAX}; give fewer or shorter "
-            "hyperparameters or tags, or fewer alarms of single features"
+            "hyperparameters or tags, or fewer alarms of single features, or fewer freezes"
         )
 
 

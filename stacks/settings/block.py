@@ -93,7 +93,7 @@ def _partial(kind: type[B], content: Mapping[Any, Any]) -> tuple[B, list[str]]:
     for name, field in kind.model_fields.items():
         if name in content:
             values[name], inner = _value(field, content[name])
-            faults += [f"{name}.{fault}" for fault in inner]
+            faults += [f"{name}{'' if fault.startswith('[') else '.'}{fault}" for fault in inner]
         if values.get(name) is _UNUSABLE or (name not in content and field.is_required()):
             absent.add(name)
     block = cast(B, kind.model_construct(**values))
@@ -121,6 +121,8 @@ def _value(field: FieldInfo, content: object) -> tuple[Any, list[str]]:
     except ValidationError:
         kinds = [field.annotation, *get_args(field.annotation)]
     block = next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Block)), None)
+    if block is not None and get_origin(field.annotation) is tuple:
+        return _items(block, content)
     if block is None or not isinstance(content, Mapping):
         return _UNUSABLE, []
     if get_origin(field.annotation) is not dict:
@@ -130,3 +132,12 @@ def _value(field: FieldInfo, content: object) -> tuple[Any, list[str]]:
     parts = {str(key): _partial(block, item) for key, item in content.items()}
     faults = [f"{key}.{fault}" for key, (_, inner) in parts.items() for fault in inner]
     return {key: part for key, (part, _) in parts.items()}, faults
+
+
+def _items(block: type[Block], content: object) -> tuple[Any, list[str]]:
+    """Of a list of blocks what can be used of each, and the faults that checks find inside, by position."""
+    if not isinstance(content, list | tuple) or not all(isinstance(item, Mapping) for item in content):
+        return _UNUSABLE, []
+    parts = [_partial(block, item) for item in content]
+    faults = [f"[{number}].{fault}" for number, (_, inner) in enumerate(parts) for fault in inner]
+    return tuple(part for part, _ in parts), faults

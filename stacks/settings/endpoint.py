@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -124,16 +126,66 @@ class GroundTruth(Block):
     ground-truth bucket."""
 
 
+WEEKLY = re.compile(r"(mon|tue|wed|thu|fri|sat|sun) ([01]\d|2[0-3]):[0-5]\d")
+
+
+class Freeze(Block):
+    """A time without trainings, once or every week, in UTC."""
+
+    start: fields.Moment
+    """When it begins: a time such as 2026-12-18T18:00Z, or a day and an hour of every week such as fri 18:00."""
+    end: fields.Moment
+    """When it is over, in the same form; an end of the week before the start is of the next week."""
+
+    @check
+    def _form_faults(self) -> Iterator[str]:
+        given = {"start": self.start, "end": self.end}
+        times = {name: _time(text) for name, text in given.items()}
+        for name, text in given.items():
+            if times[name] is None and not WEEKLY.fullmatch(text):
+                yield f"{name}: should be a time such as 2026-12-18T18:00Z or of the week such as fri 18:00, found {text}"
+                return
+        start, end = times["start"], times["end"]
+        if (start is None) != (end is None):
+            yield "end: should be of the same form as start; give two times, or a day and an hour of the week twice"
+        elif self.start == self.end or (start and end and start >= end):
+            yield f"end: should be after start, {self.start}, found {self.end}; give a later one"
+
+
+def _time(text: str) -> datetime | None:
+    """In UTC where no offset is given; None for what is no time."""
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time
+
+
 class Retraining(Block):
     """What happens after an alarm on the model or its data, and how often it may."""
 
     mode: Literal["notify", "propose", "train", "deploy"] = "train"
-    """notify: people alone are told. propose: a decision is logged, nothing is started. train: a training job is started.
-    deploy: the same in this version. Default: train."""
+    """notify: people alone are told. propose: people get a message with the command that accepts it. train: a training job is
+    started. deploy: the same in this version. Default: train."""
     monitor: fields.MonitorName | None = None
     """The monitor whose alarms count. Left out: the only one."""
     types: Annotated[tuple[Type, ...], Field(min_length=1)] = ("data_quality", "model_quality")
     """Types whose alarms count: drift of data_quality, violations of the others. Default: data_quality and model_quality."""
+    more_alarms: Annotated[tuple[fields.AlarmName, ...], Field(max_length=20)] = ()
+    """Names of alarms of yours that count as well, such as composite alarms over this monitor's, at most 20; their actions
+    must reach the environment's topic or its retraining function. Default: none."""
+    dry_run: bool = False
+    """Whether decisions are made, kept and told, and nothing is started. Default: false."""
+    persistent_windows: Count = 1
+    """Of the last windows so many must show the cause, at least 1. Default: 1."""
+    persistent_of: Annotated[int, Field(ge=1, le=168)] | None = None
+    """How many windows are the last ones, 1 to 168. Left out: as many as persistent_windows, so all in a row."""
+    min_new_labels: Annotated[int, Field(ge=0, le=1_000_000)] = 0
+    """Freshly labelled rows since the last training without which none is started, 0 to 1000000. Default: 0, none needed."""
+    freeze: Annotated[tuple[Freeze, ...], Field(max_length=20)] = ()
+    """Times in which no training is started, at most 20. Default: none."""
+    proposal_hours: Annotated[int, Field(ge=1, le=24 * 30)] = 72
+    """Hours in which a proposal can be accepted, 1 to 720. Default: 72, over a weekend."""
     allow_rehearsal: bool = False
     """Whether alarms of a rehearsal train too, to try the whole loop; it costs a training. Default: false."""
     image: fields.ImageUri
@@ -164,6 +216,19 @@ class Retraining(Block):
     """Whether drift is trained on although reports of the same windows hold type or completeness violations. Default: false."""
     role_arn: fields.arn("iam", "role/.+") | None = None  # type: ignore[valid-type]
     """ARN of the training jobs' role. Left out: one is created."""
+
+    @check
+    def _persistence_faults(self) -> Iterator[str]:
+        if self.persistent_of is not None and self.persistent_of < self.persistent_windows:
+            yield (
+                f"persistent_of: should be at least persistent_windows, {self.persistent_windows}, found {self.persistent_of}; "
+                "raise it, or leave it out"
+            )
+
+    @check
+    def _label_faults(self) -> Iterator[str]:
+        if self.min_new_labels and self.training_script == "none" and self.fresh_data is None:
+            yield "min_new_labels: counts the rows of fresh_data, which this training does not read; give fresh_data, or 0"
 
 
 class Endpoint(Block):

@@ -102,6 +102,14 @@ class Security(Block):
     """Whether the containers of one job talk encrypted; costs some speed with several instances. Default: true."""
 
 
+class Decisions(Block):
+    """The one function that decides about retraining, for all endpoints."""
+
+    reserved_concurrency: Annotated[int, Field(ge=0, le=100)] = 5
+    """How many of its calls run at once at most, 0 to 100; they are taken from what the account may run, and a storm of
+    alarms takes no more. Default: 5; 0 reserves none, for accounts whose limit leaves nothing to reserve."""
+
+
 class Buckets(Block):
     """Names of buckets that exist already; what is left out is created."""
 
@@ -158,6 +166,8 @@ class Settings(Block):
     """What your organisation brings. Default: a key is created, roles have no boundary."""
     storage: Storage = Storage()
     """How long data is kept, and in whose buckets. Default: in created buckets, for the days below."""
+    decisions: Decisions = Decisions()
+    """The function that decides about retraining. Default: five calls at once."""
     endpoints: Annotated[dict[fields.EndpointName, Endpoint], Field(min_length=1)]
     """What is monitored, at least one: the endpoint's name in SageMaker (1 to 63 letters, digits, hyphens) and its settings."""
 
@@ -169,6 +179,11 @@ class Settings(Block):
             for name, endpoint in self.endpoints.items()
             if any(monitor.is_managed for monitor in endpoint.monitors.values())
         }
+
+    @property
+    def retrained(self) -> dict[str, Endpoint]:
+        """Endpoints whose alarms may start a training."""
+        return {name: endpoint for name, endpoint in self.endpoints.items() if endpoint.retraining is not None}
 
     def tags_of(self, endpoint: str) -> dict[str, str]:
         """Tags of what belongs to one endpoint."""
@@ -184,6 +199,16 @@ class Settings(Block):
                 if schedule in owners:
                     yield f"{path}: makes the schedule {schedule}, which {owners[schedule]} makes too"
                 owners[schedule] = path
+
+    @check
+    def _alarm_owner_faults(self) -> Iterator[str]:
+        """A message names its alarm alone, so an alarm is of one endpoint."""
+        owners: dict[str, str] = {}
+        for name, endpoint in self.retrained.items():
+            for alarm in endpoint.retraining.more_alarms if endpoint.retraining else ():
+                path = f"endpoints.{name}.retraining.more_alarms"
+                if (other := owners.setdefault(alarm, path)) != path:
+                    yield f"{path}: names {alarm}, which {other} names too; make an alarm for each endpoint"
 
     @check
     def _label_horizon_faults(self) -> Iterator[str]:

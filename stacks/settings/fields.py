@@ -6,7 +6,7 @@ No CDK in here, so that commands can read settings without it.
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -60,6 +60,11 @@ def _unquoted(pattern: str, expected: str) -> Any:
     return Annotated[_text(pattern, expected), BeforeValidator(check)]
 
 
+def _as_written(given: object) -> object:
+    """A time that YAML has read, as text again."""
+    return given.isoformat() if isinstance(given, datetime) else given
+
+
 _NAME = r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}"
 EndpointName = _text(_NAME, "a SageMaker name: 1 to 63 letters, digits and hyphens, no hyphen first or last")
 VariantName = EndpointName
@@ -89,8 +94,10 @@ ImageUri = _text(
 )
 Duration = _unquoted(_DURATION, "a duration of weeks, days, hours and minutes, such as P7D or PT6H")
 MetricName = _text(r"[A-Za-z][A-Za-z0-9_]{0,199}", "a metric's name: 1 to 200 letters, digits and underscores")
+AlarmName = _text(r"[\x20-\x7e]{1,255}", "the name of an alarm: 1 to 255 printable ASCII characters")
 MimeType = _text(r"[\w.+-]+/[\w.+-]+", "a MIME type without parameters")
 Email = _text(r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address")
+Moment = Annotated[str, BeforeValidator(_as_written)]  # YAML reads a time with seconds as one
 Schedule = Annotated[str, AfterValidator(_known_schedule)]
 Percent = Annotated[int, Field(ge=1, le=100)]
 Share = Annotated[float, Field(ge=0, le=1)]

@@ -13,6 +13,8 @@ import botocore.session
 import pytest
 from botocore.validate import ParamValidator
 
+from model_monitor import contract
+from stacks.retraining_plane_stack import FOLDER
 from tests.synthesis import ENVIRONMENTS, Assembly, environment
 
 pytestmark = pytest.mark.xdist_group("synth")
@@ -48,13 +50,19 @@ def test_every_policy_is_read_and_makes_a_training_job(
     assert parameters
     for parameter in parameters:
         policy = room.policy.read(text(parameter["Value"]))
-        name = room.decide.job_name(policy.job_name_prefix, datetime(2026, 3, 4, 5, tzinfo=UTC))
+        name = room.decide.name_at(policy.job_name_prefix, datetime(2026, 3, 4, 5, tzinfo=UTC))
         assert room.decide.stem(policy.job_name_prefix) == policy.job_name_prefix, "the role allows the whole prefix"
         for empty in (frozenset(), frozenset({"fresh"})):
             assert faults("CreateTrainingJob", room.request.create_training_job(name, policy.training, empty)) == ""
         assert "train" in {channel.name for channel in policy.training.channels}
         assert policy.alarms
         assert not policy.alarms.keys() & (policy.other_alarm_names | policy.violation_alarm_names)
+
+
+def test_the_retraining_function_spells_names_as_others_do(load: Callable[[str], SimpleNamespace]) -> None:
+    tell = load("retraining").tell
+    ours = (tell.METRIC, tell.METRIC_FAILED, tell.FOLDER)
+    assert ours == (contract.METRIC_RETRAINING_DECISIONS, contract.METRIC_RETRAINING_JOBS_FAILED, FOLDER)
 
 
 def test_every_baseline_is_read_and_makes_a_processing_job(

@@ -145,7 +145,8 @@ def test_every_alarm_tells_the_topic(assembly):
 def test_silence_breaches_no_alarm(assembly):
     told = {a["AlarmName"]: a["TreatMissingData"] for a in assembly.properties(ALARM)}
     assert {name for name, missing in told.items() if missing != "notBreaching"} == {
-        f"{assembly.settings.environment}-control-plane-sweep-silent"
+        f"{assembly.settings.environment}-control-plane-sweep-silent",
+        f"{assembly.settings.environment}-retraining-silent",
     }
 
 
@@ -175,14 +176,12 @@ def test_an_alarm_that_was_never_judged_pages_people(assembly):
         alarms = [r["Properties"] for r in template.get("Resources", {}).values() if r["Type"] == ALARM]
         undecided = [a for a in alarms if a["AlarmName"].endswith("-undecided")]
         functions = [r for r in template.get("Resources", {}).values() if r["Type"] == "AWS::Lambda::Function"]
-        judges = [
-            f for f in functions if "POLICY_PARAMETER" in f["Properties"].get("Environment", {}).get("Variables", {})
-        ]
+        judges = [f for f in functions if "starts a training" in f["Properties"].get("Description", "")]
         watched = [(a["Namespace"], a["Dimensions"][0]["Value"]["Fn::GetAtt"][0]) for a in undecided]
         assert watched == [
             ("AWS/SQS", f["Properties"]["DeadLetterConfig"]["TargetArn"]["Fn::GetAtt"][0]) for f in judges
         ]
-    assert any("-Retraining" in name for name in assembly.templates)
+    assert f"{assembly.settings.environment}-RetrainingPlane" in assembly.templates
 
 
 # --- schedules and baselines ----------------------------------------------------------------------------------------------

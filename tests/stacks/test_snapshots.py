@@ -17,6 +17,7 @@ STACKS = (
     "dev-Storage",
     "dev-Alerting",
     "dev-ControlPlane",
+    "dev-RetrainingPlane",
     "dev-covertype-Live",
     "dev-covertype-Endpoint",
     "dev-covertype-Monitoring",

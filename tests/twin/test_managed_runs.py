@@ -59,7 +59,8 @@ class Shop:
 
     def __init__(self, twin: Twin) -> None:
         self.twin, self.count = twin, 0
-        outputs = twin.client("cloudformation").describe_stacks(StackName="shops-ControlPlane")["Stacks"][0]["Outputs"]
+        stacks = twin.client("cloudformation").describe_stacks()["Stacks"]
+        outputs = [found for stack in stacks for found in stack.get("Outputs", ())]
         self.outputs = {found["OutputKey"]: found["OutputValue"] for found in outputs}
 
     def capture(self, times: list[datetime], folder: datetime, shift: int = 0) -> None:

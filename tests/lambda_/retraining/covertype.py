@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 PREFIX = "covertype-data-quality-retrain"
+PARAMETER = "/policy"
 POLICY: dict[str, Any] = {
     "endpoint": "covertype",
     "schedule": "covertype-data-quality",
@@ -45,6 +46,15 @@ def policy_json(**changes: Any) -> str:
     return json.dumps(POLICY | changes)
 
 
+INDEX = {
+    "alarms": dict.fromkeys(
+        [*POLICY["alarms"], *POLICY["other_alarm_names"], *POLICY["violation_alarm_names"]], POLICY["endpoint"]
+    ),
+    "jobs": {PREFIX: POLICY["endpoint"]},
+    "policies": {POLICY["endpoint"]: PARAMETER},
+}
+
+
 def delivered(time: str, **changes: Any) -> dict[str, Any]:
     """An alarm that went from OK to ALARM. time: as CloudWatch writes it."""
     content = {
@@ -53,5 +63,5 @@ def delivered(time: str, **changes: Any) -> dict[str, Any]:
         "OldStateValue": "OK",
         "StateChangeTime": time,
     }
-    envelope = {"Type": "Notification", "MessageId": "m-1", "Message": json.dumps(content | changes)}
+    envelope = {"Type": "Notification", "MessageId": "m-1", "Timestamp": time, "Message": json.dumps(content | changes)}
     return {"Records": [{"EventSource": "aws:sns", "Sns": envelope}]}

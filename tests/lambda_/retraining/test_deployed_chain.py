@@ -20,6 +20,7 @@ from model_monitor import contract
 from tests.analyses import analysed
 from tests.deployed_runs import Schedule, run_monitor
 from tests.lambda_.retraining.covertype import delivered
+from tests.lambda_.retraining.memory_table import MemoryTable
 from tests.synthesis import Assembly, synthesize
 
 pytestmark = [pytest.mark.xdist_group("synth"), pytest.mark.slow]
@@ -29,20 +30,27 @@ START = "analysed-fraud-all-"
 
 
 @pytest.fixture
-def world(load: Callable[[str], SimpleNamespace], monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleNamespace]:
+def world(
+    load: Callable[[str], SimpleNamespace], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[SimpleNamespace]:
     """The function's services; SageMaker alone is played."""
     with mock_aws():
         room = load("retraining")
-        monkeypatch.setenv("POLICY_PARAMETER", "/policy")
-        monkeypatch.setenv("STATE_PREFIX", "/state")
+        for name in ("TABLE", "ENVIRONMENT", "TOPIC_ARN", "NAMESPACE"):
+            monkeypatch.setenv(name, "test")
         started: list[str] = []
         sagemaker = SimpleNamespace(
             describe_endpoint=lambda **_: {"EndpointStatus": "InService"},
-            list_training_jobs=lambda **_: {"TrainingJobSummaries": []},
             create_training_job=lambda **request: started.append(request["TrainingJobName"]),
         )
         clients = {name: boto3.client(name) for name in ("s3", "ssm", "cloudwatch")} | {"sagemaker": sagemaker}
-        monkeypatch.setattr(room.handler, "client", clients.__getitem__)
+        clients["sns"] = SimpleNamespace(publish=lambda **_: None)
+        clients["events"] = SimpleNamespace(put_events=lambda **_: {"FailedEntryCount": 0})
+        for module in (room.handler, room.gather, room.start, room.tell):
+            monkeypatch.setattr(module, "client", clients.__getitem__)
+        table = MemoryTable()
+        monkeypatch.setattr(room.handler, "table_named", lambda _: table)
+        monkeypatch.setattr(room.index, "FILE", tmp_path / "index.json")
         for bucket in ("token", "team-123456789012"):
             clients["s3"].create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
         clients["s3"].put_object(Bucket="team-123456789012", Key="fraud/train/a.csv", Body=b"1,2\n")
@@ -54,6 +62,14 @@ def deployed_policy(assembly: Assembly) -> dict[str, Any]:
     parts = parameter["Value"]["Fn::Join"][1]
     policy: dict[str, Any] = json.loads("".join(part if isinstance(part, str) else "token" for part in parts))
     return policy
+
+
+def deploy(world: SimpleNamespace, assembly: Assembly) -> None:
+    """The policy in its parameter, and the index as it lies beside the function's code."""
+    (path,) = assembly.folder.glob("asset.*/index.json")
+    world.room.index.FILE.write_text(path.read_text())
+    name = json.loads(path.read_text())["policies"]["fraud"]
+    world.ssm.put_parameter(Name=name, Value=json.dumps(deployed_policy(assembly)), Type="String")
 
 
 def publish(world: SimpleNamespace, output: Path) -> datetime:
@@ -79,7 +95,7 @@ def decision(world: SimpleNamespace, alarm: str, time: datetime, **trigger: Any)
 def test_a_rehearsal_rings_real_alarms_and_trains_only_where_it_may(world, tmp_path, allowed, expected):
     assembly = synthesize(analysed(**REHEARSING, retraining__allow_rehearsal=allowed))
     output = run_monitor(Schedule(assembly, "fraud", "all"), tmp_path)
-    world.ssm.put_parameter(Name="/policy", Value=json.dumps(deployed_policy(assembly)), Type="String")
+    deploy(world, assembly)
     time = publish(world, output)
     made = decision(world, "drift", time)
     assert (made["action"], made["reason"]) == expected
@@ -90,7 +106,7 @@ def test_a_worse_model_on_sound_data_is_trained_again(world, tmp_path):
     bound = {"quality": {"accuracy": 0.95}}
     assembly = synthesize(analysed(monitors__all__alarms=bound))
     output = run_monitor(Schedule(assembly, "fraud", "all"), tmp_path)
-    world.ssm.put_parameter(Name="/policy", Value=json.dumps(deployed_policy(assembly)), Type="String")
+    deploy(world, assembly)
     time = publish(world, output)
     below = {"MetricName": "accuracy", "Threshold": 0.95, "ComparisonOperator": "LessThanThreshold"}
     made = decision(world, "quality-accuracy", time, **below)

@@ -131,7 +131,7 @@ class Plane:
         if name not in self.rooms:
             handler = self.rooms[name] = self.load(name).handler
             self.monkeypatch.setattr(handler, "client", self._client)
-            self.monkeypatch.setattr(handler, "boto3", SimpleNamespace(resource=lambda _: self.dynamodb))
+            self.monkeypatch.setattr(handler, "table_named", self.dynamodb.Table)
         return self.rooms[name]
 
     def _client(self, service: str) -> Any:

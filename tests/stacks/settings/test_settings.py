@@ -107,6 +107,56 @@ def test_a_faulty_field_hides_no_fault_of_what_belongs_together(broken, path):
     assert sorted(fault.split(":")[0] for fault in faults) == sorted([f"{AT}{path}", f"{AT}metrics.critical[1]"])
 
 
+@pytest.mark.parametrize(
+    ("given", "fault"),
+    [
+        (
+            {"persistent_windows": 3, "persistent_of": 2},
+            "persistent_of: should be at least persistent_windows, 3, found 2; raise it, or leave it out",
+        ),
+        (
+            {"min_new_labels": 5, "training_script": "none"},
+            "min_new_labels: counts the rows of fresh_data, which this training does not read; give fresh_data, or 0",
+        ),
+        (
+            {"freeze": [{"start": "friday", "end": "mon 08:00"}]},
+            "freeze[0].start: should be a time such as 2026-12-18T18:00Z or of the week such as fri 18:00, found friday",
+        ),
+        (
+            {"freeze": [{"start": "2026-12-18", "end": "mon 08:00"}]},
+            "freeze[0].end: should be of the same form as start; give two times, or a day and an hour of the week twice",
+        ),
+        (
+            {"freeze": [{"start": "2026-12-18T18:00Z", "end": "2026-12-18"}]},
+            "freeze[0].end: should be after start, 2026-12-18T18:00Z, found 2026-12-18; give a later one",
+        ),
+        (
+            {"more_alarms": ["Größe"]},
+            "more_alarms[0]: should be the name of an alarm: 1 to 255 printable ASCII characters",
+        ),
+    ],
+)
+def test_what_a_decision_cannot_be_made_by_is_told(given, fault):
+    (found,) = faults_of(**{f"{SHOP}retraining": {**RETRAINING, **given}})
+    assert found.startswith(f"{AT}retraining.{fault}")
+
+
+def test_a_freeze_may_be_a_time_that_yaml_has_read():
+    freeze = yaml.safe_load("[{start: 2026-12-18T18:00:00Z, end: 2027-01-04}, {start: fri 18:00, end: mon 08:00}]")
+    freeze[0]["end"] = "2027-01-04"
+    assert faults_of(**{f"{SHOP}retraining": {**RETRAINING, "freeze": freeze}}) == []
+
+
+def test_an_alarm_is_of_one_endpoint():
+    shop = {**RETRAINING, "more_alarms": ["any"]}
+    other = {**yaml.safe_load(SMALL)["endpoints"]["shop"], "retraining": shop}
+    (fault,) = faults_of(**{f"{SHOP}retraining": shop, "endpoints__store": other})
+    assert fault == (
+        "endpoints.store.retraining.more_alarms: names any, which endpoints.shop.retraining.more_alarms names too; "
+        "make an alarm for each endpoint"
+    )
+
+
 def test_checks_deep_inside_a_faulty_block_are_told_too():
     retraining = {**RETRAINING, "cooldown_hours": -3, "monitor": "other", "instance_type": "ml.m5d.large"}
     baseline = {"dataset": "s3://models/x", "constraints": "s3://models/c.json", "revision": 0}

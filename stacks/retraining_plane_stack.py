@@ -1,0 +1,292 @@
+"""What retraining of all endpoints shares: the one function that decides, its subscription, its rules, and who watches over it.
+
+One of each, however many endpoints there are. What may be done for an endpoint stands in its SSM parameter; which alarm belongs to
+which endpoint is known here, at synthesis, and lies beside the function's code.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from aws_cdk import (
+    ArnFormat,
+    CfnOutput,
+    Duration,
+    Environment,
+    Stack,
+    aws_cloudwatch as cloudwatch,
+    aws_cloudwatch_actions as actions,
+    aws_dynamodb as dynamodb,
+    aws_events as events,
+    aws_events_targets as targets,
+    aws_iam as iam,
+    aws_kms as kms,
+    aws_sns as sns,
+    aws_sns_subscriptions as subscriptions,
+)
+from constructs import Construct
+
+from model_monitor import contract
+from stacks.constructs import permissions
+from stacks.constructs.places import Place
+from stacks.constructs.python_function import PythonFunction, PythonFunctionProps
+from stacks.constructs.retraining_policy import channels
+from stacks.settings.endpoint import Endpoint
+from stacks.storage_stack import StorageStack
+
+PASS_MINUTES = 30  # what the end of a cool-down allows is done within the hour, though a pass should fail
+SILENT_HOURS = 2
+INDEX_FILE = "index.json"
+FOLDER = "retraining"  # of the bucket of reports: decisions as files
+LATER = "endpoints are deployed by other stacks, and their names begin alike"
+
+
+@dataclass(frozen=True)
+class Retrained:
+    """An endpoint whose alarms are judged. alarms: every one that its policy names."""
+
+    endpoint: Endpoint
+    alarms: Sequence[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RetrainingPlaneProps:
+    """Whose alarms are judged. reserved_concurrency: None reserves none."""
+
+    environment: str
+    endpoints: Mapping[str, Retrained]
+    storage: StorageStack
+    topic: sns.ITopic
+    reserved_concurrency: int | None = None
+
+
+class RetrainingPlaneStack(Stack):
+    """The function and what it may."""
+
+    def __init__(self, scope: Construct, construct_id: str, props: RetrainingPlaneProps, *, env: Environment) -> None:
+        super().__init__(scope, construct_id, env=env, description="Model monitoring: decisions about retraining")
+        self._props = props
+        self.table: dynamodb.ITable = props.storage.table
+        self.key: kms.IKey = props.storage.key
+        self.decide = self._function()
+        self._grant_state()
+        self._grant_evidence()
+        self._grant_telling()
+        self._grant_starting()
+        self._listen()
+        self._alarms()
+        CfnOutput(
+            self,
+            "RetrainingFunction",
+            value=self.decide.function.function_name,
+            description="Decides about retraining; call it to start a run or to accept a proposal",
+        )
+
+    def _function(self) -> PythonFunction:
+        props = self._props
+        return PythonFunction(
+            self,
+            "Decide",
+            PythonFunctionProps(
+                code="retraining",
+                description="Decides whether an alarm starts a training",
+                environment={
+                    "TABLE": self.table.table_name,
+                    "ENVIRONMENT": props.environment,
+                    "TOPIC_ARN": props.topic.topic_arn,
+                    "NAMESPACE": contract.NAMESPACE_OWN,
+                },
+                timeout=Duration.minutes(5),
+                keeps_failed=True,
+                files={INDEX_FILE: index(props.environment, props.endpoints)},
+                reserved_concurrency=props.reserved_concurrency,
+            ),
+        )
+
+    # --- what it may -------------------------------------------------------------------------------------------------
+
+    def _grant_state(self) -> None:
+        role, props = self.decide.role, self._props
+        calls = ("GetItem", "PutItem", "Query", "UpdateItem")
+        permissions.allow(role, [f"dynamodb:{call}" for call in calls], [self.table.table_arn])
+        names = [contract.policy_parameter(props.environment, name) for name in props.endpoints]
+        arns = [self.format_arn(service="ssm", resource="parameter", resource_name=n.lstrip("/")) for n in names]
+        permissions.allow(role, ["ssm:GetParameter"], arns)
+
+    def _grant_evidence(self) -> None:
+        role = self.decide.role
+        for place in self._places():
+            permissions.allow_listing(role, place)
+        for place in self._fresh():
+            permissions.allow_reading(role, place)
+        reports = self._reports
+        permissions.allow_reading(role, reports)
+        permissions.allow_key(role, self.key)
+        names = [name.lower() for name in self._props.endpoints]
+        arns = [self.format_arn(service="sagemaker", resource="endpoint", resource_name=name) for name in names]
+        permissions.allow(role, ["sagemaker:DescribeEndpoint"], arns)
+        alarms = self.format_arn(
+            service="cloudwatch", resource="alarm", resource_name="*", arn_format=ArnFormat.COLON_RESOURCE_NAME
+        )
+        permissions.allow_named(role, ["cloudwatch:DescribeAlarms"], alarms, "the pass asks for all alarms that ring")
+        permissions.allow_list_calls(role, ["cloudwatch:GetMetricStatistics"])
+
+    def _grant_telling(self) -> None:
+        role, topic = self.decide.role, self._props.topic
+        reports = self._reports
+        permissions.allow_writing(role, Place(reports.bucket_name, reports.bucket_arn, f"{FOLDER}/"))
+        permissions.allow_metrics(role, contract.NAMESPACE_OWN)
+        bus = self.format_arn(service="events", resource="event-bus", resource_name="default")
+        permissions.allow(role, ["events:PutEvents"], [bus])
+        permissions.allow(role, ["sns:Publish"], [topic.topic_arn])
+        if isinstance(topic, sns.Topic) and topic.master_key is not None:
+            permissions.allow(role, ["kms:Decrypt", "kms:GenerateDataKey"], [topic.master_key.key_arn])
+        else:
+            permissions.allow_key_through(role, self, "sns")
+
+    def _grant_starting(self) -> None:
+        """Training jobs by how their names begin, and roles of training jobs by their path; brought roles by their ARN."""
+        role, props = self.decide.role, self._props
+        for name in props.endpoints:
+            prefix = contract.training_job_prefix(name).lower()
+            jobs = self.format_arn(service="sagemaker", resource="training-job", resource_name=f"{prefix}-*")
+            permissions.allow_named(
+                role,
+                ["sagemaker:AddTags", "sagemaker:CreateTrainingJob"],
+                jobs,
+                "the minute of the start is part of a job's name",
+            )
+        path = contract.training_role_path(props.environment).strip("/")
+        passed = self.format_arn(service="iam", region="", resource="role", resource_name=f"{path}/*")
+        settings = [found.endpoint.retraining for found in props.endpoints.values()]
+        brought = sorted({found.role_arn for found in settings if found is not None and found.role_arn is not None})
+        to_sagemaker = {"StringEquals": {"iam:PassedToService": permissions.SAGEMAKER}}
+        permissions.allow(role, ["iam:PassRole"], [passed, *brought], to_sagemaker)
+        permissions.accept(role, passed, LATER)
+
+    @property
+    def _reports(self) -> Place:
+        name, found = next(iter(self._props.endpoints.items()))
+        return self._props.storage.places(name, found.endpoint).reports  # all endpoints have one
+
+    def _places(self) -> list[Place]:
+        """Of every channel of every endpoint, each once."""
+        storage, found = self._props.storage, {}
+        for name, retrained in self._props.endpoints.items():
+            settings = retrained.endpoint.retraining
+            if settings is not None:
+                for place in channels(settings, storage.places(name, retrained.endpoint)).values():
+                    found[place.folder_uri] = place
+        return list(found.values())
+
+    def _fresh(self) -> list[Place]:
+        """Of the endpoints whose new labels are counted."""
+        storage = self._props.storage
+        return [
+            storage.places(name, found.endpoint).fresh
+            for name, found in self._props.endpoints.items()
+            if found.endpoint.retraining is not None and found.endpoint.retraining.min_new_labels
+        ]
+
+    # --- what it hears of ----------------------------------------------------------------------------------------------
+
+    def _listen(self) -> None:
+        function = self.decide.function
+        self._props.topic.add_subscription(subscriptions.LambdaSubscription(function))
+        function.add_permission(
+            "ByAlarms",
+            principal=iam.ServicePrincipal("lambda.alarms.cloudwatch.amazonaws.com"),
+            source_account=self.account,
+        )
+        events.Rule(
+            self,
+            "Pass",
+            description="Looks again at alarms that are still in ALARM",
+            schedule=events.Schedule.rate(Duration.minutes(PASS_MINUTES)),
+            targets=[targets.LambdaFunction(function, retry_attempts=0)],  # the next pass is near
+        )
+        events.Rule(
+            self,
+            "JobEnded",
+            description="Frees an endpoint whose training ended",
+            event_pattern=events.EventPattern(
+                source=["aws.sagemaker"],
+                detail_type=["SageMaker Training Job State Change"],
+                detail={"TrainingJobStatus": ["Completed", "Failed", "Stopped"]},
+            ),
+            targets=[targets.LambdaFunction(function)],
+        )
+
+    # --- who watches the watcher ---------------------------------------------------------------------------------------
+
+    def _alarms(self) -> None:
+        hour, function = Duration.hours(1), self.decide.function
+        self._alarm(
+            "failed",
+            "The retraining function failed in two hours in a row. Its log says why.",
+            function.metric_errors(period=hour, statistic="Sum"),
+            periods=2,
+        )
+        self._alarm(
+            "undecided",
+            "An event was not judged: the retraining function failed every time. Its log says why; the event waits in the queue "
+            "of failed events.",
+            self.decide.failed.metric_approximate_number_of_messages_visible(
+                period=Duration.minutes(5), statistic="Maximum"
+            ),
+        )
+        self._alarm(
+            "silent",
+            "The pass over alarms that are still in ALARM does not run. See its rule and the retraining function.",
+            function.metric_invocations(period=hour, statistic="Sum"),
+            periods=SILENT_HOURS,
+            operator=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
+            missing=cloudwatch.TreatMissingData.BREACHING,
+        )
+        self._alarm(
+            "training-failed",
+            "A training job that an alarm started failed, so the model stays as it is. The job's description says why.",
+            cloudwatch.Metric(
+                namespace=contract.NAMESPACE_OWN,
+                metric_name=contract.METRIC_RETRAINING_JOBS_FAILED,
+                dimensions_map={contract.DIMENSION_ENVIRONMENT: self._props.environment},
+                statistic="Sum",
+                period=Duration.minutes(5),
+            ),
+        )
+
+    def _alarm(
+        self,
+        what: str,
+        description: str,
+        metric: cloudwatch.IMetric,
+        *,
+        periods: int = 1,
+        operator: cloudwatch.ComparisonOperator = cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+        missing: cloudwatch.TreatMissingData = cloudwatch.TreatMissingData.NOT_BREACHING,
+    ) -> None:
+        alarm = cloudwatch.Alarm(
+            self,
+            what.title().replace("-", ""),
+            alarm_name=contract.alarm_name(self._props.environment, "retraining", what),
+            alarm_description=description,
+            metric=metric,
+            threshold=1,
+            evaluation_periods=periods,
+            comparison_operator=operator,
+            treat_missing_data=missing,
+        )
+        alarm.add_alarm_action(actions.SnsAction(self._props.topic))
+
+
+def index(environment: str, endpoints: Mapping[str, Retrained]) -> bytes:
+    """What lambda/retraining/index.py reads: endpoints by alarm and by how names of training jobs begin, policies by endpoint."""
+    content: dict[str, Any] = {
+        "alarms": {alarm: name for name, found in endpoints.items() for alarm in found.alarms},
+        "jobs": {contract.training_job_prefix(name): name for name in endpoints},
+        "policies": {name: contract.policy_parameter(environment, name) for name in endpoints},
+    }
+    return json.dumps(content, indent=1, sort_keys=True).encode() + b"\n"
