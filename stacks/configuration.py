@@ -46,7 +46,8 @@ def configuration_document(
     """
     monitor = endpoint.monitors[monitor_name]
     blocks: dict[str, Any] = {type_: _type_document(endpoint_name, monitor, type_) for type_ in monitor.types}
-    return _document(endpoint_name, endpoint, monitor_name, blocks, code or {})
+    document = _document(endpoint_name, endpoint, monitor_name, blocks, code or {})
+    return document | _review(endpoint, monitor_name)
 
 
 def baseline_document(endpoint_name: str, endpoint: Endpoint, code: Mapping[str, str] | None = None) -> dict[str, Any]:
@@ -81,6 +82,13 @@ def _document(
         **({"variants": list(monitor.variants)} if monitor.variants else {}),
         **({"create_violation_tests": True} if monitor.create_violation_tests else {}),
     }
+
+
+def _review(endpoint: Endpoint, monitor_name: str) -> dict[str, Any]:
+    """Which predictions go to people, of the one monitor that sends them."""
+    if endpoint.review is None or endpoint.reviewed != monitor_name:
+        return {}
+    return {"review": endpoint.review.document}
 
 
 def _type_document(endpoint_name: str, monitor: Monitor, type_: str) -> dict[str, Any]:

@@ -506,6 +506,11 @@ def policy_parameter(environment: str, endpoint: str) -> str:
     return f"/model-monitor/{environment}/{endpoint}/retraining/policy"
 
 
+def review_group(environment: str, endpoint: str) -> str:
+    """The group of people who review an endpoint's predictions."""
+    return f"review-{environment}-{endpoint}"
+
+
 def monitors_prefix(environment: str) -> str:
     """SSM path below which each schedule of ours says what it runs."""
     return f"/model-monitor/{environment}/monitors"
