@@ -22,7 +22,7 @@ FEATURES: Final = ("mean_radius", "mean_texture", "mean_smoothness", "mean_conca
 REVIEWERS: Final = ("--reviewer", "ann", "--reviewer", "bob")
 
 
-def configuration(sample_per_class: int = 2) -> dict[str, Any]:
+def configuration(sample_per_class: int = 2, per_hour: int = 60) -> dict[str, Any]:
     """What the run is told: scores between 0.1 and 0.9 go to people."""
     return {
         "version": 1,
@@ -35,13 +35,13 @@ def configuration(sample_per_class: int = 2) -> dict[str, Any]:
         "review": {
             "features": list(SHOWN),
             "sample_per_class": sample_per_class,
-            "per_hour": 60,
+            "per_hour": per_hour,
             "per_day": 100,
         },
     }
 
 
-def prepare(folder: Path, sample_per_class: int = 2) -> dict[str, str]:
+def prepare(folder: Path, sample_per_class: int = 2, per_hour: int = 60) -> dict[str, str]:
     """Train, serve an hour of requests, learn a baseline, run the monitor, put its tasks into a queue.
 
     Returns: event id → the diagnosis that is true of it.
@@ -67,7 +67,7 @@ def prepare(folder: Path, sample_per_class: int = 2) -> dict[str, str]:
         for number, (row, score) in enumerate(zip(live.tolist(), model.predict_proba(live)[:, 1], strict=True))
     ]
     (hour / "00-00-000-review.jsonl").write_text("".join(json.dumps(event) + "\n" for event in events))
-    config = configuration(sample_per_class)
+    config = configuration(sample_per_class, per_hour)
     config["payload"]["score"] = "score"
     (folder / "config.json").write_text(json.dumps(config))
     run_monitor(folder)

@@ -114,6 +114,24 @@ def _data_quality_document(monitor: Monitor) -> dict[str, Any]:
     return document
 
 
+def review_index(endpoints: Mapping[str, Endpoint]) -> dict[str, dict[str, Any]]:
+    """Of each endpoint the schedule that sends tasks, its rules, and the ground truth it brought ("": the bucket of ours)."""
+    return {
+        name: {
+            "schedule": contract.schedule_name(name, endpoint.reviewed),
+            "rules": endpoint.review.rules,
+            "ground_truth": (endpoint.ground_truth.location if endpoint.ground_truth else None) or "",
+        }
+        for name, endpoint in endpoints.items()
+        if endpoint.review is not None
+    }
+
+
+def reviews(endpoints: Mapping[str, Endpoint]) -> bytes:
+    """What both functions read of all endpoints."""
+    return json.dumps(review_index(endpoints), indent=1, sort_keys=True).encode() + b"\n"
+
+
 def baseline_version(endpoint: Endpoint) -> str:
     """`v{revision}-{hash}`: another dataset, mapping, set of types or way to measure is another version; thresholds are not
     part of it. Raises: StopIteration where no baseline is computed."""

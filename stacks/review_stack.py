@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -25,7 +24,7 @@ from aws_cdk import (
 from constructs import Construct
 
 from model_monitor import contract
-from stacks import findings
+from stacks import configuration, findings
 from stacks.constructs import permissions
 from stacks.constructs.python_function import FOLDER, PythonFunction, PythonFunctionProps
 from stacks.settings.endpoint import Endpoint
@@ -87,7 +86,7 @@ class ReviewStack(Stack):
                 },
                 timeout=Duration.minutes(5),
                 keeps_failed=True,
-                files={REVIEWS_FILE: reviews(props.endpoints)},
+                files={REVIEWS_FILE: configuration.reviews(props.endpoints)},
             ),
         )
         self._allow_desk(clerk)
@@ -104,7 +103,9 @@ class ReviewStack(Stack):
             event_pattern=events.EventPattern(
                 source=["model-monitor"],
                 detail_type=["Monitoring Run Ended"],
-                detail={"schedule": [each["schedule"] for each in _index(props.endpoints).values()]},
+                detail={
+                    "schedule": [each["schedule"] for each in configuration.review_index(props.endpoints).values()]
+                },
             ),
             targets=[targets.LambdaFunction(clerk.function, retry_attempts=3)],
         )
@@ -228,7 +229,7 @@ class ReviewStack(Stack):
                 },
                 timeout=Duration.seconds(29),  # API Gateway's own limit
                 megabytes=512,
-                files={REVIEWS_FILE: reviews(props.endpoints)}
+                files={REVIEWS_FILE: configuration.reviews(props.endpoints)}
                 | {name: (FOLDER / "review" / name).read_bytes() for name in PAGE},
             ),
         )
@@ -314,24 +315,6 @@ class ReviewStack(Stack):
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
         )
         alarm.add_alarm_action(actions.SnsAction(self._props.topic))
-
-
-def _index(endpoints: Mapping[str, Endpoint]) -> dict[str, dict[str, object]]:
-    """Of each endpoint the schedule that sends tasks, its rules, and the ground truth it brought ("": the bucket of ours)."""
-    return {
-        name: {
-            "schedule": contract.schedule_name(name, endpoint.reviewed),
-            "rules": endpoint.review.rules,
-            "ground_truth": (endpoint.ground_truth.location if endpoint.ground_truth else None) or "",
-        }
-        for name, endpoint in endpoints.items()
-        if endpoint.review is not None
-    }
-
-
-def reviews(endpoints: Mapping[str, Endpoint]) -> bytes:
-    """What both functions read of all endpoints."""
-    return json.dumps(_index(endpoints), indent=1, sort_keys=True).encode() + b"\n"
 
 
 def _only_through(vpc_endpoint: str) -> iam.PolicyDocument:

@@ -456,7 +456,8 @@ class Endpoint(Block):
         """The monitor whose runs send predictions to people. Raises: KeyError where none do."""
         if self.review is None:
             raise KeyError("review")
-        return self.review.monitor or next(iter(self.monitors))
+        name: str = self.review.monitor or next(iter(self.monitors))
+        return name
 
     @check
     def _review_faults(self) -> Iterator[str]:

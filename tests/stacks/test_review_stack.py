@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from typing import Any
 
 import pytest
@@ -12,8 +13,9 @@ from syrupy.extensions.json import JSONSnapshotExtension
 from model_monitor.job.configuration import parse_configuration
 from stacks import configuration
 from stacks.settings import environment as settings
+from tests.stacks.test_findings import acknowledgements
 from tests.stacks.test_snapshots import HASH
-from tests.synthesis import Assembly, environment, synthesize
+from tests.synthesis import ROOT, Assembly, environment, synthesize
 
 pytestmark = pytest.mark.xdist_group("synth")
 REVIEW = {"features": ["mean_radius", "worst_area"]}
@@ -53,6 +55,23 @@ def test_without_a_review_block_nothing_of_it_is_deployed() -> None:
 def test_the_stack_matches_its_snapshot(reviewed: Assembly, snapshot: SnapshotAssertion) -> None:
     masked = HASH.sub("<hash>", json.dumps(reviewed.templates["dev-Review"]))
     assert json.loads(masked) == snapshot(extension_class=JSONSnapshotExtension)
+
+
+@pytest.mark.parametrize("kind", ["reviewed", "inside"])
+def test_security_rules_find_what_is_accepted_and_nothing_else(request: pytest.FixtureRequest, kind: str) -> None:
+    assembly: Assembly = request.getfixturevalue(kind)
+    reports = assembly.report["pluginReports"]
+    assert [one["ruleName"] for report in reports for one in report.get("violations", ())] == []
+    found = {one["acknowledgedId"] for report in reports for one in report.get("suppressedViolations", ())}
+    assert {rule for construct, rule in acknowledgements(assembly) if "-Review/" in construct} <= found
+
+
+@pytest.mark.slow
+def test_templates_satisfy_cfn_lint(reviewed: Assembly, inside: Assembly) -> None:
+    templates = [str(each.folder / "dev-Review.template.json") for each in (reviewed, inside)]
+    linter = str(ROOT / ".venv" / "bin" / "cfn-lint")
+    result = subprocess.run([linter, *templates], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (result.stdout, result.returncode) == ("", 0)
 
 
 def test_all_but_the_page_needs_somebody_who_signed_in(reviewed: Assembly) -> None:
