@@ -42,7 +42,7 @@ def handle(event: dict[str, Any], _context: object = None) -> dict[str, Any]:
         return _json(Answer(BAD, {"problem": "should be a JSON object"}))
     found = answer(Request(event["httpMethod"], path, body, person, datetime.now(UTC)), _desk)
     if event["httpMethod"] == "POST":
-        log("reviewed", path=path, status=found.status, person=person.name if person else "", task=body.get("id", ""))
+        log("reviewed", path=path, status=found.status, task=str(body.get("id", "")))
     return _json(found)
 
 
