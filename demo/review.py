@@ -7,18 +7,20 @@ from __future__ import annotations
 
 import argparse
 import json
+import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from model_monitor import cli
+from model_monitor.api import baseline, monitor
 
 ENDPOINT: Final = "breast-cancer"
 HOUR: Final = datetime(2026, 3, 2, 4, tzinfo=UTC)
 SHOWN: Final = ("mean_radius", "mean_texture", "mean_concavity", "mean_symmetry", "worst_radius", "worst_texture")
 FEATURES: Final = ("mean_radius", "mean_texture", "mean_smoothness", "mean_concavity", "mean_symmetry", "worst_radius",
                    "worst_texture")  # fmt: skip
+COMMAND: Final = (sys.executable, "-m", "model_monitor", "review")
 REVIEWERS: Final = ("--reviewer", "ann", "--reviewer", "bob")
 
 
@@ -56,9 +58,9 @@ def prepare(folder: Path, sample_per_class: int = 2, per_hour: int = 60) -> dict
     entered, diagnosis = data.data[:, places], 1 - data.target  # 1 is malignant
     model = make_pipeline(StandardScaler(), LogisticRegression(C=0.05)).fit(entered[:300], diagnosis[:300])
     rows = zip(entered[:300].tolist(), diagnosis[:300].tolist(), model.predict_proba(entered[:300])[:, 1], strict=True)
-    baseline = "".join(f"{','.join(map(str, row))},{label},{score:.6f}\n" for row, label, score in rows)
+    training = "".join(f"{','.join(map(str, row))},{label},{score:.6f}\n" for row, label, score in rows)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "baseline.csv").write_text(f"{','.join(FEATURES)},diagnosis,score\n{baseline}")
+    (folder / "baseline.csv").write_text(f"{','.join(FEATURES)},diagnosis,score\n{training}")
     live, truth = entered[300:], diagnosis[300:]
     hour = folder / "capture" / ENDPOINT / "AllTraffic" / f"{HOUR:%Y/%m/%d/%H}"
     hour.mkdir(parents=True, exist_ok=True)
@@ -72,18 +74,19 @@ def prepare(folder: Path, sample_per_class: int = 2, per_hour: int = 60) -> dict
     (folder / "config.json").write_text(json.dumps(config))
     run_monitor(folder)
     (folder / "review.sqlite").unlink(missing_ok=True)
-    cli.main(["review", "route", str(folder / "report"), "--queue", str(folder / "review.sqlite")])
+    subprocess.run([*COMMAND, "route", str(folder / "report"), "--queue", str(folder / "review.sqlite")], check=True)
     return {f"event-{number:04d}": str(label) for number, label in enumerate(truth.tolist())}
 
 
-def run_monitor(folder: Path, *more: str) -> int:
-    """The baseline where there is none yet, and one run over the hour."""
-    config = ["--config", str(folder / "config.json"), "--workers", "1"]
+def run_monitor(folder: Path, ground_truth: Path | None = None) -> dict[str, Any]:
+    """The baseline where there is none yet, and one run over the hour; its report."""
+    config = folder / "config.json"
     if not (folder / "baseline").exists():
-        made = ["--dataset", str(folder / "baseline.csv"), "--output", str(folder / "baseline")]
-        cli.main(["baseline", *made, *config])
-    where = ["--dataset", str(folder / "capture"), "--output", str(folder / "report")]
-    return cli.main(["monitor", *where, "--baseline", str(folder / "baseline"), *config, *more])
+        baseline(folder / "baseline.csv", folder / "baseline", config=config)
+    found = monitor(
+        folder / "capture", folder / "baseline", folder / "report", config=config, ground_truth=ground_truth
+    )
+    return dict(found.report)
 
 
 def _event(number: int, row: list[float], score: float) -> dict[str, Any]:
@@ -109,9 +112,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     prepare(options.folder)
     print("Sign in as ann or bob.", file=sys.stderr)
-    return cli.main(
-        ["review", "serve", "--queue", str(options.folder / "review.sqlite"), "--port", options.port, *REVIEWERS]
-    )
+    serve = ["serve", "--queue", str(options.folder / "review.sqlite"), "--port", options.port, *REVIEWERS]
+    return subprocess.run([*COMMAND, *serve], check=False).returncode
 
 
 if __name__ == "__main__":

@@ -127,7 +127,7 @@ class Desk:
             if known["state"] == OPEN:  # a run that died between the two writes is made good
                 self.store.put(_open_key(known), {"id": task["id"]})
             return "known"
-        if not self._has_room((task.get("time") or now.isoformat())[:10]):
+        if not self._has_room((task.get("time") or now.isoformat())[:10], now):
             return "cut"
         is_second = int(task["id"][-6:], 16) / SIXTEENTHS < self.rules.second_opinions
         record = {
@@ -142,14 +142,14 @@ class Desk:
             "revision": 0,
             "collected": 0,
             "counted": {},
-            "expires": int((now + timedelta(days=self.rules.keep_days)).timestamp()),
+            "expires": self._expiry(now),
         }
         if not self.store.insert(key, record):
             return "known"
         self.store.put(_open_key(record), {"id": task["id"]})
         return "added"
 
-    def _has_room(self, day: str) -> bool:
+    def _has_room(self, day: str, now: datetime) -> bool:
         """Take one place of a day's cap."""
         taken = False
 
@@ -157,10 +157,15 @@ class Desk:
             nonlocal taken
             taken = item.get("count", 0) < self.rules.per_day
             item["count" if taken else "cut"] = item.get("count" if taken else "cut", 0) + 1
+            item["expires"] = self._expiry(now)
             return True
 
         self._change(f"day#{day}", take)
         return taken
+
+    def _expiry(self, now: datetime) -> int:
+        """When a store may forget an item of today, in seconds since 1970."""
+        return int((now + timedelta(days=self.rules.keep_days)).timestamp())
 
     # --- lent --------------------------------------------------------------------------------------------------------
 

@@ -268,8 +268,7 @@ def test_uncertain_diagnoses_go_to_people_and_their_answers_score_the_model(revi
         path = tmp_path / "truth" / key
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(line)
-    example.run_monitor(tmp_path, "--ground-truth", str(tmp_path / "truth"))
-    report = json.loads((tmp_path / "report" / "report.json").read_text())
+    report = example.run_monitor(tmp_path, tmp_path / "truth")
     quality = next(one for one in report["monitors"] if one["key"] == "model_quality")["summary"]
     assert quality["labels"]["labelled"] == 30
     accuracy = next(one for one in quality["metrics"] if one["name"] == "accuracy")

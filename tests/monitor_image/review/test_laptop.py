@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -36,8 +35,7 @@ def test_answers_of_people_are_the_labels_that_score_the_model(tmp_path: Path) -
     labels = tmp_path / "labels" / example.ENDPOINT
     assert len(list(labels.rglob("*.jsonl"))) == 60
     assert len(read_ground_truth(label_files(labels))) == 60
-    example.run_monitor(tmp_path, "--ground-truth", str(labels))
-    report = json.loads((tmp_path / "report" / "report.json").read_text())
+    report = example.run_monitor(tmp_path, labels)
     quality = next(monitor for monitor in report["monitors"] if monitor["key"] == "model_quality")
     assert report["ground_truth"]["labels"] == 60
     assert quality["summary"]["labels"]["labelled"] == 60
