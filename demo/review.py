@@ -36,6 +36,8 @@ def configuration(sample_per_class: int = 2, per_hour: int = 60) -> dict[str, An
         },
         "review": {
             "features": list(SHOWN),
+            "label_names": {"0": "benign", "1": "malignant"},
+            "instructions": "Is the tumour benign or malignant? Agree with the model, or choose the other.",
             "sample_per_class": sample_per_class,
             "per_hour": per_hour,
             "per_day": 100,

@@ -47,6 +47,10 @@ class Review(Block):
     """What the model predicts. Default: binary."""
     labels: Annotated[tuple[Label, ...], Field(max_length=100)] = ()
     """Labels that a reviewer chooses from, in the order of the scores where a response has one for each class. Default: 0 and 1."""
+    label_names: dict[str, Annotated[str, Field(min_length=1, max_length=60)]] = Field(default_factory=dict)
+    """What labels are called for people, such as {"1": malignant}. Default: the labels themselves."""
+    instructions: Annotated[str, Field(max_length=1000)] = ""
+    """What reviewers read above each task, up to 1000 characters. Default: nothing."""
     positive: Label | None = None
     """Of a binary problem the label that the score is of. Left out: the last of labels."""
     threshold: Share = 0.5
@@ -103,13 +107,16 @@ class Review(Block):
         for label in self.classes:
             if label not in spelled:
                 yield f"classes: '{label}' is none of labels"
+        for label in self.label_names:
+            if label not in spelled:
+                yield f"label_names: '{label}' is none of labels"
 
     @property
     def document(self) -> dict[str, Any]:
         """The block of a run's configuration."""
         ours = {"monitor", "lease_minutes", "second_opinions", "wait_days", "alarms"}
         document = self.model_dump(mode="json", exclude=ours, exclude_none=True)
-        return {key: value for key, value in document.items() if value not in ([], {})}
+        return {key: value for key, value in document.items() if value not in ([], {}, "")}
 
     @property
     def rules(self) -> dict[str, Any]:
@@ -133,8 +140,8 @@ class ReviewApp(Block):
     """ARN of a Cognito user pool of yours, where your company's OIDC or SAML signs people in. Left out: a pool is created, and
     an administrator invites people."""
     sign_in_domain: Annotated[str, Field(pattern=r"^https://[a-z0-9.-]+$")] | None = None
-    """Address of the sign-in pages of that pool, such as https://corp.auth.eu-west-1.amazoncognito.com; given exactly when
-    user_pool_arn is."""
+    """Address of the sign-in pages of that pool, such as https://corp.auth.eu-west-1.amazoncognito.com. Left out: that of the
+    created pool; given exactly when user_pool_arn is."""
     groups_claim: Annotated[str, Field(pattern=r"^[\w:.-]{1,128}$")] = "cognito:groups"
     """Claim of a signed-in person that lists their groups; who is in review-{environment}-{endpoint} reviews it. Default:
     cognito:groups."""

@@ -163,6 +163,7 @@ def test_the_core_reads_what_the_stacks_write() -> None:
         ({"classes": {"7": {}}}, "review.classes: '7' is none of labels"),
         ({"problem_type": "multiclass"}, "review.labels: should name the classes"),
         ({"features": []}, "review.features: "),
+        ({"label_names": {"2": "other"}}, "review.label_names: '2' is none of labels"),
         ({"bandwidth": 1}, "review.bandwidth: "),
     ],
 )

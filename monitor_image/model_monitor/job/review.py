@@ -15,6 +15,7 @@ from model_monitor.words import did_you_mean
 
 PROBLEMS: Final = {"binary": ProblemType.BINARY, "multiclass": ProblemType.MULTICLASS}
 DEFAULT_LABELS: Final = ("0", "1")
+LONGEST_INSTRUCTIONS: Final = 1000
 DEFAULT_LIMITS: Final = {"margin": 0.2, "entropy": 0.5}
 
 
@@ -42,6 +43,7 @@ class ReviewSettings:
     bands: those of single predicted classes, where they differ from `band`.
     limit: of margin, below which; of entropy (as a share of the most there can be), above which a prediction is uncertain.
     sample_per_class: confident predictions of each predicted class that are looked at all the same, for each hour.
+    names: what labels are called for people. instructions: what a reviewer reads above each task.
     per_hour, per_day: most tasks by the time of inference. features: names that a reviewer may see; no others are written.
     """
 
@@ -57,6 +59,8 @@ class ReviewSettings:
     per_hour: int = 20
     per_day: int = 100
     features: tuple[str, ...] = ()
+    names: Mapping[str, str] = field(default_factory=dict)
+    instructions: str = ""
 
     def band_of(self, label: str) -> Band:
         """The band of one predicted class."""
@@ -96,6 +100,8 @@ def read_review(content: object, schema: Schema, faults: Faults) -> ReviewSettin
         per_hour=per_hour,
         per_day=per_day,
         features=block.texts("features"),
+        names=_names(block, labels, faults),
+        instructions=(block.text("instructions", "") or "")[:LONGEST_INSTRUCTIONS],
     )
     block.end()
     if per_hour > per_day:
@@ -125,6 +131,18 @@ def _bands(block: Block, labels: tuple[str, ...], faults: Faults) -> dict[str, B
         if normalise(label) not in labels:
             faults.add(classes.at(label), "is none of review.labels")
     return bands
+
+
+def _names(block: Block, labels: tuple[str, ...], faults: Faults) -> dict[str, str]:
+    given = block.take("label_names")
+    if given is None:
+        return {}
+    names = Block(given, block.at("label_names"), faults)
+    found = {label: names.text(label, "") or "" for label in list(names.rest)}
+    for label in found:
+        if normalise(label) not in labels:
+            faults.add(names.at(label), "is none of review.labels")
+    return {normalise(label): name for label, name in found.items() if name}
 
 
 def _refuse_features(settings: ReviewSettings, schema: Schema, faults: Faults) -> None:

@@ -62,6 +62,8 @@ def context_of(settings: ReviewSettings, job: Job) -> dict[str, Any]:
     return {
         "endpoint": job.endpoint,
         "labels": list(settings.labels),
+        "label_names": dict(settings.names),
+        "instructions": settings.instructions,
         "features": dict(_distributions(_features(statistics), settings.features)),
     }
 

@@ -18,13 +18,15 @@ from tests.monitor_image.review import browser
 from tests.monitor_image.review.conftest import task
 
 pytestmark = [
-    pytest.mark.skipif(browser.PROGRAM is None, reason="no Chromium here: apt-get install chromium"),
+    pytest.mark.skipif(browser.PROGRAM is None, reason="no Chromium: apt-get install chromium"),
     pytest.mark.xdist_group("browser"),
 ]
 HOSTILE = '<img src=x onerror="document.title=1"><script>document.title=2</script>{{7*7}}'
 CONTEXT = {
     "endpoint": "clinic",
     "labels": ["0", "1"],
+    "label_names": {"1": f"malignant {HOSTILE}"},
+    "instructions": HOSTILE,
     "features": {
         "Slope": {"mean": 5.0, "buckets": [[number, number + 1, 10 - abs(number - 5)] for number in range(10)]},
         "Area": {"categories": [["Rawah", 60], ["Cache", 30], [HOSTILE, 10]]},
@@ -180,7 +182,7 @@ def test_hostile_text_of_a_record_shows_as_text(chromium: browser.Browser, app: 
     page = signed_in(chromium.page(), app, "ann")
     assert HOSTILE in page.text()
     assert page.ask("document.title") == "Review of predictions"
-    assert page.ask("document.querySelectorAll('#features img, #features script').length") == 0
+    assert page.ask("document.querySelectorAll('main img, main script, nav img').length") == 0
     assert page.complaints == []
 
 

@@ -163,7 +163,8 @@ def test_records_without_a_score_are_counted_and_not_shown(tmp_path: Path) -> No
 def test_reviewers_see_what_the_baseline_looked_like(tmp_path: Path) -> None:
     training = [{"Slope": number / 10, "Name": "x", "score": 0.5} for number in range(100)]
     write_csv(tmp_path / "train.csv", training)
-    config = {"version": 1, "endpoint": "clinic", "payload": PAYLOAD, "review": REVIEW}
+    review = {**REVIEW, "label_names": {"1": "malignant"}, "instructions": "Look twice."}
+    config = {"version": 1, "endpoint": "clinic", "payload": PAYLOAD, "review": review}
     (tmp_path / "c.json").write_text(json.dumps(config))
     shared = ["--config", str(tmp_path / "c.json"), "--workers", "1"]
     cli.main(["baseline", "--dataset", str(tmp_path / "train.csv"), "--output", str(tmp_path / "base"), *shared])
@@ -174,6 +175,7 @@ def test_reviewers_see_what_the_baseline_looked_like(tmp_path: Path) -> None:
     assert list(context["features"]) == ["Slope"]
     assert sum(count for _, _, count in context["features"]["Slope"]["buckets"]) == 100
     assert context["labels"] == ["0", "1"]
+    assert (context["label_names"], context["instructions"]) == ({"1": "malignant"}, "Look twice.")
 
 
 def test_without_a_review_block_nothing_is_written(tmp_path: Path) -> None:
@@ -221,6 +223,7 @@ def test_a_rehearsal_sends_nothing_to_people(tmp_path: Path) -> None:
         ({"per_hour": 500}, "review.per_hour: should be at most per_day, 100"),
         ({"measure": "entropy"}, "review.measure: should be band"),
         ({"problem_type": "multiclass"}, "review.labels: should name the classes"),
+        ({"label_names": {"2": "other"}}, "review.label_names.2: is none of review.labels"),
         ({"positive": "yes"}, "review.positive: is none of review.labels"),
         ({"labels": ["a", "b", "c"]}, "review.labels: should be two labels"),
         ({"bands": {}}, "review.bands: is unknown"),

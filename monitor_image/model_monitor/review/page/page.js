@@ -146,8 +146,9 @@ function show(task, progress) {
   counted(progress);
   at("comment").value = "";
   at("question").textContent = "Is this prediction right?";
+  at("instructions").textContent = state.context.instructions || "";
   const score = task.score === null ? "" : `, score ${figure(task.score)}`;
-  at("said").textContent = task.prediction === null ? `The model said no class${score}` : `The model says ${task.prediction}${score}`;
+  at("said").textContent = task.prediction === null ? `The model said no class${score}` : `The model says ${named(task.prediction)}${score}`;
   const labels = state.context.labels || [];
   at("answers").replaceChildren(...labels.map((label, number) => choice(label, number, task)));
   const names = Object.keys(task.features);
@@ -156,10 +157,12 @@ function show(task, progress) {
   window.scrollTo(0, 0);
 }
 
+const named = (label) => (state.context.label_names || {})[label] || label;
+
 function choice(label, number, task) {
   const agrees = label === task.prediction;
   const button = element("button", { type: "button", class: agrees ? "main" : "" });
-  button.append(agrees ? `${label}: agree ` : `${label} `);
+  button.append(agrees ? `${named(label)}: agree ` : `${named(label)} `);
   if (agrees) button.append(element("kbd", {}, "A"), " ");
   if (number < 9) button.append(element("kbd", {}, String(number + 1)));
   button.addEventListener("click", () => answer(label));
@@ -181,7 +184,7 @@ async function listed() {
   counted(found.progress);
   at("list").hidden = !found.tasks.length;
   at("waiting").replaceChildren(...found.tasks.map((task) => {
-    const said = task.prediction === null ? "no class" : `says ${task.prediction}`;
+    const said = task.prediction === null ? "no class" : `says ${named(task.prediction)}`;
     const score = task.score === null ? "" : `, score ${figure(task.score)}`;
     const button = element("button", { type: "button" }, `${said}${score}`);
     if (state.task && task.id === state.task.id) button.setAttribute("aria-current", "true");
@@ -194,7 +197,7 @@ async function listed() {
 
 // --- what a person does ----------------------------------------------------------------------------------------------
 
-const answer = (label) => act("answer", { label }, `Answered ${label}.`);
+const answer = (label) => act("answer", { label }, `Answered ${named(label)}.`);
 const skip = () => act("skip", {}, "Left to others.");
 
 function act(what, more, told) {
