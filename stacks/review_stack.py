@@ -175,7 +175,7 @@ class ReviewStack(Stack):
             allowed_o_auth_flows_user_pool_client=True,
             allowed_o_auth_scopes=["openid", "email"],
             callback_ur_ls=[self._address],
-            supported_identity_providers=None if self._props.app.user_pool_arn else ["COGNITO"],
+            supported_identity_providers=list(self._props.app.identity_providers),
             prevent_user_existence_errors="ENABLED",
         )
         return client.ref

@@ -49,7 +49,9 @@ def handle(event: dict[str, Any], _context: object = None) -> dict[str, Any]:
 def person_of(event: dict[str, Any]) -> Person | None:
     """Who asks, by the claims that API Gateway checked; None where it checked none."""
     claims = (event.get("requestContext", {}).get("authorizer") or {}).get("claims") or {}
-    name = str(claims.get("email") or claims.get("cognito:username") or claims.get("sub") or "")
+    is_known = str(claims.get("email_verified", "")).lower() == "true"  # else anybody may have written it
+    email = claims.get("email") if is_known else ""
+    name = str(email or claims.get("cognito:username") or claims.get("sub") or "")
     if not name:
         return None
     prefix = os.environ["GROUP_PREFIX"]

@@ -142,6 +142,10 @@ class ReviewApp(Block):
     sign_in_domain: Annotated[str, Field(pattern=r"^https://[a-z0-9.-]+$")] | None = None
     """Address of the sign-in pages of that pool, such as https://corp.auth.eu-west-1.amazoncognito.com. Left out: that of the
     created pool; given exactly when user_pool_arn is."""
+    identity_providers: Annotated[
+        tuple[Annotated[str, Field(min_length=1, max_length=32)], ...], Field(min_length=1)
+    ] = ("COGNITO",)
+    """Names of the providers of that pool that reviewers sign in with, at least one. Default: COGNITO, the pool itself."""
     groups_claim: Annotated[str, Field(pattern=r"^[\w:.-]{1,128}$")] = "cognito:groups"
     """Claim of a signed-in person that lists their groups; who is in review-{environment}-{endpoint} reviews it. Default:
     cognito:groups."""
@@ -153,3 +157,5 @@ class ReviewApp(Block):
     def _pool_faults(self) -> Iterator[str]:
         if (self.user_pool_arn is None) != (self.sign_in_domain is None):
             yield "sign_in_domain: the pool and the address of its sign-in pages are given together"
+        if self.user_pool_arn is None and self.identity_providers != ("COGNITO",):
+            yield "identity_providers: belong to a pool of yours; name it in user_pool_arn"

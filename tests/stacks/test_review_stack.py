@@ -23,6 +23,7 @@ VPC = {"vpc_endpoint_id": "vpce-0123456789abcdef0"}
 POOL = {
     "user_pool_arn": "arn:aws:cognito-idp:eu-west-1:123456789012:userpool/eu-west-1_abc",
     "sign_in_domain": "https://corp.auth.eu-west-1.amazoncognito.com",
+    "identity_providers": ["Corp"],
 }
 
 
@@ -130,6 +131,8 @@ def test_a_pool_that_was_brought_signs_people_in(inside: Assembly) -> None:
     assert inside.properties("AWS::Cognito::UserPool") == []
     [authorizer] = inside.properties("AWS::ApiGateway::Authorizer")
     assert authorizer["ProviderARNs"] == [POOL["user_pool_arn"]]
+    [client] = inside.properties("AWS::Cognito::UserPoolClient")
+    assert client["SupportedIdentityProviders"] == ["Corp"]
 
 
 def test_people_are_told_of_tasks_that_wait_and_of_disagreement(reviewed: Assembly) -> None:
@@ -178,6 +181,11 @@ def test_answers_need_a_place_where_they_become_labels() -> None:
     del content["endpoints"]["breast-cancer"]["ground_truth"]
     with pytest.raises(settings.SettingsFaults, match="review: needs ground_truth"):
         parsed(content)
+
+
+def test_providers_belong_to_a_pool_that_was_brought() -> None:
+    with pytest.raises(settings.SettingsFaults, match=r"identity_providers: belong to a pool of yours"):
+        parsed(document(identity_providers=["Corp"]))
 
 
 def test_a_pool_without_its_sign_in_pages_is_refused() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -19,6 +20,16 @@ LARGEST_BODY: Final = 64 * 1024
 BEARER: Final = "Bearer "
 
 Reviewers = Mapping[str, frozenset[str]]  # name → endpoints that they review
+
+
+class Server(ThreadingHTTPServer):
+    """Threads that end with the program, and no word of browsers that go away before they are answered."""
+
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 def serve(desks: Mapping[str, Desk], reviewers: Reviewers, port: int = 0) -> ThreadingHTTPServer:
@@ -81,7 +92,7 @@ def serve(desks: Mapping[str, Desk], reviewers: Reviewers, port: int = 0) -> Thr
         def log_message(self, *_: object) -> None:
             """Quiet: addresses name endpoints, and the desk keeps who answered what."""
 
-    return ThreadingHTTPServer((LOOPBACK, port), Handler)
+    return Server((LOOPBACK, port), Handler)
 
 
 def reviewers_of(given: list[str], endpoints: list[str]) -> Reviewers:

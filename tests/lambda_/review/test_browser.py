@@ -7,7 +7,7 @@ import hashlib
 import json
 import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -16,6 +16,7 @@ import pytest
 from moto import mock_aws
 
 from model_monitor.review.desk import Desk, Rules
+from model_monitor.review.serving import Server
 from tests.monitor_image.review import browser
 from tests.monitor_image.review.conftest import CONTEXT, NOW, make_table, table_store_class, task
 
@@ -81,7 +82,8 @@ class Gateway(Quiet):
             if self.headers.get("Authorization") != "token-of-ann":
                 self.send(401, {}, "{}")
                 return
-            context["authorizer"] = {"claims": {"email": "ann@example.com", "cognito:groups": "[review-dev-clinic]"}}
+            person = {"email": "ann@example.com", "email_verified": "true"}
+            context["authorizer"] = {"claims": {**person, "cognito:groups": "[review-dev-clinic]"}}
         event = {"httpMethod": method, "path": path or "/", "body": self.sent or None, "requestContext": context}
         found = type(self).handle_(event)
         self.send(found["statusCode"], found["headers"], found["body"])
@@ -89,10 +91,10 @@ class Gateway(Quiet):
 
 @pytest.fixture
 def listening() -> Iterator[Callable[[type[Quiet]], str]]:
-    servers: list[ThreadingHTTPServer] = []
+    servers: list[Server] = []
 
     def listen(handler: type[Quiet]) -> str:
-        servers.append(ThreadingHTTPServer(("127.0.0.1", 0), handler))
+        servers.append(Server(("127.0.0.1", 0), handler))
         threading.Thread(target=servers[-1].serve_forever, args=(0.01,), daemon=True).start()
         return f"http://127.0.0.1:{servers[-1].server_address[1]}"
 

@@ -66,7 +66,8 @@ class Review:
 
     def call(self, method: str, path: str, groups: str = f"[review-dev-{ENDPOINT}]", **body: Any) -> Any:
         """What API Gateway sends for somebody who signed in."""
-        claims = {"sub": "1", "email": body.pop("who", "ann@example.com"), "cognito:groups": groups}
+        who = body.pop("who", "ann@example.com")
+        claims = {"sub": "1", "email": who, "email_verified": "true", "cognito:groups": groups}
         found = self.function("review").handle(
             {
                 "httpMethod": method,
@@ -221,6 +222,22 @@ def test_without_a_sign_in_there_is_the_page_and_nothing_else(review: Review) ->
         assert "connect-src 'self' https://sign-in.example" in answer["headers"]["Content-Security-Policy"]
     moved = handle({"httpMethod": "GET", "path": "/", "requestContext": {"path": "/review"}})
     assert (moved["statusCode"], moved["headers"]["Location"]) == (308, "/review/")
+
+
+@pytest.mark.parametrize(
+    ("claims", "name"),
+    [
+        (
+            {"sub": "1", "email": "ann@example.com", "email_verified": "true", "cognito:username": "u1"},
+            "ann@example.com",
+        ),
+        ({"sub": "1", "email": "boss@example.com", "email_verified": "false", "cognito:username": "u1"}, "u1"),
+        ({"sub": "1", "email": "boss@example.com"}, "1"),
+    ],
+)
+def test_an_address_that_nobody_verified_is_no_name(review: Review, claims: dict[str, str], name: str) -> None:
+    event = {"httpMethod": "GET", "path": "/api/me", "requestContext": {"authorizer": {"claims": claims}}}
+    assert json.loads(review.function("review").handle(event)["body"])["name"] == name
 
 
 @pytest.mark.parametrize("body", ["{", "[]", "x" * 70_000])

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import threading
+import urllib.request
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +16,8 @@ from model_monitor import cli
 from model_monitor.labels.ground_truth import label_files, read_ground_truth
 from model_monitor.review.desk import Desk, Rules
 from model_monitor.review.local_store import LocalStores
+from model_monitor.review.serving import Server
+from tests.monitor_image.review.conftest import CONTEXT, NOW, task
 
 
 def answer_all(folder: Path, truth: dict[str, str]) -> int:
@@ -60,3 +66,25 @@ def test_what_is_missing_is_told(
     assert cli.main(["review", *step]) == 1
     assert "model-monitor: " in capsys.readouterr().err
     assert not (tmp_path / "review.sqlite").exists()
+
+
+def test_the_app_is_served_for_the_people_that_were_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    queue = tmp_path / "review.sqlite"
+    Desk(LocalStores(queue).of("clinic")).put([task(1)], CONTEXT, NOW)
+    found: list[Any] = []
+
+    def once(server: Server) -> None:
+        thread = threading.Thread(target=server.handle_request, daemon=True)
+        thread.start()
+        address = f"http://127.0.0.1:{server.server_address[1]}/api/me"
+        asked = urllib.request.Request(address, headers={"Authorization": "Bearer ann"})
+        with urllib.request.urlopen(asked, timeout=10) as answer:
+            found.append(json.load(answer))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Server, "serve_forever", once)
+    assert cli.main(["review", "serve", "--queue", str(queue), "--port", "0", "--reviewer", "ann"]) == 0
+    assert found == [{"name": "ann", "endpoints": ["clinic"]}]
+    assert "http://127.0.0.1:" in capsys.readouterr().out
