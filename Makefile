@@ -32,6 +32,10 @@ endef
 demo: setup ## deploy into the embedded AWS and close the loop on real data (no account, no Docker)
 	$(BIN)/python -m demo
 
+.PHONY: review
+review: setup ## the review app on http://127.0.0.1:8321, on generated predictions; sign in as ann or bob
+	$(BIN)/python -m demo.review
+
 .PHONY: test
 test: setup build/.sdk-venv build/.hadolint-venv build/.smclarify-venv build/.shap-venv build/.models-venv build/.models-native lint ## every test, as CI runs them
 	$(BIN)/python -m pytest -n 2 --dist loadgroup

@@ -25,6 +25,7 @@ from stacks.reconciler_stack import ReconcilerStack, ReconcilerStackProps
 from stacks.release_stack import ReleaseProps, ReleaseStack
 from stacks.retraining_plane_stack import Retrained, RetrainingPlaneProps, RetrainingPlaneStack
 from stacks.retraining_stack import RetrainingProps, RetrainingStack
+from stacks.review_stack import ReviewProps, ReviewStack
 from stacks.settings import environment as settings
 from stacks.settings.attribution import shadow_prefix
 from stacks.settings.endpoint import Endpoint
@@ -59,6 +60,7 @@ def build(app: App, chosen: Settings) -> None:
     _reconciler(app, chosen, reconciled, storage, env)
     _retraining_plane(app, chosen, retrained, storage, alerting, env)
     _release(app, chosen, retrained, storage, alerting, env)
+    _review(app, chosen, storage, alerting, env)
     if chosen.network.functions:
         for construct in app.node.find_all():
             if isinstance(construct, PythonFunction):
@@ -281,6 +283,26 @@ def _close_loop(
     )
     retraining.add_stack_dependency(storage, "places are exported by it")
     return retraining.watched
+
+
+def _review(app: App, chosen: Settings, storage: StorageStack, alerting: AlertingStack, env: Environment) -> None:
+    """Predictions that people look at, where any endpoint has some."""
+    if not chosen.reviewed:
+        return
+    review = ReviewStack(
+        app,
+        f"{chosen.environment}-Review",
+        ReviewProps(
+            environment=chosen.environment,
+            endpoints=chosen.reviewed,
+            app=chosen.review,
+            storage=storage,
+            topic=alerting.topic,
+            keep_data=chosen.storage.keep_data,
+        ),
+        env=env,
+    )
+    review.add_stack_dependency(storage, "the table and the places are exported by it")
 
 
 def main() -> None:

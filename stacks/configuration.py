@@ -46,7 +46,8 @@ def configuration_document(
     """
     monitor = endpoint.monitors[monitor_name]
     blocks: dict[str, Any] = {type_: _type_document(endpoint_name, monitor, type_) for type_ in monitor.types}
-    return _document(endpoint_name, endpoint, monitor_name, blocks, code or {})
+    document = _document(endpoint_name, endpoint, monitor_name, blocks, code or {})
+    return document | _review(endpoint, monitor_name)
 
 
 def comparison_document(endpoint_name: str, endpoint: Endpoint) -> dict[str, Any]:
@@ -107,6 +108,13 @@ def _labelled_rows(endpoint: Endpoint, monitor_name: str) -> dict[str, Any]:
     return {} if share == contract.HOLDOUT_SHARE else {"labelled_rows": {"holdout_share": share}}
 
 
+def _review(endpoint: Endpoint, monitor_name: str) -> dict[str, Any]:
+    """Which predictions go to people, of the one monitor that sends them."""
+    if endpoint.review is None or endpoint.reviewed != monitor_name:
+        return {}
+    return {"review": endpoint.review.document}
+
+
 def _type_document(endpoint_name: str, monitor: Monitor, type_: str) -> dict[str, Any]:
     decision = {"decision": monitor.decision} if monitor.decision else {}
     if type_ == "data_quality":
@@ -128,6 +136,24 @@ def _data_quality_document(monitor: Monitor) -> dict[str, Any]:
     if features := {name: thresholds.as_monitoring_config() for name, thresholds in monitor.features.items()}:
         document["features"] = features
     return document
+
+
+def review_index(endpoints: Mapping[str, Endpoint]) -> dict[str, dict[str, Any]]:
+    """Of each endpoint the schedule that sends tasks, its rules, and the ground truth it brought ("": the bucket of ours)."""
+    return {
+        name: {
+            "schedule": contract.schedule_name(name, endpoint.reviewed),
+            "rules": endpoint.review.rules,
+            "ground_truth": (endpoint.ground_truth.location if endpoint.ground_truth else None) or "",
+        }
+        for name, endpoint in endpoints.items()
+        if endpoint.review is not None
+    }
+
+
+def reviews(endpoints: Mapping[str, Endpoint]) -> bytes:
+    """What both functions read of all endpoints."""
+    return json.dumps(review_index(endpoints), indent=1, sort_keys=True).encode() + b"\n"
 
 
 def baseline_version(endpoint: Endpoint) -> str:

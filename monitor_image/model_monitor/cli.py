@@ -20,6 +20,7 @@ from model_monitor.comparison import command as cli_comparison
 from model_monitor.contract import EXIT_ERROR, EXIT_STATUS, REHEARSAL_ARGUMENT, JobKind, monitor_key
 from model_monitor.errors import SettingsError
 from model_monitor.labels import command as cli_labels
+from model_monitor.review import command as cli_review
 from model_monitor.runners import threads
 
 if TYPE_CHECKING:  # numpy and pyarrow are imported when a job starts, not for --help
@@ -45,6 +46,9 @@ And once the truth is known:
 And before another model takes over:
 
      compare-models     is it better on the same held-out rows, and nowhere worse?
+Where people should look at uncertain predictions:
+
+     review     put them into a queue, serve the page that shows them, write the answers as labels
 """
 EXAMPLES = """\
 examples:
@@ -101,6 +105,8 @@ def main(arguments: list[str] | None = None) -> int:
     threads.limit()
     if options.command == "labels":
         return _labels(options)
+    if options.command == "review":
+        return _review(options)
     if options.command == "config":
         return _config(options)
     if options.command == cli_comparison.NAME:
@@ -188,7 +194,7 @@ def parser() -> argparse.ArgumentParser:
     top = Parser(prog="model-monitor", description=DESCRIPTION, epilog=EXAMPLES, formatter_class=form)
     top.add_argument("--version", action=Version, nargs=0, help="show the version and which reader runs, and exit")
     commands = top.add_subparsers(
-        dest="command", required=True, metavar="{baseline,monitor,report,labels,config,compare-models}"
+        dest="command", required=True, metavar="{baseline,monitor,report,labels,review,config,compare-models}"
     )
     baseline = commands.add_parser("baseline", help="learn statistics and constraints from a dataset", epilog=EXAMPLES,
                                    formatter_class=form)  # fmt: skip
@@ -252,6 +258,9 @@ def parser() -> argparse.ArgumentParser:
     labels = commands.add_parser("labels", help="write labels as ground truth", description=cli_labels.DESCRIPTION,
                                  epilog=cli_labels.EXAMPLES, formatter_class=form)  # fmt: skip
     cli_labels.add_arguments(labels)
+    review = commands.add_parser("review", help="predictions that people look at", description=cli_review.DESCRIPTION,
+                                 epilog=cli_review.EXAMPLES, formatter_class=form)  # fmt: skip
+    cli_review.add_arguments(review)
     config = commands.add_parser("config", help="print the configuration file of an environment's endpoint")
     config.add_argument("--env", required=True, metavar="NAME", help="environments/NAME.yaml of the kit's repository")
     config.add_argument("endpoint", metavar="ENDPOINT", help="an endpoint of the environment")
@@ -300,6 +309,17 @@ def _labels(options: argparse.Namespace) -> int:
 
     try:
         print(cli_labels.write(options))
+    except MonitorError as error:
+        print(f"model-monitor: {error}", file=sys.stderr)
+        return EXIT_ERROR
+    return 0
+
+
+def _review(options: argparse.Namespace) -> int:
+    from model_monitor.errors import MonitorError
+
+    try:
+        cli_review.carry_out(options, lambda told: print(told, flush=True))
     except MonitorError as error:
         print(f"model-monitor: {error}", file=sys.stderr)
         return EXIT_ERROR

@@ -196,6 +196,9 @@ SHAP_BASELINE_FILE: Final = "explanations_shap/baseline.csv"  # when the baselin
 REPORT_FILE: Final = "report.json"
 REPORT_PAGE: Final = "report.html"  # a view of report.json, drawn on request
 METRICS_LINES_FILE: Final = "metrics.jsonl"  # in the output folder: what a publisher sends when the container may not
+REVIEW_TASKS_FILE: Final = "review_tasks.jsonl"  # predictions that people look at; holds values of listed features
+REVIEW_CONTEXT_FILE: Final = "review_context.json"  # what those features looked like in the baseline
+REVIEW_FILES: Final = (REVIEW_TASKS_FILE, REVIEW_CONTEXT_FILE)
 MERGED_FOLDER: Final = "merge"  # in the output folder: records with their labels, on request
 HOLDOUT_SHARE: Final = 0.2  # of the labelled records, those that no training sees
 PROVENANCE_FILE: Final = "provenance.json"
@@ -530,6 +533,11 @@ def retraining_machine(environment: str) -> str:
 def model_group(environment: str, endpoint: str) -> str:
     """The group of the registry that an endpoint's models belong to."""
     return _shortened(f"model-monitor-{environment}-{endpoint}")
+
+
+def review_group(environment: str, endpoint: str) -> str:
+    """The group of people who review an endpoint's predictions."""
+    return f"review-{environment}-{endpoint}"
 
 
 def monitors_prefix(environment: str) -> str:

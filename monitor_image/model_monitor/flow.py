@@ -34,6 +34,7 @@ from model_monitor.errors import NoDataset, SettingsError, TooManyRejected
 from model_monitor.job import scratch
 from model_monitor.job.baselines import digest
 from model_monitor.job.job import BaselineFiles, Job, MonitorSettings
+from model_monitor.job.review import ReviewSettings
 from model_monitor.labels import labelled_rows
 from model_monitor.labels.facet_table import FacetTable, read_facets
 from model_monitor.labels.ground_truth import (
@@ -53,6 +54,8 @@ from model_monitor.monitors.conclusion import Conclusion, Lack, Outcome
 from model_monitor.monitors.decision import budget_of, settle
 from model_monitor.monitors.rehearsal import rehearsed
 from model_monitor.outputs.report import Dataset, Failure, Labels, MonitorResult, Report
+from model_monitor.review.routing import Routed
+from model_monitor.review.written import review_of
 from model_monitor.runners import local
 from model_monitor.schema import FeatureType
 from model_monitor.sketches.reading import Reading
@@ -204,26 +207,36 @@ def profile_unit(unit: Unit, job: Job, labels: GroundTruth | None = None, facets
         rows = join(read, labels) if needs_labels else read
         rows = rows if facets is None else facets.join(rows)
         parts = tuple(monitor.profile(rows, job) for monitor in monitors_of(job))
-        profile = profile.merge(Profile(Reading.of(rows), parts))
+        routed = None if (chosen := routing(job)) is None else Routed.of(rows, chosen)
+        profile = profile.merge(Profile(Reading.of(rows), parts, routed))
     return profile
+
+
+def routing(job: Job) -> ReviewSettings | None:
+    """Which predictions go to people; none of a rehearsal, which is remembered nowhere."""
+    return None if job.is_rehearsal or job.kind is JobKind.BASELINE else job.review
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What was read, and one profile for each monitor of the job, in the job's order."""
+    """What was read, one profile for each monitor of the job, in the job's order, and what may go to people."""
 
     reading: Reading
     parts: tuple[Any, ...]
+    routed: Routed | None = None
 
     @classmethod
     def empty(cls, job: Job) -> Profile:
         """The identity of `merge`."""
-        return cls(Reading(), tuple(monitor.empty(job) for monitor in monitors_of(job)))
+        routed = None if (chosen := routing(job)) is None else Routed(chosen)
+        return cls(Reading(), tuple(monitor.empty(job) for monitor in monitors_of(job)), routed)
 
     def merge(self, other: Profile) -> Profile:
         """Combine two disjoint parts; `self` comes first in file order."""
         pairs = zip(self.parts, other.parts, strict=True)
-        return Profile(self.reading.merge(other.reading), tuple(mine.merge(theirs) for mine, theirs in pairs))
+        parts = tuple(mine.merge(theirs) for mine, theirs in pairs)
+        routed = self.routed.merge(other.routed) if self.routed and other.routed else self.routed
+        return Profile(self.reading.merge(other.reading), parts, routed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +263,8 @@ class Measured:
 
         Records that all have one wrong width are a violation instead, where a column check says so.
         """
-        report = Report(self.job, self.reading, (), self.dataset, labels=self.read_labels)
+        review = None if self.profile.routed is None else review_of(self.profile.routed, self.job)
+        report = Report(self.job, self.reading, (), self.dataset, labels=self.read_labels, review=review)
         problem = too_many_rejected(self.reading, self.job)
         if problem is not None and not (self.job.kind is JobKind.MONITOR and is_one_width(self.reading)):
             return report.failed(Failure.of(problem))

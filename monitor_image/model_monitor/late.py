@@ -233,7 +233,7 @@ class _Run:
         job, memory = self._job, self._memory
         settings = tuple(self._settings[type_] for type_ in monitors)
         until = labels_until(group.window, [each.maturity for each in settings], self._now)
-        job = replace(job, monitors=settings, window=group.window, now=until)
+        job = replace(job, monitors=settings, window=group.window, now=until, review=None)  # its run has routed it
         try:
             capture = fetch_capture(group.capture, group.window, memory.folder / "capture")
             labels = memory.labels.between(group.window.start, until) if memory.labels else job.ground_truth

@@ -19,6 +19,7 @@ from stacks.settings.fields import Count, Percent
 from stacks.settings.monitor import NEED_LABELS, Monitor, Type
 from stacks.settings.payload import Payload
 from stacks.settings.release import Deployment, Gate, Registry, Watch
+from stacks.settings.review import Review
 
 CAPTURE_JSON_TYPES = ("application/json", "application/jsonlines")
 STALENESS_VARIANTS_MAX = 7  # an alarm takes ten metrics, and three of them count runs
@@ -279,8 +280,8 @@ class Endpoint(Block):
     """Which metrics leave a run. Default: the summary of each check and the critical features."""
     retraining: Retraining | None = None
     """What follows a drift alarm. Left out: people are told, nothing else."""
-    review: None = None
-    """Leave it out: human review comes with a later version."""
+    review: Review | None = None
+    """Which predictions people look at. Left out: none."""
 
     @property
     def variant_names(self) -> tuple[str, ...]:
@@ -527,6 +528,40 @@ class Endpoint(Block):
             yield "capture.destination: belongs to endpoints that exist already; this one captures into the capture bucket"
         if self.model is not None and self.capture.variants:
             yield "capture.variants: belongs to endpoints that exist already; the variants of this one are model.variants"
+
+    @property
+    def reviewed(self) -> str:
+        """The monitor whose runs send predictions to people. Raises: KeyError where none do."""
+        if self.review is None:
+            raise KeyError("review")
+        name: str = self.review.monitor or next(iter(self.monitors))
+        return name
+
+    @check
+    def _review_faults(self) -> Iterator[str]:
+        review = self.review
+        if review is None:
+            return
+        named = review.monitor or (next(iter(self.monitors)) if len(self.monitors) == 1 else None)
+        if named is None:
+            yield f"review.monitor: is missing; say which of {', '.join(self.monitors)} sends predictions to people"
+        elif named not in self.monitors:
+            yield f"review.monitor: there is no monitor '{named}'; there are {', '.join(self.monitors)}"
+        elif not self.monitors[named].is_managed:
+            yield f"review.monitor: '{named}' is started by Model Monitor; people get predictions from runs of the kit's scheduler"
+        if self.ground_truth is None:
+            yield "review: needs ground_truth, where answers become labels; {} for the ground-truth bucket"
+        if self.payload is None:
+            yield "review: needs payload: without it no response has a score"
+            return
+        privacy = {feature.name: feature.privacy for feature in self.payload.features}
+        for name in review.features:
+            if name not in privacy:
+                yield f"review.features: '{name}' is no feature of the payload"
+            elif privacy[name] == "restricted":
+                yield f"review.features: '{name}' is restricted: its values may not be shown"
+        if self.payload.output.score is None:
+            yield "review: needs payload.output.score: without a score no prediction is known to be uncertain"
 
     @check
     def _content_type_faults(self) -> Iterator[str]:

@@ -24,6 +24,7 @@ from stacks.settings.block import Block, check, check_what_is_valid
 from stacks.settings.endpoint import Endpoint
 from stacks.settings.faults import field_faults
 from stacks.settings.fields import Count, told
+from stacks.settings.review import ReviewApp
 
 ENVIRONMENTS = Path(__file__).resolve().parents[2] / "environments"
 
@@ -168,6 +169,8 @@ class Settings(Block):
     """How long data is kept, and in whose buckets. Default: in created buckets, for the days below."""
     decisions: Decisions = Decisions()
     """The function that decides about retraining. Default: five calls at once."""
+    review: ReviewApp = ReviewApp()
+    """The page of human review, where an endpoint has it. Default: a user pool is created, the page is reached from anywhere."""
     endpoints: Annotated[dict[fields.EndpointName, Endpoint], Field(min_length=1)]
     """What is monitored, at least one: the endpoint's name in SageMaker (1 to 63 letters, digits, hyphens) and its settings."""
 
@@ -184,6 +187,11 @@ class Settings(Block):
     def retrained(self) -> dict[str, Endpoint]:
         """Endpoints whose alarms may start a training."""
         return {name: endpoint for name, endpoint in self.endpoints.items() if endpoint.retraining is not None}
+
+    @property
+    def reviewed(self) -> dict[str, Endpoint]:
+        """Endpoints whose predictions people look at."""
+        return {name: endpoint for name, endpoint in self.endpoints.items() if endpoint.review is not None}
 
     def tags_of(self, endpoint: str) -> dict[str, str]:
         """Tags of what belongs to one endpoint."""

@@ -21,6 +21,7 @@ from stacks.settings import (
     environment as settings,
     monitor as monitor_settings,
     payload as payload_settings,
+    review as review_settings,
 )
 from tests.analyses import analysed
 
@@ -73,7 +74,7 @@ CLARIFY = {"analysis_config"}  # its own files say the same in other words
 OF_THE_SCHEDULE = {"min_records", "decision"}
 ELSEWHERE = {
     "": {"endpoint", "schedule", "monitors", "baseline", "ground_truth", "history", "metrics", "version", "payload"}
-    | {"labelled_rows"},  # retraining.holdout_share
+    | {"labelled_rows", "review"},  # retraining.holdout_share, review
     "monitors.model_explainability.predictor": {"endpoint_name_prefix", "accelerator_type"},  # ours; gone
 }
 SETTINGS = {
@@ -92,6 +93,8 @@ SETTINGS = {
     "monitors.model_explainability.budget": attribution_settings.Budget,
     "monitors.custom_metrics": analysis_settings.CustomMetrics,
     "scripts": analysis_settings.Scripts,
+    "review": review_settings.Review,
+    "review.classes.1": review_settings.Band,
 }
 
 
@@ -107,6 +110,8 @@ def test_everything_that_a_run_can_be_told_can_be_said_in_an_environment(monkeyp
     document = configuration_document("fraud", analysed().endpoints["fraud"], "all")
     document["monitors"]["model_quality"]["prediction_drift"] = {}
     document["scripts"] = {}
+    feature = document["payload"]["features"][0]["name"]
+    document["review"] = {"features": [feature], "classes": {"1": {}}}
     for predictor in ({"artefact": "model.json"}, {}):
         document["monitors"]["model_explainability"]["predictor"] = predictor
         parse_configuration(json.dumps(document).encode(), "told.json")

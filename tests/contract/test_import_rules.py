@@ -53,13 +53,16 @@ ALLOWED = {
     # what leaves a run, the two jobs, the front doors
     "outputs": GROUND | {"job", "sketches", "monitors", "monitors.registry"},
     "pages": GROUND | {"outputs.files"},  # from report.json alone
-    "flow": GROUND | {"job", "dataset", "labels", "sketches", "monitors", "monitors.registry", "outputs", "runners"},
+    "flow": GROUND
+    | {"job", "dataset", "labels", "sketches", "monitors", "monitors.registry", "outputs", "runners", "review"},
     "late": GROUND | {"job", "labels", "monitors.registry", "outputs", "flow", "logs"},  # windows before a run's
     "windows": GROUND | {"job", "dataset", "outputs"},  # many of them, one run each
     "container": GROUND | {"job", "aws", "outputs", "runners", "flow", "late", "logs", ""},
     "function": GROUND  # a container whose service is Lambda
     | {"job", "aws", "container", "runners", "logs", "flow", "late", "comparison", "outputs"},
-    "cli": GROUND | {"job", "aws", "labels", "comparison", "outputs", "pages", "runners", "flow", "windows", ""},
+    "cli": GROUND
+    | {"job", "aws", "labels", "comparison", "outputs", "pages", "runners", "flow", "windows", "review", ""},
+    "review": GROUND | {"job", "sketches", "labels", "outputs"},  # predictions that people look at, and their answers
     "__main__": {"cli", "container", "function", "contract", "runners"},
     "": set(),
     # public doors

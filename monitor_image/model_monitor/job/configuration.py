@@ -27,6 +27,7 @@ from model_monitor.job.attributes import Attributes, with_options, with_places
 from model_monitor.job.blocks import Block, Faults
 from model_monitor.job.dialect import of_one_type, take_monitors
 from model_monitor.job.job import FalseAlarms, LabelledRows, Maturity, MetricsSettings, MonitorSettings
+from model_monitor.job.review import ReviewSettings, read_review
 from model_monitor.monitors import registry
 from model_monitor.schema import Feature, FeatureType, OutputMapping, PayloadMapping, Privacy, Schema
 from model_monitor.words import did_you_mean
@@ -91,6 +92,7 @@ class Configuration:
     false_alarms: FalseAlarms = field(default_factory=FalseAlarms)
     design_effect: float = 1.0
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
+    review: ReviewSettings | None = None
 
     @property
     def facet_source(self) -> str | None:
@@ -172,6 +174,7 @@ def _configuration(document: object, faults: Faults, beside: Surroundings) -> Co
         false_alarms=_false_alarms(block),
         design_effect=block.ratio("design_effect", 1.0),
         metrics=_metrics(block.take("metrics"), faults),
+        review=None if (review := block.take("review")) is None else read_review(review, schema, faults),
     )
     block.end()
     _refuse_unknown_features(configuration, faults)

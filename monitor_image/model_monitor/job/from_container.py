@@ -147,6 +147,7 @@ def build_job(variables: Variables, processing: ProcessingJob) -> tuple[Job, Pla
         false_alarms=configuration.false_alarms,
         design_effect=configuration.design_effect,
         metrics=replace(configuration.metrics, is_enabled=variables.publishes_metrics),
+        review=configuration.review if variables.kind is JobKind.MONITOR else None,
         workers=variables.workers,
         scripts=scripts,
         is_rehearsal=variables.kind is JobKind.MONITOR and (variables.is_rehearsal or configuration.is_rehearsal),

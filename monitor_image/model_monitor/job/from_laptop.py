@@ -49,6 +49,7 @@ def build_job(options: argparse.Namespace) -> Job:
         false_alarms=configuration.false_alarms,
         design_effect=configuration.design_effect,
         metrics=configuration.metrics,
+        review=configuration.review if is_monitor else None,
         workers=options.workers or _workers_variable(),
         scripts=scripts,
         is_rehearsal=is_monitor and (options.create_violation_tests or configuration.is_rehearsal),

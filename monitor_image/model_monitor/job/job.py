@@ -17,6 +17,7 @@ from model_monitor.contract import (
     MonitoringType,
     PerFeature,
 )
+from model_monitor.job.review import ReviewSettings
 from model_monitor.schema import Schema, Window
 
 
@@ -163,6 +164,7 @@ class Job:
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
     workers: int | None = None  # None: one per core
     scripts: Scripts = field(default_factory=Scripts)
+    review: ReviewSettings | None = None  # which predictions go to people; None: none
     is_rehearsal: bool = False  # one violation is forced, and nothing is remembered
     provenance: dict[str, str] = field(default_factory=dict)  # digests of image and configuration, baseline version
 

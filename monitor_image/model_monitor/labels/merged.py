@@ -29,7 +29,7 @@ from model_monitor.errors import OutputError
 from model_monitor.job.job import Job
 from model_monitor.labels.ground_truth import GroundTruth
 from model_monitor.labels.join import join
-from model_monitor.labels.writer import truth_data
+from model_monitor.labels.truth_lines import truth_data
 from model_monitor.schema import Rows
 
 UNKNOWN_ENDPOINT: Final = "endpoint"

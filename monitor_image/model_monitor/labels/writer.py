@@ -10,25 +10,22 @@ Importing this module costs nothing: libraries are loaded when something is writ
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
-import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from model_monitor.aws.s3 import is_s3, join, write_object
 from model_monitor.errors import LabelsRefused, SettingsError
+from model_monitor.labels.truth_lines import truth_line
 
 LONGEST_ID: Final = 64  # characters of an InferenceId
 LARGEST_INDEX: Final = 2**31 - 1
 LINES_PER_FILE: Final = 100_000
 LISTED_FAULTS: Final = 10
-EVENT_VERSION: Final = "0"
 
 Events = dict[str, dict[int, str]]  # id of the event → place of a record in it → label
 
@@ -103,25 +100,8 @@ def file_contents(events: Events, collected: datetime) -> dict[str, bytes]:
 def _lines(event: str, places: Mapping[int, str]) -> list[str]:
     """One line with the labels of all records, where all are there from the first on; else one for each."""
     if sorted(places) == list(range(len(places))):
-        return [_line({"eventId": event}, [places[place] for place in range(len(places))])]
-    return [_line({"eventId": event, "payload_index": place}, [places[place]]) for place in sorted(places)]
-
-
-def _line(metadata: dict[str, Any], labels: list[str]) -> str:
-    record = {"groundTruthData": truth_data(labels), "eventMetadata": metadata, "eventVersion": EVENT_VERSION}
-    return json.dumps(record, separators=(",", ":"))
-
-
-def truth_data(labels: Sequence[str | None]) -> dict[str, str]:
-    """The labels of an event as AWS's `groundTruthData`; None where one is not known.
-
-    CSV with one label a line, as in a payload, unless a label is missing or needs more than CSV has.
-    """
-    if not all(label is not None and label.isprintable() for label in labels):
-        return {"data": json.dumps(labels), "encoding": "JSON"}
-    sink = io.StringIO()
-    csv.writer(sink, lineterminator="\n").writerows([label] for label in labels)
-    return {"data": sink.getvalue().removesuffix("\n"), "encoding": "CSV"}
+        return [truth_line({"eventId": event}, [places[place] for place in range(len(places))])]
+    return [truth_line({"eventId": event, "payload_index": place}, [places[place]]) for place in sorted(places)]
 
 
 def _id(value: object) -> str:

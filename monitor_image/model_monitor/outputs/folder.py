@@ -20,6 +20,7 @@ from model_monitor.contract import (
     MONITOR_KEYS,
     PROVENANCE_FILE,
     REPORT_FILE,
+    REVIEW_FILES,
     STATISTICS_FILE,
     VIOLATIONS_FILE,
     JobKind,
@@ -48,6 +49,7 @@ def write_folder(report: Report, run: Run) -> list[Path]:
         written += _write_late(output / LATE_FOLDER, report)
         lines = cloudwatch.publisher_lines(cloudwatch.points_of(report), report.job.metrics.namespace)
         written.append(files.write_json_lines(output / METRICS_LINES_FILE, lines))
+        written += _write_review(output, report)
     elif report.error is None:
         written.append(files.write_json(output / PROVENANCE_FILE, _provenance(report)))
     written.append(files.write_json(output / REPORT_FILE, to_json(report, run)))
@@ -102,6 +104,15 @@ def _write_late(folder: Path, report: Report) -> list[Path]:
             whole = content if isinstance(content, bytes) else files.to_json(content)
             written.append(files.write_bytes(place / name, whole))
     return written
+
+
+def _write_review(output: Path, report: Report) -> list[Path]:
+    """What people are to look at; none of an earlier run where this one sends nothing."""
+    contents = report.review.files if report.review and report.error is None else {}
+    for name in REVIEW_FILES:
+        if name not in contents:
+            files.remove(output / name)
+    return [files.write_bytes(output / name, content) for name, content in contents.items()]
 
 
 def _provenance(report: Report) -> dict[str, Any]:

@@ -80,6 +80,14 @@ class Labels:
 
 
 @dataclass(frozen=True, slots=True)
+class Review:
+    """What a run sends to people. counts: what the report says of it; files: name → content, records' own values in them."""
+
+    counts: Mapping[str, int] = field(default_factory=dict)
+    files: Mapping[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Failure:
     """Why a run gave no result. `place` is where in our code, for errors nobody foresaw."""
 
@@ -125,6 +133,7 @@ class Report:
     error: Failure | None = None
     late: Late | None = None  # windows that waited for labels; None: the run remembers none
     labels: Labels | None = None
+    review: Review | None = None  # None: no predictions go to people
 
     @property
     def verdict(self) -> Verdict:
@@ -177,6 +186,7 @@ def to_json(report: Report, run: Run) -> dict[str, Any]:
         "ground_truth": _labels(report.labels),
         "monitors": [_monitor(result, job.kind) for result in report.results],
         **late,
+        **({"review": dict(report.review.counts)} if report.review and report.error is None else {}),
         "provenance": dict(sorted(job.provenance.items())),
         "error": _failure(report.error),
         "run": _run(run, job),

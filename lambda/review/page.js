@@ -1,0 +1,1 @@
+../../monitor_image/model_monitor/review/page/page.js

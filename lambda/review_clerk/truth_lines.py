@@ -1,0 +1,1 @@
+../../monitor_image/model_monitor/labels/truth_lines.py

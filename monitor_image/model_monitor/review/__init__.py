@@ -1,0 +1,1 @@
+"""Predictions that people look at, and their answers."""
