@@ -49,7 +49,7 @@ def test_a_shadow_endpoint_has_a_name_that_its_role_is_held_to():
     (reconciler,) = [
         f["Environment"]["Variables"]
         for f in assembly.properties("AWS::Lambda::Function", "-Monitoring")
-        if "SCHEDULES" in f["Environment"]["Variables"]
+        if "SCHEDULES" in f.get("Environment", {}).get("Variables", {})
     ]
     assert json.loads(reconciler["SHADOW_PREFIXES"]) == [prefix]
 
