@@ -108,7 +108,7 @@ class Observer:
         return seen
 
     def decisions(self, endpoint: str) -> list[Decision]:
-        """All that was decided about an endpoint's retraining, oldest first."""
+        """All that was decided about an endpoint's retraining, oldest first; of one moment a start before what it refused."""
         pages = self.account.client("dynamodb").get_paginator("query")
         wanted = {":pk": {"S": f"decision#{endpoint}"}}
         found = [
@@ -118,7 +118,7 @@ class Observer:
             )
             for item in page["Items"]
         ]
-        return sorted(found, key=lambda decision: decision.time)
+        return sorted(found, key=lambda decision: (decision.time, decision.record["action"] != "start"))
 
     # --- the execution and its report ---------------------------------------------------------------------------------
 

@@ -137,7 +137,8 @@ class Timeline:
             self.console.print(f"  {escape(job.name)}  {job.status}  [dim]rows: {rows}[/dim]")
             self._line("artefact", job.artifact, "magenta")
             if job.accuracy_before is not None and job.accuracy_after is not None:
-                text = f"an hour of Celsius that it never saw, first model → new model: {job.accuracy_before:.0%} → {job.accuracy_after:.0%} right"
+                shares = f"{job.accuracy_before:.0%} → {job.accuracy_after:.0%} right"
+                text = f"an hour of Celsius that it never saw, first model → new model: {shares}"
                 self._line("accuracy", text, "green")
 
     def releases(self, found: Sequence[Release]) -> None:
