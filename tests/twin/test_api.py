@@ -64,10 +64,10 @@ def test_a_presigned_address_works(twin: Twin) -> None:
     ("service", "operation", "arguments"),
     [
         ("glue", "get_databases", {}),
-        ("sagemaker", "create_transform_job", {
-            "TransformJobName": "t", "ModelName": "m", "TransformInput": {"DataSource": {"S3DataSource": {
-                "S3DataType": "S3Prefix", "S3Uri": "s3://b"}}}, "TransformOutput": {"S3OutputPath": "s3://b"},
-            "TransformResources": {"InstanceType": "ml.m5.large", "InstanceCount": 1}}),
+        ("sagemaker", "create_compilation_job", {
+            "CompilationJobName": "c", "RoleArn": "arn:aws:iam::123456789012:role/r",
+            "OutputConfig": {"S3OutputLocation": "s3://b", "TargetDevice": "ml_m5"},
+            "StoppingCondition": {"MaxRuntimeInSeconds": 60}}),
         ("cloudformation", "list_stack_sets", {}),
         ("s3", "put_bucket_policy", {"Bucket": "b", "Policy": "{}"}),
         ("lambda", "create_event_source_mapping", {"FunctionName": "f"}),

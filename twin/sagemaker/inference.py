@@ -58,7 +58,7 @@ class Endpoints:
     """Every endpoint of the account."""
 
     def __init__(self, twin: Surroundings, models: Models) -> None:
-        self._twin, self._models, self._updates = twin, models, Updates(twin, models)
+        self._twin, self._models, self._updates = twin, models, Updates(twin, models, self._trial)
         self._capture = Capture(twin)
         self._containers = Containers(twin)
         self._dice: dict[str, random.Random] = {}
@@ -146,6 +146,15 @@ class Endpoints:
             return container.invoke(body, headers), served.role
         except (DoesNotServe, OSError) as error:
             return Reply(500, str(error).encode(), None), served.role
+
+    def _trial(self, model_name: str) -> str:
+        """Why a model's container does not come up; empty if it does."""
+        served = self._models.served(model_name)
+        try:
+            self._containers.of(served.identity, served.container, served.role)
+        except (DoesNotServe, OSError) as error:
+            return str(error)
+        return ""
 
     # --- metrics -------------------------------------------------------------------------------------------------------
 

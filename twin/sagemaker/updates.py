@@ -1,12 +1,13 @@
 """UpdateEndpoint: all at once, or as a blue/green deployment on the virtual clock whose alarms take it back.
 
-The new fleet is there at once and answers its share; every whole minute, after the alarms, a deployment rolls back if one of
-its alarms is in ALARM, else goes on when its wait is over. While it runs the old configuration is the endpoint's.
+The new fleet is there at once, if its models load, and answers its share; every whole minute, after the alarms, a deployment
+rolls back if one of its alarms is in ALARM, else goes on when its wait is over. While it runs the old configuration is the
+endpoint's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -27,7 +28,13 @@ IN_SERVICE: Final = "InService"
 SERVING: Final = (IN_SERVICE, UPDATING, ROLLING_BACK)
 STATE: Final = "SageMaker Endpoint State Change"
 DEPLOYMENT: Final = "SageMaker Endpoint Deployment State Change"
+UNHEALTHY: Final = (
+    "The primary container for production variant {variant} did not pass the ping health check. "
+    "Please check CloudWatch logs for this endpoint."
+)
 IN_EVENTS: Final = {UPDATING: "UPDATING", ROLLING_BACK: "ROLLING_BACK", IN_SERVICE: "IN_SERVICE"}
+
+Trial = Callable[[str], str]  # a model's name → why its container does not come up, empty if it does
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +73,8 @@ class Rollout:
 class Updates:
     """Which fleets serve each endpoint, and how one takes the place of another."""
 
-    def __init__(self, twin: Surroundings, models: Models) -> None:
-        self._twin, self._models = twin, models
+    def __init__(self, twin: Surroundings, models: Models, trial: Trial) -> None:
+        self._twin, self._models, self._trial = twin, models, trial
         self._rollouts: dict[str, Rollout] = {}
         twin.api.register("sagemaker", UpdateEndpoint=self.update)
         twin.api.gate(self._refuse)
@@ -162,7 +169,21 @@ class Updates:
         rollout.endpoint.endpoint_status = UPDATING
         self._tell(rollout.endpoint, UPDATING)
         self._show(rollout, "Creating", "Launching {full} instance(s).")
-        self._enter(rollout)
+        reason = self._unhealthy(rollout)
+        if reason:
+            self._roll_back(rollout, reason)
+        else:
+            self._enter(rollout)
+
+    def _unhealthy(self, rollout: Rollout) -> str:
+        """Why the new fleet does not come up; empty if it does."""
+        for variant in rollout.new.production_variants:
+            why = self._trial(variant["ModelName"])
+            if why:
+                name = rollout.endpoint.endpoint_name
+                self._twin.journal.add("endpoint", f"{name}: {variant['ModelName']}: {why}", endpoint=name)
+                return UNHEALTHY.format(variant=variant["VariantName"])
+        return ""
 
     def _enter(self, rollout: Rollout) -> None:
         """Turn on the traffic of a stage, and wait."""

@@ -20,11 +20,12 @@ pytestmark = pytest.mark.xdist_group("twin")
 ROLE = "arn:aws:iam::123456789012:role/serving"
 EVENT = "SageMaker Transform Job State Change"
 SCRIPT = """
-import os
+import os, time
 from pathlib import Path
 def model_fn(directory): return Path(directory, "name.txt").read_text()
 def input_fn(body, content_type):
     if b"bad" in body: raise ValueError("no number")
+    if body == b"slow": time.sleep(0.2)
     return body.decode().split("\\n"), content_type
 def predict_fn(data, model):
     word = os.environ.get("WORD", "-")
@@ -140,6 +141,18 @@ def test_a_model_that_cannot_be_loaded_fails_the_job(twin: Twin, model: str) -> 
     assert run(twin, ModelName=model)["FailureReason"] == "AlgorithmError: See job logs for more information"
     (entry,) = [entry for entry in twin.journal.of("transform") if entry.data["status"] == "Failed"]
     assert "name.txt" in entry.text
+
+
+@pytest.mark.usefixtures("model", "bus")
+def test_a_job_that_is_stopped_leaves_the_rest_undone(twin: Twin) -> None:
+    for number in range(8):
+        put(twin, f"in/{number}.csv", b"slow")
+    sagemaker = twin.client("sagemaker")
+    sagemaker.create_transform_job(**settings())
+    sagemaker.stop_transform_job(TransformJobName="job")
+    twin.settle()
+    assert sagemaker.describe_transform_job(TransformJobName="job")["TransformJobStatus"] == "Stopped"
+    assert len(outputs(twin)) < 8
 
 
 @pytest.mark.usefixtures("model")

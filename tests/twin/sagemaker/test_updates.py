@@ -199,6 +199,21 @@ def test_an_alarm_during_the_last_wait_takes_everything_back(twin: Twin) -> None
     assert described(twin)["EndpointConfigName"] == "old"
 
 
+@pytest.mark.usefixtures("endpoint")
+def test_a_fleet_whose_model_cannot_load_is_never_asked(twin: Twin, bus: RememberingBus) -> None:
+    configuration(twin, "broken")
+    twin.client("s3").put_object(Bucket="bucket", Key="broken.tar.gz", Body=archive({"code/inference.py": SCRIPT}))
+    update(twin, "broken", DeploymentConfig=canary(size=50))
+    assert described(twin)["EndpointStatus"] == "RollingBack"
+    assert answers(twin, 6) == {"old": 6}
+    twin.advance(MINUTE)
+    found = described(twin)
+    assert (found["EndpointStatus"], found["EndpointConfigName"]) == ("InService", "old")
+    assert "production variant v did not pass the ping health check" in found["FailureReason"]
+    assert "name.txt" in "".join(entry.text for entry in twin.journal.of("endpoint"))
+    assert [detail["EndpointStatus"] for detail in bus.of(STATE)] == ["UPDATING", "ROLLING_BACK", "IN_SERVICE"]
+
+
 @pytest.mark.usefixtures("endpoint", "bus")
 def test_the_last_deployment_is_repeated_where_an_update_says_so(twin: Twin) -> None:
     update(twin, DeploymentConfig=canary(wait=60, termination=0))
