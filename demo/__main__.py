@@ -80,6 +80,7 @@ def _run(is_kept: bool, paths: Paths, timeline: Timeline) -> int:
         story = scenario.run()
         judged = expectations.judge(story)
         timeline.trainings(story.trainings)
+        timeline.releases(story.releases)
         timeline.conclusion(judged)
         summary.write(paths.summary, story, judged, {**timeline.seconds, "total": timeline.elapsed})
         pages = drawn(paths.reports)

@@ -35,9 +35,10 @@ def judge(story: Story) -> list[Expectation]:
         *_quiet(story),
         *_broken(story),
         *_drifting(story),
-        *_healthy(story, "recovered"),
+        *_healthy(story, "adapted"),
         *_cooling(story),
         *_retrained(story),
+        *_released(story),
         *_steady(story),
         *_identity(story),
     ]
@@ -137,6 +138,17 @@ def _retrained(story: Story) -> Iterator[Expectation]:
         is_mixed = rows.get("train", 0) > 0 and rows.get("fresh", 0) > 0
         yield Expectation("training", "it saw original and freshly labelled rows", is_mixed, _counts(rows))
         yield _copes(job)
+
+
+def _released(story: Story) -> Iterator[Expectation]:
+    """The one retraining: its model is better on rows that no training saw, and serves."""
+    found = _names(f"{each.run} {each.result}: {each.reason}" for each in story.releases)
+    results = [each.result for each in story.releases]
+    better = any(each.verdict == "better" for each in story.releases)
+    yield Expectation("release", "the new model is better on rows that no training saw", better, found)
+    yield Expectation("release", "it was deployed, and nothing was rolled back", results == ["deployed"], found)
+    is_live = any(each.is_live for each in story.releases)
+    yield Expectation("release", "it is what is live, with its own baseline", is_live, found)
 
 
 def _copes(job: Training) -> Expectation:

@@ -132,12 +132,31 @@ class Training:
         return asdict(self)
 
 
+@dataclass(frozen=True, slots=True)
+class Release:
+    """How a retraining ended. verdict: of the comparison; artifact, version: of its model and baseline; is_live: whether these are
+    live at the end."""
+
+    endpoint: str
+    run: str
+    result: str
+    reason: str
+    verdict: str
+    artifact: str
+    version: str
+    is_live: bool
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
 @dataclass(slots=True)
 class Story:
     """The whole run."""
 
     hours: list[Observed] = field(default_factory=list)
     trainings: list[Training] = field(default_factory=list)
+    releases: list[Release] = field(default_factory=list)
     stacks: list[str] = field(default_factory=list)
     baselines: dict[str, str] = field(default_factory=dict)  # endpoint → version
     image: str = ""

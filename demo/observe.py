@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlparse
 
-from demo.observations import Decision, Observed, Sent
+from demo.observations import Decision, Observed, Release, Sent
 from model_monitor import contract
 
 HOUR = timedelta(hours=1)
@@ -65,6 +65,31 @@ class Observer:
         found = ssm.get_parameters(Names=list(names))["Parameters"]
         return {names[parameter["Name"]]: parameter["Value"] for parameter in found}
 
+    def releases(self, environment: str, bucket: str) -> list[Release]:
+        """How each retraining ended, by its record, and whether what it made is live now."""
+        s3, found = self.account.client("s3"), []
+        for key in sorted(list_keys(s3, bucket, "retraining/")):
+            if not key.endswith("/record.json"):
+                continue
+            record = json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+            made = {"model": record["artifact"], "baseline": record.get("version", "")}
+            names = {contract.live_parameter(environment, record["endpoint"], what): what for what in made}
+            live = self.account.client("ssm").get_parameters(Names=list(names))["Parameters"]
+            is_live = {names[each["Name"]]: each["Value"] for each in live} == made
+            found.append(
+                Release(
+                    record["endpoint"],
+                    record["run"],
+                    record["result"],
+                    record["reason"],
+                    record["comparison"].get("verdict", ""),
+                    record["artifact"],
+                    record.get("version", ""),
+                    is_live,
+                )
+            )
+        return found
+
     def hour(self, endpoint: str, schedule: str, phase: str, start: datetime, sent: Sent) -> Observed:
         """Everything about one window; call it when the window's execution and its alarms are over."""
         seen = Observed(endpoint, phase, start, start + HOUR, sent)
@@ -83,7 +108,7 @@ class Observer:
         return seen
 
     def decisions(self, endpoint: str) -> list[Decision]:
-        """All that was decided about an endpoint's retraining, oldest first."""
+        """All that was decided about an endpoint's retraining, oldest first; of one moment a start before what it refused."""
         pages = self.account.client("dynamodb").get_paginator("query")
         wanted = {":pk": {"S": f"decision#{endpoint}"}}
         found = [
@@ -93,7 +118,7 @@ class Observer:
             )
             for item in page["Items"]
         ]
-        return sorted(found, key=lambda decision: decision.time)
+        return sorted(found, key=lambda decision: (decision.time, decision.record["action"] != "start"))
 
     # --- the execution and its report ---------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from demo.expectations import Expectation
-from demo.observations import Hour, Observed, Training
+from demo.observations import Hour, Observed, Release, Training
 
 RULE_WIDTH = 90
 PLAIN_WIDTH = 200  # where output goes to a file, lines are not cut
@@ -137,8 +137,16 @@ class Timeline:
             self.console.print(f"  {escape(job.name)}  {job.status}  [dim]rows: {rows}[/dim]")
             self._line("artefact", job.artifact, "magenta")
             if job.accuracy_before is not None and job.accuracy_after is not None:
-                text = f"the last drifting hour, live model → new model: {job.accuracy_before:.0%} → {job.accuracy_after:.0%} right"
+                shares = f"{job.accuracy_before:.0%} → {job.accuracy_after:.0%} right"
+                text = f"an hour of Celsius that it never saw, first model → new model: {shares}"
                 self._line("accuracy", text, "green")
+
+    def releases(self, found: Sequence[Release]) -> None:
+        """How retrainings ended."""
+        for release in found:
+            self._line("release", f"{release.run} {release.result}: {release.reason}", "green")
+            if release.is_live:
+                self._line("live", f"{release.artifact}, baseline {release.version}", "green")
 
     def facts(self, rows: Sequence[tuple[str, str]]) -> None:
         width = max((len(name) for name, _ in rows), default=0)

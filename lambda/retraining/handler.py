@@ -25,7 +25,7 @@ from alarms import ALARM, Alarm
 from asked import Accepted, Asked, Changed, Pass, Unreadable, Wish
 from aws import client, log, table_named
 from case import Action, By, Case, Decision
-from settle import HANDLED, settle, started_by
+from settle import HANDLED, lease_of, settle, started_by
 
 SHOWN = (
     "alarm",
@@ -77,7 +77,7 @@ def _on_alarm(asked: Changed, function: str) -> dict[str, Any]:
     case = Case(By.ALARM, policy, asked.now, alarm)
     if (known := decisions.find(table, endpoint, alarm.key)) is not None:
         if not known["is_done"]:
-            return _carried_out(known, policy, table, function)
+            return _carried_out(known, policy, table, function, asked.now)
         return _shown(HANDLED, case)
     if not alarm.has_settings:
         alarm = _completed(alarm)
@@ -108,7 +108,7 @@ def _again(alarm: Alarm, policy: policies.Policy, now: datetime, table: Any, fun
     last = decisions.latest(table, policy.endpoint, alarm.key)
     for unfinished in (decisions.unfinished(table, policy.endpoint), last):
         if unfinished is not None and not unfinished["is_done"]:
-            yield _logged(_carried_out(unfinished, policy, table, function))
+            yield _logged(_carried_out(unfinished, policy, table, function, now))
             return
     case, key = Case(By.PASS, policy, now, alarm), f"{alarm.key}#{decisions.stamp(now)}"
     entry = _settled(case, key, table, function, until=now, previous=last)
@@ -157,13 +157,15 @@ def _settled(
     if decision.action is Action.IGNORE:
         return _shown(decision, case)
     item = decisions.find(table, case.policy.endpoint, key)
-    return {} if item is None else _carried_out(item, case.policy, table, function)
+    return {} if item is None else _carried_out(item, case.policy, table, function, case.now)
 
 
-def _carried_out(item: dict[str, Any], policy: policies.Policy, table: Any, function: str) -> dict[str, Any]:
+def _carried_out(
+    item: dict[str, Any], policy: policies.Policy, table: Any, function: str, now: datetime
+) -> dict[str, Any]:
     """Do what a kept decision asks for, tell of it, and note both. A run that lost its endpoint meanwhile is not started."""
     if item["action"] == Action.START.value:
-        if decisions.history(table, policy.endpoint).owner == item["run"]:
+        if decisions.regain(table, policy.endpoint, item["run"], now, lease_of(policy)):
             start.start(_start(item, policy))
         else:
             log("superseded", run=item["run"], endpoint=policy.endpoint)

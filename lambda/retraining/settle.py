@@ -14,8 +14,8 @@ import decide
 import decisions
 from case import Action, By, Case, Decision, Facts
 from decisions import History
+from policy import Policy
 
-TRIES = 8
 LEASE_MORE = timedelta(hours=2)  # than the training may take: it waits for its instance, and its end may be told late
 HANDLED = Decision(Action.IGNORE, "already_handled", "the message was delivered before")
 Look = Callable[[History], Facts]
@@ -31,7 +31,7 @@ def settle(table: Any, case: Case, sk: str, look: Look, previous: Mapping[str, A
     screened, facts = decide.screen(case), None
     if screened is not None and screened.action is Action.IGNORE:
         return screened
-    for _ in range(TRIES):
+    for _ in range(decisions.TRIES):
         history = decisions.history(table, case.policy.endpoint)
         decision = screened or decide.recall(case, history)
         if decision is None:
@@ -44,7 +44,7 @@ def settle(table: Any, case: Case, sk: str, look: Look, previous: Mapping[str, A
             return decision
         if decisions.find(table, case.policy.endpoint, sk) is not None:
             return HANDLED
-    raise ContendedError(f"{case.policy.endpoint}: {TRIES} tries, and another invocation was faster at each")
+    raise ContendedError(f"{case.policy.endpoint}: {decisions.TRIES} tries, and another invocation was faster at each")
 
 
 def _is_same(decision: Decision, previous: Mapping[str, Any]) -> bool:
@@ -56,8 +56,7 @@ def _is_same(decision: Decision, previous: Mapping[str, Any]) -> bool:
 def _write(table: Any, case: Case, sk: str, decision: Decision, facts: Facts | None, history: History) -> bool:
     endpoint, content = case.policy.endpoint, record(case, decision, facts)
     if decision.action is Action.START:
-        lease = timedelta(seconds=case.policy.training.max_runtime_seconds) + LEASE_MORE
-        kept = (sk, content)
+        kept, lease = (sk, content), lease_of(case.policy)
         return decisions.claim(table, endpoint, decision.run, case.now, lease=lease, seen=history, decision=kept)
     if decision.action is Action.PROPOSE:
         until = case.now + timedelta(hours=case.policy.proposal_hours)
@@ -96,6 +95,11 @@ def record(case: Case, decision: Decision, facts: Facts | None) -> dict[str, Any
         content["violations"] = dict(facts.violations or {})
         content["endpoint_status"] = facts.endpoint_status
     return content
+
+
+def lease_of(policy: Policy) -> timedelta:
+    """How long a run holds its endpoint if nobody tells of its end."""
+    return timedelta(seconds=policy.training.max_runtime_seconds) + LEASE_MORE
 
 
 def started_by(by: By) -> str:

@@ -20,6 +20,7 @@ CLOCK_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 KEPT = timedelta(days=400)  # a year and a month to compare with
 STARTS_KEPT = 101  # more than any budget of a week
 LOCK = "lock"
+TRIES = 8
 REFUSED = "ConditionalCheckFailedException"
 CANCELED = "TransactionCanceledException"
 LOST = {
@@ -189,6 +190,19 @@ def extend(table: Any, endpoint: str, run: str, until: datetime) -> bool:
     return _update_lock(table, endpoint, run, "SET lease_until = :until", {":until": stamp(until)})
 
 
+def regain(table: Any, endpoint: str, run: str, now: datetime, lease: timedelta) -> bool:
+    """Whether a run still holds its endpoint. If so it does for a whole lease from now on, and nobody takes it meanwhile."""
+    for _ in range(TRIES):
+        seen = history(table, endpoint)
+        if seen.owner != run or seen.lease_until is None:
+            return False
+        until = stamp(max(seen.lease_until, now + lease))
+        values, same = {":until": until, ":seen": seen.version}, f"{HELD} AND #version = :seen"
+        if _update_lock(table, endpoint, run, "SET lease_until = :until", values, same):
+            return True
+    raise RuntimeError(f"{endpoint}: its lock changed at each of {TRIES} tries; deliver the event again")
+
+
 def done(table: Any, endpoint: str, sk: str) -> None:
     """Note that a decision was carried out and told; without it, whoever finds the decision does both again."""
     table.update_item(
@@ -247,12 +261,14 @@ def _expires(now: datetime) -> int:
     return int((now + KEPT).timestamp())
 
 
-def _update_lock(table: Any, endpoint: str, run: str, change: str, values: Mapping[str, Any]) -> bool:
+def _update_lock(
+    table: Any, endpoint: str, run: str, change: str, values: Mapping[str, Any], condition: str = HELD
+) -> bool:
     return _conditional(
         lambda: table.update_item(
             Key=_lock(endpoint),
             UpdateExpression=f"{change} ADD #version :one",
-            ConditionExpression=HELD,
+            ConditionExpression=condition,
             ExpressionAttributeNames={"#owner": "owner", "#version": "version"},
             ExpressionAttributeValues={":owner": run, ":one": 1, **values},
         )

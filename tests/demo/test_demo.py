@@ -61,7 +61,7 @@ def test_each_hour_has_the_verdict_of_its_traffic(summary: dict[str, Any]) -> No
         "quiet": "no_data",
         "broken": "violated",
         "drifting": "violated",
-        "recovered": "ok",
+        "adapted": "ok",
         "drifting again": "violated",
     }
     assert {hour["verdict"] for hour in phases(summary, "breast-cancer").values()} == {"ok", "no_data"}
@@ -73,6 +73,14 @@ def test_one_training_job_in_all_and_none_for_broken_data(summary: dict[str, Any
     (training,) = summary["trainings"]
     assert training["rows"]["fresh"] > 0
     assert training["accuracy_after"] > training["accuracy_before"]
+
+
+def test_the_loop_is_closed_by_a_better_model_that_serves(summary: dict[str, Any]) -> None:
+    found = summary["retraining"]
+    assert (found["challenger_wins"], found["deployed"], found["rolled_back"]) == (1, 1, 0)
+    (release,) = found["releases"]
+    assert release["is_live"]
+    assert phases(summary, "covertype")["adapted"]["accuracy"] > summary["trainings"][0]["accuracy_before"]
 
 
 def test_one_run_of_the_drifting_hour_finds_worse_answers_bias_and_other_reasons(summary: dict[str, Any]) -> None:

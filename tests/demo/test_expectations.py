@@ -11,7 +11,7 @@ import pytest
 from demo.data import Mode
 from demo.deploy import output
 from demo.expectations import FACET, MONITORS, judge, unmet
-from demo.observations import Decision, Hour, Observed, Sent, Story, Training
+from demo.observations import Decision, Hour, Observed, Release, Sent, Story, Training
 from demo.observe import read_violations
 from demo.scenario import HOURS
 
@@ -30,7 +30,7 @@ def observed(endpoint: str, number: int, phase: Hour) -> Observed:
         hour.verdict, hour.runner = "ok", "lambda"
         hour.monitors = dict.fromkeys(MONITORS, "ok")
         hour.values = {"accuracy": 300 / 360, "label_coverage": 1.0}
-    if not is_steady and phase.mode in (Mode.BROKEN, Mode.DRIFTING):
+    if not is_steady and phase.phase in ("broken", "drifting", "drifting again"):
         hour.verdict, hour.runner = "violated", "lambda"
         kinds = ("data-type", "missing-column") if phase.mode is Mode.BROKEN else DRIFT_ALARMS
         hour.monitors["data_quality"] = "violated"
@@ -57,8 +57,9 @@ def story() -> Story:
     ]
     rows = {"train": 3000, "fresh": 1080}
     training = Training("job", "Completed", "s3://b/model.tar.gz", True, rows, 0.9, 0.38, 0.87)
+    release = Release("covertype", "job", "deployed", "1 window", "better", training.artifact, "v2", True)
     baselines = {"covertype": "v1", "breast-cancer": "v1"}
-    return Story(hours, [training], ["dev-Storage"], baselines, identity_calls=7)
+    return Story(hours, [training], [release], ["dev-Storage"], baselines, identity_calls=7)
 
 
 def hour(story: Story, phase: str, endpoint: str = "covertype") -> Observed:
@@ -75,7 +76,8 @@ DEVIATIONS: dict[str, Callable[[Story], object]] = {
     "quiet": lambda s: setattr(hour(s, "quiet"), "containers_started", 1),
     "broken": lambda s: hour(s, "broken").training_jobs.append("too much"),
     "drifting": lambda s: hour(s, "drifting").training_jobs.append("a second"),
-    "recovered": lambda s: setattr(hour(s, "recovered"), "rejects", 1),
+    "adapted": lambda s: setattr(hour(s, "adapted"), "rejects", 1),
+    "release": lambda s: s.releases.append(replace(s.releases[0], result="rolled_back")),
     "drifting again": lambda s: hour(s, "drifting again").decisions.clear(),
     "training": lambda s: s.trainings[0].rows.update(fresh=0),
     "breast-cancer": lambda s: setattr(hour(s, "broken", "breast-cancer"), "verdict", "violated"),

@@ -18,6 +18,7 @@ STACKS = (
     "dev-Alerting",
     "dev-ControlPlane",
     "dev-RetrainingPlane",
+    "dev-Release",
     "dev-covertype-Live",
     "dev-covertype-Endpoint",
     "dev-covertype-Monitoring",

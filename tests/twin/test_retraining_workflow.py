@@ -178,6 +178,14 @@ class Pump:
             self.put(self.buckets["groundtruth"], f"{PUMP}/ground-truth/{path}", lines)
         return right / count
 
+    def fail(self) -> None:
+        """Requests of this minute are answered with errors, as SageMaker counts them."""
+        dimensions = [{"Name": "EndpointName", "Value": PUMP}, {"Name": "VariantName", "Value": "AllTraffic"}]
+        point = {"MetricName": "Invocation5XXErrors", "Dimensions": dimensions, "Timestamp": self.now, "Value": 1.0}
+        cloudwatch = self.twin.client("cloudwatch", principal="sagemaker.amazonaws.com")
+        cloudwatch.put_metric_data(Namespace="AWS/SageMaker", MetricData=[point])
+        self.twin.advance(MINUTE)
+
     def mails(self, word: str) -> list[str]:
         return [entry.data["subject"] for entry in self.twin.journal.of("mail") if word in entry.data["subject"]]
 
@@ -366,8 +374,7 @@ def test_an_alarm_during_the_canary_brings_the_old_model_back(pump: Pump) -> Non
     current = pump.current()
     arn = pump.start(rollback_to=second(pump))
     pump.until(arn, waiting_for="AwaitUpdate")
-    alarm = contract.alarm_name("pumps", PUMP, "AllTraffic-server-errors")
-    pump.twin.client("cloudwatch").set_alarm_state(AlarmName=alarm, StateValue="ALARM", StateReason="a test")
+    pump.fail()
     record = pump.ended(arn)
     assert record["result"] == "rolled_back"
     assert "SageMaker rolled the update back" in record["reason"]

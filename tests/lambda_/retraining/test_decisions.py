@@ -60,6 +60,16 @@ def test_a_lease_ends_by_itself_unless_it_is_extended(decisions: Any, table: Any
     assert claimed(decisions, table, "run-2", NOW + 2 * HOUR)
 
 
+def test_a_run_that_lost_its_endpoint_regains_nothing(decisions: Any, table: Any) -> None:
+    assert claimed(decisions, table, "run-1", NOW)
+    assert decisions.regain(table, "shop", "run-1", NOW + HOUR / 2, HOUR)
+    assert decisions.history(table, "shop").lease_until == NOW + HOUR * 1.5
+    assert decisions.regain(table, "shop", "run-1", NOW, HOUR), "an old message"
+    assert decisions.history(table, "shop").lease_until == NOW + HOUR * 1.5, "shortens nothing"
+    assert claimed(decisions, table, "run-2", NOW + 2 * HOUR)
+    assert not decisions.regain(table, "shop", "run-1", NOW + 2 * HOUR, HOUR)
+
+
 def test_whoever_read_what_is_old_writes_nothing_at_all(decisions: Any, table: Any) -> None:
     old = decisions.history(table, "shop")
     assert claimed(decisions, table, "run-1", NOW)

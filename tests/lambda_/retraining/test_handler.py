@@ -445,7 +445,7 @@ def test_fifty_alarms_at_once_start_one_job_and_cost_few_calls(world: World) -> 
     reasons = Counter(reason(world, event) for event in events)
     assert reasons == {"drift": 1, "training_in_progress": 49}
     asked = Counter(world.calls)
-    assert (asked["ssm"], asked["table"], asked["sagemaker"]) == (50, 50, 2)
+    assert (asked["ssm"], asked["table"], asked["sagemaker"], asked["stepfunctions"]) == (50, 50, 1, 1)
     assert asked["s3"] < 60, "a refused alarm writes its file and reads nothing"
 
 
