@@ -92,6 +92,8 @@ WORDS = {  # of its description
     "plan": "First step",
     "reconciler": "no container",
     "retraining": "alarm",
+    "review": "The page that reviewers",
+    "review_clerk": "their answers as labels",
     "sweep": "silent",
 }
 

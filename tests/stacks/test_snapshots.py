@@ -25,6 +25,7 @@ STACKS = (
     "dev-covertype-Retraining",
     "prod-Storage",
     "prod-ControlPlane",
+    "prod-Review",
     "prod-covertype-Monitoring",
     "prod-fraud-Monitoring",
     "prod-churn-Monitoring",

@@ -36,8 +36,10 @@ def deployed(*assemblies: Assembly) -> list[Path]:
 def test_every_function_is_deployed_with_its_own_modules_and_the_shared_ones(dev, prod):
     expected = [modules(FOLDER / name) | modules(SHARED) for name in FUNCTIONS]
     found = [modules(folder) for folder in deployed(dev, prod)]
-    assert len(found) == len(expected)
-    assert all(asset in expected for asset in found)
+    assert all(function in found for function in expected)
+    assert all(
+        asset in expected for asset in found
+    )  # of one function there may be several, with other files beside them
 
 
 def test_a_handler_is_imported_from_its_asset_alone(dev, prod):
