@@ -146,9 +146,6 @@ class ReviewStack(Stack):
             removal_policy=RemovalPolicy.RETAIN if self._props.keep_data else RemovalPolicy.DESTROY,
         )
         findings.accept(
-            pool, "COG3", "threat protection is a paid plan; people are invited and sign in with two factors"
-        )
-        findings.accept(
             pool, "COG8", "the paid plan is the account's choice; people are invited and sign in with two factors"
         )
         prefix = f"review-{self._props.environment}-{Aws.ACCOUNT_ID}"

@@ -103,6 +103,8 @@ WORDS = {  # of its description
     "register": "Registers a model",
     "release": "Puts a model live",
     "retraining": "alarm",
+    "review": "The page that reviewers",
+    "review_clerk": "their answers as labels",
     "sweep": "silent",
     "watch": "Asks the monitors",
 }

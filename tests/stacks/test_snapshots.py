@@ -27,6 +27,7 @@ STACKS = (
     "prod-Storage",
     "prod-ControlPlane",
     "prod-Reconciler",
+    "prod-Review",
     "prod-covertype-Monitoring",
     "prod-fraud-Monitoring",
     "prod-churn-Monitoring",
