@@ -12,8 +12,8 @@ from demo import expectations, summary
 from demo.deploy import OutputMissing
 from demo.scenario import HOURS, START, Paths, Scenario
 from demo.timeline import Timeline
-from model_monitor.api import draw_report, read_report
-from model_monitor.contract import REPORT_FILE
+from model_monitor.api import draw_index
+from model_monitor.contract import REPORT_PAGE
 from twin.deploying import DeployFailed
 from twin.server import Twin
 
@@ -83,12 +83,12 @@ def _run(is_kept: bool, paths: Paths, timeline: Timeline) -> int:
         timeline.releases(story.releases)
         timeline.conclusion(judged)
         summary.write(paths.summary, story, judged, {**timeline.seconds, "total": timeline.elapsed})
-        pages = drawn(paths.reports)
+        page, pages = drawn(paths.reports)
         timeline.chapter("Where things are")
         timeline.facts(
             [
-                *(("open", _relative(page)) for page in pages[:1]),
-                ("reports", f"{_relative(paths.reports)} ({len(pages)} pages: report.html beside each report.json)"),
+                ("open", _relative(page)),
+                ("reports", f"{_relative(paths.reports)} ({pages} pages: report.html beside each report.json)"),
                 ("captured files", _relative(paths.capture)),
                 ("labels", _relative(paths.labels)),
                 ("new model", _relative(paths.training)),
@@ -102,11 +102,9 @@ def _run(is_kept: bool, paths: Paths, timeline: Timeline) -> int:
     return EXIT_UNMET if expectations.unmet(judged) else 0
 
 
-def drawn(folder: Path) -> list[Path]:
-    """A page beside each report, the one with most violations first: it is the one to look at."""
-    reports = sorted(folder.rglob(REPORT_FILE))
-    worst_first = sorted(reports, key=lambda path: (-len(read_report(path).violations), path))
-    return [draw_report(path) for path in worst_first]
+def drawn(folder: Path) -> tuple[Path, int]:
+    """The page to open, which leads to all others, and how many windows have one."""
+    return draw_index(folder), len(list(folder.rglob(REPORT_PAGE)))
 
 
 def _wait(twin: Twin, timeline: Timeline) -> None:

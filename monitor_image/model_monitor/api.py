@@ -1,4 +1,4 @@
-"""The command as functions, for notebooks and programs: `baseline`, `monitor`, `read_report`, `draw_report`.
+"""The command as functions, for notebooks and programs: `baseline`, `monitor`, `read_report`, `draw_report`, `draw_index`.
 
     learnt = baseline(training, "baseline/", config="monitoring.json")
     result = monitor(window, learnt, "report/", config="monitoring.json")
@@ -30,7 +30,7 @@ from model_monitor.job.job import DatasetKind
 from model_monitor.job.variables import parse_time
 from model_monitor.outputs.report import Failure
 
-__all__ = ["MonitorError", "Result", "baseline", "draw_report", "monitor", "read_report"]
+__all__ = ["MonitorError", "Result", "baseline", "draw_index", "draw_report", "monitor", "read_report"]
 
 Location: TypeAlias = str | os.PathLike[str]
 Data: TypeAlias = Any  # a path, or a DataFrame
@@ -128,6 +128,18 @@ def draw_report(path: Location, html: Location | None = None) -> Path:
     from model_monitor.pages import report
 
     return report.write(Path(path), None if html is None else Path(html))
+
+
+def draw_index(folder: Location, html: Location | None = None) -> Path:
+    """Draw every window below a folder: trends, a calendar of verdicts, a page for each; where the index is.
+
+    The history that it is made of lies beside it (`history/`, Parquet by date), and only new reports are read.
+
+    Raises: MonitorError where the folder holds no window, or a page cannot be written.
+    """
+    from model_monitor.pages import index
+
+    return index.write(Path(folder), None if html is None else Path(html))
 
 
 def read_report(path: Location) -> Result:

@@ -38,6 +38,7 @@ Watch the data a model sees. Two steps, the same code as in the SageMaker contai
 A run leaves report.json; to look at it:
 
      report     draw it as a page
+     index      draw all windows below a folder: trends, a calendar of verdicts, a page for each window
 
 And once the truth is known:
 
@@ -113,6 +114,8 @@ def main(arguments: list[str] | None = None) -> int:
         return _compare(options)
     if options.command == "report":
         return _draw(options)
+    if options.command == "index":
+        return _index(options)
     from model_monitor.job import scratch
 
     with scratch.removed():
@@ -194,7 +197,7 @@ def parser() -> argparse.ArgumentParser:
     top = Parser(prog="model-monitor", description=DESCRIPTION, epilog=EXAMPLES, formatter_class=form)
     top.add_argument("--version", action=Version, nargs=0, help="show the version and which reader runs, and exit")
     commands = top.add_subparsers(
-        dest="command", required=True, metavar="{baseline,monitor,report,labels,review,config,compare-models}"
+        dest="command", required=True, metavar="{baseline,monitor,report,index,labels,review,config,compare-models}"
     )
     baseline = commands.add_parser("baseline", help="learn statistics and constraints from a dataset", epilog=EXAMPLES,
                                    formatter_class=form)  # fmt: skip
@@ -276,7 +279,29 @@ def parser() -> argparse.ArgumentParser:
     drawn = commands.add_parser("report", help="draw report.json as a page: report.html, which needs nothing else")
     drawn.add_argument("file", type=_local, metavar="FILE", help="report.json of a run, or the folder that holds it")
     drawn.add_argument("--html", type=_local, metavar="OUT", help="the page (default: report.html beside the report)")
+    index = commands.add_parser(
+        "index", help="draw all windows below a folder: index.html, and the history it is made of"
+    )
+    index.add_argument("folder", type=_local, metavar="FOLDER", help="holds what runs wrote, at any depth")
+    index.add_argument(
+        "--html",
+        type=_local,
+        metavar="OUT",
+        help="the page (default: index.html in the folder); history/ lies beside it",
+    )
     return top
+
+
+def _index(options: argparse.Namespace) -> int:
+    from model_monitor.outputs.report import Failure
+    from model_monitor.pages import index
+
+    try:
+        print(index.write(options.folder, options.html))
+    except Exception as error:  # noqa: BLE001 - the front door: a traceback may hold values of the data
+        print(f"model-monitor: {Failure.of(error).message}", file=sys.stderr)
+        return EXIT_ERROR
+    return 0
 
 
 def _draw(options: argparse.Namespace) -> int:

@@ -50,11 +50,12 @@ def write(path: Path, target: Path | None = None) -> Path:
     return files.write_bytes(target or folder / REPORT_PAGE, content.encode("utf-8", "replace"))
 
 
-def page(report: Mapping[str, Any]) -> str:
-    """The whole page."""
+def page(report: Mapping[str, Any], since: str = "") -> str:
+    """The whole page. since: how long it has been so, where windows before it are known."""
     monitors = {monitor["type"]: monitor for monitor in report["monitors"]}
-    return _template().render(
+    return template(TEMPLATE).render(
         report=report,
+        since=since or telling.alone(report),
         head=telling.HEADS.get(report["verdict"], report["verdict"]),
         sentence=telling.sentence(report),
         changes=telling.changes(report),
@@ -69,7 +70,8 @@ def page(report: Mapping[str, Any]) -> str:
 
 
 @cache
-def _template() -> Template:
+def template(name: str) -> Template:
+    """One of ours, which shows every text as text."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
@@ -79,8 +81,8 @@ def _template() -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": told, "share": share, "words": _words}
-    return environment.get_template(TEMPLATE)
+    environment.filters |= {"number": told, "share": share, "words": words}
+    return environment.get_template(name)
 
 
 def told(value: object) -> str:
@@ -94,7 +96,8 @@ def told(value: object) -> str:
     return str(value)
 
 
-def _words(value: str) -> str:
+def words(value: str) -> str:
+    """A name of ours without its underscores."""
     return value.replace("_", " ")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from model_monitor.contract import (
@@ -63,12 +63,12 @@ STEPS: Final = (  # (check types, what to do)
     ),
     (
         (CHECK_BIAS_DRIFT,),
-        "Have somebody who answers for fairness look at the groups below before the model decides "
+        "Have somebody who answers for fairness look at the groups {where} before the model decides "
         "on: count how many people each group stands for first.",
     ),
     (
         (CHECK_ATTRIBUTION_DRIFT,),
-        "The model decides by other features than it did. Compare the rankings below with the features that drifted.",
+        "The model decides by other features than it did. Compare the rankings {where} with the features that drifted.",
     ),
     ((CHECK_CUSTOM_METRIC,), "Look at the metrics of your own, and at the limit that was set for them."),
 )
@@ -113,6 +113,18 @@ def changes(report: Report) -> list[str]:
     return told[:CHANGES_TOLD] + ([f"and {len(told) - CHANGES_TOLD} more, below"] if len(told) > CHANGES_TOLD else [])
 
 
+def alone(report: Report) -> str:
+    """What is said of time where no other window is known."""
+    if report["window"] is None or report["verdict"] not in (
+        Verdict.VIOLATED,
+        Verdict.ERROR,
+        Verdict.INSUFFICIENT_DATA,
+    ):
+        return ""
+    start, end = report["window"]["start"], report["window"]["end"]
+    return f"Seen in the window {start} to {end}. Since when: the index over time says it (model-monitor index FOLDER)."
+
+
 def excess(check: Mapping[str, Any]) -> float:
     """How far beyond its limit a check is, in the limit's own unit where there is one."""
     observed, allowed = check["distance"] if check["distance"] is not None else check["observed"], check["allowed"]
@@ -121,9 +133,20 @@ def excess(check: Mapping[str, Any]) -> float:
     return float(abs(observed - allowed) / (abs(allowed) or 1.0))
 
 
+def causes(report: Report) -> list[str]:
+    """The types of the checks that are violated, each once."""
+    return list(dict.fromkeys(check["check_type"] for check in all_checks(report) if check["outcome"] == "violated"))
+
+
 def steps(report: Report) -> list[str]:
     """What to do next."""
-    verdict = report["verdict"]
+    if report["kind"] == JobKind.BASELINE and report["verdict"] != Verdict.ERROR:
+        return ["Read the notes below; then have windows compared with this baseline."]
+    return steps_of(report["verdict"], causes(report))
+
+
+def steps_of(verdict: str, violated: Collection[str], where: str = "below") -> list[str]:
+    """What to do about a window. violated: types of checks; where: its report is."""
     if verdict == Verdict.ERROR:
         return [
             (
@@ -142,10 +165,7 @@ def steps(report: Report) -> list[str]:
         return [
             "Nothing yet: the window is judged when its labels are due. If they never come, look at who writes them."
         ]
-    if report["kind"] == JobKind.BASELINE:
-        return ["Read the notes below; then have windows compared with this baseline."]
-    seen = {check["check_type"] for check in all_checks(report) if check["outcome"] == "violated"}
-    found = [told for types, told in STEPS if seen & set(types)]
+    found = [told.format(where=where) for types, told in STEPS if set(violated) & set(types)]
     if verdict == Verdict.INSUFFICIENT_DATA:
         found.append(
             "Remove what the reason names: a missing baseline, too few records or too few labels. "

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from demo.__main__ import drawn
 from model_monitor import cli
 from model_monitor.api import draw_report
 from model_monitor.contract import Verdict
@@ -306,15 +305,6 @@ def test_what_is_no_report_is_an_error_that_says_so(
     assert told in capsys.readouterr().err
     with pytest.raises(SettingsError):
         report.read(tmp_path / "report.json")
-
-
-def test_the_demo_draws_every_report_and_opens_the_worst(tmp_path: Path) -> None:
-    for place, case in (("a", "healthy"), ("b", "broken"), ("c", "quiet")):
-        (tmp_path / place).mkdir()
-        (tmp_path / place / "report.json").write_text(json.dumps(of(case)))
-    pages = drawn(tmp_path)
-    assert pages[0] == tmp_path / "b" / "report.html"
-    assert len(pages) == len(list(tmp_path.rglob("report.html"))) == 3
 
 
 # --- pictures ----------------------------------------------------------------------------------------------------------------
