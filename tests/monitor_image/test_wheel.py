@@ -53,7 +53,7 @@ def test_the_wheel_is_for_every_machine_and_holds_the_core_alone(wheel):
     sources = {
         path.relative_to(SOURCES).as_posix()
         for path in (SOURCES / "model_monitor").rglob("*")
-        if path.is_file() and path.suffix in (".py", ".json", ".j2")
+        if path.is_file() and path.suffix in (".py", ".json", ".j2", ".html", ".js", ".css")
     }
     assert names == sources
 
