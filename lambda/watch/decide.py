@@ -82,7 +82,7 @@ def _bad(report: Mapping[str, Any], since: datetime, types: Sequence[str]) -> st
 
 
 def _is_worse(monitor: Mapping[str, Any]) -> bool:
-    """Whether more is violated than that the model says other things than its baseline: the world may have changed, not the model."""
+    """Whether more is violated than that the model says other things than its baseline: the world may have changed."""
     checks = {check for check, count in monitor.get("violations", {}).items() if count}
     return not checks or bool(checks - {PREDICTION_DRIFT})
 
