@@ -11,6 +11,7 @@ from typing import Any
 WAITING, HEALTHY, VIOLATED = "waiting", "healthy", "violated"
 JUDGED = frozenset({"ok", "violated"})
 REPORT_KEY = re.compile(r"/(\d{4}/\d\d/\d\d/\d\d(?:/\d\d)?)/report\.json$")
+PREDICTION_DRIFT = "prediction_drift_check"
 PATIENCE = 3  # times as long as the windows take: where nobody calls, nothing can be judged
 
 
@@ -70,7 +71,7 @@ def _bad(report: Mapping[str, Any], since: datetime, types: Sequence[str]) -> st
         found = [
             monitor["key"]
             for monitor in report.get("monitors", ())
-            if monitor["key"] in types and monitor["verdict"] == "violated"
+            if monitor["key"] in types and monitor["verdict"] == "violated" and _is_worse(monitor)
         ]
         if found:
             return f"{', '.join(found)} was violated in the window that ended {end}"
@@ -78,6 +79,12 @@ def _bad(report: Mapping[str, Any], since: datetime, types: Sequence[str]) -> st
         if _began(score, since) and score["verdict"] == "violated" and score["monitor"] in types:
             return f"{score['monitor']} was violated in the window that ended {score['window']['end']}"
     return ""
+
+
+def _is_worse(monitor: Mapping[str, Any]) -> bool:
+    """Whether more is violated than that the model says other things than its baseline: the world may have changed."""
+    checks = {check for check, count in monitor.get("violations", {}).items() if count}
+    return not checks or bool(checks - {PREDICTION_DRIFT})
 
 
 def _began(content: Mapping[str, Any], since: datetime) -> bool:

@@ -62,3 +62,14 @@ def test_reports_and_runs_of_the_endpoint_are_found(world: World):
     found = world.step("watch", plan, now=NOON + 2 * HOUR)
     assert found["status"] == "violated"
     assert "model_quality" in found["reason"]
+
+
+@pytest.mark.parametrize(
+    ("checks", "status"),
+    [({"prediction_drift_check": 2}, "healthy"), ({"prediction_drift_check": 2, "LessThanThreshold": 1}, "violated")],
+)
+def test_other_answers_are_no_worse_answers(load, checks: dict[str, int], status: str):
+    reports = [report(start, "violated", model_quality="violated") for start in (0, 1)]
+    for each in reports:
+        each["monitors"][0]["violations"] = checks
+    assert load("watch").decide.watched(reports, [], NOON, NOON + 3 * HOUR, WATCH).status == status
