@@ -78,6 +78,7 @@ def _control_plane(
             topic=alerting.topic,
             key=storage.key,
             keep_data=chosen.storage.keep_data,
+            has_messages=chosen.alarms.of_runs,
         ),
         env=env,
     )
@@ -168,6 +169,7 @@ def _close_loop(
             endpoint=endpoint,
             monitors=monitoring.monitors,
             topic=alerting.topic,
+            messages=chosen.alarms.messages,
         ),
         env=env,
     )
