@@ -93,6 +93,7 @@ def _control_plane(
             topic=alerting.topic,
             key=storage.key,
             table=storage.table,
+            has_messages=chosen.alarms.of_runs,
         ),
         env=env,
     )
@@ -255,6 +256,7 @@ def _close_loop(
             endpoint=endpoint,
             monitors=monitoring.monitors,
             topic=alerting.topic,
+            messages=chosen.alarms.messages,
         ),
         env=env,
     )

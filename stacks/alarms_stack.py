@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from aws_cdk import Environment, Stack, aws_sns as sns
 from constructs import Construct
@@ -31,6 +31,7 @@ class AlarmsProps:
     endpoint: Endpoint
     monitors: Mapping[str, ScheduledMonitor]
     topic: sns.ITopic
+    messages: str = "alarms"  # who writes: runs, alarms, both
 
 
 @dataclass
@@ -65,11 +66,13 @@ class AlarmsStack(Stack):
             )
 
         usual, names = props(settings.alarms.periods, settings.alarms.of_periods), AlarmNames()
+        # with Model Monitor's scheduler there is no last step that could tell
+        of_runs = replace(usual, is_silent=self._props.messages == "runs" and settings.is_managed)
         if "data_quality" in settings.types:
-            _data_alarms(scope, usual, settings, names)
+            _data_alarms(scope, usual, of_runs, settings, names)
         for type_ in settings.types:
             for kind in MODEL.get(type_, ()):
-                alarm = MonitorAlarm(scope, kind.what.title().replace("-", ""), usual, violations(monitor, kind))
+                alarm = MonitorAlarm(scope, kind.what.title().replace("-", ""), of_runs, violations(monitor, kind))
                 names.of_model.setdefault(type_, {})[alarm.name] = kind.checks
         _value_alarms(scope, usual, settings, names)
         if settings.labelled and self._props.endpoint.ground_truth is not None:
@@ -84,10 +87,17 @@ class AlarmsStack(Stack):
         return names
 
 
-def _data_alarms(scope: Construct, props: MonitorAlarmProps, settings: Monitor, names: AlarmNames) -> None:
-    """Drift, of all features together and of single ones, and broken data by its kind."""
+def _data_alarms(
+    scope: Construct, props: MonitorAlarmProps, of_runs: MonitorAlarmProps, settings: Monitor, names: AlarmNames
+) -> None:
+    """Drift, of all features together and of single ones, and broken data by its kind.
+
+    of_runs: of alarms on what a run itself finds violated; bounds of the environment are others.
+    """
     monitor, alarms = props.monitor, settings.alarms
-    alarm = MonitorAlarm(scope, "Drift", props, drift(monitor, alarms.drift_max))
+    alarm = MonitorAlarm(
+        scope, "Drift", of_runs if alarms.drift_max is None else props, drift(monitor, alarms.drift_max)
+    )
     drifted = [alarm.name]
     for feature, distance in alarms.drift_features.items():
         child = f"Feature-{feature.replace('/', '-')}"
@@ -95,7 +105,7 @@ def _data_alarms(scope: Construct, props: MonitorAlarmProps, settings: Monitor, 
     names.of_model["data_quality"] = dict.fromkeys(drifted, (contract.CheckType.BASELINE_DRIFT,))
     for kind in page_worthy(settings):
         (check,) = kind.checks
-        alarm = MonitorAlarm(scope, check.title().replace("_", ""), props, violations(monitor, kind))
+        alarm = MonitorAlarm(scope, check.title().replace("_", ""), of_runs, violations(monitor, kind))
         names.of_broken_data.append(alarm.name)
 
 

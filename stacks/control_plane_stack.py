@@ -55,6 +55,7 @@ class ControlPlaneProps:
     topic: sns.ITopic
     key: kms.IKey
     table: dynamodb.ITable
+    has_messages: bool = False  # of runs, to the topic
 
 
 class ControlPlaneStack(Stack):
@@ -124,9 +125,21 @@ class ControlPlaneStack(Stack):
         permissions.allow_key(function.role, self._props.key)
         return function
 
+    def _allow_publishing(self, function: PythonFunction) -> None:
+        """Messages to the topic, and the use of its key."""
+        topic = self._props.topic
+        permissions.allow(function.role, ["sns:Publish"], [topic.topic_arn])
+        if isinstance(topic, sns.Topic) and topic.master_key is not None:
+            permissions.allow(function.role, ["kms:Decrypt", "kms:GenerateDataKey"], [topic.master_key.key_arn])
+        else:
+            permissions.allow_key_through(function.role, self, "sns")
+
     def _finish(self) -> PythonFunction:
-        function = self._function("finish", "Last step of a run: its verdict, its metrics, its event")
-        self._allow_state(function, ["UpdateItem"])
+        more = {"MESSAGES_TOPIC_ARN": self._props.topic.topic_arn} if self._props.has_messages else {}
+        function = self._function("finish", "Last step of a run: its verdict, its metrics, its event", more)
+        self._allow_state(function, ["UpdateItem", *(["GetItem", "PutItem"] if more else [])])
+        if more:
+            self._allow_publishing(function)
         self._allow_monitor(function)
         permissions.allow_reading(function.role, self._props.reports)
         permissions.allow_key(function.role, self._props.key)
@@ -151,11 +164,7 @@ class ControlPlaneStack(Stack):
             arn = self.format_arn(service="sagemaker", resource=kind, resource_name="*")
             reason = "configurations get new names, and monitors of any endpoint are deployed by other stacks"
             permissions.allow_named(function.role, [f"sagemaker:{action}"], arn, reason)
-        permissions.allow(function.role, ["sns:Publish"], [props.topic.topic_arn])
-        if isinstance(props.topic, sns.Topic) and props.topic.master_key is not None:
-            permissions.allow(function.role, ["kms:Decrypt", "kms:GenerateDataKey"], [props.topic.master_key.key_arn])
-        else:
-            permissions.allow_key_through(function.role, self, "sns")
+        self._allow_publishing(function)
         events.Rule(
             self,
             "EveryFewMinutes",

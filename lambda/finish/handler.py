@@ -1,9 +1,11 @@
-"""Finish Lambda: the last step of every run, of failed ones too. Writes what came of it, publishes its metrics, tells EventBridge.
+"""Finish Lambda: the last step of every run, of failed ones too. Writes what came of it, publishes its metrics, tells EventBridge,
+and people where messages of runs are wanted.
 
-Environment: TABLE (of runs), MONITORS_PREFIX (SSM path of what each schedule runs).
+Environment: TABLE (of runs), MONITORS_PREFIX (SSM path of what each schedule runs), MESSAGES_TOPIC_ARN
+(only where runs tell people).
 Event: {"plan", "now"}. The plan has `result` of the runner or `error` of the step that failed; where the plan itself failed, it
 has `schedule`, `scheduled_time`, `owner` and `error`. It may be called again at any point: a window has one verdict, and metrics
-are read by their maximum.
+are read by their maximum. A message is sent first and remembered second: only a call that was killed in between sends it again.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import decide
+import message
 import monitors
 import runs
 from aws import client, log, table_named
@@ -51,6 +54,8 @@ def handle(event: dict[str, Any], _context: object = None) -> dict[str, Any]:
     _publish(plan, run, report is not None and decide.is_of_this_run(report, plan))
     told = decide.event(plan, run)
     _tell(told)
+    if "MESSAGES_TOPIC_ARN" in os.environ:
+        _tell_people(plan, run, report if report is not None and decide.is_of_this_run(report, plan) else None, table)
     log("ended", **told, cost=run.cost, seconds=run.seconds)
     return told
 
@@ -70,6 +75,40 @@ def _tell(told: dict[str, Any]) -> None:
     answer = client("events").put_events(Entries=[entry])
     if answer["FailedEntryCount"]:
         raise RuntimeError(f"EventBridge refused the event: {answer['Entries'][0].get('ErrorCode')}")
+
+
+def _tell_people(plan: dict[str, Any], run: decide.Ended, report: dict[str, Any] | None, table: Any) -> None:
+    """One message for a cause that begins, one when all is over; a rehearsal is told as one and changes nothing."""
+    window, place = plan["window"], {"pk": runs.partition(plan["schedule"]), "sk": plan["window"]["end"]}
+    is_rehearsal = "rehearsal" in (report or {})
+    state = runs.told(plan["schedule"])
+    kept = {} if is_rehearsal else table.get_item(Key=state, ConsistentRead=True).get("Item") or {}
+    known = message.Known(tuple(kept.get("causes", ())), str(kept.get("since", "")), str(kept.get("until", "")))
+    found = message.causes(run.verdict, report)
+    if message.is_news(window, run.verdict, found, known, plan["now"]) and not _was_told(table, place, run.verdict):
+        region = os.environ["AWS_REGION"]
+        is_over = run.verdict == message.GOOD
+        subject = message.title(plan, run.verdict, is_rehearsal)
+        text = (
+            message.over(plan, known, region)
+            if is_over
+            else message.text(plan, run.verdict, run.reason, report, region)
+        )
+        client("sns").publish(TopicArn=os.environ["MESSAGES_TOPIC_ARN"], Subject=subject, Message=text)
+        table.update_item(
+            Key=place, UpdateExpression="SET told = :told", ExpressionAttributeValues={":told": run.verdict}
+        )
+        log("told", schedule=plan["schedule"], window=window, verdict=run.verdict)
+    now_known = message.after(window, run.verdict, found, known)
+    if not is_rehearsal and now_known != known:
+        facts = {"causes": list(now_known.causes), "since": now_known.since, "until": now_known.until}
+        table.put_item(Item={**state, **facts})
+
+
+def _was_told(table: Any, place: dict[str, str], verdict: str) -> bool:
+    """Whether people know of this window's verdict already, from an earlier call or an earlier run of it."""
+    item = table.get_item(Key=place, ConsistentRead=True).get("Item") or {}
+    return bool(item.get("told") == verdict)
 
 
 def _unplanned(event: dict[str, Any]) -> dict[str, Any]:

@@ -47,6 +47,11 @@ def partition(schedule: str) -> str:
     return f"run#{schedule}"
 
 
+def told(schedule: str) -> dict[str, str]:
+    """Where it is kept what people were told of a schedule."""
+    return {"pk": "told", "sk": schedule}
+
+
 def stamp(time: datetime) -> str:
     """A time as keys and documents spell it."""
     return time.strftime(CLOCK_FORMAT)

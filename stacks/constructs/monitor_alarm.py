@@ -17,13 +17,17 @@ BELOW = cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD
 
 @dataclass(frozen=True, kw_only=True)
 class MonitorAlarmProps:
-    """Whose runs are watched, and who is told. periods: how many runs; of_periods: among so many, None: in a row."""
+    """Whose runs are watched, and who is told. periods: how many runs; of_periods: among so many, None: in a row.
+
+    is_silent: the run itself tells people of it; the alarm's state still starts what hangs on it.
+    """
 
     environment: str
     monitor: ScheduledMonitor
     topic: sns.ITopic
     periods: int = 1
     of_periods: int | None = None
+    is_silent: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,5 +65,6 @@ def watch(scope: Construct, construct_id: str, props: MonitorAlarmProps, watched
         datapoints_to_alarm=props.periods if props.of_periods else None,
         treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
     )
-    alarm.add_alarm_action(actions.SnsAction(props.topic))
+    if not props.is_silent:
+        alarm.add_alarm_action(actions.SnsAction(props.topic))
     return name

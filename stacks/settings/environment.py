@@ -45,6 +45,14 @@ class Alarms(Block):
     """E-mail addresses; each gets every alarm once it has confirmed the subscription. Default: nobody."""
     topic_arn: fields.arn("sns", ".+") | None = None  # type: ignore[valid-type]
     """ARN of an SNS topic of yours. Its key must let cloudwatch.amazonaws.com publish. Left out: a topic is created."""
+    messages: Literal["runs", "alarms", "both"] = "alarms"
+    """Who writes: alarms, one mail each; runs, one mail a cause that names the worst violations, and one when all is over, with
+    alarms on violations silent (they still start retraining) and all others as ever; or both. Default: alarms."""
+
+    @property
+    def of_runs(self) -> bool:
+        """Whether the last step of a run tells people."""
+        return self.messages != "alarms"
 
     @check
     def _people_faults(self) -> Iterator[str]:

@@ -249,3 +249,49 @@ def test_an_alarm_can_wait_for_two_bad_windows_of_three_and_says_nothing_of_it_b
     assert (patient["EvaluationPeriods"], patient["DatapointsToAlarm"]) == (3, 2)
     assert usual["EvaluationPeriods"] == 1
     assert "DatapointsToAlarm" not in usual
+
+
+@pytest.fixture(scope="module")
+def told_by_runs() -> Assembly:
+    """People get one message a cause, from runs."""
+
+    def change(document: dict[str, Any]) -> None:
+        document["alarms"]["messages"] = "runs"
+
+    return varied(change)
+
+
+def finishing(assembly: Assembly) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The variables of a run's last step, and what its role may do."""
+    (function,) = [
+        each
+        for each in assembly.properties("AWS::Lambda::Function", "-ControlPlane")
+        if str(each.get("Description", "")).startswith("Last step")
+    ]
+    ((role, _),) = [function["Role"]["Fn::GetAtt"]]
+    policies = assembly.properties("AWS::IAM::Policy", "-ControlPlane")
+    (own,) = [policy for policy in policies if policy["Roles"] == [{"Ref": role}]]
+    return function["Environment"]["Variables"], own["PolicyDocument"]["Statement"]
+
+
+def test_runs_that_tell_people_may_publish_to_the_topic_alone(told_by_runs, dev):
+    variables, statements = finishing(told_by_runs)
+    (publishing,) = [each for each in statements if each["Action"] == "sns:Publish"]
+    assert publishing["Resource"] == variables["MESSAGES_TOPIC_ARN"]
+    (state,) = [each for each in statements if "dynamodb:UpdateItem" in each["Action"]]
+    assert sorted(state["Action"]) == ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
+    variables, statements = finishing(dev)
+    assert "MESSAGES_TOPIC_ARN" not in variables
+    assert not [each for each in statements if each["Action"] == "sns:Publish"]
+
+
+def test_alarms_on_what_runs_tell_are_silent_and_all_others_are_not(told_by_runs, dev):
+    def of(assembly: Assembly) -> dict[str, bool]:
+        found = assembly.properties("AWS::CloudWatch::Alarm", "covertype-Alarms")
+        return {each["AlarmName"].split("covertype-loop-")[1]: "AlarmActions" in each for each in found}
+
+    assert all(of(dev).values())
+    silent = {name for name, is_heard in of(told_by_runs).items() if not is_heard}
+    assert {"drift", "data-type", "model-quality", "bias-drift", "attribution-drift"} <= silent
+    assert {"error", "rehearsal", "labels-missing"} <= of(told_by_runs).keys() - silent
+    assert of(told_by_runs).keys() == of(dev).keys(), "alarms start retraining, heard or not"
