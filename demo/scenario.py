@@ -105,6 +105,7 @@ class Scenario:
         self._live(outputs)
         self._examine_training()
         self.story.decisions = [found for name in self.models for found in self.observer.decisions(name)]
+        self.story.releases = self.observer.releases(deploy.ENVIRONMENT, deploy.output(outputs, "ReportsBucket"))
         self._examine_identity()
         self._collect(outputs)
         return self.story
