@@ -34,9 +34,8 @@ def handle(event: dict[str, Any], _context: object = None) -> dict[str, Any]:
         return _refused(given, run, holder)
     plan = _about(given, run, settings, now)
     plan |= _earlier(given["rollback_to"], settings) if given.get("rollback_to") else _training(plan, settings, now)
-    kept = {
-        name: plan[name] for name in ("mode", "started_by", "started", "path", "champion", "manifest") if name in plan
-    }
+    told = ("mode", "started_by", "started", "path", "champion", "manifest")
+    kept: dict[str, Any] = {name: plan[name] for name in told if name in plan}
     releases.remember(_table(), plan["endpoint"], run, kept)
     log("collected", endpoint=plan["endpoint"], run=run, path=plan["path"], reason=plan["reason"])
     return plan

@@ -74,8 +74,10 @@ class Freeze:
 
     def end_after(self, now: datetime) -> datetime | None:
         """When the freeze that holds now is over; None where none holds."""
+        if isinstance(self.start, datetime) and isinstance(self.end, datetime):
+            return self.end if self.start <= now < self.end else None
         if isinstance(self.start, datetime) or isinstance(self.end, datetime):
-            return self.end if isinstance(self.end, datetime) and self.start <= now < self.end else None
+            return None
         monday = now.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=now.weekday())
         length = (self.end - self.start) % WEEK
         for start in (monday - WEEK + self.start, monday + self.start):
