@@ -32,6 +32,10 @@ endef
 demo: setup ## deploy into the embedded AWS and close the loop on real data (no account, no Docker)
 	$(BIN)/python -m demo
 
+.PHONY: pictures
+pictures: build/.main-venv ## the demo's pages as pictures for the docs; after make demo, with Chromium
+	$(BIN)/python -m demo.pictures
+
 .PHONY: test
 test: setup build/.sdk-venv build/.hadolint-venv build/.smclarify-venv build/.shap-venv build/.models-venv build/.models-native lint ## every test, as CI runs them
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
