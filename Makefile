@@ -35,6 +35,9 @@ demo: setup ## deploy into the embedded AWS and close the loop on real data (no 
 .PHONY: review
 review: setup ## the review app on http://127.0.0.1:8321, on generated predictions; sign in as ann or bob
 	$(BIN)/python -m demo.review
+.PHONY: pictures
+pictures: build/.main-venv ## the demo's pages as pictures for the docs; after make demo, with Chromium
+	$(BIN)/python -m demo.pictures
 
 .PHONY: test
 test: setup build/.sdk-venv build/.hadolint-venv build/.smclarify-venv build/.shap-venv build/.models-venv build/.models-native lint ## every test, as CI runs them

@@ -54,7 +54,7 @@ def handle(event: dict[str, Any], _context: object = None) -> dict[str, Any]:
     _publish(plan, run, report is not None and decide.is_of_this_run(report, plan))
     told = decide.event(plan, run)
     _tell(told)
-    if "MESSAGES_TOPIC_ARN" in os.environ:
+    if os.environ.get("MESSAGES_TOPIC_ARN"):
         _tell_people(plan, run, report if report is not None and decide.is_of_this_run(report, plan) else None, table)
     log("ended", **told, cost=run.cost, seconds=run.seconds)
     return told
@@ -86,7 +86,8 @@ def _tell_people(plan: dict[str, Any], run: decide.Ended, report: dict[str, Any]
     known = message.Known(tuple(kept.get("causes", ())), str(kept.get("since", "")), str(kept.get("until", "")))
     found = message.causes(run.verdict, report)
     if message.is_news(window, run.verdict, found, known, plan["now"]) and not _was_told(table, place, run.verdict):
-        region = os.environ["AWS_REGION"]
+        topic = os.environ.get("MESSAGES_TOPIC_ARN", "")
+        region = topic.split(":")[3]
         is_over = run.verdict == message.GOOD
         subject = message.title(plan, run.verdict, is_rehearsal)
         text = (
@@ -94,7 +95,7 @@ def _tell_people(plan: dict[str, Any], run: decide.Ended, report: dict[str, Any]
             if is_over
             else message.text(plan, run.verdict, run.reason, report, region)
         )
-        client("sns").publish(TopicArn=os.environ["MESSAGES_TOPIC_ARN"], Subject=subject, Message=text)
+        client("sns").publish(TopicArn=topic, Subject=subject, Message=text)
         table.update_item(
             Key=place, UpdateExpression="SET told = :told", ExpressionAttributeValues={":told": run.verdict}
         )

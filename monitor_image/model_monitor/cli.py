@@ -279,6 +279,7 @@ def parser() -> argparse.ArgumentParser:
     drawn = commands.add_parser("report", help="draw report.json as a page: report.html, which needs nothing else")
     drawn.add_argument("file", type=_local, metavar="FILE", help="report.json of a run, or the folder that holds it")
     drawn.add_argument("--html", type=_local, metavar="OUT", help="the page (default: report.html beside the report)")
+    drawn.add_argument("--notebook", type=_local, metavar="OUT", help="a notebook that loads and draws it, and no page")
     index = commands.add_parser(
         "index", help="draw all windows below a folder: index.html, and the history it is made of"
     )
@@ -306,10 +307,13 @@ def _index(options: argparse.Namespace) -> int:
 
 def _draw(options: argparse.Namespace) -> int:
     from model_monitor.outputs.report import Failure
-    from model_monitor.pages import report
+    from model_monitor.pages import notebook, report
 
     try:
-        print(report.write(options.file, options.html))
+        if options.notebook is not None:
+            print(notebook.write(options.file, options.notebook))
+        if options.notebook is None or options.html is not None:
+            print(report.write(options.file, options.html))
     except Exception as error:  # noqa: BLE001 - the front door: a traceback may hold values of the data
         print(f"model-monitor: {Failure.of(error).message}", file=sys.stderr)
         return EXIT_ERROR

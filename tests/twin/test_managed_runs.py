@@ -31,7 +31,7 @@ DOCUMENT: dict[str, Any] = {
     "account": "123456789012",
     "region": "eu-west-1",
     "storage": {"keep_data": False},
-    "alarms": {"email": ["on-call@example.com"]},
+    "alarms": {"email": ["on-call@example.com"], "messages": "both"},
     "endpoints": {
         "shop": {
             "capture": {"destination": f"s3://{TEAM}/capture"},
@@ -166,6 +166,7 @@ def test_quiet_is_told_from_dead_and_both_schedulers_leave_the_same_bytes(shop: 
     assert shop.verdicts() == {"06": "no_data", "07": "ok", "08": "violated", "09": "no_data"}
     assert shop.containers() == began, "a quiet hour starts no container"
     assert [mail for mail in shop.mails() if "STALE" in mail or "error" in mail] == []
+    assert shop.mails().count(f"VIOLATED: {SCHEDULE} 2026-03-02 07:00") == 1, "the run itself tells what broke"
     for end in (at[1], at[2]):
         ours, theirs = shop.files(SCHEDULE, end), shop.files(OTHER, end)
         assert contract.REPORT_FILE in ours

@@ -25,8 +25,7 @@ def golden(case: str) -> dict[str, Any]:
 @pytest.fixture
 def told(plane: Plane, monkeypatch: pytest.MonkeyPatch) -> Plane:
     """An environment whose runs tell people."""
-    monkeypatch.setenv("MESSAGES_TOPIC_ARN", "topic")
-    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    monkeypatch.setenv("MESSAGES_TOPIC_ARN", "arn:aws:sns:eu-west-1:123456789012:topic")
     return plane
 
 
