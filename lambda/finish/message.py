@@ -124,10 +124,10 @@ def _broken(report: Mapping[str, Any] | None) -> str:
 
 
 def _violated(report: Mapping[str, Any] | None) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    for monitor in (report or {}).get("monitors", ()):
-        for check in monitor.get("checks", ()):
+    for result in (report or {}).get("monitors", ()):
+        for check in result.get("checks", ()):
             if check["outcome"] == "violated":
-                yield str(monitor["key"]), check
+                yield str(result["key"]), check
 
 
 def _excess(check: Mapping[str, Any]) -> float:

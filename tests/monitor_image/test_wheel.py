@@ -82,6 +82,7 @@ def test_the_installed_functions_are_the_wheels_own(installed):
         "MonitorError",
         "Result",
         "baseline",
+        "draw_index",
         "draw_report",
         "monitor",
         "read_report",

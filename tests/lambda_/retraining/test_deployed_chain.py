@@ -36,14 +36,12 @@ def world(
     """The function's services; SageMaker alone is played."""
     with mock_aws():
         room = load("retraining")
-        for name in ("TABLE", "ENVIRONMENT", "TOPIC_ARN", "NAMESPACE"):
+        for name in ("TABLE", "ENVIRONMENT", "TOPIC_ARN", "NAMESPACE", "RETRAINING_MACHINE_ARN"):
             monkeypatch.setenv(name, "test")
         started: list[str] = []
-        sagemaker = SimpleNamespace(
-            describe_endpoint=lambda **_: {"EndpointStatus": "InService"},
-            create_training_job=lambda **request: started.append(request["TrainingJobName"]),
-        )
+        sagemaker = SimpleNamespace(describe_endpoint=lambda **_: {"EndpointStatus": "InService"})
         clients = {name: boto3.client(name) for name in ("s3", "ssm", "cloudwatch")} | {"sagemaker": sagemaker}
+        clients["stepfunctions"] = SimpleNamespace(start_execution=lambda **given: started.append(given["name"]))
         clients["sns"] = SimpleNamespace(publish=lambda **_: None)
         clients["events"] = SimpleNamespace(put_events=lambda **_: {"FailedEntryCount": 0})
         for module in (room.handler, room.gather, room.start, room.tell):

@@ -56,7 +56,7 @@ class Play:
         limits = {"cooldown_hours": self.cooldown, "max_per_week": self.weekly}
         self.policies = {endpoint: replace(policy, **limits) for endpoint, policy in self.usual.items()}
 
-    def start(self, wanted: Any, _policy: Any) -> None:
+    def start(self, wanted: Any) -> None:
         """As the service: a name is accepted once."""
         if self.dies:
             self.dies = False
