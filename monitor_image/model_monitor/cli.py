@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from model_monitor import __version__, reader
 from model_monitor.comparison import command as cli_comparison
@@ -27,6 +27,12 @@ if TYPE_CHECKING:  # numpy and pyarrow are imported when a job starts, not for -
     from model_monitor.job.job import Job
     from model_monitor.outputs.report import Failure, Report, Run
 
+FORM = argparse.RawDescriptionHelpFormatter
+ROOMS = (  # commands that belong to a room of the core, which knows their arguments
+    ("labels", "write labels as ground truth", cli_labels),
+    ("review", "predictions that people look at", cli_review),
+    (cli_comparison.NAME, "say whether one model is better than another on the same held-out rows", cli_comparison),
+)
 MINUTES = {"m": 1, "h": 60, "d": 24 * 60}
 FORMATS = ("capture", "csv", "json", "json_lines", "parquet")
 DESCRIPTION = """\
@@ -47,6 +53,7 @@ And once the truth is known:
 And before another model takes over:
 
      compare-models     is it better on the same held-out rows, and nowhere worse?
+
 Where people should look at uncertain predictions:
 
      review     put them into a queue, serve the page that shows them, write the answers as labels
@@ -193,89 +200,99 @@ def _short_reader() -> Iterator[None]:
 
 def parser() -> argparse.ArgumentParser:
     """The whole command line."""
-    form = argparse.RawDescriptionHelpFormatter
-    top = Parser(prog="model-monitor", description=DESCRIPTION, epilog=EXAMPLES, formatter_class=form)
+    top = Parser(prog="model-monitor", description=DESCRIPTION, epilog=EXAMPLES, formatter_class=FORM)
     top.add_argument("--version", action=Version, nargs=0, help="show the version and which reader runs, and exit")
     commands = top.add_subparsers(
         dest="command", required=True, metavar="{baseline,monitor,report,index,labels,review,config,compare-models}"
     )
-    baseline = commands.add_parser("baseline", help="learn statistics and constraints from a dataset", epilog=EXAMPLES,
-                                   formatter_class=form)  # fmt: skip
-    monitor = commands.add_parser("monitor", help="compare a dataset with a baseline", epilog=EXAMPLES,
-                                  formatter_class=form)  # fmt: skip
-    for command in (baseline, monitor):
-        command.add_argument(
-            "--dataset",
-            required=True,
-            type=_dataset,
-            metavar="PATH",
-            help="file or folder to read; from S3, copy it first",
+    _add_jobs(commands)
+    for name, about, room in ROOMS:
+        command = commands.add_parser(
+            name, help=about, description=room.DESCRIPTION, epilog=room.EXAMPLES, formatter_class=FORM
         )
-        command.add_argument(
-            "--output", required=True, type=_local, metavar="DIR", help="folder for the results; made if missing"
-        )
-        command.add_argument(
-            "--config", type=_local, metavar="FILE", help="what a payload means, thresholds, metrics (JSON)"
-        )
-        command.add_argument(
-            "--format", choices=FORMATS, help="how the files are written; guessed from name and content"
-        )
-        command.add_argument(
-            "--no-header", action="store_true", help="CSV: the first line is data; features are _c0, _c1, ..."
-        )
-        command.add_argument(
-            "--workers",
-            type=_positive,
-            metavar="N",
-            help="processes (default: one per core); the result is the same for any number",
-        )
-        command.add_argument(
-            "--ground-truth",
-            type=_local,
-            metavar="PATH",
-            help="file or folder of labels of captured records, for monitors that compare with them",
-        )
-        command.add_argument("--json", action="store_true", help="print report.json instead of the summary")
-    monitor.add_argument(
+        room.add_arguments(command)
+    config = commands.add_parser("config", help="print the configuration file of an environment's endpoint")
+    config.add_argument("--env", required=True, metavar="NAME", help="environments/NAME.yaml of the kit's repository")
+    config.add_argument("endpoint", metavar="ENDPOINT", help="an endpoint of the environment")
+    config.add_argument("--monitor", metavar="NAME", help="which of its monitors, where it has several")
+    _add_pages(commands)
+    return top
+
+
+def _add_jobs(commands: Any) -> None:
+    """The two jobs."""
+    for name, about in (
+        ("baseline", "learn statistics and constraints from a dataset"),
+        ("monitor", "compare a dataset with a baseline"),
+    ):
+        command = commands.add_parser(name, help=about, epilog=EXAMPLES, formatter_class=FORM)
+        _add_of_both(command)
+        if name == "monitor":
+            _add_of_monitor(command)
+
+
+def _add_of_both(command: argparse.ArgumentParser) -> None:
+    """What is read, how, and where the results go."""
+    command.add_argument(
+        "--dataset",
+        required=True,
+        type=_dataset,
+        metavar="PATH",
+        help="file or folder to read; from S3, copy it first",
+    )
+    command.add_argument(
+        "--output", required=True, type=_local, metavar="DIR", help="folder for the results; made if missing"
+    )
+    command.add_argument(
+        "--config", type=_local, metavar="FILE", help="what a payload means, thresholds, metrics (JSON)"
+    )
+    command.add_argument("--format", choices=FORMATS, help="how the files are written; guessed from name and content")
+    command.add_argument(
+        "--no-header", action="store_true", help="CSV: the first line is data; features are _c0, _c1, ..."
+    )
+    command.add_argument(
+        "--workers",
+        type=_positive,
+        metavar="N",
+        help="processes (default: one per core); the result is the same for any number",
+    )
+    command.add_argument(
+        "--ground-truth",
+        type=_local,
+        metavar="PATH",
+        help="file or folder of labels of captured records, for monitors that compare with them",
+    )
+    command.add_argument("--json", action="store_true", help="print report.json instead of the summary")
+
+
+def _add_of_monitor(command: argparse.ArgumentParser) -> None:
+    """What is compared with, and which windows."""
+    command.add_argument(
         REHEARSAL_ARGUMENT,
         action="store_true",
         help="a rehearsal: force one violation, to try what hangs on violations",
     )
-    monitor.add_argument(
+    command.add_argument(
         "--baseline", metavar="DIR", help="folder or S3 prefix of a baseline, ours or one that SageMaker wrote"
     )
-    monitor.add_argument(
+    command.add_argument(
         "--start", type=_time, metavar="TIME", help="first moment of the window, UTC (2026-01-31T04:00:00Z)"
     )
-    monitor.add_argument("--end", type=_time, metavar="TIME", help="end of the window; itself not part of it")
-    monitor.add_argument(
+    command.add_argument("--end", type=_time, metavar="TIME", help="end of the window; itself not part of it")
+    command.add_argument(
         "--every",
         type=_every,
         metavar="TIME",
         help="a run for each window of this length (1h, 30m, 1d), from --start to --end or over all hours of a capture tree; "
         "reports go to DIR/yyyy/mm/dd/hh",
     )
-    monitor.add_argument(
+    command.add_argument(
         "--merged", type=_local, metavar="DIR", help="write captured records with their labels here (they hold values)"
     )
-    labels = commands.add_parser("labels", help="write labels as ground truth", description=cli_labels.DESCRIPTION,
-                                 epilog=cli_labels.EXAMPLES, formatter_class=form)  # fmt: skip
-    cli_labels.add_arguments(labels)
-    review = commands.add_parser("review", help="predictions that people look at", description=cli_review.DESCRIPTION,
-                                 epilog=cli_review.EXAMPLES, formatter_class=form)  # fmt: skip
-    cli_review.add_arguments(review)
-    config = commands.add_parser("config", help="print the configuration file of an environment's endpoint")
-    config.add_argument("--env", required=True, metavar="NAME", help="environments/NAME.yaml of the kit's repository")
-    config.add_argument("endpoint", metavar="ENDPOINT", help="an endpoint of the environment")
-    config.add_argument("--monitor", metavar="NAME", help="which of its monitors, where it has several")
-    compared = commands.add_parser(
-        cli_comparison.NAME,
-        help="say whether one model is better than another on the same held-out rows",
-        description=cli_comparison.DESCRIPTION,
-        epilog=cli_comparison.EXAMPLES,
-        formatter_class=form,
-    )
-    cli_comparison.add_arguments(compared)
+
+
+def _add_pages(commands: Any) -> None:
+    """What is drawn of runs that have ended."""
     drawn = commands.add_parser("report", help="draw report.json as a page: report.html, which needs nothing else")
     drawn.add_argument("file", type=_local, metavar="FILE", help="report.json of a run, or the folder that holds it")
     drawn.add_argument("--html", type=_local, metavar="OUT", help="the page (default: report.html beside the report)")
@@ -290,7 +307,6 @@ def parser() -> argparse.ArgumentParser:
         metavar="OUT",
         help="the page (default: index.html in the folder); history/ lies beside it",
     )
-    return top
 
 
 def _index(options: argparse.Namespace) -> int:
