@@ -18,7 +18,6 @@ from aws_cdk import (
     RemovalPolicy,
     Stack,
     aws_cloudwatch as cloudwatch,
-    aws_cloudwatch_actions as actions,
     aws_dynamodb as dynamodb,
     aws_events as events,
     aws_events_targets as targets,
@@ -36,8 +35,10 @@ from model_monitor import contract
 from stacks import findings
 from stacks.constructs import permissions, run_workflow
 from stacks.constructs.managed_schedule import Plane
+from stacks.constructs.monitor_alarm import AT_LEAST, BELOW, Watched
 from stacks.constructs.places import Place
 from stacks.constructs.python_function import PythonFunction, PythonFunctionProps
+from stacks.constructs.told_alarm import SILENCE_BREACHES, SILENCE_IS_FINE, Told, tell
 
 SWEEP_MINUTES = 15
 SILENT_SWEEPS = 3  # of them in a row, and the sweep itself is what is silent
@@ -284,29 +285,24 @@ class ControlPlaneStack(Stack):
             "The sweep that looks for silent monitors does not run itself. See its rule and its function.",
             sweep.function.metric_invocations(period=minutes, statistic="Sum"),
             periods=SILENT_SWEEPS,
-            operator=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
-            missing=cloudwatch.TreatMissingData.BREACHING,
+            is_silence=True,
         )
 
     def _alarm(
         self,
         what: str,
         description: str,
-        metric: cloudwatch.Metric,
+        metric: cloudwatch.IMetric,
         *,
         periods: int = 1,
-        operator: cloudwatch.ComparisonOperator = cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-        missing: cloudwatch.TreatMissingData = cloudwatch.TreatMissingData.NOT_BREACHING,
+        is_silence: bool = False,
     ) -> None:
-        alarm = cloudwatch.Alarm(
+        """is_silence: of what should happen all the time; else of what never should."""
+        tell(
             self,
             what.title().replace("-", ""),
-            alarm_name=contract.alarm_name(self._props.environment, "control-plane", what),
-            alarm_description=description,
-            metric=metric,
-            threshold=1,
-            evaluation_periods=periods,
-            comparison_operator=operator,
-            treat_missing_data=missing,
+            Told(environment=self._props.environment, of="control-plane", topic=self._props.topic),
+            Watched(what=what, description=description, metric=metric, operator=BELOW if is_silence else AT_LEAST),
+            periods=periods,
+            missing=SILENCE_BREACHES if is_silence else SILENCE_IS_FINE,
         )
-        alarm.add_alarm_action(actions.SnsAction(self._props.topic))

@@ -19,8 +19,6 @@ from aws_cdk import (
     RemovalPolicy,
     Size,
     Stack,
-    aws_cloudwatch as cloudwatch,
-    aws_cloudwatch_actions as actions,
     aws_events as events,
     aws_events_targets as targets,
     aws_iam as iam,
@@ -33,8 +31,10 @@ from constructs import Construct
 
 from model_monitor import contract
 from stacks.constructs import permissions, retraining_workflow
+from stacks.constructs.monitor_alarm import Watched
 from stacks.constructs.places import Place
 from stacks.constructs.python_function import PythonFunction, PythonFunctionProps
+from stacks.constructs.told_alarm import Told, tell
 from stacks.settings.endpoint import Endpoint
 from stacks.storage_stack import StorageStack
 
@@ -378,18 +378,16 @@ class ReleaseStack(Stack):
     # --- who watches the watchers -----------------------------------------------------------------------------------------
 
     def _alarms(self) -> None:
-        alarm = cloudwatch.Alarm(
+        tell(
             self,
             "Failed",
-            alarm_name=contract.alarm_name(self._props.environment, "retraining", "workflow-failed"),
-            alarm_description=(
-                "A retraining failed at one of its steps; the old model serves. The message about it and the execution's history "
-                "say which."
+            Told(environment=self._props.environment, of="retraining", topic=self._props.topic),
+            Watched(
+                what="workflow-failed",
+                description=(
+                    "A retraining failed at one of its steps; the old model serves. The message about it and the execution's "
+                    "history say which."
+                ),
+                metric=self.machine.metric_failed(period=Duration.minutes(5), statistic="Sum"),
             ),
-            metric=self.machine.metric_failed(period=Duration.minutes(5), statistic="Sum"),
-            threshold=1,
-            evaluation_periods=1,
-            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
         )
-        alarm.add_alarm_action(actions.SnsAction(self._props.topic))

@@ -18,7 +18,6 @@ from aws_cdk import (
     Environment,
     Stack,
     aws_cloudwatch as cloudwatch,
-    aws_cloudwatch_actions as actions,
     aws_dynamodb as dynamodb,
     aws_events as events,
     aws_events_targets as targets,
@@ -31,9 +30,11 @@ from constructs import Construct
 
 from model_monitor import contract
 from stacks.constructs import permissions
+from stacks.constructs.monitor_alarm import AT_LEAST, BELOW, Watched
 from stacks.constructs.places import Place
 from stacks.constructs.python_function import PythonFunction, PythonFunctionProps
 from stacks.constructs.retraining_policy import channels
+from stacks.constructs.told_alarm import SILENCE_BREACHES, SILENCE_IS_FINE, Told, tell
 from stacks.settings.endpoint import Endpoint
 from stacks.storage_stack import StorageStack
 
@@ -225,8 +226,7 @@ class RetrainingPlaneStack(Stack):
             "The pass over alarms that are still in ALARM does not run. See its rule and the retraining function.",
             function.metric_invocations(period=hour, statistic="Sum"),
             periods=SILENT_HOURS,
-            operator=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
-            missing=cloudwatch.TreatMissingData.BREACHING,
+            is_silence=True,
         )
 
     def _alarm(
@@ -236,21 +236,17 @@ class RetrainingPlaneStack(Stack):
         metric: cloudwatch.IMetric,
         *,
         periods: int = 1,
-        operator: cloudwatch.ComparisonOperator = cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-        missing: cloudwatch.TreatMissingData = cloudwatch.TreatMissingData.NOT_BREACHING,
+        is_silence: bool = False,
     ) -> None:
-        alarm = cloudwatch.Alarm(
+        """is_silence: of what should happen all the time; else of what never should."""
+        tell(
             self,
             what.title().replace("-", ""),
-            alarm_name=contract.alarm_name(self._props.environment, "retraining", what),
-            alarm_description=description,
-            metric=metric,
-            threshold=1,
-            evaluation_periods=periods,
-            comparison_operator=operator,
-            treat_missing_data=missing,
+            Told(environment=self._props.environment, of="retraining", topic=self._props.topic),
+            Watched(what=what, description=description, metric=metric, operator=BELOW if is_silence else AT_LEAST),
+            periods=periods,
+            missing=SILENCE_BREACHES if is_silence else SILENCE_IS_FINE,
         )
-        alarm.add_alarm_action(actions.SnsAction(self._props.topic))
 
 
 def index(environment: str, endpoints: Mapping[str, Retrained]) -> bytes:

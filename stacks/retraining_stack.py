@@ -16,9 +16,10 @@ from stacks.constructs.release_settings import ReleaseSettings, ReleaseSettingsP
 from stacks.constructs.retraining_policy import RetrainingPolicy, RetrainingPolicyProps
 from stacks.constructs.scheduled_monitor import ScheduledMonitor
 from stacks.endpoint_stack import model_code
-from stacks.settings.endpoint import Endpoint, Retraining
+from stacks.settings.endpoint import Endpoint
 from stacks.settings.environment import Network, Security
 from stacks.settings.payload import Payload
+from stacks.settings.retraining import Retraining
 
 
 @dataclass(frozen=True, kw_only=True)

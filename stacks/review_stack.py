@@ -14,7 +14,6 @@ from aws_cdk import (
     Stack,
     aws_apigateway as apigateway,
     aws_cloudwatch as cloudwatch,
-    aws_cloudwatch_actions as actions,
     aws_cognito as cognito,
     aws_events as events,
     aws_events_targets as targets,
@@ -26,7 +25,9 @@ from constructs import Construct
 from model_monitor import contract
 from stacks import configuration, findings
 from stacks.constructs import permissions
+from stacks.constructs.monitor_alarm import ABOVE, BELOW, Watched
 from stacks.constructs.python_function import FOLDER, PythonFunction, PythonFunctionProps
+from stacks.constructs.told_alarm import Told, tell
 from stacks.settings.endpoint import Endpoint
 from stacks.settings.review import Review, ReviewApp
 from stacks.storage_stack import StorageStack
@@ -258,7 +259,7 @@ class ReviewStack(Stack):
             f"A prediction of {name} has waited for a reviewer for more than {hours:g} hours.",
             "review_oldest_hours",
             threshold=hours,
-            operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
+            operator=ABOVE,
         )
         if share:
             self._alarm(
@@ -267,7 +268,7 @@ class ReviewStack(Stack):
                 f"Reviewers of {name} agree with the model in less than {share:.0%} of a week's labels.",
                 "review_model_agreement",
                 threshold=share,
-                operator=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
+                operator=BELOW,
             )
 
     def _alarm(
@@ -280,39 +281,37 @@ class ReviewStack(Stack):
         threshold: float,
         operator: cloudwatch.ComparisonOperator,
     ) -> None:
-        alarm = cloudwatch.Alarm(
+        tell(
             self,
             f"{name}-{what}",
-            alarm_name=contract.alarm_name(self._props.environment, name, what),
-            alarm_description=description,
-            metric=cloudwatch.Metric(
-                namespace=contract.NAMESPACE_OWN,
-                metric_name=metric,
-                dimensions_map={"Endpoint": name},
-                period=Duration.hours(1),
-                statistic="Maximum",
+            Told(environment=self._props.environment, of=name, topic=self._props.topic),
+            Watched(
+                what=what,
+                description=description,
+                metric=cloudwatch.Metric(
+                    namespace=contract.NAMESPACE_OWN,
+                    metric_name=metric,
+                    dimensions_map={"Endpoint": name},
+                    period=Duration.hours(1),
+                    statistic="Maximum",
+                ),
+                threshold=threshold,
+                operator=operator,
             ),
-            threshold=threshold,
-            evaluation_periods=1,
-            comparison_operator=operator,
-            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
         )
-        alarm.add_alarm_action(actions.SnsAction(self._props.topic))
 
     def _failing(self) -> None:
         """Tasks that could not be put, or labels that could not be written."""
-        alarm = cloudwatch.Alarm(
+        tell(
             self,
             "ClerkFailed",
-            alarm_name=contract.alarm_name(self._props.environment, "review", "clerk-failed"),
-            alarm_description="The clerk of human review failed. Its log says why; its queue keeps what it could not take in.",
-            metric=self.clerk.function.metric_errors(period=Duration.minutes(ROUND_MINUTES), statistic="Sum"),
-            threshold=1,
-            evaluation_periods=1,
-            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+            Told(environment=self._props.environment, of="review", topic=self._props.topic),
+            Watched(
+                what="clerk-failed",
+                description="The clerk of human review failed. Its log says why; its queue keeps what it could not take in.",
+                metric=self.clerk.function.metric_errors(period=Duration.minutes(ROUND_MINUTES), statistic="Sum"),
+            ),
         )
-        alarm.add_alarm_action(actions.SnsAction(self._props.topic))
 
 
 def _only_through(vpc_endpoint: str) -> iam.PolicyDocument:

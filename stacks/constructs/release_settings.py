@@ -11,7 +11,6 @@ from aws_cdk import (
     Duration,
     Stack,
     aws_cloudwatch as cloudwatch,
-    aws_cloudwatch_actions as actions,
     aws_kms as kms,
     aws_sns as sns,
     aws_ssm as ssm,
@@ -19,10 +18,13 @@ from aws_cdk import (
 from constructs import Construct
 
 from model_monitor import contract
+from stacks.constructs.monitor_alarm import ABOVE, Watched
 from stacks.constructs.places import EndpointPlaces
 from stacks.constructs.scheduled_monitor import ScheduledMonitor
-from stacks.settings.endpoint import Endpoint, Model, Retraining
+from stacks.constructs.told_alarm import Told, tell
+from stacks.settings.endpoint import Endpoint, Model
 from stacks.settings.fields import has_local_storage
+from stacks.settings.retraining import Retraining
 
 NAMES_CHARACTERS = 3800  # of names of features in one parameter, which holds 4 KB
 EXECUTION_SECONDS = (600, 28800)  # the least and the most that SageMaker takes for an update
@@ -134,31 +136,29 @@ class ReleaseSettings(Construct):
         )
 
     def _alarm(self, variant: str, what: str, description: str, metric: str, statistic: str, threshold: float) -> str:
-        name = contract.alarm_name(self._props.environment, self._props.name, f"{variant}-{what}")
-        alarm = cloudwatch.Alarm(
+        return tell(
             self,
             f"{variant}-{what}",
-            alarm_name=name,
-            alarm_description=f"{description} During a deployment SageMaker brings the old model back.",
-            metric=cloudwatch.Metric(
-                namespace="AWS/SageMaker",
-                metric_name=metric,
-                dimensions_map={"EndpointName": self._props.name, "VariantName": variant},
-                statistic=statistic,
-                period=Duration.minutes(1),
+            Told(environment=self._props.environment, of=self._props.name, topic=self._props.topic),
+            Watched(
+                what=f"{variant}-{what}",
+                description=f"{description} During a deployment SageMaker brings the old model back.",
+                metric=cloudwatch.Metric(
+                    namespace="AWS/SageMaker",
+                    metric_name=metric,
+                    dimensions_map={"EndpointName": self._props.name, "VariantName": variant},
+                    statistic=statistic,
+                    period=Duration.minutes(1),
+                ),
+                threshold=threshold,
+                operator=ABOVE,
             ),
-            threshold=threshold,
-            evaluation_periods=1,
-            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
-            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
         )
-        alarm.add_alarm_action(actions.SnsAction(self._props.topic))
-        return name
 
 
 def deployment(settings: Retraining, model: Model, alarms: Sequence[str]) -> dict[str, Any]:
     """DeploymentConfig of UpdateEndpoint: how traffic moves, and which alarms bring it back."""
-    chosen, strategy = settings.deployment, settings.strategy_of(model)
+    chosen, strategy = settings.deployment, settings.strategy_of(model.fewest_instances)
     part = {"Type": "CAPACITY_PERCENT", "Value": chosen.size_percent}
     kinds: dict[str, dict[str, Any]] = {
         "canary": {"Type": "CANARY", "CanarySize": part},

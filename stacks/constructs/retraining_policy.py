@@ -14,8 +14,8 @@ from stacks.constructs import permissions
 from stacks.constructs.files import UploadedFile
 from stacks.constructs.places import EndpointPlaces, Place
 from stacks.constructs.scheduled_monitor import ScheduledMonitor
-from stacks.settings.endpoint import Retraining
 from stacks.settings.environment import Network, Security
+from stacks.settings.retraining import Retraining
 
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 CONTENT_TYPE = "text/csv"

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from stacks.constructs.run_workflow import IDLE, resource, retry
+from stacks.constructs.run_workflow import IDLE, JOB_FIELDS, resource, retry
 
 STEPS = ("collect", "register", "approval", "release", "rebaseline", "watch", "conclude")  # folders of functions
 UPDATE_SECONDS = 60  # between two looks at an endpoint that is being updated
@@ -37,18 +37,6 @@ TRANSFORM_FIELDS = (
     "TransformInput",
     "TransformOutput",
     "TransformResources",
-    "Tags",
-)
-BASELINE_FIELDS = (
-    "ProcessingJobName",
-    "ProcessingInputs",
-    "ProcessingOutputConfig",
-    "ProcessingResources",
-    "StoppingCondition",
-    "AppSpecification",
-    "Environment",
-    "NetworkConfig",
-    "RoleArn",
     "Tags",
 )
 KEPT: dict[str, tuple[str, dict[str, str]]] = {  # kind of job → where, and what, of its description
@@ -213,7 +201,7 @@ class _Workflow:
             },
             "AskRecent": self._job("Transform", "$.recent_job", TRANSFORM_FIELDS, "PrepareBaseline"),
             "PrepareBaseline": self._step("rebaseline", "ComputeBaseline", step="prepare", into="baseline"),
-            "ComputeBaseline": self._job("Processing", "$.baseline.answer.job", BASELINE_FIELDS, "WriteLive"),
+            "ComputeBaseline": self._job("Processing", "$.baseline.answer.job", JOB_FIELDS, "WriteLive"),
         }
 
     def releasing(self) -> dict[str, State]:

@@ -43,4 +43,4 @@ def test_a_fault_says_where_and_what(changes: dict, fault: str):
 @pytest.mark.parametrize(("count", "strategy"), [(1, "all_at_once"), (2, "canary")])
 def test_a_canary_is_the_default_where_there_are_instances_for_it(count: int, strategy: str):
     endpoint = analysed(model__instance_count=count).endpoints["fraud"]
-    assert endpoint.retraining.strategy_of(endpoint.model) == strategy
+    assert endpoint.retraining.strategy_of(endpoint.model.fewest_instances) == strategy
