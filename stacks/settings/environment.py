@@ -24,8 +24,9 @@ from stacks.settings.block import Block, check, check_what_is_valid
 from stacks.settings.endpoint import Endpoint
 from stacks.settings.faults import field_faults
 from stacks.settings.fields import Count, told
-from stacks.settings.review import ReviewApp
+from stacks.settings.review import AugmentedAi, ReviewApp
 
+MOST_WORKFORCES = 12  # how each is reached is a variable of one function, of which Lambda takes 4 KB
 ENVIRONMENTS = Path(__file__).resolve().parents[2] / "environments"
 
 
@@ -200,6 +201,19 @@ class Settings(Block):
     def reviewed(self) -> dict[str, Endpoint]:
         """Endpoints whose predictions people look at."""
         return {name: endpoint for name, endpoint in self.endpoints.items() if endpoint.review is not None}
+
+    @check
+    def _workforce_faults(self) -> Iterator[str]:
+        found = [(name, each.review.workforce) for name, each in self.reviewed.items() if each.review is not None]
+        outside = [name for name, workforce in found if workforce is not None]
+        if len(outside) > MOST_WORKFORCES:
+            yield f"endpoints: {len(outside)} are reviewed outside of the page, at most {MOST_WORKFORCES} of an environment"
+        for name, workforce in found:
+            if isinstance(workforce, AugmentedAi) and not workforce.work_team_arn and self.review.user_pool_arn:
+                yield (
+                    f"endpoints.{name}.review.augmented_ai.work_team_arn: is needed beside review.user_pool_arn; a work team is "
+                    "created over a created pool only"
+                )
 
     def tags_of(self, endpoint: str) -> dict[str, str]:
         """Tags of what belongs to one endpoint."""
