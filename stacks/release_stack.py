@@ -41,6 +41,9 @@ from stacks.storage_stack import StorageStack
 LATER = "endpoints are deployed by other stacks, and their names begin alike"
 MADE_BY_RUNS = "what a retraining makes is named after its run"
 MANAGED_RULES = ("Training", "Transform", "Processing")  # of Step Functions, by which it hears of jobs that end
+HEARERS = ("approval", "conclude")  # called by events, too, which nobody repeats
+LOOK_MINUTES = 30  # between two looks at runs that hold an endpoint
+ENDPOINTS_FILE = "endpoints.json"
 DISK_GIGABYTES = 4  # rows and answers of a comparison pass through the disk
 STATE_CALLS = {  # of the table, where a step does other things than to read and to add to the record of a run
     "approval": ("GetItem", "PutItem", "DeleteItem"),
@@ -101,7 +104,7 @@ class ReleaseStack(Stack):
         if step in ("approval", "conclude"):
             environment["TOPIC_ARN"] = props.topic.topic_arn
         if step == "conclude":
-            environment["RECORDS"] = self._records.uri
+            environment |= {"RECORDS": self._records.uri, "MACHINE_ARN": self._machine_arn}
         is_large = step in ("collect", "rebaseline")
         function = PythonFunction(
             self,
@@ -112,6 +115,8 @@ class ReleaseStack(Stack):
                 environment=environment,
                 timeout=Duration.minutes(15 if is_large else 2),
                 megabytes=1024 if is_large else 256,
+                keeps_failed=step in HEARERS,
+                files={ENDPOINTS_FILE: json.dumps(sorted(props.endpoints)).encode()} if step == "conclude" else {},
             ),
         )
         if is_large:
@@ -271,6 +276,15 @@ class ReleaseStack(Stack):
                 permissions.allow_key_through(role, self, "sns")
         bus = self.format_arn(service="events", resource="event-bus", resource_name="default")
         permissions.allow(self.functions["conclude"].role, ["events:PutEvents"], [bus])
+        conclude = self.functions["conclude"].role
+        permissions.allow(conclude, ["states:StartExecution"], [self._machine_arn])
+        executions = self.format_arn(
+            service="states",
+            resource="execution",
+            resource_name=f"{self._machine_name}:*",
+            arn_format=permissions.COLON,
+        )
+        permissions.allow_named(conclude, ["states:DescribeExecution"], executions, "executions are named after their runs")
         permissions.allow(
             self.functions["approval"].role, ["states:SendTaskFailure", "states:SendTaskSuccess"], [self._machine_arn]
         )
@@ -374,6 +388,13 @@ class ReleaseStack(Stack):
             ),
             targets=[targets.LambdaFunction(self.functions["conclude"].function)],
         )
+        events.Rule(
+            self,
+            "WithoutEnd",
+            description="Looks for retrainings that were stopped and not put back, should the event be lost",
+            schedule=events.Schedule.rate(Duration.minutes(LOOK_MINUTES)),
+            targets=[targets.LambdaFunction(self.functions["conclude"].function, retry_attempts=0)],
+        )
 
     # --- who watches the watchers -----------------------------------------------------------------------------------------
 
@@ -391,3 +412,19 @@ class ReleaseStack(Stack):
                 metric=self.machine.metric_failed(period=Duration.minutes(5), statistic="Sum"),
             ),
         )
+        for step in HEARERS:
+            tell(
+                self,
+                f"{step.title()}Unheard",
+                Told(environment=self._props.environment, of="retraining", topic=self._props.topic),
+                Watched(
+                    what=f"{step}-unheard",
+                    description=(
+                        f"The function {step} of retrainings failed on an event every time. Its log says why; the event waits in "
+                        "its queue of failed events."
+                    ),
+                    metric=self.functions[step].failed.metric_approximate_number_of_messages_visible(
+                        period=Duration.minutes(5), statistic="Maximum"
+                    ),
+                ),
+            )

@@ -18,7 +18,7 @@ WINDOW = re.compile(
 LABEL = re.compile(rb'^(?:"(?:[^"]|"")*"|[^",]*),')  # the first field of a row
 ENTRY_POINT, LOG_LEVEL = "train.py", 20  # of the framework container; INFO
 BROKEN_DATA_CHECKS = frozenset({"data_type_check", "completeness_check", "missing_column_check"})
-TRAIN, RELEASE, NOTHING = "train", "release", "nothing"  # the ways that a run may take
+TRAIN, RELEASE, SETTLE, NOTHING = "train", "release", "settle", "nothing"  # the ways that a run may take
 NEW, OLD, RECENT, BASELINE = "new", "old", "now", "base"  # ends of names that are made of the run's
 CHAMPION_KEPT = ("Image", "Environment")  # of a container, beside its artefact
 

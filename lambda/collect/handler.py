@@ -3,7 +3,8 @@ every later step its request.
 
 Environment: PARAMETERS, TABLE, KMS_KEY (see releases).
 Event: {"input" (what the execution was started with), "execution" (its name), "now"}. The input names `endpoint`; `run`, `mode`,
-`reason`, `decision` come from whoever decided; `rollback_to` names an approved package that is to serve again. Answer: the plan.
+`reason`, `decision` come from whoever decided; `rollback_to` names an approved package that is to serve again; `settles` says why
+a run that changed something has no end of its own. Answer: the plan.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import releases
 from aws import client, log
 from boto3.dynamodb.conditions import Key
 
+REMEMBERED = ("mode", "cause", "started_by", "started", "champion", "manifest", "version")
 RUN_LEASE = timedelta(days=2)  # beside the time that a person has: jobs, the update, windows that are watched
 
 
@@ -32,10 +34,13 @@ def handle(event: dict[str, Any], _context: object = None) -> dict[str, Any]:
     run = decide.run_name(given, event["execution"], now, settings["prefix"])
     if (holder := _held_by_another(given["endpoint"], run, settings, now)) is not None:
         return _refused(given, run, holder)
-    plan = _about(given, run, settings, now)
-    plan |= _earlier(given["rollback_to"], settings) if given.get("rollback_to") else _training(plan, settings, now)
-    told = ("mode", "started_by", "started", "path", "champion", "manifest")
-    kept: dict[str, Any] = {name: plan[name] for name in told if name in plan}
+    if given.get("settles"):
+        plan = _settling(given, run, settings)
+    else:
+        plan = _about(given, run, settings, now)
+        plan |= _earlier(given["rollback_to"], settings) if given.get("rollback_to") else _training(plan, settings, now)
+    kept: dict[str, Any] = {name: plan[name] for name in REMEMBERED if name in plan}
+    kept |= {"execution": event["execution"], "why": plan["reason"]}
     releases.remember(_table(), plan["endpoint"], run, kept)
     log("collected", endpoint=plan["endpoint"], run=run, path=plan["path"], reason=plan["reason"])
     return plan
@@ -80,6 +85,22 @@ def _about(given: dict[str, Any], run: str, settings: dict[str, Any], now: datet
         "version": decide.baseline_version(run),
         "folder": f"{settings['sets']}/{run}",
         "manifests": f"{settings['sets']}/manifests/{run}",  # apart: a training may read these, and no row that is held out
+        "records": f"{settings['records']}/{run}",
+    }
+
+
+def _settling(given: dict[str, Any], run: str, settings: dict[str, Any]) -> dict[str, Any]:
+    """Of a run that was stopped: what it remembered of itself, so that the old model is put back as any failure puts it back."""
+    known = releases.recorded(_table(), given["endpoint"], run)
+    return {
+        **{name: known[name] for name in REMEMBERED if name in known},
+        "endpoint": given["endpoint"],
+        "run": run,
+        "path": decide.SETTLE,
+        "reason": known.get("why", ""),
+        "package": {"answer": {"package_arn": known.get("package_arn", "")}},
+        "error": {"Error": "Stopped", "Cause": given["settles"]},
+        "result": "",
         "records": f"{settings['records']}/{run}",
     }
 

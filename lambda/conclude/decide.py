@@ -27,7 +27,7 @@ MEANINGS = {  # result → what a person should know
     ROLLED_BACK: "The old model serves again.",
     FAILED: "The old model serves: a step failed.",
 }
-LOST = "The endpoint is in no state to serve either model by itself: a person must look at it now."
+LOST = "The old model could not be brought back: a person must look at the endpoint, and at what is live, now."
 
 
 def result(plan: Mapping[str, Any]) -> str:
@@ -71,8 +71,8 @@ def cause(error: Mapping[str, Any] | None) -> str:
 
 
 def is_lost(plan: Mapping[str, Any]) -> bool:
-    """Whether an endpoint could not be brought back."""
-    return bool(_answer(plan, "returned").get("status") == "lost")
+    """Whether an endpoint could not be brought back: a step of that failed, or the first step of a run that was to do it."""
+    return bool(plan.get("settles")) or bool(_answer(plan, "returned").get("status") == "lost")
 
 
 def record(plan: Mapping[str, Any], run: str, now: str) -> dict[str, Any]:
