@@ -41,6 +41,7 @@ from stacks.storage_stack import StorageStack
 LATER = "endpoints are deployed by other stacks, and their names begin alike"
 MADE_BY_RUNS = "what a retraining makes is named after its run"
 MANAGED_RULES = ("Training", "Transform", "Processing")  # of Step Functions, by which it hears of jobs that end
+WITHOUT_SETTINGS = ("approval", "pipeline")  # the plan tells them all
 HEARERS = ("approval", "conclude")  # called by events, too, which nobody repeats
 LOOK_MINUTES = 30  # between two looks at runs that hold an endpoint
 ENDPOINTS_FILE = "endpoints.json"
@@ -51,6 +52,7 @@ STATE_CALLS = {  # of the table, where a step does other things than to read and
 }
 DESCRIPTIONS = {
     "collect": "First step of a retraining: which rows, which models",
+    "pipeline": "Has a SageMaker Pipeline train",
     "register": "Registers a model that is better",
     "approval": "Waits for a person's decision about a package",
     "release": "Puts a model live and takes it back",
@@ -98,7 +100,7 @@ class ReleaseStack(Stack):
     def _function(self, step: str) -> PythonFunction:
         props = self._props
         environment = {"TABLE": props.storage.table.table_name}
-        if step != "approval":
+        if step not in WITHOUT_SETTINGS:
             environment["PARAMETERS"] = contract.environment_path(props.environment)
             environment["KMS_KEY"] = props.storage.key.key_arn
         if step in ("approval", "conclude"):
@@ -145,6 +147,7 @@ class ReleaseStack(Stack):
             self._grant_state,
             self._grant_rows,
             self._grant_models,
+            self._grant_pipelines,
             self._grant_registry,
             self._grant_baselines,
             self._grant_telling,
@@ -161,7 +164,7 @@ class ReleaseStack(Stack):
         for step, function in self.functions.items():
             calls = STATE_CALLS.get(step, ("GetItem", "Query", "UpdateItem"))
             permissions.allow(function.role, [f"dynamodb:{call}" for call in calls], [table])
-            if step != "approval":
+            if step not in WITHOUT_SETTINGS:
                 reading = ["ssm:GetParameter", "ssm:GetParametersByPath"]
                 permissions.allow_named(function.role, reading, below, LATER)
             permissions.allow_key(function.role, props.storage.key)
@@ -221,6 +224,23 @@ class ReleaseStack(Stack):
             [endpoint.model.role_arn for endpoint in self._props.endpoints.values() if endpoint.model],
         )
 
+    def _grant_pipelines(self) -> None:
+        """Starting those that train, asking how far they are, and which model their training job made."""
+        role = self.functions["pipeline"].role
+        chosen = [found.retraining.pipeline for found in self._props.endpoints.values() if found.retraining]
+        names = sorted({pipeline.name for pipeline in chosen if pipeline is not None})
+        if not names:
+            return
+        permissions.allow(role, ["sagemaker:StartPipelineExecution"], [self._sagemaker("pipeline", n) for n in names])
+        calls = ["DescribePipelineExecution", "ListPipelineExecutionSteps", "StopPipelineExecution"]
+        for name in names:
+            arn = f"{self._sagemaker('pipeline', name)}/execution/*"
+            permissions.allow_named(
+                role, [f"sagemaker:{call}" for call in calls], arn, "executions have ids of their own"
+            )
+        jobs = self._sagemaker("training-job", "*")
+        permissions.allow_named(role, ["sagemaker:DescribeTrainingJob"], jobs, "a pipeline names its jobs itself")
+
     def _allow_passing(self, role: iam.IRole, paths: Sequence[str], brought: Sequence[str | None]) -> None:
         """Roles of the environment by their path, those that were brought by their ARN, to SageMaker alone."""
         passed = [
@@ -255,6 +275,11 @@ class ReleaseStack(Stack):
                     self.functions[step].role, allowed, packages, "packages are numbered by the registry"
                 )
             permissions.allow(self.functions["register"].role, ["sagemaker:CreateModelPackage"], [groups])
+            if endpoint.retraining is not None and endpoint.retraining.registry.role_arn is not None:
+                for step in calls:
+                    permissions.allow(
+                        self.functions[step].role, ["sts:AssumeRole"], [endpoint.retraining.registry.role_arn]
+                    )
 
     def _grant_baselines(self) -> None:
         """Reading what is current; moving it."""
@@ -284,7 +309,9 @@ class ReleaseStack(Stack):
             resource_name=f"{self._machine_name}:*",
             arn_format=permissions.COLON,
         )
-        permissions.allow_named(conclude, ["states:DescribeExecution"], executions, "executions are named after their runs")
+        permissions.allow_named(
+            conclude, ["states:DescribeExecution"], executions, "executions are named after their runs"
+        )
         permissions.allow(
             self.functions["approval"].role, ["states:SendTaskFailure", "states:SendTaskSuccess"], [self._machine_arn]
         )

@@ -17,6 +17,7 @@ WINDOW = re.compile(
 )  # by which runs name labelled rows: the start of their window
 LABEL = re.compile(rb'^(?:"(?:[^"]|"")*"|[^",]*),')  # the first field of a row
 ENTRY_POINT, LOG_LEVEL = "train.py", 20  # of the framework container; INFO
+CSV, ONE_A_REQUEST = "text/csv", "application/json"  # a document of JSON is a request of its own
 BROKEN_DATA_CHECKS = frozenset({"data_type_check", "completeness_check", "missing_column_check"})
 TRAIN, RELEASE, SETTLE, NOTHING = "train", "release", "settle", "nothing"  # the ways that a run may take
 NEW, OLD, RECENT, BASELINE = "new", "old", "now", "base"  # ends of names that are made of the run's
@@ -183,6 +184,16 @@ def training_job(name: str, training: Mapping[str, Any], manifests: Mapping[str,
     return request
 
 
+def trained_by(plan: Mapping[str, Any], training: Mapping[str, Any], manifests: Mapping[str, str]) -> dict[str, Any]:
+    """What the plan says of the training: a job of ours, or a pipeline of others, which is told where everything lies."""
+    pipeline = training.get("pipeline")
+    if not pipeline:
+        return {"trains_by": "job", "training_job": training_job(plan["run"], training, manifests)}
+    given = {"run": plan["run"], "endpoint": plan["endpoint"], "output": training["output_uri"], **manifests}
+    seconds = training["max_runtime_seconds"]
+    return {"trains_by": "pipeline", "pipeline": {**pipeline, "given": given, "seconds": seconds}}
+
+
 def hyperparameters(training: Mapping[str, Any]) -> dict[str, str]:
     """In script mode the framework container finds its script through two parameters, JSON texts as the SageMaker SDK sends."""
     if not training["source_uri"]:
@@ -216,7 +227,7 @@ def transform_job(
     return {
         "TransformJobName": name,
         "ModelName": model,
-        "BatchStrategy": "MultiRecord",
+        "BatchStrategy": "SingleRecord" if given["content_type"] == ONE_A_REQUEST else "MultiRecord",
         "TransformInput": {"DataSource": source, "ContentType": given["content_type"], "SplitType": "Line"},
         "TransformOutput": {
             "S3OutputPath": output_uri,

@@ -11,18 +11,20 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import boto3
+import cells
 import decide
 import decisions
 import releases
-from aws import client, log
+from aws import client, client_as, log
 from boto3.dynamodb.conditions import Key
 
+Asking = Callable[[Iterable[bytes]], Iterator[bytes]]
 REMEMBERED = ("mode", "cause", "started_by", "started", "champion", "manifest", "version")
 RUN_LEASE = timedelta(days=2)  # beside the time that a person has: jobs, the update, windows that are watched
 
@@ -80,6 +82,7 @@ def _about(given: dict[str, Any], run: str, settings: dict[str, Any], now: datet
         "deploys": settings["deploys"],
         "has_baseline": bool(settings["baseline"]),
         "approval_seconds": int(settings["approval_hours"] * 3600),
+        "registry_role": settings["registry"].get("role", ""),
         "watch": {"windows": settings["watch"]["windows"], "seconds": settings["watch"]["period_seconds"]},
         "champion": decide.champion(_variants(settings["endpoint"]), live),
         "version": decide.baseline_version(run),
@@ -130,7 +133,8 @@ def _variants(endpoint: str) -> list[tuple[str, str, dict[str, Any]]]:
 
 def _earlier(arn: str, settings: dict[str, Any]) -> dict[str, Any]:
     """Serve a package again. Raises: ValueError for one that nobody approved."""
-    package = client("sagemaker").describe_model_package(ModelPackageName=arn)
+    registry = client_as("sagemaker", settings["registry"].get("role", ""))
+    package = registry.describe_model_package(ModelPackageName=arn)
     if package["ModelApprovalStatus"] != "Approved":
         raise ValueError(
             f"{arn} is {package['ModelApprovalStatus']}: only an approved package may serve; approve it first"
@@ -174,7 +178,7 @@ def _training(plan: dict[str, Any], settings: dict[str, Any], now: datetime) -> 
     return {
         "path": decide.TRAIN,
         "manifest": manifest,
-        "training_job": decide.training_job(plan["run"], training, manifests),
+        **decide.trained_by(plan, training, manifests),
         **_questions(plan, settings, found["holdout"], recent),
     }
 
@@ -215,9 +219,10 @@ def _questions(
 ) -> dict[str, Any]:
     """The rows that models are asked about, and the jobs that ask."""
     folder, run = plan["folder"], plan["run"]
-    _gather(holdout, f"{folder}/holdout/rows.csv", f"{folder}/questions/rows.csv")
+    asking = _asking(settings)
+    _gather(holdout, f"{folder}/holdout/rows.csv", f"{folder}/questions/rows.csv", asking)
     if settings["baseline"]:
-        _gather(recent, f"{folder}/recent/rows.csv", f"{folder}/recent-questions/rows.csv")
+        _gather(recent, f"{folder}/recent/rows.csv", f"{folder}/recent-questions/rows.csv", asking)
     answers = {name: f"{folder}/answers/{name}" for name in (decide.OLD, decide.NEW, decide.RECENT)}
     job = decide.name_of
 
@@ -245,7 +250,17 @@ def _questions(
     }
 
 
-def _gather(objects: Sequence[decide.Rows], whole: str, asked: str) -> None:
+def _asking(settings: dict[str, Any]) -> Asking:
+    """How a row becomes the line that a model is asked with."""
+    transform = settings["transform"]
+    if transform["content_type"] == decide.CSV:
+        return decide.questions
+    places = releases.places(settings["endpoint"])
+    container = transform.get("records", []) if transform["content_type"] == decide.ONE_A_REQUEST else []
+    return lambda lines: cells.requests((line.decode("utf-8") for line in lines), places, container)
+
+
+def _gather(objects: Sequence[decide.Rows], whole: str, asked: str, asking: Asking) -> None:
     """One file of rows and one of the same without labels, through the disk: a month's rows may not fit into memory."""
     with tempfile.TemporaryDirectory() as folder:
         paths = Path(folder) / "rows", Path(folder) / "questions"
@@ -256,7 +271,7 @@ def _gather(objects: Sequence[decide.Rows], whole: str, asked: str) -> None:
                 for line in body.iter_lines():
                     if line:
                         rows.write(line + b"\n")
-                        questions.writelines(decide.questions([line]))
+                        questions.writelines(asking([line]))
         for path, uri in zip(paths, (whole, asked), strict=True):
             bucket, key = releases.split(uri)
             encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": os.environ["KMS_KEY"]}

@@ -78,7 +78,7 @@ def is_lost(plan: Mapping[str, Any]) -> bool:
 def record(plan: Mapping[str, Any], run: str, now: str) -> dict[str, Any]:
     """All that answers "why does this model serve", to be kept for audit. It holds places of rows, and no row."""
     names = ("endpoint", "mode", "cause", "decision", "started_by", "started", "champion", "manifest", "version")
-    jobs = ("training_job", "champion_job", "challenger_job", "recent_job")
+    jobs = ("training_job", "pipeline", "started_pipeline", "champion_job", "challenger_job", "recent_job")
     return {
         **{name: plan[name] for name in names if name in plan},
         "run": run,

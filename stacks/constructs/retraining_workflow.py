@@ -17,7 +17,17 @@ from typing import Any
 
 from stacks.constructs.run_workflow import IDLE, JOB_FIELDS, resource, retry
 
-STEPS = ("collect", "register", "approval", "release", "rebaseline", "watch", "conclude")  # folders of functions
+STEPS = (
+    "collect",
+    "pipeline",
+    "register",
+    "approval",
+    "release",
+    "rebaseline",
+    "watch",
+    "conclude",
+)  # folders of functions
+PIPELINE_SECONDS = 120  # between two looks at a pipeline that trains
 UPDATE_SECONDS = 60  # between two looks at an endpoint that is being updated
 STEP_SECONDS = 120  # that a function of a step may take: what a stopped execution began is done by then
 TRAINING_FIELDS = (
@@ -129,7 +139,9 @@ class _Workflow:
                 "Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "Failed"}],
                 "Next": "Choose",
             },
-            "Choose": _choice("$.path", {"train": "Train", "release": "WriteLive", "settle": "Stopped"}, "Conclude"),
+            "Choose": _choice(
+                "$.path", {"train": "HowTrained", "release": "WriteLive", "settle": "Stopped"}, "Conclude"
+            ),
             "Stopped": {"Type": "Wait", "Seconds": STEP_SECONDS, "Next": "Broken"},
             "Train": self._job(
                 "Training",
@@ -139,6 +151,37 @@ class _Workflow:
                 failed="TrainingFailed",
             ),
             "TrainingFailed": _ends("training_failed"),
+            **self.piping(),
+        }
+
+    def piping(self) -> dict[str, State]:
+        """A pipeline in the place of the training job. It is asked how far it is: no integration waits for one."""
+        return {
+            "HowTrained": _choice("$.trains_by", {"pipeline": "StartPipeline"}, "Train"),
+            "StartPipeline": self._step(
+                "pipeline", "AwaitPipeline", step="start", into="started_pipeline", failed="TrainingFailed"
+            ),
+            "AwaitPipeline": {"Type": "Wait", "Seconds": PIPELINE_SECONDS, "Next": "CheckPipeline"},
+            "CheckPipeline": self._step(
+                "pipeline", "IsTrained", step="check", into="pipelined", failed="TrainingFailed"
+            ),
+            "IsTrained": _choice(
+                "$.pipelined.answer.status",
+                {"running": "AwaitPipeline", "trained": "PipelineTrained"},
+                "PipelineFailed",
+            ),
+            "PipelineTrained": {
+                "Type": "Pass",
+                "InputPath": "$.pipelined.answer",
+                "ResultPath": "$.trained",
+                "Next": "MakeModel",
+            },
+            "PipelineFailed": {
+                "Type": "Pass",
+                "InputPath": "$.pipelined.answer.error",
+                "ResultPath": "$.error",
+                "Next": "TrainingFailed",
+            },
         }
 
     def comparing(self) -> dict[str, State]:
@@ -243,9 +286,7 @@ class _Workflow:
             "Broken": _ends("failed", "PutBack"),
             "PutBack": self._step("release", "AwaitReturn", step="back", into="back", failed="NotPutBack"),
             "AwaitReturn": {"Type": "Wait", "Seconds": UPDATE_SECONDS, "Next": "CheckReturn"},
-            "CheckReturn": self._step(
-                "release", "HasReturned", step="returned", into="returned", failed="NotPutBack"
-            ),
+            "CheckReturn": self._step("release", "HasReturned", step="returned", into="returned", failed="NotPutBack"),
             "HasReturned": _choice("$.returned.answer.status", {"updating": "AwaitReturn"}, "ReturnPointer"),
             "ReturnPointer": self._step(
                 "rebaseline", "Conclude", step="back", into="pointer_back", failed="NotPutBack"

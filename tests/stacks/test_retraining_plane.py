@@ -69,7 +69,9 @@ def test_failures_of_the_function_of_its_queue_and_of_trainings_page_people(asse
     start = f"{assembly.settings.environment}-retraining-"
     found = {a["AlarmName"].removeprefix(start): a for a in assembly.properties("AWS::CloudWatch::Alarm", PLANE)}
     assert set(found) == {"failed", "undecided", "silent"}
-    of_workflow = {a["AlarmName"].removeprefix(start) for a in assembly.properties("AWS::CloudWatch::Alarm", "-Release")}
+    of_workflow = {
+        a["AlarmName"].removeprefix(start) for a in assembly.properties("AWS::CloudWatch::Alarm", "-Release")
+    }
     assert of_workflow == {"workflow-failed", "approval-unheard", "conclude-unheard"}
 
 

@@ -171,7 +171,9 @@ class World:
     tasks: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     messages: list[dict[str, Any]] = field(default_factory=list)
     events: list[dict[str, Any]] = field(default_factory=list)
-    executions: dict[str, dict[str, Any]] = field(default_factory=dict)  # by name: status, and the event of its first step
+    executions: dict[str, dict[str, Any]] = field(
+        default_factory=dict
+    )  # by name: status, and the event of its first step
     s3: Any = field(default_factory=lambda: boto3.client("s3"))
     ssm: Any = field(default_factory=lambda: boto3.client("ssm"))
     dynamodb: Any = field(default_factory=lambda: boto3.resource("dynamodb"))
@@ -238,7 +240,7 @@ class World:
             )
         return self.ssm if service == "ssm" else self.s3
 
-    def _start_execution(self, stateMachineArn: str, name: str, input: str) -> None:  # noqa: N803, A002
+    def _start_execution(self, stateMachineArn: str, name: str, input: str) -> None:  # noqa: N803
         assert stateMachineArn == MACHINE
         if name in self.executions:
             raise ClientError({"Error": {"Code": "ExecutionAlreadyExists", "Message": ""}}, "StartExecution")

@@ -63,7 +63,12 @@ def test_a_first_step_that_failed_is_told_of_what_is_known(world: World):
 
 
 def stop(world: World, name: str = RUN, **given: object) -> dict:
-    detail = {"status": "ABORTED", "name": name, "input": json.dumps({"endpoint": ENDPOINT, **given}), "cause": "by hand"}
+    detail = {
+        "status": "ABORTED",
+        "name": name,
+        "input": json.dumps({"endpoint": ENDPOINT, **given}),
+        "cause": "by hand",
+    }
     event = {"detail-type": "Step Functions Execution Status Change", "detail": detail, "time": NOON.isoformat()}
     return world.call("conclude", event)
 
