@@ -12,8 +12,9 @@ from typing import Any
 
 NAME_MAX = 63
 STAMP = "%Y%m%d%H%M"
+REVIEWED = "-review.csv"  # how names of files end whose labels reviewers gave
 WINDOW = re.compile(
-    r"(\d{4}-\d\d-\d\dT\d\d)(\d\d)?\.csv$"
+    r"(\d{4}-\d\d-\d\dT\d\d)(\d\d)?(?:-review)?\.csv$"
 )  # by which runs name labelled rows: the start of their window
 LABEL = re.compile(rb'^(?:"(?:[^"]|"")*"|[^",]*),')  # the first field of a row
 ENTRY_POINT, LOG_LEVEL = "train.py", 20  # of the framework container; INFO
@@ -33,6 +34,11 @@ class Rows:
     etag: str
     modified: datetime
     window: datetime | None
+
+    @property
+    def source(self) -> str:
+        """Who gave the labels: reviewers, or whoever else."""
+        return "review" if self.uri.endswith(REVIEWED) else "labels"
 
     @property
     def time(self) -> datetime:
@@ -140,7 +146,10 @@ def lineage(found: Mapping[str, Sequence[Rows]], left_out: Sequence[LeftOut]) ->
     """What a model was made of, to be kept: every object with its digest, and every window that was left out with why."""
     return {
         "channels": {
-            name: [{"uri": each.uri, "etag": each.etag, "bytes": each.size_bytes} for each in objects]
+            name: [
+                {"uri": each.uri, "etag": each.etag, "bytes": each.size_bytes, "source": each.source}
+                for each in objects
+            ]
             for name, objects in found.items()
         },
         "left_out": [

@@ -87,6 +87,17 @@ def test_windows_of_broken_data_teach_nothing_and_the_manifest_says_why(world: W
     assert all(each["etag"] and each["bytes"] for objects in told["channels"].values() for each in objects)
 
 
+def test_reviewed_answers_are_rows_and_the_manifest_says_whose_they_are(world: World):
+    world.put("shop/training/2026-03-02T1100-review.csv", b"1,5,5\n")
+    world.put("shop/holdout/2026-03-02T1100-review.csv", b"")
+    world.window(NOON - HOUR, "error")  # of the window before
+    plan = world.collect()
+    assert channel(world, plan, "fresh")[1:] == ["2026-03-02T1100-review.csv", "2026-03-02T1100.csv"]
+    told = json.loads(world.text(plan["manifest"]))["channels"]
+    assert [each["source"] for each in told["fresh"]] == ["review", "labels"]
+    assert len(told["holdout"]) == 1, "an emptied file holds nothing"
+
+
 def test_a_window_whose_run_died_teaches_nothing(world: World):
     world.window(NOON, "error")
     assert channel(world, world.collect(), "fresh")[1:] == ["2026-03-02T1000.csv"]
