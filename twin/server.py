@@ -42,6 +42,7 @@ from twin.quotas import Quotas
 from twin.sagemaker.inference import Endpoints
 from twin.sagemaker.model_packages import ModelPackages
 from twin.sagemaker.models import Models
+from twin.sagemaker.pipelines import Pipelines
 from twin.sagemaker.processing import ProcessingJobs
 from twin.sagemaker.schedules import Schedules
 from twin.sagemaker.tags import Tags
@@ -115,6 +116,7 @@ class Twin:
         self.workers = Workers(self)
         self.processing = ProcessingJobs(self, self.workers, tags)
         training = TrainingJobs(self, self.workers, tags)
+        Pipelines(self, training)
         transform = TransformJobs(self, self.workers, tags, models)
         self.tasks = Workers(self)  # calls of state machines: no job waits for one of them to be told its end
         StateMachines(self, self.tasks, {"Processing": self.processing, "Training": training, "Transform": transform})

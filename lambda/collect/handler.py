@@ -171,6 +171,8 @@ def _training(plan: dict[str, Any], settings: dict[str, Any], now: datetime) -> 
     releases.write_json(manifest := f"{plan['records']}/manifest.json", decide.lineage(found, left_out))
     if lacking := next((name for name in ("train", "holdout") if not found.get(name)), None):
         return {"path": decide.NOTHING, "result": "not_better", "reason": NOTHING_THERE[lacking], "manifest": manifest}
+    if (few := _too_few(found["holdout"], settings)) is not None:
+        return {"path": decide.NOTHING, "result": "not_better", "reason": few, "manifest": manifest}
     learnt = {name: objects for name, objects in found.items() if objects and name != "holdout"}
     manifests = {name: _manifest(plan, name, places[name], objects) for name, objects in learnt.items()}
     labelled = [*found["fresh"], *found["holdout"]]  # all that is like the traffic of today
@@ -181,6 +183,20 @@ def _training(plan: dict[str, Any], settings: dict[str, Any], now: datetime) -> 
         **decide.trained_by(plan, training, manifests),
         **_questions(plan, settings, found["holdout"], recent),
     }
+
+
+def _too_few(holdout: Sequence[decide.Rows], settings: dict[str, Any]) -> str | None:
+    """Why no comparison could conclude anything: a training whose model nobody could judge would be paid for nothing."""
+    least, count = settings["gate"].get("min_records", 0), 0
+    for each in holdout:
+        bucket, key = releases.split(each.uri)
+        count += sum(1 for line in client("s3").get_object(Bucket=bucket, Key=key)["Body"].iter_lines() if line)
+        if count >= least:
+            return None
+    return (
+        f"{count} held-out rows of the last {settings['recent_hours']} hours are there, fewer than gate.min_records, {least}; "
+        "wait for labels, raise recent_hours or holdout_share, or lower min_records"
+    )
 
 
 NOTHING_THERE = {

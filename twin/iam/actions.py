@@ -34,6 +34,7 @@ SAGEMAKER_NAMES: Final = {
     "EndpointConfigName": "endpoint-config",
     "ModelName": "model",
     "ModelPackageGroupName": "model-package-group",
+    "PipelineName": "pipeline",
 }
 OF_PACKAGES: Final = ("DescribeModelPackage", "UpdateModelPackage", "DeleteModelPackage")
 # DynamoDB's operations on items of several tables; a transaction needs the permission of each of its steps
@@ -108,6 +109,8 @@ def _resource(service: str, operation: str, parameters: Mapping[str, Any], regio
         named = str(parameters.get("ModelPackageArn") or parameters.get("ModelPackageName"))
         where = f"arn:aws:sagemaker:{region}:{account}:model-package"
         return named if named.startswith("arn:") else f"{where}/{named.lower()}"
+    if service == "sagemaker" and "PipelineExecutionArn" in parameters:
+        return str(parameters["PipelineExecutionArn"])
     if service in ("sagemaker", "sagemaker-runtime") and not operation.startswith("List"):
         for name, word in SAGEMAKER_NAMES.items():
             if name in parameters:  # the first is the resource; SageMaker writes names in ARNs in lower case

@@ -1,7 +1,7 @@
 """Labels that come after the predictions: read from any of the forms in use, and found again by event and place.
 
-A label costs 12 bytes while it is held: 64-bit hash of its key (`keys.py`), code of its label; 8 more where people reviewed it. Common forms
-are read many at a time (`label_lines.py`), all others one by one (`label_records.py`).
+A label costs 12 bytes while it is held: 64-bit hash of its key (`keys.py`), code of its label; 8 more where a reviewer gave it.
+Common forms are read many at a time (`label_lines.py`), all others one by one (`label_records.py`).
 """
 
 from __future__ import annotations

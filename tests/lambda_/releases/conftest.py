@@ -171,6 +171,7 @@ class World:
     tasks: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     messages: list[dict[str, Any]] = field(default_factory=list)
     events: list[dict[str, Any]] = field(default_factory=list)
+    assumed: list[tuple[str, str]] = field(default_factory=list)
     executions: dict[str, dict[str, Any]] = field(
         default_factory=dict
     )  # by name: status, and the event of its first step
@@ -181,10 +182,14 @@ class World:
     def call(self, function: str, event: dict[str, Any]) -> dict[str, Any]:
         """Call a function, in a fresh process as it were."""
         room = self.load(function)
-        self.monkeypatch.setattr(room.handler, "boto3", SimpleNamespace(resource=lambda _: self.dynamodb))
+        self.monkeypatch.setattr(
+            room.handler, "boto3", SimpleNamespace(resource=lambda _: self.dynamodb), raising=False
+        )
         for module in vars(room).values():
             if hasattr(module, "client"):
                 self.monkeypatch.setattr(module, "client", self._client)
+            if hasattr(module, "client_as"):
+                self.monkeypatch.setattr(module, "client_as", self._client_as)
         answer: dict[str, Any] = room.handler.handle(event)
         return answer
 
@@ -222,6 +227,11 @@ class World:
         stamp = "%Y-%m-%dT%H:%M:%SZ"
         item = {"pk": f"run#{SCHEDULE}", "sk": f"{end:{stamp}}", "window_start": f"{end - HOUR:{stamp}}"}
         self.dynamodb.Table(TABLE).put_item(Item={**item, "verdict": verdict, "report": uri})
+
+    def _client_as(self, service: str, role: str) -> Any:
+        if role:
+            self.assumed.append((role, service))
+        return self._client(service)
 
     def _client(self, service: str) -> Any:
         if service == "sagemaker":
