@@ -189,6 +189,7 @@ class ReleaseStack(Stack):
             permissions.allow_reading(self.functions[step].role, reports)
         for step in ("collect", "conclude"):
             permissions.allow_writing(self.functions[step].role, self._records)
+        permissions.allow_reading(self.functions["conclude"].role, self._records)  # of which it makes a page
 
     def _channels(self, name: str) -> list[Place]:
         retraining = self._props.endpoints[name].retraining

@@ -99,7 +99,7 @@ def record(plan: Mapping[str, Any], run: str, now: str) -> dict[str, Any]:
 
 def event(found: Mapping[str, Any], record_uri: str) -> dict[str, Any]:
     """What EventBridge is told."""
-    names = ("endpoint", "run", "result", "reason", "mode", "started_by", "package_arn", "comparison_uri")
+    names = ("endpoint", "run", "result", "reason", "mode", "started_by", "package_arn", "comparison_uri", "report_uri")
     return {**{name: found.get(name, "") for name in names}, "record_uri": record_uri}
 
 
@@ -113,6 +113,7 @@ def message(found: Mapping[str, Any], record_uri: str, package_of_old: str) -> t
         f"Run:         {found['run']} ({found.get('started_by', '')})",
         f"Why it ran:  {found['why']}",
         f"Why it ended so: {found['reason']}",
+        *([f"The report:  {found['report_uri']}"] if found.get("report_uri") else []),
         f"The record:  {record_uri}",
     ]
     if found.get("comparison_uri"):

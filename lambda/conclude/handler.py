@@ -15,6 +15,7 @@ from typing import Any
 import boto3
 import decide
 import decisions
+import page
 import releases
 import stopped
 from aws import client, log
@@ -51,8 +52,10 @@ def _settled(found: stopped.Stopped, now: str) -> dict[str, Any]:
 def _end(plan: dict[str, Any], run: str, now: str) -> dict[str, Any]:
     found = decide.record(plan, run, now)
     folder = plan.get("records") or f"{os.environ['RECORDS']}/{plan['endpoint']}/{run}"
-    uri = f"{folder}/record.json"
+    uri, report = f"{folder}/record.json", f"{folder}/report.html"
+    found["report_uri"] = report
     releases.write_json(uri, found)
+    releases.write(report, _page(found).encode(), "text/html; charset=utf-8")
     table = _table()
     kept = {name: found[name] for name in ("result", "reason", "package_arn", "comparison_uri", "ended")}
     releases.remember(
@@ -65,6 +68,13 @@ def _end(plan: dict[str, Any], run: str, now: str) -> dict[str, Any]:
     decisions.release(table, plan["endpoint"], run)
     log("ended", **told)
     return {**told, "ended_as": found["result"]}
+
+
+def _page(found: dict[str, Any]) -> str:
+    """With what the run left of its comparison and its rows; a run that was stopped early left neither."""
+    comparison = releases.read_json(found["comparison_uri"]) if found["comparison_uri"] else None
+    manifest = releases.read_json(found["manifest"]) if found.get("manifest") else None
+    return page.page(found, comparison, manifest)
 
 
 def _old_package(table: Any, plan: dict[str, Any]) -> str:

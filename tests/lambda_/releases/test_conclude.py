@@ -13,6 +13,7 @@ from tests.lambda_.releases.conftest import (
     CHALLENGER,
     CHAMPION,
     ENDPOINT,
+    HOUR,
     LIVE,
     NOON,
     RECORDS,
@@ -54,6 +55,48 @@ def test_every_end_is_kept_and_told(world: World, more: dict, reason: str):
     assert reason in message["Message"]
     assert event["record_uri"] in message["Message"]
     assert world.item(f"run#{RUN}")["result"] == more["result"]
+
+
+def test_the_report_shows_both_models_and_what_the_new_one_is_made_of(world: World):
+    world.put("shop/training/2026-03-02T1100-review.csv", b"1,5,5\n")
+    world.window(NOON - HOUR, "error")
+    plan = {
+        **world.collect(),
+        "result": "not_better",
+        "compared": {"verdict": "worse_bias", "reason": "less fair <to> some"},
+    }
+    group = {
+        "facet": "area",
+        "group": "<south>",
+        "metric": "DPPL",
+        "outcome": "worse",
+        "champion": 0.01,
+        "challenger": 0.2,
+    }
+    comparison = {
+        "metric": "accuracy",
+        "champion": 0.7,
+        "challenger": 0.812345,
+        "interval": [0.05, 0.2],
+        "metrics": {"champion": {"f1": {"value": 0.6}}, "challenger": {"f1": {"value": None}, "confusion_matrix": {}}},
+        "slices": [{"feature": "size", "group": "1", "outcome": "not_judged", "reason": "fewer than 30 records"}],
+        "fairness": [group],
+    }
+    world.put(f"retraining/shop/{RUN}/comparison.json", comparison)
+    conclude(world, plan)
+    told = world.text(f"{RECORDS}/{RUN}/report.html")
+    assert f"{RECORDS}/{RUN}/report.html" in world.messages[-1]["Message"]
+    for shown in (
+        "<td>accuracy, which decided</td><td>0.7</td><td>0.8123 (a difference of 0.05 to 0.2)</td>",
+        "<td>f1</td><td>0.6</td><td>undefined</td>",
+        "<td>DPPL of area &lt;south&gt;</td><td>0.01</td><td>0.2</td><td>worse</td>",
+        "not judged: fewer than 30 records",
+        "<td>fresh</td><td>review</td><td>1</td>",
+        "its run ended in an error",
+        "less fair &lt;to&gt; some",
+        CHAMPION,
+    ):
+        assert shown in told, shown
 
 
 def test_a_first_step_that_failed_is_told_of_what_is_known(world: World):
