@@ -99,7 +99,7 @@ class ReleaseStack(Stack):
 
     def _function(self, step: str) -> PythonFunction:
         props = self._props
-        environment = {"TABLE": props.storage.table.table_name}
+        environment = {} if step == "pipeline" else {"TABLE": props.storage.table.table_name}
         if step not in WITHOUT_SETTINGS:
             environment["PARAMETERS"] = contract.environment_path(props.environment)
             environment["KMS_KEY"] = props.storage.key.key_arn
@@ -162,6 +162,8 @@ class ReleaseStack(Stack):
         below = self.format_arn(service="ssm", resource="parameter", resource_name=f"{path}/*")
         live = self.format_arn(service="ssm", resource="parameter", resource_name=f"{path}/*/live/*")
         for step, function in self.functions.items():
+            if step == "pipeline":  # it remembers nothing
+                continue
             calls = STATE_CALLS.get(step, ("GetItem", "Query", "UpdateItem"))
             permissions.allow(function.role, [f"dynamodb:{call}" for call in calls], [table])
             if step not in WITHOUT_SETTINGS:

@@ -26,8 +26,13 @@ def request(run: str, pipeline: Mapping[str, Any]) -> dict[str, Any]:
         "PipelineExecutionDisplayName": run,
         "PipelineExecutionDescription": f"Retraining {run}",
         "PipelineParameters": [{"Name": name, "Value": value} for name, value in sorted(values.items())],
-        "ClientRequestToken": hashlib.sha256(run.encode()).hexdigest(),
+        "ClientRequestToken": token(run),
     }
+
+
+def token(text: str) -> str:
+    """The same request twice is one."""
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def training_job(steps: Sequence[Mapping[str, Any]], wanted: str) -> str:

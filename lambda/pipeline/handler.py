@@ -1,6 +1,5 @@
 """Pipeline Lambda: a training by a SageMaker Pipeline of yours, in the place of the training job.
 
-Environment: TABLE (of the control plane).
 Event: {"plan", "step", "now"}. Steps: `start` starts the pipeline, once for each run; `check` says how far it is, and in the end
 which artefact it made.
 """
@@ -39,7 +38,7 @@ def _check(plan: dict[str, Any], now: str) -> Answer:
             return {"status": decide.RUNNING}
         if status != "Stopping":
             sagemaker.stop_pipeline_execution(
-                PipelineExecutionArn=execution, ClientRequestToken=execution[-64:].rjust(32, "-")
+                PipelineExecutionArn=execution, ClientRequestToken=decide.token(f"stop {execution}")
             )
         return decide.failed(f"{execution} took longer than {plan['pipeline']['seconds']} seconds and was stopped")
     if status != decide.SUCCEEDED:

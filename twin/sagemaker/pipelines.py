@@ -97,7 +97,7 @@ class Pipelines:
             raise invalid(f"Parameters without a default are not provided: {lacking}")
         name = hashlib.sha256(asked["ClientRequestToken"].encode()).hexdigest()[:12]
         arn = f"{pipeline.arn}/execution/{name}"
-        shown = {
+        shown: dict[str, Any] = {
             key: asked[key] for key in ("PipelineExecutionDisplayName", "PipelineExecutionDescription") if key in asked
         }
         self._executions[arn] = Execution(arn, pipeline, values, self._twin.clock.now(), shown)
