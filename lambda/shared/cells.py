@@ -54,12 +54,11 @@ def _put(whole: dict[str, Any], steps: Steps, given: Any) -> dict[str, Any]:
     """Write a value, with the objects and lists above it."""
     here: Any = whole
     for step, following in zip(steps, [*steps[1:], None], strict=True):
-        if isinstance(here, list):
-            here.extend([None] * (int(step) + 1 - len(here)))
-        known = here[step] if isinstance(here, list) else here.get(step)
-        if following is None:
-            here[step] = given
-        elif known is None:
-            here[step] = [] if isinstance(following, int) else {}
+        below: Any = given if following is None else [] if isinstance(following, int) else {}
+        if isinstance(step, int):
+            here.extend([None] * (step + 1 - len(here)))
+            here[step] = below if here[step] is None else here[step]
+        else:
+            here.setdefault(step, below)
         here = here[step]
     return whole
