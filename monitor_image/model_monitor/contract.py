@@ -217,6 +217,7 @@ class ComparisonVerdict(StrEnum):
     BETTER = "better"
     NOT_BETTER = "not_better"
     WORSE_SLICE = "worse_slice"  # better as a whole, worse somewhere
+    WORSE_BIAS = "worse_bias"  # better as a whole, and less fair to a facet
     INSUFFICIENT_DATA = "insufficient_data"
 
 

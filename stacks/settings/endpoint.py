@@ -180,9 +180,35 @@ class Endpoint(Block):
             yield "retraining.deployment.size_percent: linear takes steps of 10 to 50 percent"
 
     @check
+    def _asking_faults(self) -> Iterator[str]:
+        """Models are asked about rows: of JSON the paths must say where to write, not only where to read."""
+        if self.retraining is None or self.retraining.content_type == "text/csv":
+            return
+        if self.payload is None:
+            yield "retraining.content_type: says that models are asked in JSON, and payload says how; give a payload"
+            return
+        for feature in self.payload.features:
+            try:
+                _ = feature.place
+            except ValueError as error:
+                yield f"retraining.content_type: the path of '{feature.name}' {error}; change it, or ask in text/csv"
+        try:
+            _ = self.payload.container
+        except ValueError as error:
+            yield f"retraining.content_type: payload.records {error}; change it, or ask in text/csv"
+
+    @check
     def _gate_faults(self) -> Iterator[str]:
         for name in self.retraining.gate.slices if self.retraining else ():
             yield from self._unknown("retraining.gate.slices", name)
+        biased = [monitor.model_bias for monitor in self.monitors.values() if "model_bias" in monitor.types]
+        facets = {facet.name for facet in biased[0].facets} if biased and biased[0] is not None else set()
+        for name in self.retraining.gate.facets if self.retraining else ():
+            if name not in facets:
+                known = ", ".join(sorted(facets)) or "there is none"
+                yield f"retraining.gate.facets: '{name}' is no facet of a monitor's model_bias ({known}); declare it there"
+            else:
+                yield from self._unknown("retraining.gate.facets", name)
 
     @check
     def _watch_faults(self) -> Iterator[str]:
@@ -269,7 +295,7 @@ class Endpoint(Block):
             found["model.image"] = self.model.image
             found |= {f"model.variants.{name}.image": variant.image for name, variant in self.model.variants.items()}
         if self.retraining is not None:
-            found["retraining.image"] = self.retraining.image
+            found["retraining.image"] = self.retraining.image  # None where a pipeline trains
         return found
 
     @property
