@@ -94,6 +94,7 @@ def _control_plane(
             key=storage.key,
             table=storage.table,
             has_messages=chosen.alarms.of_runs,
+            time_zones=chosen.time_zones,
         ),
         env=env,
     )

@@ -38,6 +38,7 @@ from stacks.constructs.managed_schedule import Plane
 from stacks.constructs.monitor_alarm import AT_LEAST, BELOW, Watched
 from stacks.constructs.places import Place
 from stacks.constructs.python_function import PythonFunction, PythonFunctionProps
+from stacks.constructs.time_zones import zone_bytes, zone_file
 from stacks.constructs.told_alarm import SILENCE_BREACHES, SILENCE_IS_FINE, Told, tell
 
 SWEEP_MINUTES = 15
@@ -57,6 +58,7 @@ class ControlPlaneProps:
     key: kms.IKey
     table: dynamodb.ITable
     has_messages: bool = False  # of runs, to the topic
+    time_zones: Sequence[str] = ()  # of schedules
 
 
 class ControlPlaneStack(Stack):
@@ -101,6 +103,7 @@ class ControlPlaneStack(Stack):
                 environment=environment,
                 timeout=Duration.minutes(5),
                 megabytes=1024,  # a processor of some speed: hundreds of monitors, or of thousands of objects
+                files={zone_file(zone): zone_bytes(zone) for zone in self._props.time_zones},
             ),
         )
 

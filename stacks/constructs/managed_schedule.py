@@ -136,7 +136,7 @@ class ManagedSchedule(Construct):
             group_name=plane.group_name,
             description=f"Runs {props.monitor.schedule_name}",
             schedule_expression=props.settings.cadence.scheduler_expression(props.settings.delay_time),
-            schedule_expression_timezone="UTC",
+            schedule_expression_timezone=props.settings.time_zone,
             flexible_time_window=self._jitter(),
             target=scheduler.CfnSchedule.TargetProperty(
                 arn=plane.machine_arn,
@@ -175,6 +175,7 @@ class ManagedSchedule(Construct):
             "endpoint": name,
             "schedule": props.monitor.schedule_name,
             "namespace": props.monitor.namespace,
+            "time_zone": settings.time_zone,
             "period_minutes": timedelta_minutes(cadence.period),
             "offset_minutes": timedelta_minutes(cadence.offset),
             "window_minutes": window,

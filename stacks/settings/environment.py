@@ -192,6 +192,12 @@ class Settings(Block):
         }
 
     @property
+    def time_zones(self) -> list[str]:
+        """Of schedules that do not run by UTC."""
+        monitors = [monitor for endpoint in self.endpoints.values() for monitor in endpoint.monitors.values()]
+        return sorted({monitor.time_zone for monitor in monitors} - {"UTC"})
+
+    @property
     def retrained(self) -> dict[str, Endpoint]:
         """Endpoints whose alarms may start a training."""
         return {name: endpoint for name, endpoint in self.endpoints.items() if endpoint.retraining is not None}
@@ -268,6 +274,7 @@ class Settings(Block):
         yield from account.of_names(self.endpoints)
         for name, endpoint in self.endpoints.items():
             path = f"endpoints.{name}"
+            yield from account.of_region(path, endpoint, self.region)
             for at, uri in endpoint.images.items():
                 yield from account.of_image(f"{path}.{at}", uri, self.region)
             for at, arn in endpoint.role_arns.items():

@@ -29,7 +29,7 @@ BASELINE = {"baseline": {"dataset": f"{BUCKET}/baseline.csv"}}
 def mixed() -> Assembly:
     """One endpoint with monitors of both schedulers, and managed ones that run often and seldom."""
     often = {"schedule": "every 5 minutes", "delay": "PT10M", "window": "PT1H", "runner": "lambda", **BASELINE}
-    weekly = {"schedule": "weekly", "function_megabytes": 4096, **BASELINE}
+    weekly = {"schedule": "weekly", "time_zone": "Europe/Berlin", "function_megabytes": 4096, **BASELINE}
     monitors = {"often": often, "weekly": weekly, "monthly": {"schedule": "monthly", **BASELINE}}
     return synthesize(analysed(retraining=None, **{f"monitors__{name}": given for name, given in monitors.items()}))
 
@@ -83,6 +83,15 @@ def test_a_schedule_says_which_time_it_means_and_when_it_means_it(assembly):
         told = {"schedule": schedule["Name"], "scheduled_time": "<aws.scheduler.scheduled-time>"}
         assert json.loads(schedule["Target"]["Input"]) == told
         assert schedule["ScheduleExpressionTimezone"] == "UTC"
+
+
+def test_a_schedule_its_windows_and_the_functions_know_one_time_zone(mixed):
+    zones = {found["Name"]: found["ScheduleExpressionTimezone"] for found in mixed.properties(SCHEDULE)}
+    assert zones == {"fraud-often": "UTC", "fraud-weekly": "Europe/Berlin", "fraud-monthly": "UTC"}
+    assert {schedule.name: schedule.run["time_zone"] for schedule in managed(mixed)} == zones
+    carrying = {path.parent for path in mixed.folder.glob("asset.*/zone-Europe-Berlin")}
+    assert {(path / "windows.py").read_text() for path in carrying} == {(ROOT / "lambda/shared/windows.py").read_text()}
+    assert len(carrying) == 3, "plan, finish and sweep"
 
 
 def test_starts_are_spread_over_minutes_but_for_schedules_of_minutes(mixed):

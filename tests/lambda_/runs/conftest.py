@@ -21,6 +21,7 @@ MONITOR: dict[str, Any] = {
     "endpoint": ENDPOINT,
     "schedule": SCHEDULE,
     "namespace": "ModelMonitor",
+    "time_zone": "UTC",
     "period_minutes": 60,
     "offset_minutes": 0,
     "window_minutes": 60,
