@@ -59,6 +59,8 @@ class ControlPlaneProps:
     table: dynamodb.ITable
     has_messages: bool = False  # of runs, to the topic
     time_zones: Sequence[str] = ()  # of schedules
+    manifests: Sequence[Place] = ()  # capture of transform jobs: lists of files
+    read_key_arns: Sequence[str] = ()  # with which others encrypt these
 
 
 class ControlPlaneStack(Stack):
@@ -125,6 +127,9 @@ class ControlPlaneStack(Stack):
         self._allow_monitor(function)
         for place in self._props.captures:
             permissions.allow_listing(function.role, place)
+        for place in self._props.manifests:
+            permissions.allow_reading(function.role, place)
+        permissions.allow_reading_keys(function.role, self._props.read_key_arns if self._props.manifests else ())
         permissions.allow_writing(function.role, self._props.reports)
         permissions.allow_key(function.role, self._props.key)
         return function

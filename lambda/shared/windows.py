@@ -43,7 +43,7 @@ def window(scheduled: datetime, monitor: Mapping[str, Any]) -> Window:
 
 def wall_time(time: datetime, monitor: Mapping[str, Any]) -> tuple[datetime, ZoneInfo]:
     """What the clocks of a monitor's time zone show, and that zone."""
-    place = zone(monitor["time_zone"])
+    place = zone(monitor.get("time_zone", "UTC"))
     return time.astimezone(place).replace(tzinfo=None), place
 
 

@@ -16,6 +16,7 @@ from tests.synthesis import ROOT
 
 ELSEWHERE = "arn:aws:{}:us-east-1:123456789012:{}"
 IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/xgboost:3"
+OURS = IMAGE.replace("us-east-1", "eu-west-1")
 FOREIGN_ROLE = "arn:aws:iam::210987654321:role/runs"
 WIDE = {f"parameter_{number}": "x" * 60 for number in range(100)}
 
@@ -48,6 +49,22 @@ WIDE = {f"parameter_{number}": "x" * 60 for number in range(100)}
             "security.permissions_boundary: should begin with arn:aws-us-gov in Region us-gov-west-1, found arn:aws;",
         ),
         ({"network": {"functions": True}}, "network.functions: should be false without subnets"),
+        (
+            {"run_functions": {"architecture": "arm64", "image": IMAGE}},
+            "run_functions.image: should be an image in Region eu-west-1, found us-east-1",
+        ),
+        (
+            {"run_functions": {"image": OURS}},
+            "run_functions.image: belongs to architecture arm64; functions of x86_64 run monitor_image",
+        ),
+        (
+            {"run_functions": {"architecture": "arm64", "image": OURS}},
+            "monitor_image: is missing; of arm64 and of x86_64 both images are given",
+        ),
+        (
+            {"run_functions": {"architecture": "arm64"}, "monitor_image": OURS},
+            "run_functions.image: is missing; of arm64 and of x86_64 both images are given",
+        ),
         ({"monitor_image": IMAGE}, "monitor_image: should be an image in Region eu-west-1, found us-east-1"),
         ({f"{SHOP}model__image": IMAGE}, f"{AT}model.image: should be an image in Region eu-west-1"),
         (

@@ -141,3 +141,37 @@ def test_a_run_that_the_clocks_would_leave_out_is_refused(schedule, zone, expect
 )
 def test_runs_at_hours_that_every_day_has_once_are_accepted(schedule, zone):
     assert faults(**MANAGED, **{f"{MONITOR}schedule": schedule, f"{MONITOR}time_zone": zone}) == []
+
+
+TRANSFORM = {"inputs": f"{BUCKET}/in", "outputs": f"{BUCKET}/out", "inference_id": True}
+BATCH = {
+    **MANAGED,
+    "model": None,
+    "retraining": None,
+    "capture": {"destination": f"{BUCKET}/captured", "transform": TRANSFORM},
+}
+
+
+def test_transform_jobs_are_accepted_in_the_place_of_an_endpoint():
+    assert faults(**BATCH) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"capture": {"transform": TRANSFORM}}, "capture.destination: is missing"),
+        ({"capture__variants": ["Blue"]}, "capture.variants: belongs to endpoints; transform jobs have none"),
+        (
+            {f"{MONITOR}scheduler": "model_monitor"},
+            "monitors.all.scheduler: should be managed, as capture.transform is read",
+        ),
+        ({"capture__transform__longest": "P6D"}, "capture.transform.longest: should be at most P5D"),
+        (
+            {"capture__transform__inference_id": False},
+            "capture.transform.inference_id: is false, so no label finds its record",
+        ),
+    ],
+)
+def test_what_only_an_endpoint_has_is_refused_of_transform_jobs(changes, expected):
+    found = faults(**BATCH | changes)
+    assert [fault for fault in found if fault.startswith(f"endpoints.fraud.{expected}")], found
