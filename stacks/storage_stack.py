@@ -17,7 +17,7 @@ from aws_cdk import (
 from constructs import Construct
 
 from stacks.constructs.emptied_bucket import EmptiedBuckets
-from stacks.constructs.places import EndpointPlaces, Place
+from stacks.constructs.places import EndpointPlaces, Place, TransformPlaces
 from stacks.settings.endpoint import Endpoint
 from stacks.settings.environment import Buckets, Storage
 
@@ -75,6 +75,7 @@ class StorageStack(Stack):
             records=self._place(self.reports, "retraining/"),
             models=self._place(self.models, f"models/{name}/"),
             history=self._place(self.reports, f"history/{name}/"),
+            transform=_transform(endpoint),
         )
 
     def _place(self, bucket: s3.IBucket, prefix: str) -> Place:
@@ -177,3 +178,8 @@ class StorageStack(Stack):
         if self._emptied is None:
             self._emptied = EmptiedBuckets(self, "Emptied")
         self._emptied.add(what, bucket)
+
+
+def _transform(endpoint: Endpoint) -> TransformPlaces | None:
+    given = endpoint.capture.transform
+    return None if given is None else TransformPlaces(Place.folder(given.inputs), Place.folder(given.outputs))
