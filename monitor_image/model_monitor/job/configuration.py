@@ -340,6 +340,9 @@ def _metrics(content: object, faults: Faults) -> MetricsSettings:
         critical=block.texts("critical"),
         by_variant=block.flag("by_variant", default.by_variant),
         feature_dimension=block.flag("feature_dimension", default.feature_dimension),
+        only=block.texts("only") if isinstance(content, dict) and content.get("only") is not None else None,
+        has_causes=block.flag("has_causes", default.has_causes),
+        rejected_share=block.share("rejected_share", default.rejected_share),
     )
     block.end()
     return metrics
