@@ -16,6 +16,7 @@ from model_monitor.contract import (
     CONFIG_VERSION,
     HOLDOUT_SHARE,
     Decision,
+    MetricsLevel,
     MetricsRoute,
     MonitoringType,
     PerFeature,
@@ -333,6 +334,7 @@ def _metrics(content: object, faults: Faults) -> MetricsSettings:
     if content is None:
         return default
     block = Block(content, "metrics", faults)
+    block.choice("level", MetricsLevel, MetricsLevel.FULL)  # environment files have it; a run goes by `only`
     metrics = MetricsSettings(
         route=block.choice("route", MetricsRoute, default.route),
         namespace=block.text("namespace", default.namespace) or default.namespace,
