@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
 from model_monitor.contract import EXIT_NOT_EVALUATED, EXIT_OK
+from model_monitor.errors import MonitorError
 
 NAME: Final = "adopt"
 DESCRIPTION: Final = """\
@@ -64,7 +66,8 @@ def run(options: argparse.Namespace) -> tuple[str, str, int]:
     from model_monitor.migration import environment, text
 
     _refuse_existing(options.output)
-    found = environment.environment(Account(), s3.read_object, options.scheduler, options.endpoints)
+    read = Reader(s3.read_object)
+    found = environment.environment(Account(), read, options.scheduler, options.endpoints)
     head = HEAD if found.content["endpoints"] else (*HEAD, "There is no schedule to take over.")
     content = text.written(found.content, found.notes, head)
     told = f"{len(found.taken_over)} schedules taken over, {len(found.left_out)} left out"
@@ -73,6 +76,25 @@ def run(options: argparse.Namespace) -> tuple[str, str, int]:
         return content.rstrip("\n"), told, status
     _write(options.output, content)
     return str(options.output), told, status
+
+
+class Reader:
+    """Objects of S3; a bucket that refused once is not asked again, since a refusal is waited out for half a minute."""
+
+    def __init__(self, read: Callable[[str], bytes | None]) -> None:
+        self._read = read
+        self._refused: dict[str, MonitorError] = {}
+
+    def __call__(self, uri: str) -> bytes | None:
+        """Raises: SettingsError."""
+        bucket = uri.split("/")[2]
+        if bucket in self._refused:
+            raise self._refused[bucket]
+        try:
+            return self._read(uri)
+        except MonitorError as error:
+            self._refused[bucket] = error
+            raise
 
 
 def policy() -> dict[str, Any]:

@@ -119,6 +119,8 @@ def _capture(found: tuple[dict[str, Any], dict[str, Any]] | None, written: Writt
         raise NotTakenOver("its endpoint does not exist")
     described, config = found
     capture = config.get("DataCaptureConfig") or described.get("DataCaptureConfig") or {}
+    if capture.get("EnableCapture") is False:
+        raise NotTakenOver("its endpoint's capture is switched off; switch it on")
     if not capture.get("DestinationS3Uri"):
         raise NotTakenOver("its endpoint captures nothing; give it a DataCaptureConfig")
     block: dict[str, Any] = {"destination": capture["DestinationS3Uri"].rstrip("/")}

@@ -9,6 +9,7 @@ import yaml
 
 from model_monitor import cli
 from model_monitor.contract import MonitoringType
+from model_monitor.errors import SettingsError
 from model_monitor.migration import adopt, text
 from model_monitor.migration.environment import Written, environment
 from stacks.settings.environment import Settings, parse
@@ -190,6 +191,11 @@ def without_endpoint(account: PaperAccount, made: dict[str, Any]) -> None:
     made["DataQualityJobInput"]["EndpointInput"]["EndpointName"] = "gone"
 
 
+def switched_off(account: PaperAccount, made: dict[str, Any]) -> None:
+    del made
+    account.capture["EnableCapture"] = False
+
+
 def once(account: PaperAccount, made: dict[str, Any]) -> None:
     del made
     account.described[0]["MonitoringScheduleConfig"]["ScheduleConfig"]["ScheduleExpression"] = "NOW"
@@ -200,6 +206,7 @@ def once(account: PaperAccount, made: dict[str, Any]) -> None:
     (own_image, "runs an image of yours"),
     (without_baseline, "has no baseline"),
     (without_capture, "captures nothing"),
+    (switched_off, "switched off"),
     (without_endpoint, "does not exist"),
     (once, "its schedule is NOW"),
 ])  # fmt: skip
@@ -281,6 +288,20 @@ AWKWARD = [
 def test_text_survives_yaml(value: str) -> None:
     content = {"endpoints": {"e": {"monitors": {"m": {"types": [value], value: value}}}}}
     assert yaml.safe_load(text.written(content, {}, ("head",))) == content
+
+
+def test_a_bucket_that_refuses_is_asked_once_and_said(account: PaperAccount) -> None:
+    """Each refusal is waited out for half a minute, and a fleet has hundreds of files."""
+    asked = []
+
+    def refuse(uri: str) -> bytes | None:
+        asked.append(uri)
+        raise SettingsError(uri, "cannot be read (AccessDenied).")
+
+    account.add("churn-data-quality", DATA_QUALITY)
+    found = environment(account, adopt.Reader(refuse))
+    assert (len(asked), found.taken_over) == (1, ["churn-data-quality"])
+    assert "baseline.statistics could not be read" in said(found, *WHERE, "data-quality")
 
 
 def test_the_policy_only_reads(capsys: pytest.CaptureFixture[str]) -> None:
