@@ -369,13 +369,14 @@ def _migrate(options: argparse.Namespace) -> int:
     room = cli_adopt if options.command == cli_adopt.NAME else cli_compare
     try:
         with scratch.removed():
-            told, beside, status = room.run(options)
+            outcome: tuple[str, str, int] = room.run(options)
     except KeyboardInterrupt:
         print("model-monitor: stopped", file=sys.stderr)
         return EXIT_ERROR
     except Exception as error:  # noqa: BLE001 - the front door: a traceback may hold values of the data
         print(f"model-monitor: {Failure.of(error).message}", file=sys.stderr)
         return EXIT_ERROR
+    told, beside, status = outcome
     with _short_reader():
         print(told)
     if beside:

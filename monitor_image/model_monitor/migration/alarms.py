@@ -30,7 +30,9 @@ class Rung:
 
 def of_schedule(alarms: Iterable[Mapping[str, Any]], schedule: str) -> Rung:
     """Of those that watch a metric with the schedule's dimension."""
-    names, distances, others = [], {}, []
+    names: list[str] = []
+    distances: dict[str, float] = {}
+    others: list[str] = []
     namespaces: set[str] = set()
     topics: set[str] = set()
     for alarm in alarms:

@@ -57,6 +57,7 @@ def environment(account: Account, read: Read, scheduler: str = MANAGED, endpoint
     written = Written({"version": VERSION, "account": account.id(), "region": account.region, "endpoints": {}})
     watched = account.alarms()
     wanted = tuple(endpoints)
+    described: Iterable[dict[str, Any]]
     described = [each for name in wanted for each in account.schedules(name)] if wanted else account.schedules()
     by_endpoint: dict[str, list[Schedule]] = {}
     for each in described:

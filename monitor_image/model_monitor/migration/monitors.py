@@ -126,7 +126,7 @@ def _window(
 
 def _baseline(schedule: Schedule, read: Read, notes: list[str]) -> dict[str, str]:
     """AWS's own files, as they lie there."""
-    found = {}
+    found: dict[str, str] = {}
     for key, uri in (("constraints", schedule.definition.constraints), ("statistics", schedule.definition.statistics)):
         if uri is None:
             continue
@@ -140,7 +140,7 @@ def _baseline(schedule: Schedule, read: Read, notes: list[str]) -> dict[str, str
 
 
 def _scripts(schedule: Schedule, notes: list[str]) -> dict[str, Any]:
-    found = {}
+    found: dict[str, str] = {}
     application = schedule.definition.application
     for key, ours in (
         ("RecordPreprocessorSourceUri", "preprocessor"),
@@ -156,7 +156,8 @@ def _scripts(schedule: Schedule, notes: list[str]) -> dict[str, Any]:
 
 def _machine(schedule: Schedule, scheduler: str, cadence: str, notes: list[str]) -> dict[str, Any]:
     """Instance, disk and time, where they are not the defaults."""
-    cluster, found = schedule.definition.cluster, {}
+    cluster = schedule.definition.cluster
+    found: dict[str, Any] = {}
     if (instance := cluster.get("InstanceType")) and instance != INSTANCE:
         found["instance_type"] = instance
     if (volume := cluster.get("VolumeSizeInGB")) and volume != VOLUME_GB:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from model_monitor.contract import STATISTICS_FILE, Variable
+from model_monitor.contract import STATISTICS_FILE, VIOLATIONS_FILE, Variable
 from model_monitor.errors import SettingsError
 from model_monitor.job.variables import parse_time
 from model_monitor.migration import times, violations
@@ -50,12 +50,9 @@ def of_folder(path: Path, every: timedelta) -> list[Judged]:
     folders = sorted({file.parent for name in FILES for file in path.rglob(name)})
     if not folders:
         raise SettingsError(
-            "--reports", f"{path} holds no report.", f"Expected {VIOLATIONS} or {STATISTICS_FILE}, at any depth."
+            "--reports", f"{path} holds no report.", f"Expected {VIOLATIONS_FILE} or {STATISTICS_FILE}, at any depth."
         )
     return [_local(folder, every) for folder in folders]
-
-
-VIOLATIONS: Final = violations.VIOLATIONS_FILE
 
 
 def _local(folder: Path, every: timedelta) -> Judged:
