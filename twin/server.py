@@ -45,6 +45,7 @@ from twin.sagemaker.human_loops import HumanLoops
 from twin.sagemaker.inference import Endpoints
 from twin.sagemaker.model_packages import ModelPackages
 from twin.sagemaker.models import Models
+from twin.sagemaker.pipelines import Pipelines
 from twin.sagemaker.processing import ProcessingJobs
 from twin.sagemaker.schedules import Schedules
 from twin.sagemaker.tags import Tags
@@ -120,6 +121,7 @@ class Twin:
         self.workers = Workers(self)
         self.processing = ProcessingJobs(self, self.workers, tags)
         training = TrainingJobs(self, self.workers, tags)
+        Pipelines(self, training)
         transform = TransformJobs(self, self.workers, tags, models)
         self.tasks = Workers(self)  # calls of state machines: no job waits for one of them to be told its end
         StateMachines(self, self.tasks, {"Processing": self.processing, "Training": training, "Transform": transform})

@@ -57,9 +57,14 @@ def _allow_below(role: iam.IRole, actions: Sequence[str], place: Place, reason: 
     accept(role, place.objects_arn, reason)
 
 
+def allow_objects(role: iam.IRole, place: Place) -> None:
+    """Objects of a place, whose keys whoever reads them is told."""
+    _allow_below(role, ["s3:GetObject"], place, "reads the objects of one prefix, whose names are not known beforehand")
+
+
 def allow_reading(role: iam.IRole, place: Place) -> None:
     """Objects of a place, and the list of its bucket: without it a missing object reads as forbidden."""
-    _allow_below(role, ["s3:GetObject"], place, "reads the objects of one prefix, whose names are not known beforehand")
+    allow_objects(role, place)
     allow_listing(role, place)
 
 

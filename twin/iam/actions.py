@@ -42,6 +42,7 @@ SAGEMAKER_NAMES: Final = {
     "FlowDefinitionName": "flow-definition",
     "HumanTaskUiName": "human-task-ui",
     "HumanLoopName": "human-loop",
+    "PipelineName": "pipeline",
 }
 OF_PACKAGES: Final = ("DescribeModelPackage", "UpdateModelPackage", "DeleteModelPackage")
 # DynamoDB's operations on items of several tables; a transaction needs the permission of each of its steps
@@ -118,6 +119,8 @@ def _resource(service: str, operation: str, parameters: Mapping[str, Any], regio
         return named if named.startswith("arn:") else f"{where}/{named.lower()}"
     if service == "sagemaker-a2i-runtime" and "FlowDefinitionArn" in parameters:
         return str(parameters["FlowDefinitionArn"])
+    if service == "sagemaker" and "PipelineExecutionArn" in parameters:
+        return str(parameters["PipelineExecutionArn"])
     if service in ("sagemaker", "sagemaker-runtime", "sagemaker-a2i-runtime") and not operation.startswith("List"):
         for name, word in SAGEMAKER_NAMES.items():
             if name in parameters:  # the first is the resource; SageMaker writes names in ARNs in lower case
