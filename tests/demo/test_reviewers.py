@@ -66,7 +66,7 @@ def test_they_answer_what_is_true_of_every_task_they_get() -> None:
     reviewers.learn(requests)
     reviewers.work()
     assert page.answers == truth
-    found = reviewers.told(routed=20, sampled=2, labels=20)
+    found = reviewers.told(routed=20, sampled=2, labels=20, rows=1)
     assert (found.answered, found.scores) == (20, [0.5] * 20)
     assert found.agreement == [pytest.approx(list(truth.values()).count("1") / 20)]
 
