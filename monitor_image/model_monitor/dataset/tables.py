@@ -41,7 +41,7 @@ def csv_blocks(segment: Segment, job: Job) -> Iterator[tuple[Block, Side, set[st
     first = first_row(segment)
     if first is None:
         return
-    header = [value or "" for value in first] if job.dataset.has_header else None
+    header = [value or "" for value in first] if job.dataset.has_header else [*job.dataset.columns] or None
     places = [f"_c{i}" for i in range(len(first))]  # AWS's names, where features and roles have them
     asked = {*job.schema.names, job.schema.payload.label or places[0]}
     named = header or (places if asked <= {*places} else None)
@@ -49,7 +49,7 @@ def csv_blocks(segment: Segment, job: Job) -> Iterator[tuple[Block, Side, set[st
     unclaimed = set(header or ()) - {field.key for field in side.fields}
     for block in read_blocks(segment, has_quotes=True):
         text = block.data.decode("utf-8", "replace")
-        is_head = header is not None and segment.start == 0 and block.skipped == 0
+        is_head = job.dataset.has_header and segment.start == 0 and block.skipped == 0
         head = _split_first_row(text)[1] if is_head else 0
         yield block, side, unclaimed, text[head:], text.count("\n", 0, head)
 

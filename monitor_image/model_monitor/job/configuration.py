@@ -22,7 +22,14 @@ from model_monitor.contract import (
     monitor_key,
 )
 from model_monitor.errors import SettingsError
-from model_monitor.job.analysis_documents import Local, described_payload, embedded, relocated
+from model_monitor.job.analysis_documents import (
+    DescribedDataset,
+    Local,
+    described_dataset,
+    described_payload,
+    embedded,
+    relocated,
+)
 from model_monitor.job.attributes import Attributes, with_options, with_places
 from model_monitor.job.blocks import Block, Faults
 from model_monitor.job.dialect import of_one_type, take_monitors
@@ -88,6 +95,7 @@ class Configuration:
     variants: tuple[str, ...] = ()  # none named: all
     scripts: ScriptLocations = field(default_factory=ScriptLocations)
     is_rehearsal: bool = False
+    dataset: DescribedDataset | None = None  # of a baseline, as Clarify's analysis configuration has it
     max_rejected_fraction: float = 0.1
     false_alarms: FalseAlarms = field(default_factory=FalseAlarms)
     design_effect: float = 1.0
@@ -168,6 +176,7 @@ def _configuration(document: object, faults: Faults, beside: Surroundings) -> Co
         merged=block.flag("merged", False),
         labelled_rows=_labelled_rows(block.take("labelled_rows"), faults),
         variants=block.texts("variants"),
+        dataset=described_dataset(content, faults),
         scripts=_scripts(block.take("scripts"), faults),
         is_rehearsal=block.flag("create_violation_tests", False),
         max_rejected_fraction=block.share("max_rejected_fraction", 0.1),

@@ -30,8 +30,9 @@ from model_monitor.job import baselines, user_code
 from model_monitor.job.attributes import Attributes
 from model_monitor.job.configuration import Configuration, Surroundings, parse_configuration
 from model_monitor.job.fetching import fetch_table
-from model_monitor.job.job import BaselineFiles, Job, LabelledRows, MonitorSettings
-from model_monitor.job.variables import Variables
+from model_monitor.job.guess import begins_with
+from model_monitor.job.job import BaselineFiles, DatasetSource, Job, LabelledRows, MonitorSettings
+from model_monitor.job.variables import WORKING_NAMES, Variables
 
 CAPTURE_INPUT: Final = re.compile(r"(s3://.+)/[^/]+/\d{4}/\d{2}/\d{2}/\d{2}/?")
 
@@ -128,7 +129,7 @@ def build_job(variables: Variables, processing: ProcessingJob) -> tuple[Job, Pla
     places = _places(configuration, variables, processing)
     job = Job(
         kind=variables.kind,
-        dataset=replace(variables.dataset, variants=configuration.variants),
+        dataset=replace(_dataset(configuration, variables), variants=configuration.variants),
         output=variables.output,
         schema=configuration.schema,
         monitors=monitors,
@@ -154,6 +155,26 @@ def build_job(variables: Variables, processing: ProcessingJob) -> tuple[Job, Pla
         provenance=variables.provenance | image | inputs | user_code.digests(scripts, monitors),
     )
     return job, places
+
+
+def _dataset(configuration: Configuration, variables: Variables) -> DatasetSource:
+    """Where a window's captures or a baseline's data set lie, and how they are written.
+
+    Raises: SettingsError where nobody says it of a data set, or two say something else.
+    """
+    said, source = configuration.dataset, variables.dataset
+    if variables.kind is JobKind.MONITOR or (said is None and variables.is_format_said):
+        return source
+    if said is None:
+        expected = f"Expected one of {WORKING_NAMES}, or dataset_type in an analysis configuration."
+        raise SettingsError(Variable.DATASET_FORMAT, "is missing.", expected)
+    if not variables.is_format_said:
+        is_named = not said.headers or begins_with(source.path, said.headers)
+        return replace(source, kind=said.kind, has_header=is_named, columns=said.headers)
+    if said.kind is not source.kind:
+        told = f"says {source.kind}, and dataset_type in the analysis configuration {said.kind}."
+        raise SettingsError(Variable.DATASET_FORMAT, told, "Correct one of them, or leave it out.")
+    return source
 
 
 def job_before_settings(variables: Variables) -> Job:

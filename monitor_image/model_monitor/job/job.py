@@ -38,6 +38,7 @@ class DatasetSource:
     path: a file or a folder, walked in sorted order.
     captured: sides of a capture event to analyse (`captureIndexNames`).
     variants: production variants whose captured files are read; none named: all.
+    columns: names of a CSV file's columns that has no header, where the configuration knows them.
     margin: how far from a window the hour of a file's folder may lie for the file to be read: whole days may have been
         downloaded, and what lies near the window is read and counted.
     """
@@ -47,6 +48,7 @@ class DatasetSource:
     has_header: bool = True
     captured: tuple[str, ...] = ("endpointInput", "endpointOutput")
     variants: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
     margin: timedelta = timedelta(days=1)
 
 
