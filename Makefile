@@ -98,6 +98,10 @@ SEED ?= $(shell date +%s)
 .PHONY: fuzz
 fuzz: setup ## feed damaged captures to the compiled reader under sanitizers, and to both readers for SECONDS_BUDGET=3600 (SEED=n)
 	$(BIN)/python -m pytest -q tests/monitor_image/native/test_sanitizers.py
+	@$(MAKE) --no-print-directory parity
+
+.PHONY: parity
+parity: setup ## feed damaged captures, others each time, to both readers for SECONDS_BUDGET=3600 (SEED=n); pull requests: a minute
 	$(BIN)/python tests/monitor_image/dataset/differential.py $(SECONDS_BUDGET) $(SEED)
 
 .PHONY: clean
