@@ -32,6 +32,7 @@ from model_monitor.job.configuration import Configuration, Surroundings, parse_c
 from model_monitor.job.fetching import fetch_table
 from model_monitor.job.guess import begins_with
 from model_monitor.job.job import BaselineFiles, DatasetSource, Job, LabelledRows, MonitorSettings
+from model_monitor.job.transform import fetch_transform
 from model_monitor.job.variables import WORKING_NAMES, Variables
 
 CAPTURE_INPUT: Final = re.compile(r"(s3://.+)/[^/]+/\d{4}/\d{2}/\d{2}/\d{2}/?")
@@ -158,11 +159,14 @@ def build_job(variables: Variables, processing: ProcessingJob) -> tuple[Job, Pla
 
 
 def _dataset(configuration: Configuration, variables: Variables) -> DatasetSource:
-    """Where a window's captures or a baseline's data set lie, and how they are written.
+    """Where captures, what transform jobs read and wrote as such, or a baseline's data set lie, and how they are written.
 
     Raises: SettingsError where nobody says it of a data set, or two say something else.
     """
     said, source = configuration.dataset, variables.dataset
+    if variables.transform is not None:
+        folder = variables.local(FETCHED_PATH) / "transform"
+        return replace(source, path=fetch_transform(_local(variables.transform, variables), folder))
     if variables.kind is JobKind.MONITOR or (said is None and variables.is_format_said):
         return source
     if said is None:
@@ -236,7 +240,10 @@ def _facets(configuration: Configuration, variables: Variables) -> Path | None:
 
 
 def _capture(variables: Variables, processing: ProcessingJob) -> str:
-    """Below it lie `{variant}/yyyy/mm/dd/hh`: the endpoint's prefix, else what the service mounted, else the dataset itself."""
+    """Below it lie `{variant}/yyyy/mm/dd/hh`: the endpoint's prefix, else what the service mounted, else the dataset itself. Or it
+    is the document of what transform jobs read and wrote."""
+    if variables.transform is not None:
+        return _local(variables.transform, variables)
     if variables.capture_prefix and variables.endpoint:
         return s3.join(variables.capture_prefix, variables.endpoint)
     found = (CAPTURE_INPUT.fullmatch(uri) for uri in processing.inputs.values())
