@@ -110,7 +110,7 @@ class ControlPlaneStack(Stack):
         )
 
     def _allow_state(self, function: PythonFunction, actions_: Sequence[str]) -> None:
-        permissions.allow(function.role, [f"dynamodb:{action}" for action in actions_], [self.table.table_arn])
+        permissions.allow_items(function.role, self.table, actions_)
 
     def _allow_monitor(self, function: PythonFunction) -> None:
         """Reading what any one schedule runs."""
@@ -153,6 +153,7 @@ class ControlPlaneStack(Stack):
         permissions.allow_reading(function.role, self._props.reports)
         permissions.allow_key(function.role, self._props.key)
         permissions.allow_metrics(function.role, *self._props.namespaces)
+        permissions.allow_list_calls(function.role, ["cloudwatch:GetMetricData"])
         bus = self.format_arn(service="events", resource="event-bus", resource_name="default")
         permissions.allow(function.role, ["events:PutEvents"], [bus])
         return function

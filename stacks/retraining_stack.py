@@ -54,7 +54,7 @@ class RetrainingStack(Stack):
             description=f"Model monitoring: retraining of {props.name}",
         )
         of_model, chosen = props.alarms.of_model, props.settings.types
-        is_kit = props.settings.training_script == "kit"
+        is_kit = props.settings.training_script == "kit" and props.settings.pipeline is None
         triggers = {name: checks for type_ in chosen for name, checks in of_model.get(type_, {}).items()}
         every_check = tuple(dict.fromkeys(check for checks in triggers.values() for check in checks))
         triggers |= dict.fromkeys(props.settings.more_alarms, every_check)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -106,6 +106,13 @@ ModelGroup = _text(
     rf"(arn:aws(-[a-z]+)*:sagemaker:[a-z0-9-]+:\d{{12}}:model-package-group/)?{_NAME}",
     "the name of a model package group, or its ARN",
 )
+PipelineName = _text(
+    r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,255}", "1 to 256 letters, digits and hyphens, no hyphen first or last"
+)
+PipelineParameter = _text(
+    r"[A-Za-z0-9\-_]{1,256}", "the name of a pipeline's parameter: 1 to 256 letters, digits, - and _"
+)
+PipelineFact = Literal["train", "fresh", "validation", "output", "run", "endpoint"]
 MetricName = _text(r"[A-Za-z][A-Za-z0-9_]{0,199}", "a metric's name: 1 to 200 letters, digits and underscores")
 AlarmName = _text(r"[\x20-\x7e]{1,255}", "the name of an alarm: 1 to 255 printable ASCII characters")
 MimeType = _text(r"[\w.+-]+/[\w.+-]+", "a MIME type without parameters")
