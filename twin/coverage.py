@@ -107,6 +107,12 @@ OPERATIONS: Final[dict[str, frozenset[str] | None]] = {
             "AddTags",
             "ListTags",
             "DeleteTags",
+            # what the analyzers of AWS shall run: records, whose executions fail (sagemaker/schedules.py)
+            *(
+                f"{verb}{type_}JobDefinition"
+                for verb in ("Create", "Describe", "Delete")
+                for type_ in ("DataQuality", "ModelQuality", "ModelBias", "ModelExplainability")
+            ),
         }
     ),
 }

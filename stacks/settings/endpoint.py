@@ -282,7 +282,7 @@ class Endpoint(Block):
     def _slice_faults(self) -> Iterator[str]:
         for monitor_name, monitor in self.monitors.items():
             for part in monitor.model_quality.slices if monitor.model_quality else ():
-                if self.payload and part.field not in (*self.payload.known, "variant"):
+                if self.payload and self.payload.names and part.field not in (*self.payload.known, "variant"):
                     path = f"monitors.{monitor_name}.model_quality.slices"
                     yield f"{path}: '{part.field}' is neither a feature nor metadata of the payload, nor variant"
 
@@ -322,8 +322,21 @@ class Endpoint(Block):
                 yield from self._unknown(f"monitors.{monitor_name}.alarms.drift_features", name)
 
     def _unknown(self, path: str, name: str) -> Iterator[str]:
-        if self.payload and name not in self.payload.names:
+        if self.payload and self.payload.names and name not in self.payload.names:
             yield f"{path}: '{name}' is no feature of the payload"
+
+    @check
+    def _unnamed_faults(self) -> Iterator[str]:
+        """What cannot do with positions alone."""
+        if self.payload is None or self.payload.features:
+            return
+        needed = {
+            "model": self.model is not None and self.model.serving_script == "kit",
+            "retraining": self.retraining is not None,
+            "review": self.review is not None,
+        }
+        for what in (what for what, is_needed in needed.items() if is_needed):
+            yield f"payload.features: is missing; {what} needs the features' names"
 
     @check
     def _unpublished_faults(self) -> Iterator[str]:

@@ -57,11 +57,14 @@ ALLOWED = {
     | {"job", "dataset", "labels", "sketches", "monitors", "monitors.registry", "outputs", "runners", "review"},
     "late": GROUND | {"job", "labels", "monitors.registry", "outputs", "flow", "logs"},  # windows before a run's
     "windows": GROUND | {"job", "dataset", "outputs"},  # many of them, one run each
+    # from SageMaker's own monitors: an account as an environment file, and its past windows once more
+    "migration": GROUND | {"job", "aws", "outputs", "runners", "flow", "windows", ""},
     "container": GROUND | {"job", "aws", "outputs", "runners", "flow", "late", "logs", ""},
     "function": GROUND  # a container whose service is Lambda
     | {"job", "aws", "container", "runners", "logs", "flow", "late", "comparison", "outputs"},
     "cli": GROUND
-    | {"job", "aws", "labels", "comparison", "outputs", "pages", "runners", "flow", "windows", "review", ""},
+    | {"job", "aws", "labels", "comparison", "outputs", "pages", "runners", "flow", "windows", "review", ""}
+    | {"migration"},
     "review": GROUND | {"job", "sketches", "labels", "outputs"},  # predictions that people look at, and their answers
     "__main__": {"cli", "container", "function", "contract", "runners"},
     "": set(),
