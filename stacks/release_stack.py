@@ -157,7 +157,7 @@ class ReleaseStack(Stack):
 
     def _grant_state(self) -> None:
         """The table, and the parameters of every endpoint."""
-        props, table = self._props, self._props.storage.table.table_arn
+        props, table = self._props, self._props.storage.table
         path = contract.environment_path(props.environment).lstrip("/")
         below = self.format_arn(service="ssm", resource="parameter", resource_name=f"{path}/*")
         live = self.format_arn(service="ssm", resource="parameter", resource_name=f"{path}/*/live/*")
@@ -165,7 +165,7 @@ class ReleaseStack(Stack):
             if step == "pipeline":  # it remembers nothing
                 continue
             calls = STATE_CALLS.get(step, ("GetItem", "Query", "UpdateItem"))
-            permissions.allow(function.role, [f"dynamodb:{call}" for call in calls], [table])
+            permissions.allow_items(function.role, table, calls)
             if step not in WITHOUT_SETTINGS:
                 reading = ["ssm:GetParameter", "ssm:GetParametersByPath"]
                 permissions.allow_named(function.role, reading, below, LATER)

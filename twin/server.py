@@ -22,6 +22,7 @@ from werkzeug.serving import BaseWSGIServer, make_server
 from model_monitor import contract
 from twin import deploying, objects
 from twin.api import Api
+from twin.apigateway.apis import Apis
 from twin.clock import Order, VirtualClock
 from twin.cloudformation import resources
 from twin.cloudformation.api import CloudFormationApi
@@ -39,6 +40,8 @@ from twin.iam.identity import DEPLOYER_KEY, Identity
 from twin.iam.policies import ResourcePolicies
 from twin.journal import Journal
 from twin.quotas import Quotas
+from twin.sagemaker.flow_definitions import FlowDefinitions
+from twin.sagemaker.human_loops import HumanLoops
 from twin.sagemaker.inference import Endpoints
 from twin.sagemaker.model_packages import ModelPackages
 from twin.sagemaker.models import Models
@@ -103,6 +106,7 @@ class Twin:
         managed_policies.install(self)
         Tables(self)
         self.functions = Functions(self)
+        self.apis = Apis(self, self.functions)
         self.messages = Messages(self, self.functions)
         self.events = Events(self, self.functions)
         self.cloudformation = Types()
@@ -113,6 +117,7 @@ class Twin:
         tags = Tags(self)
         models = Models(self, ModelPackages(self, tags))
         Endpoints(self, models)
+        self.human_loops = HumanLoops(self, FlowDefinitions(self))
         self.workers = Workers(self)
         self.processing = ProcessingJobs(self, self.workers, tags)
         training = TrainingJobs(self, self.workers, tags)

@@ -8,11 +8,20 @@ from __future__ import annotations
 import re
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from model_monitor.contract import has_local_storage as has_local_storage
 from stacks.settings.cadence import cadence
+
+
+def _known_zone(text: str) -> str:
+    try:
+        ZoneInfo(text)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError("should be a time zone of the IANA's database, such as Europe/Berlin or UTC") from error
+    return text
 
 
 def _known_schedule(text: str) -> str:
@@ -110,6 +119,7 @@ MimeType = _text(r"[\w.+-]+/[\w.+-]+", "a MIME type without parameters")
 Email = _text(r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address")
 Moment = Annotated[str, BeforeValidator(_as_written)]  # YAML reads a time with seconds as one
 Schedule = Annotated[str, AfterValidator(_known_schedule)]
+TimeZone = Annotated[str, AfterValidator(_known_zone)]
 Percent = Annotated[int, Field(ge=1, le=100)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]

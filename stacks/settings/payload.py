@@ -83,8 +83,9 @@ class Payload(Block):
     features: Annotated[
         tuple[Annotated[Feature, BeforeValidator(_named, json_schema_input_type=str | Feature)], ...],
         Field(min_length=1),
-    ]
-    """The model's inputs in the order of CSV columns, at least one: a name, or a name with type, privacy and path."""
+    ] = ()
+    """The model's inputs in the order of CSV columns, at least one: a name, or a name with type, privacy and path. Left out:
+    features are taken by position from the baseline."""
     metadata: tuple[Annotated[Feature, BeforeValidator(_named, json_schema_input_type=str | Feature)], ...] = ()
     """What records hold beside the model's inputs, for slices and metrics of your own: a name, or a name with type, privacy and
     path. Default: nothing."""
@@ -116,6 +117,11 @@ class Payload(Block):
     def known(self) -> tuple[str, ...]:
         """Everything of a record that has a name."""
         return (*self.names, *(field.name for field in self.metadata))
+
+    @check
+    def _position_faults(self) -> Iterator[str]:
+        if self.metadata and not self.features:
+            yield "metadata: stands beside features, and none are named; name them"
 
     @check
     def _feature_faults(self) -> Iterator[str]:
