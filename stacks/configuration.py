@@ -28,8 +28,9 @@ def payload_document(payload: Payload) -> dict[str, Any]:
     for role in ("prediction", "score"):
         if document[role] is None:  # the names in `output` stand for columns of datasets too
             del document[role]
-    if not document["metadata"]:
-        del document["metadata"]
+    for key in ("features", "metadata"):
+        if not document[key]:
+            del document[key]
     if document["missing"] is None:  # the core's own default
         del document["missing"]
     if document["output"]["attributions"] is None:
