@@ -107,10 +107,12 @@ class AlarmsStack(Stack):
 
     def _capture_loss(self, scope: Construct, props: MonitorAlarmProps, settings: Monitor) -> None:
         """The last step of a run compares captures with calls; where there is none, metric math does."""
+        endpoint = self._props.endpoint
+        if not endpoint.variant_names:  # of batch transform jobs nobody counts calls
+            return
         if settings.is_managed:
             _watch(scope, props, Cause.CAPTURE_LOSS)
             return
-        endpoint = self._props.endpoint
         variants, sampling = settings.variants or endpoint.variant_names, endpoint.capture.sampling_percentage
         lost = capture_loss(props.monitor, variants, sampling, settings.alarms.captured_share)
         MonitorAlarm(scope, "CaptureLoss", props, lost)
@@ -118,7 +120,8 @@ class AlarmsStack(Stack):
     def _service(self) -> Iterator[str]:
         """How the endpoint answers; a release's own alarms watch the same, and take a bad one back."""
         props, bounds = self._props, self._props.endpoint.alarms
-        if props.endpoint.retraining is not None and props.endpoint.model is not None:
+        is_released = props.endpoint.retraining is not None and props.endpoint.model is not None
+        if is_released or not props.endpoint.variant_names:  # batch transform jobs serve nobody
             return
         variants, found = props.endpoint.variant_names, []
         if bounds.error_share is not None:

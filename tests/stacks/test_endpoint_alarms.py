@@ -109,6 +109,17 @@ def test_bounds_of_the_service_can_be_taken_away():
     assert found["latency"]["Threshold"] == 2_000_000
 
 
+def test_batch_transform_jobs_have_no_alarms_of_an_endpoint():
+    block = {
+        "model": None,
+        "ground_truth": None,
+        "capture": {"destination": "s3://b/c", "transform": {"inputs": "s3://b/in", "outputs": "s3://b/out"}},
+    }
+    quality = {"types": ["data_quality"], "baseline": ENVIRONMENT["endpoints"][NAME]["monitors"]["all"]["baseline"]}
+    found = alarms(None, **block, monitors={"all": quality})
+    assert found.keys() == {f"all-{what}" for what in ("drift", "data-quality", "rejected", "error")}
+
+
 def test_without_the_kits_scheduler_capture_is_compared_by_metric_math_over_a_day():
     block = {**ENVIRONMENT["endpoints"][NAME]["monitors"]["all"], "scheduler": "model_monitor"}
     found = alarms(None, monitors={"all": block}, capture={"sampling_percentage": 50})["all-capture-loss"]
