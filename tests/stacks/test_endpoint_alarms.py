@@ -110,13 +110,10 @@ def test_bounds_of_the_service_can_be_taken_away():
 
 
 def test_batch_transform_jobs_have_no_alarms_of_an_endpoint():
-    block = {
-        "model": None,
-        "ground_truth": None,
-        "capture": {"destination": "s3://b/c", "transform": {"inputs": "s3://b/in", "outputs": "s3://b/out"}},
-    }
-    quality = {"types": ["data_quality"], "baseline": ENVIRONMENT["endpoints"][NAME]["monitors"]["all"]["baseline"]}
-    found = alarms(None, **block, monitors={"all": quality})
+    places = {"inputs": "s3://b/in", "outputs": "s3://b/out"}
+    block = {"model": None, "ground_truth": None, "capture": {"destination": "s3://b/c", "transform": places}}
+    baseline = ENVIRONMENT["endpoints"][NAME]["monitors"]["all"]["baseline"]
+    found = alarms(None, **block, monitors={"all": {"types": ["data_quality"], "baseline": baseline}})
     assert found.keys() == {f"all-{what}" for what in ("drift", "data-quality", "rejected", "error")}
 
 
