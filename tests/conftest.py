@@ -18,6 +18,7 @@ SHARED = Path(os.environ.get("SHARED", ROOT.parent / "shared"))
 
 ALLOWED_SKIPS = {
     "acceptance data not here": "golden tests read published inputs and results that are not ours to commit; set SHARED",
+    "axe-core not installed": "`make setup` installs it beside the CDK's CLI, where npm is",
     "compiled reader not installed": "it needs a C++ compiler; tests/monitor_image/native fails where one is and it is not",
     "no C++ compiler": "the compiled reader is optional, and built by `make setup` where a compiler and Python's headers are",
     "no address sanitizer": "not every compiler brings the libraries of its sanitizers",
@@ -25,6 +26,7 @@ ALLOWED_SKIPS = {
     "no Chromium": "the review page's tests drive one; its API and its files are tested without it, too",
     "hadolint environment not installed": "`make test` installs it in build/venv/hadolint; `make check` leaves it out",
     "models environment not installed": "`make test` installs it in build/venv/models; `make check` leaves it out",
+    "other fonts than in the accepted pictures": "letters of another shape are other pictures; axe and the pages' texts need none",
     "peer of the calibration not installed": "`make calibrate` installs it in build/venv; tests leave it out",
     "polars not installed": "the protocol by which its DataFrames are taken is tested without it, too",
     "sagemaker SDK environment not installed": "`make test` installs it in build/venv/sdk; `make check` leaves it out",

@@ -195,6 +195,7 @@ LOCAL_SHAP_FILE: Final = "explanations_shap/out.csv"
 SHAP_BASELINE_FILE: Final = "explanations_shap/baseline.csv"  # when the baseline rows were made by clustering
 REPORT_FILE: Final = "report.json"
 REPORT_PAGE: Final = "report.html"  # a view of report.json, drawn on request
+REPORT_PRINT: Final = "report.pdf"  # the same on paper
 INDEX_PAGE: Final = "index.html"  # a view of all reports below a folder
 METRICS_LINES_FILE: Final = "metrics.jsonl"  # in the output folder: what a publisher sends when the container may not
 REVIEW_TASKS_FILE: Final = "review_tasks.jsonl"  # predictions that people look at; holds values of listed features

@@ -14,7 +14,7 @@ from model_monitor.contract import REPORT_FILE, REPORT_PAGE, REPORT_VERSION, Mon
 from model_monitor.errors import SettingsError
 from model_monitor.outputs import files
 from model_monitor.pages import drawing, telling
-from model_monitor.words import NO_VALUE, number, share
+from model_monitor.words import NO_VALUE, moment, number, share
 
 if TYPE_CHECKING:  # loaded by who draws, not by every run
     from jinja2 import Template
@@ -56,7 +56,7 @@ def page(report: Mapping[str, Any], since: str = "") -> str:
     return template(TEMPLATE).render(
         report=report,
         since=since or telling.alone(report),
-        head=telling.HEADS.get(report["verdict"], report["verdict"]),
+        head=telling.head(report),
         sentence=telling.sentence(report),
         changes=telling.changes(report),
         steps=telling.steps(report),
@@ -81,7 +81,7 @@ def template(name: str) -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": told, "share": share, "words": words}
+    environment.filters |= {"number": told, "share": share, "words": words, "moment": moment}
     return environment.get_template(name)
 
 
