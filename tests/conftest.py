@@ -18,12 +18,12 @@ SHARED = Path(os.environ.get("SHARED", ROOT.parent / "shared"))
 
 ALLOWED_SKIPS = {
     "acceptance data not here": "golden tests read published inputs and results that are not ours to commit; set SHARED",
-    "axe-core not installed": "`make setup` installs it beside the CDK's CLI, where npm is",
     "compiled reader not installed": "it needs a C++ compiler; tests/monitor_image/native fails where one is and it is not",
     "no C++ compiler": "the compiled reader is optional, and built by `make setup` where a compiler and Python's headers are",
     "no address sanitizer": "not every compiler brings the libraries of its sanitizers",
     "no container builder": "`make image-test` builds the image as root with buildah and bubblewrap; the other tests do not",
     "no Chromium": "the review page's tests drive one; its API and its files are tested without it, too",
+    "duckdb not installed": "`make setup` installs it; the files are read with pyarrow, too",
     "hadolint environment not installed": "`make test` installs it in build/venv/hadolint; `make check` leaves it out",
     "models environment not installed": "`make test` installs it in build/venv/models; `make check` leaves it out",
     "other fonts than in the accepted pictures": "letters of another shape are other pictures; axe and the pages' texts need none",

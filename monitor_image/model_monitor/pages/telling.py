@@ -82,7 +82,7 @@ REHEARSED: Final = (
 
 def head(report: Report) -> str:
     """The verdict in a word or two."""
-    found = HEADS.get(report["verdict"], report["verdict"])
+    found = HEADS.get(report["verdict"], str(report["verdict"]))
     return f"{found}, a rehearsal" if "rehearsal" in report else found
 
 

@@ -135,7 +135,7 @@ CHECKED = [  # the page with every part in two states; the others, of the same p
 @pytest.fixture
 def axe() -> str:
     if not AXE.is_file():
-        pytest.skip("axe-core not installed: npm ci")
+        pytest.skip("no axe-core: make setup")
     return AXE.read_text()
 
 
