@@ -18,10 +18,11 @@ from constructs import Construct
 
 from model_monitor import contract
 from stacks.constructs.emptied_bucket import EmptiedBuckets
-from stacks.constructs.places import EndpointPlaces, Place
+from stacks.constructs.places import EndpointPlaces, Place, TransformPlaces
 from stacks.settings.endpoint import Endpoint
 from stacks.settings.environment import Buckets, Storage
 
+COLD_AFTER_DAYS, COLD_BYTES = 1, 1 << 20
 KEEP_VERSIONS_DAYS = 30
 
 
@@ -76,6 +77,7 @@ class StorageStack(Stack):
             records=self._place(self.reports, "retraining/"),
             models=self._place(self.models, f"models/{name}/"),
             history=self._place(self.reports, f"history/{name}/"),
+            transform=_transform(endpoint),
         )
 
     @property
@@ -132,10 +134,14 @@ class StorageStack(Stack):
                     abort_incomplete_multipart_upload_after=Duration.days(1),
                     expiration=Duration.days(expires) if expires else None,
                     noncurrent_version_expiration=Duration.days(KEEP_VERSIONS_DAYS) if versioned else None,
-                )
+                ),
+                *(_cold() if what == "Reports" and self._props.has_cold_reports else ()),
             ],
             removal_policy=self._removal,
         )
+        if what == "Reports" and self._props.has_cold_reports and isinstance(bucket.node.default_child, s3.CfnBucket):
+            at = "LifecycleConfiguration.Rules.1.ObjectSizeGreaterThan"  # a text in templates, a number in the CDK
+            bucket.node.default_child.add_property_override(at, str(COLD_BYTES))
         self._empty(what, bucket)
         CfnOutput(self, f"{what}Bucket", value=bucket.bucket_name, description=purpose.capitalize())
         return bucket
@@ -148,6 +154,8 @@ class StorageStack(Stack):
             partition_key=dynamodb.Attribute(name="pk", type=dynamodb.AttributeType.STRING),
             sort_key=dynamodb.Attribute(name="sk", type=dynamodb.AttributeType.STRING),
             billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
+            encryption=dynamodb.TableEncryption.CUSTOMER_MANAGED,
+            encryption_key=self.key,
             time_to_live_attribute="expires",
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
                 point_in_time_recovery_enabled=True
@@ -181,3 +189,16 @@ class StorageStack(Stack):
         if self._emptied is None:
             self._emptied = EmptiedBuckets(self, "Emptied")
         self._emptied.add(what, bucket)
+
+
+def _transform(endpoint: Endpoint) -> TransformPlaces | None:
+    given = endpoint.capture.transform
+    return None if given is None else TransformPlaces(Place.folder(given.inputs), Place.folder(given.outputs))
+
+
+def _cold() -> list[s3.LifecycleRule]:
+    """Large files, which are nearly all statistics with their sketches."""
+    cold = s3.Transition(
+        storage_class=s3.StorageClass.GLACIER_INSTANT_RETRIEVAL, transition_after=Duration.days(COLD_AFTER_DAYS)
+    )
+    return [s3.LifecycleRule(object_size_greater_than=COLD_BYTES, transitions=[cold])]

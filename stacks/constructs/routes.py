@@ -11,6 +11,7 @@ from aws_cdk import Stack, aws_cloudwatch as cloudwatch, aws_cloudwatch_actions 
 
 from stacks.settings.environment import Recipients
 
+COMPOSITE: Final = cloudwatch.CfnCompositeAlarm
 URGENT: Final = "urgent"
 NOTICE: Final = "notice"
 NOTICES: Final = (  # how names of alarms go on after the schedule's; every other is urgent
@@ -60,7 +61,7 @@ def tell_more(
     """
     for alarm in stack.node.find_all():
         made = alarm.node.default_child
-        if not isinstance(alarm, cloudwatch.Alarm) or not isinstance(made, cloudwatch.CfnAlarm):
+        if not isinstance(alarm, cloudwatch.AlarmBase) or not isinstance(made, (cloudwatch.CfnAlarm, COMPOSITE)):
             continue
         if not stack.resolve(made.alarm_actions):
             continue
@@ -69,5 +70,7 @@ def tell_more(
         more = [route.topic for route in routes if route.recipients.are_told(endpoint, severity(what))]
         for each in more:
             alarm.add_alarm_action(actions.SnsAction(each))
-        for each in [topic, *more] if topic is not None else []:
+        everybody = [] if topic is None else [topic, *more]
+        ends = more if isinstance(made, COMPOSITE) else everybody  # a composite one tells everybody by itself
+        for each in ends:
             alarm.add_ok_action(actions.SnsAction(each))

@@ -242,3 +242,10 @@ def test_others_are_told_of_their_endpoints_and_of_what_is_urgent(told: Plane, m
         ran(told, content, hours)
     notice, urgent = ["topic", "shop"], ["topic", "pager", "shop"]
     assert topics(told) == [notice, notice, urgent, urgent], "who was told of it is told that it is over"
+
+
+def test_a_message_leads_where_the_page_leads(told: Plane):
+    links = {"dashboard": "https://a.example/d", "runbook": "https://a.example/operations.md#wakes"}
+    ran(told, {**BROKEN, "links": links})
+    lines = told.messages[0]["Message"].splitlines()
+    assert lines[-3:-1] == [f"Dashboard: {links['dashboard']}", f"Runbook: {links['runbook']}"]
