@@ -11,7 +11,7 @@ import pyarrow as pa
 from model_monitor import api
 from model_monitor.pages import report
 
-FEATURES, RECORDS, PAIRS = 250, 400, 3
+FEATURES, RECORDS, PAIRS = 100, 400, 2
 MOST = 0.2  # of a run's processor time
 
 
