@@ -78,7 +78,7 @@ golden: build/.main-venv ## rewrite the golden outputs and the stack snapshots; 
 
 IMAGE ?= model-monitor:latest
 .PHONY: image
-image: ## build the monitor image with docker, podman or buildah; PLATFORM=linux/arm64 MODELS=1 NATIVE=0 BASE=… IMAGE=name
+image: ## build the monitor image with docker, podman or buildah; PLATFORM=linux/arm64 MODELS=1 NATIVE=0 BASE=… SBOM=file IMAGE=name
 	monitor_image/build.sh $(IMAGE)
 
 .PHONY: image-test

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 sys.path.insert(
@@ -15,6 +16,7 @@ from model_monitor import contract
 from stacks import findings
 from stacks.alarms_stack import AlarmsProps, AlarmsStack
 from stacks.alerting_stack import AlertingProps, AlertingStack
+from stacks.constructs.places import Place
 from stacks.constructs.python_function import PythonFunction
 from stacks.constructs.scheduled_monitor import ScheduledMonitor
 from stacks.control_plane_stack import ControlPlaneProps, ControlPlaneStack
@@ -86,7 +88,9 @@ def _control_plane(
         f"{chosen.environment}-ControlPlane",
         ControlPlaneProps(
             environment=chosen.environment,
-            captures=list({place.capture.uri: place.capture for place in places.values()}.values()),
+            captures=_distinct(listed for place in places.values() for listed in place.listed),
+            manifests=_distinct(place.capture for place in places.values() if place.transform),
+            read_key_arns=chosen.security.read_key_arns,
             reports=next(iter(places.values())).reports,
             roles=sorted({role for endpoint in managed.values() for role in endpoint.brought_roles}),
             namespaces=sorted({endpoint.metrics.namespace for endpoint in managed.values()}),
@@ -94,11 +98,16 @@ def _control_plane(
             key=storage.key,
             table=storage.table,
             has_messages=chosen.alarms.of_runs,
+            time_zones=chosen.time_zones,
         ),
         env=env,
     )
     plane.add_stack_dependency(storage, "places are exported by it")
     return plane
+
+
+def _distinct(places: Iterable[Place]) -> list[Place]:
+    return list({place.uri: place for place in places}.values())
 
 
 def _reconciler(
@@ -191,6 +200,7 @@ def _build_endpoint(
             name=name,
             endpoint=endpoint,
             image_uri=chosen.monitor_image,
+            run_functions=chosen.run_functions,
             places=places,
             key=storage.key,
             network=chosen.network,
@@ -208,7 +218,12 @@ def _build_endpoint(
         live = LiveStack(
             app,
             f"{prefix}-Live",
-            LiveProps(endpoint_name=name, parameter_name=parameter, artifact=endpoint.model.artifact),
+            LiveProps(
+                endpoint_name=name,
+                parameter_name=parameter,
+                artifact=endpoint.model.artifact,
+                keep_data=chosen.storage.keep_data,
+            ),
             env=env,
         )
         serving = EndpointStack(

@@ -17,7 +17,7 @@ from aws_cdk import (
 from constructs import Construct
 
 from stacks.constructs.emptied_bucket import EmptiedBuckets
-from stacks.constructs.places import EndpointPlaces, Place
+from stacks.constructs.places import EndpointPlaces, Place, TransformPlaces
 from stacks.settings.endpoint import Endpoint
 from stacks.settings.environment import Buckets, Storage
 
@@ -75,6 +75,7 @@ class StorageStack(Stack):
             records=self._place(self.reports, "retraining/"),
             models=self._place(self.models, f"models/{name}/"),
             history=self._place(self.reports, f"history/{name}/"),
+            transform=_transform(endpoint),
         )
 
     def _place(self, bucket: s3.IBucket, prefix: str) -> Place:
@@ -142,6 +143,8 @@ class StorageStack(Stack):
             partition_key=dynamodb.Attribute(name="pk", type=dynamodb.AttributeType.STRING),
             sort_key=dynamodb.Attribute(name="sk", type=dynamodb.AttributeType.STRING),
             billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
+            encryption=dynamodb.TableEncryption.CUSTOMER_MANAGED,
+            encryption_key=self.key,
             time_to_live_attribute="expires",
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
                 point_in_time_recovery_enabled=True
@@ -175,3 +178,8 @@ class StorageStack(Stack):
         if self._emptied is None:
             self._emptied = EmptiedBuckets(self, "Emptied")
         self._emptied.add(what, bucket)
+
+
+def _transform(endpoint: Endpoint) -> TransformPlaces | None:
+    given = endpoint.capture.transform
+    return None if given is None else TransformPlaces(Place.folder(given.inputs), Place.folder(given.outputs))

@@ -18,8 +18,8 @@ METRICS_PER_CALL = 1000
 REASON_MAX = 1000
 EVENT_SOURCE, EVENT_TYPE = "model-monitor", "Monitoring Run Ended"
 
-# US dollars, us-east-1, from the price pages of 2026-11: Lambda by gigabyte-second (x86), Processing by instance-hour
-LAMBDA_GIGABYTE_SECOND = 0.0000166667
+# US dollars, us-east-1, from the price pages of 2026-11: Lambda by gigabyte-second, Processing by instance-hour
+LAMBDA_GIGABYTE_SECOND = {"x86_64": 0.0000166667, "arm64": 0.0000133334}
 INSTANCE_HOUR = {
     "ml.t3.medium": 0.05,
     "ml.t3.large": 0.1,
@@ -107,7 +107,8 @@ def _time(told: object) -> float | None:
 def _cost(runner: str, seconds: float, plan: Mapping[str, Any]) -> float | None:
     """US dollars of the run's own compute; None where the price of the instance is not known here."""
     if runner == LAMBDA:
-        return round(seconds * float(plan["function_megabytes"]) / 1024 * LAMBDA_GIGABYTE_SECOND, 6)
+        price_of_second = LAMBDA_GIGABYTE_SECOND[str(plan.get("function_architecture", "x86_64"))]
+        return round(seconds * float(plan["function_megabytes"]) / 1024 * price_of_second, 6)
     price = INSTANCE_HOUR.get(str(plan.get("instance_type")))
     return None if price is None or runner != PROCESSING else round(seconds / 3600 * price, 6)
 

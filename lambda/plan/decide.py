@@ -94,7 +94,7 @@ def job_name(schedule: str, of: Window, attempt: int) -> str:
 def job(
     monitor: Mapping[str, Any], of: Window, name: str, manifest_uri: str, folder: str, now: datetime
 ) -> dict[str, Any]:
-    """The CreateProcessingJob request of a run; the Lambda takes the same."""
+    """The CreateProcessingJob request of a run; the Lambda takes the same. What transform jobs captured, the run fetches itself."""
     given = monitor["processing"]
     variables = {
         **monitor["environment"],
@@ -107,7 +107,8 @@ def job(
         "sagemaker_endpoint_datacapture_prefix": monitor["capture"],
         "MODEL_MONITOR_NOW": f"{now:{TIME_FORMAT}}",
     }
-    inputs = [_input("endpoint", manifest_uri, DATASET, "ManifestFile")]
+    inputs = [] if monitor.get("transform") else [_input("endpoint", manifest_uri, DATASET, "ManifestFile")]
+    variables |= {"monitor_transform": manifest_uri} if monitor.get("transform") else {}
     for variable, (folder_, what) in MOUNTED.items():
         if uri := monitor["baseline"].get(what):
             inputs.append(_input(what, uri, folder_, "S3Prefix"))

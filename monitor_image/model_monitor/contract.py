@@ -129,6 +129,9 @@ class Variable(StrEnum):
     MONITOR_JOB = "monitor_job"  # baseline | monitor; absent: monitor when start_time is set
     MONITOR_CONFIG = "monitor_config"  # path or S3 URI of the configuration asset
     MONITOR_CONFIG_SHA256 = "monitor_config_sha256"
+    MONITOR_TRANSFORM = (
+        "monitor_transform"  # path or S3 URI of what transform jobs read and wrote; then no dataset is mounted
+    )
     MONITOR_BASELINE = "monitor_baseline"  # folder of baselines, path or S3 URI; wins over the configuration's
     GROUND_TRUTH_URI = "ground_truth_s3_uri_path"  # S3 prefix of labels that come later; wins over the configuration's
     GROUND_TRUTH_SOURCE = "ground_truth_source"  # labels that are mounted; wins over both
@@ -217,6 +220,7 @@ class ComparisonVerdict(StrEnum):
     BETTER = "better"
     NOT_BETTER = "not_better"
     WORSE_SLICE = "worse_slice"  # better as a whole, worse somewhere
+    WORSE_BIAS = "worse_bias"  # better as a whole, and less fair to a facet
     INSUFFICIENT_DATA = "insufficient_data"
 
 

@@ -24,8 +24,9 @@ from stacks.settings.block import Block, check, check_what_is_valid
 from stacks.settings.endpoint import Endpoint
 from stacks.settings.faults import field_faults
 from stacks.settings.fields import Count, told
-from stacks.settings.review import ReviewApp
+from stacks.settings.review import AugmentedAi, ReviewApp
 
+MOST_WORKFORCES = 12  # how each is reached is a variable of one function, of which Lambda takes 4 KB
 ENVIRONMENTS = Path(__file__).resolve().parents[2] / "environments"
 
 
@@ -119,6 +120,15 @@ class Decisions(Block):
     alarms takes no more. Default: 5; 0 reserves none, for accounts whose limit leaves nothing to reserve."""
 
 
+class RunFunctions(Block):
+    """The functions that run small windows, one an endpoint."""
+
+    architecture: Literal["x86_64", "arm64"] = "x86_64"
+    """Processor of the functions; arm64 costs a fifth less. Processing jobs are x86_64 whatever this says. Default: x86_64."""
+    image: fields.ImageUri | None = None
+    """URI of the monitor image for linux/arm64, where monitor_image is given. Left out: built beside the other, where it is."""
+
+
 class Buckets(Block):
     """Names of buckets that exist already; what is left out is created."""
 
@@ -167,6 +177,8 @@ class Settings(Block):
     Default: only those two."""
     monitor_image: fields.ImageUri | None = None
     """URI of the monitor image, built once and promoted by digest. Left out: built from monitor_image/ at deployment."""
+    run_functions: RunFunctions = RunFunctions()
+    """The functions that run small windows. Default: of the processor that jobs have, too."""
     alarms: Alarms = Alarms()
     """Who is told. Default: a topic without subscribers."""
     network: Network = Network()
@@ -192,6 +204,12 @@ class Settings(Block):
         }
 
     @property
+    def time_zones(self) -> list[str]:
+        """Of schedules that do not run by UTC."""
+        monitors = [monitor for endpoint in self.endpoints.values() for monitor in endpoint.monitors.values()]
+        return sorted({monitor.time_zone for monitor in monitors} - {"UTC"})
+
+    @property
     def retrained(self) -> dict[str, Endpoint]:
         """Endpoints whose alarms may start a training."""
         return {name: endpoint for name, endpoint in self.endpoints.items() if endpoint.retraining is not None}
@@ -200,6 +218,19 @@ class Settings(Block):
     def reviewed(self) -> dict[str, Endpoint]:
         """Endpoints whose predictions people look at."""
         return {name: endpoint for name, endpoint in self.endpoints.items() if endpoint.review is not None}
+
+    @check
+    def _workforce_faults(self) -> Iterator[str]:
+        found = [(name, each.review.workforce) for name, each in self.reviewed.items() if each.review is not None]
+        outside = [name for name, workforce in found if workforce is not None]
+        if len(outside) > MOST_WORKFORCES:
+            yield f"endpoints: {len(outside)} are reviewed outside of the page, at most {MOST_WORKFORCES} of an environment"
+        for name, workforce in found:
+            if isinstance(workforce, AugmentedAi) and not workforce.work_team_arn and self.review.user_pool_arn:
+                yield (
+                    f"endpoints.{name}.review.augmented_ai.work_team_arn: is needed beside review.user_pool_arn; a work team is "
+                    "created over a created pool only"
+                )
 
     def tags_of(self, endpoint: str) -> dict[str, str]:
         """Tags of what belongs to one endpoint."""
@@ -264,10 +295,21 @@ class Settings(Block):
         yield from account.of_image("monitor_image", self.monitor_image, self.region)
 
     @check
+    def _run_function_faults(self) -> Iterator[str]:
+        given, path = self.run_functions, "run_functions.image"
+        yield from account.of_image(path, given.image, self.region)
+        if given.architecture == "x86_64" and given.image is not None:
+            yield f"{path}: belongs to architecture arm64; functions of x86_64 run monitor_image, so leave it out"
+        elif given.architecture == "arm64" and (given.image is None) != (self.monitor_image is None):
+            missing = "monitor_image" if self.monitor_image is None else path
+            yield f"{missing}: is missing; of arm64 and of x86_64 both images are given, of one source, or both are built"
+
+    @check
     def _endpoint_account_faults(self) -> Iterator[str]:
         yield from account.of_names(self.endpoints)
         for name, endpoint in self.endpoints.items():
             path = f"endpoints.{name}"
+            yield from account.of_region(path, endpoint, self.region)
             for at, uri in endpoint.images.items():
                 yield from account.of_image(f"{path}.{at}", uri, self.region)
             for at, arn in endpoint.role_arns.items():

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
+from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
@@ -14,10 +15,20 @@ from stacks.settings.analysis import Analysis, CustomMetrics, Labelled, ModelQua
 from stacks.settings.attribution import ModelExplainability
 from stacks.settings.bias import ModelBias
 from stacks.settings.block import Block, check
-from stacks.settings.cadence import DAY, FEWEST_MINUTES, HOUR, WEEK, Cadence, cadence, is_of_model_monitor
+from stacks.settings.cadence import (
+    DAY,
+    FEWEST_MINUTES,
+    HOUR,
+    WEEK,
+    Cadence,
+    cadence,
+    changed_clock,
+    is_of_model_monitor,
+)
 from stacks.settings.fields import Count, Finite, Share
 
 ROOT = Path(__file__).resolve().parents[2]
+UTC: Final = "UTC"
 HOURLY_MAX_SECONDS = 3600
 MAX_SECONDS = 86400
 SHORTEST_DELAY = timedelta(minutes=2)  # PT2M
@@ -155,8 +166,11 @@ class Monitor(Block):
     """Who starts runs. managed: schedules of this kit, in any account. model_monitor: SageMaker Model Monitor, in accounts that
     have it. Default: managed."""
     schedule: fields.Schedule = "hourly"
-    """hourly, daily, weekly, monthly, every N minutes, cron(0 H ? * * *) or cron(0 H/N ? * * *), in UTC; Model Monitor knows
-    hours and days. Default: hourly."""
+    """hourly, daily, weekly, monthly, every N minutes, cron(0 H ? * * *) or cron(0 H/N ? * * *), by the clocks of time_zone;
+    Model Monitor knows hours and days. Default: hourly."""
+    time_zone: fields.TimeZone = UTC
+    """Time zone of the schedule, when the scheduler is managed and runs come less often than hourly: windows follow its clocks
+    over their changes. Default: UTC."""
     window: fields.Duration | None = None
     """How much traffic a run looks at, when the scheduler is managed; longer than between two runs, windows overlap. Left out:
     all since the run before."""
@@ -368,7 +382,7 @@ class Monitor(Block):
         if not self.is_managed:
             if not is_of_model_monitor(self.schedule):
                 yield f"schedule: Model Monitor runs by the hour or the day, found {self.schedule}; let scheduler be managed"
-            given = ("window", "runner", "function_megabytes", "function_max_megabytes", "delay")
+            given = ("window", "runner", "function_megabytes", "function_max_megabytes", "delay", "time_zone")
             for name in sorted(set(given) & self.model_fields_set):
                 yield f"{name}: is a matter of scheduler managed; take it away, or choose that scheduler"
             return
@@ -377,9 +391,22 @@ class Monitor(Block):
                 f"schedule: {self.schedule} starts anew each day, so its gaps are not alike; give hours that divide the day, "
                 "beginning within the first of them, such as cron(0 5/12 ? * * *)"
             )
+        yield from self._time_zone_faults()
         if not SHORTEST_DELAY <= self.delay_time < HOUR:
             yield f"delay: should be from PT2M to PT59M, found {self.delay}: capture arrives minutes late"
         if self.window_time is not None and self.window_time < self.period:
             yield f"window: {self.window} is shorter than the {fields.told(self.period)} between two runs; make it as long"
         if self.window is not None and not timedelta(minutes=FEWEST_MINUTES) <= fields.time_of(self.window) <= 31 * DAY:
             yield f"window: should be from PT{FEWEST_MINUTES}M to P31D, found {self.window}"
+
+    def _time_zone_faults(self) -> Iterator[str]:
+        """A run whose time does not exist would be left out, and its window with it."""
+        if self.time_zone == UTC:
+            return
+        if self.period <= HOUR:
+            yield f"time_zone: means nothing to a schedule that is {self.schedule}; take it away"
+        elif (run := changed_clock(self.cadence, self.delay_time, ZoneInfo(self.time_zone))) is not None:
+            yield (
+                f"schedule: a run at {run:%H:%M} falls into a change of the clocks of {self.time_zone}, such as on "
+                f"{run:%Y-%m-%d}; choose another hour, or another time_zone"
+            )

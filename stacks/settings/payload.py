@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
@@ -25,6 +26,11 @@ class Feature(Block):
     path: str | None = None
     """JMESPath of the value inside one record. Left out: the key `name`, or the position in CSV."""
 
+    @property
+    def place(self) -> list[str | int]:
+        """Where a record of JSON holds it. Raises: ValueError for a path that cannot be written."""
+        return [self.name] if self.path is None else steps(self.path)
+
 
 class Output(Block):
     """Where a response holds what the model said."""
@@ -45,6 +51,26 @@ class Output(Block):
     csv_split: Literal["auto", "lines", "comma"] = "auto"
     """How a CSV response is cut into results: one a line, or one line of comma-separated results; auto: whichever fits the
     number of records. Default: auto."""
+
+
+_STEP = re.compile(r'(?:^|\.)(?:"([^"]+)"|([^.\[\]"*\s]+))|\[(\d+)\]')
+
+
+def steps(path: str) -> list[str | int]:
+    """Keys and places in lists from a record down to a value, of a path that says where to write, not only where to read.
+
+    Raises: ValueError for every other JMESPath.
+    """
+    found: list[str | int] = []
+    end = 0
+    for match in _STEP.finditer(path):
+        if match.start() != end:
+            break
+        end = match.end()
+        found.append(int(match[3]) if match[3] else match[1] or match[2])
+    if end != len(path) or not found or isinstance(found[0], int):
+        raise ValueError("should be made of keys and places in lists, such as customer.age or features[0]")
+    return found
 
 
 def _named(value: object) -> object:
@@ -77,6 +103,11 @@ class Payload(Block):
     """JMESPath of the list of records in a request. Left out: the payload itself."""
     output: Output = Output()
     """Where a response holds what the model said. Default: the keys label, score and payload_index."""
+
+    @property
+    def container(self) -> list[str | int]:
+        """Where a request holds its list of records; empty where it is the list itself. Raises: ValueError."""
+        return steps(self.records.removesuffix("[*]").removesuffix("[]")) if self.records else []
 
     @property
     def names(self) -> tuple[str, ...]:
