@@ -16,13 +16,16 @@ from model_monitor import contract
 from stacks import findings
 from stacks.alarms_stack import AlarmsProps, AlarmsStack
 from stacks.alerting_stack import AlertingProps, AlertingStack
+from stacks.constructs.dashboard import Watched
 from stacks.constructs.places import Place
 from stacks.constructs.python_function import PythonFunction
 from stacks.constructs.scheduled_monitor import ScheduledMonitor
 from stacks.control_plane_stack import ControlPlaneProps, ControlPlaneStack
+from stacks.dashboard_stack import DashboardProps, DashboardStack
 from stacks.endpoint_stack import EndpointProps, EndpointStack
 from stacks.live_stack import LiveProps, LiveStack
 from stacks.monitoring_stack import MonitoringProps, MonitoringStack
+from stacks.price import estimate, reckoning
 from stacks.reconciler_stack import ReconcilerStack, ReconcilerStackProps
 from stacks.release_stack import ReleaseProps, ReleaseStack
 from stacks.retraining_plane_stack import Retrained, RetrainingPlaneProps, RetrainingPlaneStack
@@ -46,19 +49,33 @@ def build(app: App, chosen: Settings) -> None:
         StorageProps(storage=chosen.storage, kms_key_arn=chosen.security.kms_key_arn),
         env=env,
     )
-    alerting = AlertingStack(app, f"{chosen.environment}-Alerting", AlertingProps(alarms=chosen.alarms), env=env)
+    alerting = AlertingStack(
+        app,
+        f"{chosen.environment}-Alerting",
+        AlertingProps(alarms=chosen.alarms, endpoints=list(chosen.endpoints)),
+        env=env,
+    )
     plane = _control_plane(app, chosen, storage, alerting, env)
     retrained: dict[str, Retrained] = {}
     reconciled: list[ScheduledMonitor] = []
+    shown: list[Watched] = []
     for name, endpoint in chosen.endpoints.items():
         monitoring = _build_endpoint(app, chosen, name, endpoint, storage, plane, env)
         reconciled += monitoring.reconciled
+        shown.append(Watched(name, endpoint, monitoring.monitors))
         watched = _close_loop(app, chosen, name, endpoint, storage, alerting, monitoring, env)
         if watched:
             retrained[name] = Retrained(endpoint, watched)
         for part in OF_AN_ENDPOINT:
             if (stack := app.node.try_find_child(f"{chosen.environment}-{name}-{part}")) is not None:
                 Tags.of(stack).add("Endpoint", name)
+    dashboard = DashboardStack(
+        app,
+        f"{chosen.environment}-Dashboard",
+        DashboardProps(environment=chosen.environment, watched=shown, table=storage.table),
+        env=env,
+    )
+    dashboard.add_stack_dependency(storage, "the table is exported by it")
     _reconciler(app, chosen, reconciled, storage, env)
     _retraining_plane(app, chosen, retrained, storage, alerting, env)
     _release(app, chosen, retrained, storage, alerting, env)
@@ -271,7 +288,7 @@ def _close_loop(
             endpoint=endpoint,
             monitors=monitoring.monitors,
             topic=alerting.topic,
-            messages=chosen.alarms.messages,
+            alarms=chosen.alarms,
         ),
         env=env,
     )
@@ -330,7 +347,11 @@ def main() -> None:
     except settings.SettingsFaults as faults:
         sys.exit(str(faults))
     build(app, chosen)
-    app.synth()
+    assembly = Path(app.synth().directory)
+    if chosen.budget is not None:
+        above = estimate.faults(chosen, reckoning.items(chosen, estimate.templates_of(assembly)))
+        if told := "\n".join(above):
+            sys.exit(f"{chosen.environment}: {told}")
 
 
 if __name__ == "__main__":

@@ -95,8 +95,7 @@ def _broken(story: Story) -> Iterator[Expectation]:
         yield _finding(hour, ("data_type_check",), BROKEN_TYPE)
         yield _finding(hour, ABSENT_CHECKS, BROKEN_ABSENT)
         yield Expectation("broken", "it is no drift", "baseline_drift_check" not in hour.violations, _violations(hour))
-        yield _paged(hour, "data-type")
-        yield _paged(hour, "missing-column", "completeness")
+        yield _paged(hour, "data-quality")
         drift = [name for name in hour.alarms if name.endswith("-drift")]
         yield Expectation("broken", "no alarm on drift", not drift, _names(hour.alarms))
         yield Expectation("broken", "no training on broken data", not hour.training_jobs, _names(hour.training_jobs))

@@ -153,6 +153,7 @@ class ControlPlaneStack(Stack):
         permissions.allow_reading(function.role, self._props.reports)
         permissions.allow_key(function.role, self._props.key)
         permissions.allow_metrics(function.role, *self._props.namespaces)
+        permissions.allow_list_calls(function.role, ["cloudwatch:GetMetricData"])
         bus = self.format_arn(service="events", resource="event-bus", resource_name="default")
         permissions.allow(function.role, ["events:PutEvents"], [bus])
         return function

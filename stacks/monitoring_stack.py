@@ -20,6 +20,7 @@ from stacks.constructs.monitoring_schedule import MonitoringSchedule
 from stacks.constructs.next_baseline import NextBaseline
 from stacks.constructs.places import EndpointPlaces
 from stacks.constructs.scheduled_monitor import MonitorProps, ScheduledMonitor
+from stacks.settings import published
 from stacks.settings.endpoint import Endpoint
 from stacks.settings.environment import Network, RunFunctions, Security
 
@@ -117,6 +118,7 @@ class MonitoringStack(Stack):
                 schedule_name=contract.schedule_name(props.name, name),
                 namespace=props.endpoint.metrics.namespace,
                 every=settings.period,
+                published=published.names(props.endpoint, settings),
             ),
             settings=settings,
             image=self._image,

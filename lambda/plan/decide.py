@@ -69,6 +69,18 @@ def is_often(monitor: Mapping[str, Any]) -> bool:
     return minutes is not None and minutes < HOUR // timedelta(minutes=1)
 
 
+def traffic(monitor: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What the last step compares the window's capture with; None for a monitor that was deployed before it could."""
+    if "captured_share" not in monitor:
+        return None
+    return {
+        "variants": monitor["captured_variants"],
+        "sampling_percentage": monitor["sampling_percentage"],
+        "captured_share": monitor["captured_share"],
+        "period_seconds": 300 if is_often(monitor) else 3600,
+    }
+
+
 def metrics_until(of: Window, monitor: Mapping[str, Any]) -> datetime:
     """Until when values may carry the time at which the window ended; where runs come more often than hourly, never."""
     if is_often(monitor):

@@ -30,8 +30,10 @@ def handle(event: dict[str, Any], _context: object = None) -> dict[str, Any]:
         "schedule": schedule,
         "endpoint": monitor["endpoint"],
         "namespace": monitor["namespace"],
+        "published": monitor.get("published"),
         "window": {"start": runs.stamp(window.start), "end": runs.stamp(window.end)},
         "owner": event["owner"],
+        "traffic": decide.traffic(monitor),
         "metrics_until": runs.stamp(decide.metrics_until(window, monitor)),
     }
     table = table_named(os.environ["TABLE"])

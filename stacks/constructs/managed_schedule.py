@@ -176,6 +176,7 @@ class ManagedSchedule(Construct):
             "schedule": props.monitor.schedule_name,
             "namespace": props.monitor.namespace,
             "time_zone": settings.time_zone,
+            "published": None if props.monitor.published is None else list(props.monitor.published),
             "period_minutes": timedelta_minutes(cadence.period),
             "offset_minutes": timedelta_minutes(cadence.offset),
             "window_minutes": window,
@@ -195,6 +196,8 @@ class ManagedSchedule(Construct):
             "processing": self._processing(),
             "variants": self._variants,
             "sampling_percentage": self._sampling,
+            "captured_variants": list(settings.variants) or self._variants,
+            "captured_share": settings.alarms.captured_share,
             "min_records": settings.min_records,
             "staleness_periods": settings.alarms.staleness_periods,
         }

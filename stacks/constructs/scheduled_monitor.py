@@ -25,12 +25,20 @@ LONGEST_PERIOD: Final = timedelta(days=1)
 
 @dataclass(frozen=True)
 class ScheduledMonitor:
-    """A monitor that runs once per period. All names are known at synthesis, so it may be handed to other stacks freely."""
+    """A monitor that runs once per period. All names are known at synthesis, so it may be handed to other stacks freely.
+
+    published: names of the series that its runs send; None for all that they measure.
+    """
 
     endpoint_name: str
     schedule_name: str
     namespace: str
     every: timedelta
+    published: tuple[str, ...] | None = None
+
+    def publishes(self, name: str) -> bool:
+        """Whether its runs send a series of this name."""
+        return self.published is None or name in self.published
 
     @property
     def period(self) -> Duration:

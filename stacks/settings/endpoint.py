@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from model_monitor import contract
-from model_monitor.contract import MetricsRoute, PerFeature
+from model_monitor.contract import MetricsLevel, MetricsRoute, PerFeature
 from stacks.settings import fields
 from stacks.settings.analysis import Analysis
 from stacks.settings.block import Block, check
@@ -20,6 +20,8 @@ from stacks.settings.monitor import NEED_LABELS, Monitor
 from stacks.settings.payload import Payload
 from stacks.settings.retraining import Retraining
 from stacks.settings.review import Review
+from stacks.settings.service import ServiceAlarms
+from stacks.settings.traffic import Traffic
 
 CAPTURE_JSON_TYPES = ("application/json", "application/jsonlines")
 LONGEST_TRANSFORM = timedelta(days=5)
@@ -118,8 +120,11 @@ class Capture(Block):
 class Metrics(Block):
     """Which metrics leave a run; each costs money."""
 
+    level: MetricsLevel = MetricsLevel.ALARMS
+    """alarms: what an alarm or the dashboard reads, and what is named below. full: all that runs measure, under the names that
+    AWS's containers and this kit have always given them. Default: alarms."""
     per_feature: PerFeature = PerFeature.CRITICAL
-    """Which features have metrics of their own: none, the critical ones, or all. Default: critical."""
+    """Which features have metrics of their own: none, the critical ones, or all, which needs level full. Default: critical."""
     critical: tuple[fields.FeatureName, ...] = ()
     """Names of the critical features. Default: none, so that critical publishes nothing of single features."""
     by_variant: bool = False
@@ -145,6 +150,11 @@ class Metrics(Block):
         """With route file the service chooses the namespace."""
         is_file = isinstance(given, dict) and given.get("route") == MetricsRoute.FILE
         return {"namespace": contract.NAMESPACE_DATA_QUALITY, **given} if is_file else given
+
+    @check
+    def _level_faults(self) -> Iterator[str]:
+        if self.level is not MetricsLevel.FULL and self.per_feature is PerFeature.ALL:
+            yield "per_feature: all is a matter of level full; set it, or name the critical features"
 
     @check
     def _namespace_faults(self) -> Iterator[str]:
@@ -180,6 +190,10 @@ class Endpoint(Block):
     """Which metrics leave a run. Default: the summary of each check and the critical features."""
     retraining: Retraining | None = None
     """What follows a drift alarm. Left out: people are told, nothing else."""
+    alarms: ServiceAlarms = ServiceAlarms()
+    """When people are told how the endpoint itself serves. Default: at 1 % of errors, or 5 seconds."""
+    traffic: Traffic = Traffic()
+    """How much it is called, for the monthly estimate alone. Default: 10000 records of 1000 bytes an hour."""
     review: Review | None = None
     """Which predictions people look at. Left out: none."""
 

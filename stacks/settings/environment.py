@@ -25,8 +25,10 @@ from stacks.settings.endpoint import Endpoint
 from stacks.settings.faults import field_faults
 from stacks.settings.fields import Count, told
 from stacks.settings.review import AugmentedAi, ReviewApp
+from stacks.settings.traffic import Budget
 
 MOST_WORKFORCES = 12  # how each is reached is a variable of one function, of which Lambda takes 4 KB
+COLD_DAYS = 90
 ENVIRONMENTS = Path(__file__).resolve().parents[2] / "environments"
 
 
@@ -50,6 +52,10 @@ class Alarms(Block):
     """Who writes: alarms, one mail each; runs, one mail a cause that names the worst violations, and one when all is over, with
     alarms on violations silent (they still start retraining) and all others as ever; or both. Default: alarms."""
 
+    composites: bool = False
+    """Whether composite alarms page once for one cause, of the model and of its service, and about the service only what outlasts
+    an update of the endpoint. Each costs half a dollar a month. Default: false, every alarm pages."""
+
     @property
     def of_runs(self) -> bool:
         """Whether the last step of a run tells people."""
@@ -70,6 +76,8 @@ class Network(Block):
     """Ids of up to 16 subnets, which reach S3 and the services by VPC endpoints. Default: none, SageMaker's own network."""
     security_groups: Annotated[tuple[Annotated[str, Field(pattern=r"^sg-[0-9a-f]+$")], ...], Field(max_length=5)] = ()
     """Ids of one to five security groups, given exactly when subnets are. Default: none."""
+    has_endpoints: bool = True
+    """Whether the VPC has the interface endpoints already; false adds them to the monthly estimate. Default: true."""
     functions: bool = False
     """Whether functions run in these subnets too, for organisations that admit no others; they reach AWS by the subnets' VPC
     endpoints then. Default: false."""
@@ -158,6 +166,12 @@ class Storage(Block):
     buckets: Buckets = Buckets()
     """Buckets of yours to use instead of created ones. Default: all are created."""
 
+    @property
+    def has_cold_reports(self) -> bool:
+        """Whether large files of reports go where a GB costs a sixth and is read at once: not below the 90 days that the class
+        charges at least, and not in a bucket of others."""
+        return self.buckets.reports is None and self.report_days >= COLD_DAYS
+
 
 class Settings(Block):
     """One environment: an account, a region, and the endpoints in it."""
@@ -189,6 +203,8 @@ class Settings(Block):
     """How long data is kept, and in whose buckets. Default: in created buckets, for the days below."""
     decisions: Decisions = Decisions()
     """The function that decides about retraining. Default: five calls at once."""
+    budget: Budget | None = None
+    """What it may cost a month, by the estimate. Left out: it is printed, and nothing fails."""
     review: ReviewApp = ReviewApp()
     """The page of human review, where an endpoint has it. Default: a user pool is created, the page is reached from anywhere."""
     endpoints: Annotated[dict[fields.EndpointName, Endpoint], Field(min_length=1)]

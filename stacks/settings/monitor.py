@@ -41,6 +41,7 @@ Type = Literal["data_quality", "model_quality", "model_bias", "model_explainabil
 ALARMS_OF: Final = {  # setting of alarms → the type whose metrics it watches
     "drift_features": "data_quality",
     "drift_max": "data_quality",
+    "drift_share": "data_quality",
     "quality": "model_quality",
     "label_coverage": "model_quality",
     "custom": "custom_metrics",
@@ -126,6 +127,12 @@ class MonitorAlarms(Block):
     """Feature → distance (0 to 1) above which it has an alarm of its own; its metric must be published. Default: none."""
     drift_max: Share | None = None
     """Distance of any feature (0 to 1) above which the drift alarm fires. Left out: any violation of the drift check."""
+    drift_share: Share | None = None
+    """Share of the features (0 to 1) above which so many drifted that an alarm of its own fires. Left out: none."""
+    rejected_share: Share = 0.01
+    """Share of unreadable records (0 to 1) above which people are told; the run itself goes on. Default: 0.01."""
+    captured_share: Share = 0.8
+    """Share of the calls that should have been captured (0 to 1) below which people are told. Default: 0.8."""
     quality: dict[fields.MetricName, Finite] = Field(default_factory=dict)
     """Metric of model quality → value it must not be worse than, with an alarm of its own. Default: none."""
     label_coverage: Share | None = None
@@ -142,7 +149,8 @@ class MonitorAlarms(Block):
     @check
     def _silent_faults(self) -> Iterator[str]:
         features = {f"drift_features.{name}": distance for name, distance in self.drift_features.items()}
-        yield from silent_alarms.of_distances({"drift_max": self.drift_max, **features})
+        shares = {"drift_share": self.drift_share, "rejected_share": self.rejected_share}
+        yield from silent_alarms.of_distances({"drift_max": self.drift_max, **shares, **features})
         yield from silent_alarms.of_coverage(self.label_coverage)
         yield from silent_alarms.of_quality(self.quality)
 
@@ -180,8 +188,8 @@ class Monitor(Block):
     runner: Literal["auto", "lambda", "processing"] = "auto"
     """What runs, when the scheduler is managed. auto: a Lambda function for small windows, a processing job for large ones and
     for those that ask a model. Default: auto."""
-    function_megabytes: Annotated[int, Field(ge=512, le=10240)] = 2048
-    """Memory of the Lambda function in MB, 512 to 10240; its processor grows with it. Default: 2048."""
+    function_megabytes: Annotated[int, Field(ge=512, le=10240)] = 1769
+    """Memory of the Lambda function in MB, 512 to 10240; 1769 give it one core, and it uses one. Default: 1769."""
     function_max_megabytes: Annotated[int, Field(ge=1, le=4096)] = 256
     """Captured MB of a window above which a processing job runs, 1 to 4096, when the runner is auto. Default: 256."""
     min_records: Count = 30
@@ -319,8 +327,9 @@ class Monitor(Block):
     def _silent_faults(self) -> Iterator[str]:
         own = {name: thresholds.evaluate_constraints for name, thresholds in self.features.items()}
         asked = {f"alarms.drift_features.{name}": own.get(name) for name in self.alarms.drift_features}
-        if self.alarms.drift_max is not None:
-            asked["alarms.drift_max"] = None
+        for name in ("drift_max", "drift_share"):
+            if getattr(self.alarms, name) is not None:
+                asked[f"alarms.{name}"] = None
         is_measured = bool(self.baseline.dataset or self.baseline.statistics)
         yield from silent_alarms.of_unmeasured_drift(
             asked, self.thresholds.evaluate_constraints, has_statistics=is_measured

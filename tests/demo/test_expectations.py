@@ -32,7 +32,7 @@ def observed(endpoint: str, number: int, phase: Hour) -> Observed:
         hour.values = {"accuracy": 300 / 360, "label_coverage": 1.0}
     if not is_steady and phase.phase in ("broken", "drifting", "drifting again"):
         hour.verdict, hour.runner = "violated", "lambda"
-        kinds = ("data-type", "missing-column") if phase.mode is Mode.BROKEN else DRIFT_ALARMS
+        kinds = ("data-quality",) if phase.mode is Mode.BROKEN else DRIFT_ALARMS
         hour.monitors["data_quality"] = "violated"
         hour.alarms = [f"dev-covertype-loop-{kind}" for kind in kinds]
         hour.messages = [f'ALARM: "{name}" in EU (Ireland)' for name in hour.alarms]

@@ -9,6 +9,7 @@ import boto3
 import pytest
 
 from model_monitor import contract
+from stacks.price.lists import prices
 from tests.lambda_.runs.conftest import BUCKET, MONITOR, NOON, PREFIX, QUARTER, SCHEDULE, Plane
 
 DUE = NOON + QUARTER
@@ -31,8 +32,28 @@ def test_a_window_without_traffic_has_its_verdict_without_a_run(plane: Plane):
     assert (told["verdict"], told["report"]) == ("no_data", "")
     assert {point["MetricName"]: point["Value"] for point in plane.points} == {
         "records": 0,
+        "causes": 0,
         **{contract.run_metric(verdict): float(verdict == "no_data") for verdict in contract.Verdict},
     }
+
+
+@pytest.mark.parametrize(("error", "value"), [(None, 0), ({"Error": "X"}, 10**contract.Cause.ERROR.place)])
+def test_a_run_without_a_report_publishes_what_its_schedule_does_and_nothing_else(plane: Plane, error, value):
+    plane.configure(published=["causes"])
+    plan = plane.plan(DUE)
+    plane.finish(plan, **({"error": error} if error else {}))
+    assert [(point["MetricName"], point["Value"]) for point in plane.points] == [("causes", value)]
+
+
+def test_the_last_step_knows_the_prices_of_the_list(plane: Plane):
+    decide = plane.load("finish").decide
+    assert prices()["lambda"]["per_gb_second"] == decide.LAMBDA_GIGABYTE_SECOND
+    assert decide.INSTANCE_HOUR.items() <= prices()["instance_hour"].items()
+
+
+def test_causes_are_spelt_and_placed_as_the_container_does(plane: Plane):
+    causes = plane.load("finish").causes
+    assert (causes.METRIC, list(causes.PLACES)) == (contract.METRIC_CAUSES, [str(cause) for cause in contract.Cause])
 
 
 def test_a_window_follows_from_its_scheduled_time_however_late_it_starts(plane: Plane):
