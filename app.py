@@ -9,7 +9,7 @@ sys.path.insert(
     0, str(Path(__file__).resolve().parent / "monitor_image")
 )  # `contract`: the names that stacks and core share
 
-from aws_cdk import App, Environment, Tags, aws_iam as iam
+from aws_cdk import App, Environment, Stack, Tags, aws_iam as iam
 
 from model_monitor import contract
 from stacks import findings
@@ -21,12 +21,14 @@ from stacks.control_plane_stack import ControlPlaneProps, ControlPlaneStack
 from stacks.endpoint_stack import EndpointProps, EndpointStack
 from stacks.live_stack import LiveProps, LiveStack
 from stacks.monitoring_stack import MonitoringProps, MonitoringStack
+from stacks.network_stack import NetworkProps, NetworkStack
 from stacks.reconciler_stack import ReconcilerStack, ReconcilerStackProps
 from stacks.release_stack import ReleaseProps, ReleaseStack
 from stacks.retraining_plane_stack import Retrained, RetrainingPlaneProps, RetrainingPlaneStack
 from stacks.retraining_stack import RetrainingProps, RetrainingStack
 from stacks.review_stack import ReviewProps, ReviewStack
-from stacks.settings import environment as settings
+from stacks.rules import compliance
+from stacks.settings import environment as settings, services
 from stacks.settings.attribution import shadow_prefix
 from stacks.settings.endpoint import Endpoint
 from stacks.settings.environment import Settings
@@ -61,6 +63,7 @@ def build(app: App, chosen: Settings) -> None:
     _retraining_plane(app, chosen, retrained, storage, alerting, env)
     _release(app, chosen, retrained, storage, alerting, env)
     _review(app, chosen, storage, alerting, env)
+    _network(app, chosen, env)
     if chosen.network.functions:
         for construct in app.node.find_all():
             if isinstance(construct, PythonFunction):
@@ -99,6 +102,21 @@ def _control_plane(
     )
     plane.add_stack_dependency(storage, "places are exported by it")
     return plane
+
+
+def _network(app: App, chosen: Settings, env: Environment) -> None:
+    """VPC endpoints, before all that runs in the VPC; none where it has its own."""
+    if chosen.network.endpoints == "shared":
+        return
+    stacks = [stack for stack in app.node.children if isinstance(stack, Stack)]
+    network = NetworkStack(
+        app,
+        f"{chosen.environment}-Network",
+        NetworkProps(network=chosen.network, services=services.needed(chosen)),
+        env=env,
+    )
+    for stack in stacks:
+        stack.add_stack_dependency(network, "what runs in the VPC reaches AWS by its endpoints")
 
 
 def _reconciler(
@@ -316,6 +334,8 @@ def main() -> None:
         sys.exit(str(faults))
     build(app, chosen)
     app.synth()
+    if app.node.try_get_context("compliance") is not None:
+        compliance.report(app)
 
 
 if __name__ == "__main__":

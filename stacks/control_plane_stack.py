@@ -105,7 +105,7 @@ class ControlPlaneStack(Stack):
         )
 
     def _allow_state(self, function: PythonFunction, actions_: Sequence[str]) -> None:
-        permissions.allow(function.role, [f"dynamodb:{action}" for action in actions_], [self.table.table_arn])
+        permissions.allow_items(function.role, self.table, actions_)
 
     def _allow_monitor(self, function: PythonFunction) -> None:
         """Reading what any one schedule runs."""

@@ -149,13 +149,13 @@ class ReleaseStack(Stack):
 
     def _grant_state(self) -> None:
         """The table, and the parameters of every endpoint."""
-        props, table = self._props, self._props.storage.table.table_arn
+        props = self._props
         path = contract.environment_path(props.environment).lstrip("/")
         below = self.format_arn(service="ssm", resource="parameter", resource_name=f"{path}/*")
         live = self.format_arn(service="ssm", resource="parameter", resource_name=f"{path}/*/live/*")
         for step, function in self.functions.items():
             calls = STATE_CALLS.get(step, ("GetItem", "Query", "UpdateItem"))
-            permissions.allow(function.role, [f"dynamodb:{call}" for call in calls], [table])
+            permissions.allow_items(function.role, props.storage.table, calls)
             if step != "approval":
                 reading = ["ssm:GetParameter", "ssm:GetParametersByPath"]
                 permissions.allow_named(function.role, reading, below, LATER)

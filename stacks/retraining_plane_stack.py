@@ -112,7 +112,7 @@ class RetrainingPlaneStack(Stack):
     def _grant_state(self) -> None:
         role, props = self.decide.role, self._props
         calls = ("GetItem", "PutItem", "Query", "UpdateItem")
-        permissions.allow(role, [f"dynamodb:{call}" for call in calls], [self.table.table_arn])
+        permissions.allow_items(role, self.table, calls)
         names = [contract.policy_parameter(props.environment, name) for name in props.endpoints]
         arns = [self.format_arn(service="ssm", resource="parameter", resource_name=n.lstrip("/")) for n in names]
         permissions.allow(role, ["ssm:GetParameter"], arns)

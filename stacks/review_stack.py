@@ -123,8 +123,7 @@ class ReviewStack(Stack):
         """The items of review desks alone: of a table that holds runs and decisions, too."""
         calls = ("DeleteItem", "GetItem", "PutItem", "Query")
         of_reviews = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["review#*"]}}
-        arn = self._props.storage.table.table_arn
-        permissions.allow(function.role, [f"dynamodb:{call}" for call in calls], [arn], of_reviews)
+        permissions.allow_items(function.role, self._props.storage.table, calls, of_reviews)
 
     # --- who signs in ------------------------------------------------------------------------------------------------
 

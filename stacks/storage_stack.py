@@ -19,7 +19,7 @@ from constructs import Construct
 from stacks.constructs.emptied_bucket import EmptiedBuckets
 from stacks.constructs.places import EndpointPlaces, Place
 from stacks.settings.endpoint import Endpoint
-from stacks.settings.environment import Buckets, Storage
+from stacks.settings.environment import DAYS_OF_A_YEAR, Buckets, Storage, WriteOnce
 
 KEEP_VERSIONS_DAYS = 30
 
@@ -47,7 +47,11 @@ class StorageStack(Stack):
         self.capture = self._bucket("Capture", brought, expires=days, purpose="captured requests and responses")
         self.baseline = self._bucket("Baseline", brought, versioned=True, purpose="baselines and their pointers")
         self.reports = self._bucket(
-            "Reports", brought, expires=props.storage.report_days, purpose="reports of every run"
+            "Reports",
+            brought,
+            expires=props.storage.report_days,
+            locked=props.storage.write_once,
+            purpose="reports of every run",
         )
         self.ground_truth = self._bucket(
             "GroundTruth", brought, versioned=True, purpose="labels, as the application learns them"
@@ -97,7 +101,14 @@ class StorageStack(Stack):
         return key
 
     def _bucket(
-        self, what: str, brought: Buckets, *, purpose: str, expires: int | None = None, versioned: bool = False
+        self,
+        what: str,
+        brought: Buckets,
+        *,
+        purpose: str,
+        expires: int | None = None,
+        versioned: bool = False,
+        locked: WriteOnce | None = None,
     ) -> s3.IBucket:
         names = {
             "Capture": brought.capture,
@@ -108,9 +119,11 @@ class StorageStack(Stack):
         }
         if name := names[what]:
             return s3.Bucket.from_bucket_name(self, what, name)
+        versioned = versioned or locked is not None  # a lock is of versions
         bucket = s3.Bucket(
             self,
             what,
+            object_lock_default_retention=_retention(locked) if locked else None,
             encryption=s3.BucketEncryption.KMS,
             encryption_key=self.key,
             bucket_key_enabled=True,
@@ -142,6 +155,8 @@ class StorageStack(Stack):
             partition_key=dynamodb.Attribute(name="pk", type=dynamodb.AttributeType.STRING),
             sort_key=dynamodb.Attribute(name="sk", type=dynamodb.AttributeType.STRING),
             billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
+            encryption=dynamodb.TableEncryption.CUSTOMER_MANAGED,
+            encryption_key=self.key,
             time_to_live_attribute="expires",
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
                 point_in_time_recovery_enabled=True
@@ -175,3 +190,11 @@ class StorageStack(Stack):
         if self._emptied is None:
             self._emptied = EmptiedBuckets(self, "Emptied")
         self._emptied.add(what, bucket)
+
+
+def _retention(locked: WriteOnce) -> s3.ObjectLockRetention:
+    """How long every new object stays as it was written."""
+    period = Duration.days(locked.years * DAYS_OF_A_YEAR)
+    if locked.mode == "compliance":
+        return s3.ObjectLockRetention.compliance(period)
+    return s3.ObjectLockRetention.governance(period)

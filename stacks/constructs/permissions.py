@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from aws_cdk import ArnFormat, Aws, Fn, Stack, aws_iam as iam, aws_kms as kms
+from aws_cdk import ArnFormat, Aws, Fn, Stack, aws_dynamodb as dynamodb, aws_iam as iam, aws_kms as kms
 from constructs import Construct
 
 from stacks import findings
@@ -16,6 +16,7 @@ SAGEMAKER = "sagemaker.amazonaws.com"
 NO_RESOURCES = (
     "some calls know no resources (ECR's token, metrics, lists, EC2's Describe); conditions narrow what they can"
 )
+TABLE_KEY_CALLS = ("Decrypt", "DescribeKey", "Encrypt", "GenerateDataKey", "ReEncryptFrom", "ReEncryptTo")  # as it asks
 COLON = ArnFormat.COLON_RESOURCE_NAME
 _IMAGE = re.compile(r"(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/([^:@]+)")
 
@@ -31,16 +32,24 @@ def service_role(
     """A role that one service assumes; a role that was brought is used as it is, and nothing is added to it."""
     if brought_arn is not None:
         return iam.Role.from_role_arn(scope, construct_id, brought_arn, mutable=False)
-    return iam.Role(scope, construct_id, assumed_by=iam.ServicePrincipal(service), description=description, path=path)
+    assumed_by = of_this_account(scope, service)
+    return iam.Role(scope, construct_id, assumed_by=assumed_by, description=description, path=path)
+
+
+def of_this_account(scope: Construct, service: str) -> iam.ServicePrincipal:
+    """A service that takes a role for what lies in this account, and for nobody else's."""
+    conditions = {"StringEquals": {"aws:SourceAccount": Stack.of(scope).account}}
+    return iam.ServicePrincipal(service, conditions=conditions)
 
 
 def allow(
     role: iam.IRole, actions: Sequence[str], resources: Sequence[str], conditions: Mapping[str, Any] | None = None
 ) -> None:
     """One statement."""
-    role.add_to_principal_policy(
-        iam.PolicyStatement(actions=list(actions), resources=list(resources), conditions=dict(conditions or {}))
-    )
+    if isinstance(role, iam.Role):  # a role that was brought stays as it is; its owner has the list (docs/deploy.md)
+        role.add_to_policy(
+            iam.PolicyStatement(actions=list(actions), resources=list(resources), conditions=dict(conditions or {}))
+        )
 
 
 def accept(role: iam.IRole, resource: str, reason: str) -> None:
@@ -119,6 +128,16 @@ def allow_reading_keys(role: iam.IRole, key_arns: Sequence[str]) -> None:
 def allow_key(role: iam.IRole, key: kms.IKey) -> None:
     """Reading and writing what is encrypted with the key."""
     allow(role, ["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"], [key.key_arn])
+
+
+def allow_items(
+    role: iam.IRole, table: dynamodb.ITable, calls: Sequence[str], conditions: Mapping[str, Any] | None = None
+) -> None:
+    """Calls on the items of a table, and through them the use of its key."""
+    allow(role, [f"dynamodb:{call}" for call in calls], [table.table_arn], conditions)
+    if table.encryption_key is not None and isinstance(role, iam.Role):
+        through = {"StringEquals": {"kms:ViaService": f"dynamodb.{Stack.of(role).region}.{Aws.URL_SUFFIX}"}}
+        allow(role, [f"kms:{call}" for call in TABLE_KEY_CALLS], [table.encryption_key.key_arn], through)
 
 
 def allow_key_through(role: iam.IRole, scope: Construct, service: str) -> None:

@@ -49,7 +49,7 @@ class Reconciler(Construct):
         if props.monitors:  # else it removes shadow endpoints alone
             permissions.allow_list_calls(function.role, ["sagemaker:ListMonitoringExecutions"])
             permissions.allow_metrics(function.role, *sorted({monitor.namespace for monitor in props.monitors}))
-            permissions.allow(function.role, ["dynamodb:GetItem", "dynamodb:PutItem"], [props.table.table_arn])
+            permissions.allow_items(function.role, props.table, ["GetItem", "PutItem"])
         events.Rule(
             self,
             "Hourly",

@@ -24,6 +24,7 @@ STACKS = (
     "dev-covertype-Monitoring",
     "dev-covertype-Alarms",
     "dev-covertype-Retraining",
+    "prod-Network",
     "prod-Storage",
     "prod-ControlPlane",
     "prod-Reconciler",
