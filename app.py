@@ -10,6 +10,7 @@ sys.path.insert(
 )  # `contract`: the names that stacks and core share
 
 from aws_cdk import App, Environment, Stack, Tags, aws_iam as iam
+from constructs import Construct
 
 from model_monitor import contract
 from stacks import findings
@@ -37,7 +38,7 @@ from stacks.storage_stack import StorageProps, StorageStack
 OF_AN_ENDPOINT = ("Live", "Endpoint", "Monitoring", "Alarms", "Retraining")  # stacks
 
 
-def build(app: App, chosen: Settings) -> None:
+def build(app: Construct, chosen: Settings) -> None:
     """Every stack of an environment."""
     env = Environment(account=chosen.account, region=chosen.region)
     storage = StorageStack(
@@ -73,11 +74,12 @@ def build(app: App, chosen: Settings) -> None:
     if chosen.security.permissions_boundary is not None:
         boundary = iam.ManagedPolicy.from_managed_policy_arn(storage, "Boundary", chosen.security.permissions_boundary)
         iam.PermissionsBoundary.of(app).apply(boundary)
-    findings.check_security(app)
+    if isinstance(app, App):  # an app of somebody else's decides for itself
+        findings.check_security(app)
 
 
 def _control_plane(
-    app: App, chosen: Settings, storage: StorageStack, alerting: AlertingStack, env: Environment
+    app: Construct, chosen: Settings, storage: StorageStack, alerting: AlertingStack, env: Environment
 ) -> ControlPlaneStack | None:
     """What the runs of all endpoints share; None where SageMaker Model Monitor starts every one of them."""
     managed = chosen.managed
@@ -104,7 +106,7 @@ def _control_plane(
     return plane
 
 
-def _network(app: App, chosen: Settings, env: Environment) -> None:
+def _network(app: Construct, chosen: Settings, env: Environment) -> None:
     """VPC endpoints, before all that runs in the VPC; none where it has its own."""
     if chosen.network.endpoints == "shared":
         return
@@ -120,7 +122,7 @@ def _network(app: App, chosen: Settings, env: Environment) -> None:
 
 
 def _reconciler(
-    app: App, chosen: Settings, monitors: list[ScheduledMonitor], storage: StorageStack, env: Environment
+    app: Construct, chosen: Settings, monitors: list[ScheduledMonitor], storage: StorageStack, env: Environment
 ) -> None:
     """Who looks after runs that report nothing, and after endpoints that killed runs left."""
     prefixes = [shadow_prefix(name) for name, endpoint in chosen.endpoints.items() if endpoint.has_shadows]
@@ -136,7 +138,7 @@ def _reconciler(
 
 
 def _retraining_plane(
-    app: App,
+    app: Construct,
     chosen: Settings,
     retrained: dict[str, Retrained],
     storage: StorageStack,
@@ -163,7 +165,7 @@ def _retraining_plane(
 
 
 def _release(
-    app: App,
+    app: Construct,
     chosen: Settings,
     retrained: dict[str, Retrained],
     storage: StorageStack,
@@ -190,7 +192,7 @@ def _release(
 
 
 def _build_endpoint(
-    app: App,
+    app: Construct,
     chosen: Settings,
     name: str,
     endpoint: Endpoint,
@@ -254,7 +256,7 @@ def _build_endpoint(
 
 
 def _close_loop(
-    app: App,
+    app: Construct,
     chosen: Settings,
     name: str,
     endpoint: Endpoint,
@@ -305,7 +307,7 @@ def _close_loop(
     return retraining.watched
 
 
-def _review(app: App, chosen: Settings, storage: StorageStack, alerting: AlertingStack, env: Environment) -> None:
+def _review(app: Construct, chosen: Settings, storage: StorageStack, alerting: AlertingStack, env: Environment) -> None:
     """Predictions that people look at, where any endpoint has some."""
     if not chosen.reviewed:
         return

@@ -40,6 +40,7 @@ class StorageStack(Stack):
         self._removal = RemovalPolicy.RETAIN if props.storage.keep_data else RemovalPolicy.DESTROY
         self.key = self._key(props.kms_key_arn)
         self._logs: s3.Bucket | None = None
+        self._exported: dict[int, tuple[str, str]] = {}  # name and ARN of a bucket, as other stacks say them
         self._emptied: EmptiedBuckets | None = None
         self._props = props.storage
         brought = props.storage.buckets
@@ -83,9 +84,12 @@ class StorageStack(Stack):
 
     def _place(self, bucket: s3.IBucket, prefix: str) -> Place:
         """For other stacks, so by export. Whoever uses it must be deployed after this stack."""
-        if isinstance(bucket, s3.Bucket):
-            return Place(self.export_value(bucket.bucket_name), self.export_value(bucket.bucket_arn), prefix)
-        return Place.of(bucket, prefix)
+        if not isinstance(bucket, s3.Bucket):
+            return Place.of(bucket, prefix)
+        if id(bucket) not in self._exported:  # asked of every endpoint, and each time a call to the CDK
+            names = self.export_value(bucket.bucket_name), self.export_value(bucket.bucket_arn)
+            self._exported[id(bucket)] = names
+        return Place(*self._exported[id(bucket)], prefix)
 
     def _key(self, brought_arn: str | None) -> kms.IKey:
         if brought_arn is not None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from aws_cdk import IgnoreMode, aws_ecr_assets as ecr_assets, aws_iam as iam
 from constructs import Construct
 
 from stacks.constructs import permissions
+from stacks.settings.sources import source
 
-SOURCE = Path(__file__).resolve().parents[2] / "monitor_image"
+SOURCE = source("monitor_image")
 UNUSED = ["**/__pycache__", "**/*.pyc", "**/*.egg-info", "**/.mypy_cache", "**/.ruff_cache", "*.md"]
 
 

@@ -19,14 +19,15 @@ import yaml
 from pydantic import Field, ValidationError
 
 from model_monitor import contract
-from stacks.settings import account, fields, services
+from stacks.settings import account, defaults, fields, services
 from stacks.settings.block import Block, check, check_what_is_valid
 from stacks.settings.endpoint import Endpoint
 from stacks.settings.faults import field_faults
 from stacks.settings.fields import Count, told
 from stacks.settings.review import ReviewApp
+from stacks.settings.sources import of_the_user
 
-ENVIRONMENTS = Path(__file__).resolve().parents[2] / "environments"
+ENVIRONMENTS = of_the_user() / "environments"
 
 
 DAYS_OF_A_YEAR = 366
@@ -354,14 +355,35 @@ _Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping
 
 
 def load(path: Path) -> Settings:
-    """Settings of the environment that the file is named after. Raises: SettingsFaults."""
+    """Settings of the environment that the file is named after. Raises: SettingsFaults.
+
+    Beside it a folder of the same name may hold more endpoints, one a file that is named after its endpoint.
+    """
+    document = _read(path)
+    folder = path.with_suffix("")
+    if folder.is_dir() and isinstance(document, dict):
+        document["endpoints"] = _with_files(path, folder, document.get("endpoints") or {})
+    return parse(document, path.stem, str(path))
+
+
+def _read(path: Path) -> Any:
     try:
-        document = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 (a SafeLoader)
+        return yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 (a SafeLoader)
     except OSError as error:
         raise SettingsFaults(str(path), [f"the file cannot be read ({error.strerror})"]) from error
     except yaml.YAMLError as error:
         raise SettingsFaults(str(path), [f"the file is no YAML: {' '.join(str(error).split())}"]) from error
-    return parse(document, path.stem, str(path))
+
+
+def _with_files(path: Path, folder: Path, endpoints: Any) -> Any:
+    """The endpoints of a file and of the files beside it. Raises: SettingsFaults where one stands twice."""
+    more = {file.stem: _read(file) for file in sorted(folder.glob("*.yaml"))}
+    if not isinstance(endpoints, dict):
+        return endpoints
+    if twice := sorted(endpoints.keys() & more.keys()):
+        told = [f"endpoints.{name}: stands in {path} and in {folder / name}.yaml; keep one of them" for name in twice]
+        raise SettingsFaults(str(path), told)
+    return endpoints | more
 
 
 def parse(document: object, environment: str, where: str) -> Settings:
@@ -369,14 +391,15 @@ def parse(document: object, environment: str, where: str) -> Settings:
     if not isinstance(document, dict):
         raise SettingsFaults(where, ["the file should hold keys and values"])
     unknown = ["environment: is unknown; an environment is named by its file"] if "environment" in document else []
-    named = {**document, "environment": environment}
+    named = defaults.spread({**document, "environment": environment})
     try:
         settings = Settings.model_validate(named)
     except ValidationError as error:
         of_fields = field_faults(Settings, error.errors(), named)
-        raise SettingsFaults(where, unknown + of_fields + check_what_is_valid(Settings, named)) from error
-    if unknown:
-        raise SettingsFaults(where, unknown)
+        faults = unknown + of_fields + check_what_is_valid(Settings, named)
+        raise SettingsFaults(where, defaults.located(faults, document)) from error
+    if faults := defaults.located(unknown, document):
+        raise SettingsFaults(where, faults)
     return settings
 
 
@@ -396,6 +419,11 @@ def schema() -> dict[str, Any]:
     document = Settings.model_json_schema()
     del document["properties"]["environment"]
     document["required"].remove("environment")
+    document["properties"][defaults.KEY] = {
+        "type": "object",
+        "description": "What the endpoints of this file have in common: keys of an endpoint, which each endpoint may override.",
+        "propertyNames": {"enum": sorted(Endpoint.model_fields)},
+    }
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **document}
 
 

@@ -16,8 +16,8 @@ from stacks.settings.bias import ModelBias
 from stacks.settings.block import Block, check
 from stacks.settings.cadence import DAY, FEWEST_MINUTES, HOUR, WEEK, Cadence, cadence, is_of_model_monitor
 from stacks.settings.fields import Count, Finite, Share
+from stacks.settings.sources import of_the_user
 
-ROOT = Path(__file__).resolve().parents[2]
 HOURLY_MAX_SECONDS = 3600
 MAX_SECONDS = 86400
 SHORTEST_DELAY = timedelta(minutes=2)  # PT2M
@@ -266,7 +266,7 @@ class Monitor(Block):
     @property
     def code_files(self) -> dict[str, Path]:
         """Path as it is written → Python file of this repository."""
-        return {code: ROOT / code for code in self._code.values() if not code.startswith("s3://")}
+        return {code: of_the_user() / code for code in self._code.values() if not code.startswith("s3://")}
 
     @check
     def _code_faults(self) -> Iterator[str]:
