@@ -69,8 +69,8 @@ format: build/.main-venv ## let ruff rewrite what it can
 	$(BIN)/ruff format .
 
 .PHONY: synth
-synth: build/.main-venv node_modules/.package-lock.json ## synthesize every environment with security checks
-	@for env in $(ENVIRONMENTS); do echo "synth $$env"; npx --no-install cdk synth --quiet --no-notices -c env=$$env -c compliance=report -o build/synth/$$env; done
+synth: build/.main-venv node_modules/.package-lock.json ## synthesize every environment with security checks, and say what each costs a month
+	@for env in $(ENVIRONMENTS); do echo "synth $$env"; npx --no-install cdk synth --quiet --no-notices -c env=$$env -c compliance=report -o build/synth/$$env; $(BIN)/python -m stacks.price $$env build/synth/$$env; done
 
 .PHONY: golden
 golden: build/.main-venv ## rewrite the golden outputs and the stack snapshots; review the diff
@@ -78,7 +78,7 @@ golden: build/.main-venv ## rewrite the golden outputs and the stack snapshots; 
 
 IMAGE ?= model-monitor:latest
 .PHONY: image
-image: ## build the monitor image with docker, podman or buildah; PLATFORM=linux/arm64 MODELS=1 NATIVE=0 BASE=… IMAGE=name
+image: ## build the monitor image with docker, podman or buildah; PLATFORM=linux/arm64 MODELS=1 NATIVE=0 BASE=… SBOM=file IMAGE=name
 	monitor_image/build.sh $(IMAGE)
 
 .PHONY: image-test

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 sys.path.insert(
@@ -16,13 +17,17 @@ from model_monitor import contract
 from stacks import findings
 from stacks.alarms_stack import AlarmsProps, AlarmsStack
 from stacks.alerting_stack import AlertingProps, AlertingStack
+from stacks.constructs.dashboard import Watched
+from stacks.constructs.places import Place
 from stacks.constructs.python_function import PythonFunction
 from stacks.constructs.scheduled_monitor import ScheduledMonitor
 from stacks.control_plane_stack import ControlPlaneProps, ControlPlaneStack
+from stacks.dashboard_stack import DashboardProps, DashboardStack
 from stacks.endpoint_stack import EndpointProps, EndpointStack
 from stacks.live_stack import LiveProps, LiveStack
 from stacks.monitoring_stack import MonitoringProps, MonitoringStack
 from stacks.network_stack import NetworkProps, NetworkStack
+from stacks.price import estimate, reckoning
 from stacks.reconciler_stack import ReconcilerStack, ReconcilerStackProps
 from stacks.release_stack import ReleaseProps, ReleaseStack
 from stacks.retraining_plane_stack import Retrained, RetrainingPlaneProps, RetrainingPlaneStack
@@ -47,19 +52,33 @@ def build(app: Construct, chosen: Settings) -> None:
         StorageProps(storage=chosen.storage, kms_key_arn=chosen.security.kms_key_arn),
         env=env,
     )
-    alerting = AlertingStack(app, f"{chosen.environment}-Alerting", AlertingProps(alarms=chosen.alarms), env=env)
+    alerting = AlertingStack(
+        app,
+        f"{chosen.environment}-Alerting",
+        AlertingProps(alarms=chosen.alarms, endpoints=list(chosen.endpoints)),
+        env=env,
+    )
     plane = _control_plane(app, chosen, storage, alerting, env)
     retrained: dict[str, Retrained] = {}
     reconciled: list[ScheduledMonitor] = []
+    shown: list[Watched] = []
     for name, endpoint in chosen.endpoints.items():
         monitoring = _build_endpoint(app, chosen, name, endpoint, storage, plane, env)
         reconciled += monitoring.reconciled
+        shown.append(Watched(name, endpoint, monitoring.monitors))
         watched = _close_loop(app, chosen, name, endpoint, storage, alerting, monitoring, env)
         if watched:
             retrained[name] = Retrained(endpoint, watched)
         for part in OF_AN_ENDPOINT:
             if (stack := app.node.try_find_child(f"{chosen.environment}-{name}-{part}")) is not None:
                 Tags.of(stack).add("Endpoint", name)
+    dashboard = DashboardStack(
+        app,
+        f"{chosen.environment}-Dashboard",
+        DashboardProps(environment=chosen.environment, watched=shown, table=storage.table),
+        env=env,
+    )
+    dashboard.add_stack_dependency(storage, "the table is exported by it")
     _reconciler(app, chosen, reconciled, storage, env)
     _retraining_plane(app, chosen, retrained, storage, alerting, env)
     _release(app, chosen, retrained, storage, alerting, env)
@@ -91,7 +110,9 @@ def _control_plane(
         f"{chosen.environment}-ControlPlane",
         ControlPlaneProps(
             environment=chosen.environment,
-            captures=list({place.capture.uri: place.capture for place in places.values()}.values()),
+            captures=_distinct(listed for place in places.values() for listed in place.listed),
+            manifests=_distinct(place.capture for place in places.values() if place.transform),
+            read_key_arns=chosen.security.read_key_arns,
             reports=next(iter(places.values())).reports,
             roles=sorted({role for endpoint in managed.values() for role in endpoint.brought_roles}),
             namespaces=sorted({endpoint.metrics.namespace for endpoint in managed.values()}),
@@ -99,11 +120,16 @@ def _control_plane(
             key=storage.key,
             table=storage.table,
             has_messages=chosen.alarms.of_runs,
+            time_zones=chosen.time_zones,
         ),
         env=env,
     )
     plane.add_stack_dependency(storage, "places are exported by it")
     return plane
+
+
+def _distinct(places: Iterable[Place]) -> list[Place]:
+    return list({place.uri: place for place in places}.values())
 
 
 def _network(app: Construct, chosen: Settings, env: Environment) -> None:
@@ -211,6 +237,7 @@ def _build_endpoint(
             name=name,
             endpoint=endpoint,
             image_uri=chosen.monitor_image,
+            run_functions=chosen.run_functions,
             places=places,
             key=storage.key,
             network=chosen.network,
@@ -228,7 +255,12 @@ def _build_endpoint(
         live = LiveStack(
             app,
             f"{prefix}-Live",
-            LiveProps(endpoint_name=name, parameter_name=parameter, artifact=endpoint.model.artifact),
+            LiveProps(
+                endpoint_name=name,
+                parameter_name=parameter,
+                artifact=endpoint.model.artifact,
+                keep_data=chosen.storage.keep_data,
+            ),
             env=env,
         )
         serving = EndpointStack(
@@ -276,7 +308,7 @@ def _close_loop(
             endpoint=endpoint,
             monitors=monitoring.monitors,
             topic=alerting.topic,
-            messages=chosen.alarms.messages,
+            alarms=chosen.alarms,
         ),
         env=env,
     )
@@ -335,9 +367,13 @@ def main() -> None:
     except settings.SettingsFaults as faults:
         sys.exit(str(faults))
     build(app, chosen)
-    app.synth()
+    assembly = Path(app.synth().directory)
     if app.node.try_get_context("compliance") is not None:
         compliance.report(app)
+    if chosen.budget is not None:
+        above = estimate.faults(chosen, reckoning.items(chosen, estimate.templates_of(assembly)))
+        if told := "\n".join(above):
+            sys.exit(f"{chosen.environment}: {told}")
 
 
 if __name__ == "__main__":

@@ -112,7 +112,7 @@ def runners(prices: dict[str, Any]) -> Iterator[Runner]:
             small["seconds_at_most"],
         )
     for name, size in large["instances"].items():
-        per_second = size["per_hour"] / HOUR
+        per_second = prices["instance_hour"][name] / HOUR
         yield Runner(name, size["cores"], size["memory_gb"] * 1000, per_second, large["start_seconds"])
 
 
@@ -123,7 +123,7 @@ def page(cells: list[Cell], machine: dict[str, Any], prices: dict[str, Any]) -> 
     head = "| runner | cores | " + " | ".join(f"{records:,}" for records in RECORDS) + " | most a run |"
     lines = [head, "|---" * (len(RECORDS) + 3) + "|"]
     for runner in known:
-        shown = (_shown(runner, records, rates, prices["runs_per_month"]) for records in RECORDS)
+        shown = (_shown(runner, records, rates, prices["hours_per_month"]) for records in RECORDS)
         most = f"{runner.most_records(rates) / MILLION:,.0f} M"
         lines.append(f"| {runner.name} | {runner.cores:.1f} | " + " | ".join(shown) + f" | {most} |")
     kinds = [f"| {kind} | {factor:.1f} |" for kind, factor in rates.payloads.items()]
@@ -138,7 +138,7 @@ def page(cells: list[Cell], machine: dict[str, Any], prices: dict[str, Any]) -> 
         each=rates.peak_mb / MEASURED_CORES,
         date=prices["date"],
         source=prices["source"],
-        runs=prices["runs_per_month"],
+        runs=prices["hours_per_month"],
         start=prices["processing"]["start_seconds"],
         table="\n".join(lines),
         kinds="\n".join(kinds),

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.publish`: the last results into benchmarks/results.json, the README's five rows and docs/capacity.md."""
+"""`python -m benchmarks.publish`: the last results into results.json, the README's five rows, docs/capacity.md and price.md."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from typing import Any
 from benchmarks import capacity, cells, headlines, jobs
 
 HERE = jobs.ROOT / "benchmarks"
-RESULTS, MACHINE, PRICES = HERE / "results.json", HERE / "machine.json", HERE / "prices.json"
+RESULTS, MACHINE = HERE / "results.json", HERE / "machine.json"
+PRICES = jobs.ROOT / "stacks" / "price" / "prices.json"  # one list for all pages
 README, PAGE = jobs.ROOT / "README.md", jobs.ROOT / "docs" / "capacity.md"
+PRICE_PAGE = jobs.ROOT / "docs" / "price.md"
 START, END = "<!-- bench:start -->\n", "<!-- bench:end -->"
 
 
@@ -22,8 +24,18 @@ def main() -> int:
             published.write_bytes(found.read_bytes())
     README.write_text(with_headlines(README.read_text(), *published_results()))
     PAGE.write_text(capacity.page(*published_results(), json.loads(PRICES.read_text())))
-    print(f"{README}\n{PAGE}")
+    PRICE_PAGE.write_text(price_page())
+    print(f"{README}\n{PAGE}\n{PRICE_PAGE}")
     return 0
+
+
+def price_page() -> str:
+    """docs/price.md, of a synthesis: the CDK is imported only here."""
+    from benchmarks import price
+    from stacks.price import reckoning
+
+    chosen = price.typical()
+    return price.page(reckoning.items(chosen, price.templates_of(chosen)))
 
 
 def published_results() -> tuple[list[cells.Cell], dict[str, Any]]:

@@ -71,5 +71,5 @@ BREAST_CANCER = Dataset(
     write=csv_lines,
     records_per_request=(5, 25),
     training=_breast_cancer_training,
-    writes_rows=True,
+    is_reviewed=True,
 )

@@ -80,7 +80,7 @@ class Dataset:
     records_per_request: tuple[int, int]
     training: Callable[[], tuple[Table, Table, Table]]  # baseline, train, validation
     why: tuple[str, ...] = ()  # keys of a response that say what each feature contributed, one for each class
-    writes_rows: bool = False  # the application hands labelled rows to training itself; else the monitors' runs do
+    is_reviewed: bool = False  # the application never learns the truth: people label what the model is not sure of
 
     def traffic(self, hour: int, mode: Mode, records: int) -> list[Request]:
         """About `records` records of one hour in requests of several records each; none when it is quiet."""

@@ -15,6 +15,7 @@ MONITORS = ("data_quality", "model_quality", "model_bias", "model_explainability
 FACET = "Wilderness_Area Cache"
 WATCHED = "covertype"
 STEADY = "breast-cancer"
+UNCERTAIN = (0.1, 0.9)  # scores between
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,7 @@ def judge(story: Story) -> list[Expectation]:
         *_retrained(story),
         *_released(story),
         *_steady(story),
+        *_reviewed(story),
         *_identity(story),
     ]
 
@@ -93,8 +95,7 @@ def _broken(story: Story) -> Iterator[Expectation]:
         yield _finding(hour, ("data_type_check",), BROKEN_TYPE)
         yield _finding(hour, ABSENT_CHECKS, BROKEN_ABSENT)
         yield Expectation("broken", "it is no drift", "baseline_drift_check" not in hour.violations, _violations(hour))
-        yield _paged(hour, "data-type")
-        yield _paged(hour, "missing-column", "completeness")
+        yield _paged(hour, "data-quality")
         drift = [name for name in hour.alarms if name.endswith("-drift")]
         yield Expectation("broken", "no alarm on drift", not drift, _names(hour.alarms))
         yield Expectation("broken", "no training on broken data", not hour.training_jobs, _names(hour.training_jobs))
@@ -166,6 +167,21 @@ def _steady(story: Story) -> Iterator[Expectation]:
     yield Expectation(STEADY, "healthy throughout", verdicts == ["ok"], _names(verdicts))
     noise = [name for hour in hours for name in (*hour.alarms, *hour.messages, *hour.training_jobs)]
     yield Expectation(STEADY, "no alarm, no message, no training", not noise, _names(noise))
+
+
+def _reviewed(story: Story) -> Iterator[Expectation]:
+    """Uncertain predictions go to people and no others but a sample; every answer is a label that the model is scored with."""
+    found = story.review
+    outside = sum(not UNCERTAIN[0] < score < UNCERTAIN[1] for score in found.scores)
+    counts = f"{found.routed} routed, {found.sampled} sampled, {found.answered} answered, {found.labels} labels"
+    is_met = found.routed > found.sampled and outside <= found.sampled
+    yield Expectation("review", "predictions between the bounds went to people, and a sample of others", is_met, counts)
+    is_met = found.routed == found.answered == found.labels > 0
+    yield Expectation("review", "each was answered once and is a label", is_met, counts)
+    scored = [hour.values["accuracy"] for hour in story.of(STEADY) if "accuracy" in hour.values]
+    is_met = len(scored) > 1 and all(any(math.isclose(one, share) for share in found.agreement) for one in scored)
+    shares = ", ".join(f"{value:.4f}" for value in scored) or "not scored"
+    yield Expectation("review", "model quality is scored with them", is_met, shares)
 
 
 def _identity(story: Story) -> Iterator[Expectation]:

@@ -85,6 +85,7 @@ class Observed:
     decisions: list[Decision] = field(default_factory=list)
     training_jobs: list[str] = field(default_factory=list)
     report: str = ""
+    routed: dict[str, int] = field(default_factory=dict)  # to people, by why
 
     def to_json(self) -> dict[str, Any]:
         """One entry of `hours` in summary.json."""
@@ -150,6 +151,25 @@ class Release:
         return asdict(self)
 
 
+@dataclass(frozen=True, slots=True)
+class Reviewed:
+    """What people did with uncertain predictions. routed: tasks of every run; sampled: those that the model was sure of. labels:
+    in the ground truth. agreement: of each hour in which they answered, how often the model was right. scores: of their tasks."""
+
+    routed: int = 0
+    sampled: int = 0
+    answered: int = 0
+    labels: int = 0
+    agreement: list[float] = field(default_factory=list)
+    scores: list[float] = field(default_factory=list)
+
+    def to_json(self) -> dict[str, Any]:
+        """`review` in summary.json."""
+        shares = [round(share, 6) for share in self.agreement]
+        told = {"routed": self.routed, "sampled": self.sampled, "answered": self.answered, "labels": self.labels}
+        return {**told, "agreement": shares}
+
+
 @dataclass(slots=True)
 class Story:
     """The whole run."""
@@ -163,6 +183,7 @@ class Story:
     identity_findings: list[str] = field(default_factory=list)
     identity_calls: int = 0
     decisions: list[Decision] = field(default_factory=list)  # about retraining
+    review: Reviewed = field(default_factory=Reviewed)
     seconds: dict[str, float] = field(default_factory=dict)
 
     def of(self, endpoint: str, phase: str | None = None) -> list[Observed]:

@@ -19,6 +19,7 @@ VIOLATED = "violated"
 NO_RUNNER = "none"  # of a window that needed none
 VERDICTS = tuple(contract.Verdict)
 RECORDED = ("asked_by", "action", "rule", "reason", "detail", "run")  # of a decision
+ROUTED = ("routed_uncertain", "routed_sample")  # what a report says of tasks for people
 VALUES = ("accuracy", contract.METRIC_LABEL_COVERAGE)
 
 
@@ -147,6 +148,7 @@ class Observer:
         seen.rejects = report["reading"]["rejected"]
         seen.monitors = {monitor["key"]: monitor["verdict"] for monitor in report["monitors"]}
         seen.violations, seen.features = read_violations(report)
+        seen.routed = {name: int((report.get("review") or {}).get(name, 0)) for name in ROUTED}
 
     def _download(self, uri: str) -> Path:
         """Copy what lies below an S3 URI; returns the local folder."""

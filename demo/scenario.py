@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -14,12 +15,14 @@ from demo.account import TwinAccount
 from demo.breast_cancer import BREAST_CANCER
 from demo.covertype import BROKEN_ABSENT, BROKEN_TYPE, COVERTYPE, DRIFTING
 from demo.data import Dataset, Mode, Request
-from demo.observations import Hour, Observed, Sent, Story, Training
+from demo.observations import Hour, Observed, Reviewed, Sent, Story, Training
 from demo.observe import HOUR, Observer, list_keys
+from demo.reviewers import Reviewers
 from demo.timeline import Timeline
 from twin.server import Twin
 
 START = datetime(2026, 3, 2, 6, tzinfo=UTC)
+CLERK = timedelta(minutes=17)  # one round of the clerk of human review, after the time for an undo
 JUDGED = timedelta(minutes=46)  # into the next hour: executions, their metrics, alarms and the reconciler are over
 UNSEEN = "adapted"  # no training saw its records: a new model is measured on them
 
@@ -146,6 +149,9 @@ class Scenario:
         schedules = self.observer.schedules(deploy.ENVIRONMENT)
         self.observer.runs = deploy.output(outputs, "RunsTable")
         labels = deploy.output(outputs, "GroundTruthBucket")
+        places = {name: deploy.output(outputs, name) for name in ("ReviewPage", "ReviewersPool")}
+        people = self.account.client("cognito-idp")
+        self.reviewers = Reviewers.invited(self.twin.apis, people, deploy.ENVIRONMENT, BREAST_CANCER.endpoint, places)
         for number, phase in enumerate(HOURS):
             start = START + number * HOUR
             calls = [
@@ -158,6 +164,9 @@ class Scenario:
             for hour in self._hour(phase, start, calls, schedules, labels):
                 self.story.hours.append(hour)
                 self.timeline.observed(hour)
+        self.twin.advance(CLERK)  # the last answers become labels
+        self.story.review = self._labelled(labels)
+        self.timeline.reviewed(self.story.review)
 
     def _hour(
         self,
@@ -170,12 +179,31 @@ class Scenario:
         with self.timeline.working(f"{phase.phase}: requests, then the hour is judged"):
             sent = traffic.send(calls, start, self.twin.advance_to, self.account.client("sagemaker-runtime"))
             for dataset, requests in calls:
-                traffic.label(dataset, requests, start, phase.mode, labels, self.account.client("s3"))
+                traffic.label(dataset, requests, start, labels, self.account.client("s3"))
             self.twin.advance_to(start + HOUR + JUDGED)
-            return [
+            found = [
                 self.observer.hour(name, schedules[name], phase.phase, start, sent.get(name, Sent()))
                 for name in (dataset.endpoint for dataset, _ in calls)
             ]
+        with self.timeline.working("people look at what the model was not sure of"):
+            self._review(calls)
+        return found
+
+    def _review(self, calls: Sequence[tuple[Dataset, Sequence[Request]]]) -> None:
+        for dataset, requests in calls:
+            if dataset.is_reviewed and requests:
+                self.reviewers.learn(requests)
+                self.reviewers.work()
+
+    def _labelled(self, labels: str) -> Reviewed:
+        """What became labels, once the last answers are written."""
+        endpoint = self.reviewers.endpoint
+        keys = list_keys(self.account.client("s3"), labels, f"{endpoint}/ground-truth/")
+        written = sum(key.rpartition("/")[2].startswith("review-") for key in keys)
+        routed = Counter[str]()
+        for hour in self.story.of(endpoint):
+            routed.update(hour.routed)
+        return self.reviewers.told(routed.total(), routed["routed_sample"], written)
 
     def _examine_training(self) -> None:
         """Unpack what the training jobs wrote, and ask the new model about a drifting hour that it never saw."""

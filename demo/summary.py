@@ -27,6 +27,7 @@ def write(path: Path, story: Story, expectations: Sequence[Expectation], seconds
             "rolled_back": sum(release.result == "rolled_back" for release in story.releases),
             "releases": [release.to_json() for release in story.releases],
         },
+        "review": story.review.to_json(),
         "deployment": {"stacks": story.stacks, "baselines": story.baselines, "image": story.image},
         "identity": {"calls": story.identity_calls, "beyond_policy": story.identity_findings},
         "expectations": [asdict(expectation) for expectation in expectations],

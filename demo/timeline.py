@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from demo.expectations import Expectation
-from demo.observations import Hour, Observed, Release, Training
+from demo.observations import Hour, Observed, Release, Reviewed, Training
 
 RULE_WIDTH = 90
 PLAIN_WIDTH = 200  # where output goes to a file, lines are not cut
@@ -123,6 +123,15 @@ class Timeline:
             self._line("retraining", decision, "cyan")
         for job in hour.training_jobs:
             self._line("training", job, "magenta")
+
+    def reviewed(self, found: Reviewed) -> None:
+        """What people did with predictions that the model was not sure of."""
+        self.chapter("Human review")
+        shares = ", ".join(f"{share:.0%}" for share in found.agreement)
+        self.console.print(f"  {found.routed} predictions went to people, {found.answered} were answered")
+        self._line(
+            "labels", f"{found.labels} in the ground truth; the model was right in {shares} of them, hour by hour"
+        )
 
     def _line(self, kind: str, text: str, style: str = "dim") -> None:
         self.console.print(f"    [{style}]{kind:10}[/{style}] {escape(text)}")

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from demo.data import Dataset, Mode, Request, training_csv
+from demo.data import Dataset, Request
 from demo.observations import Sent
 from model_monitor.ground_truth_writer import file_contents, group
 
@@ -57,12 +57,9 @@ def predicted(body: str, accept: str) -> list[int]:
     return [int(item["label"]) for item in sorted(json.loads(body), key=lambda item: int(item["payload_index"]))]
 
 
-def label(dataset: Dataset, requests: Sequence[Request], hour: datetime, mode: Mode, bucket: str, s3: Any) -> None:
-    """What is known after the hour: ground truth for the monitors, and labelled rows for a training where no run makes them.
-
-    Rows of a broken hour are not handed to training: nobody labels what arrived damaged.
-    """
-    if not requests:
+def label(dataset: Dataset, requests: Sequence[Request], hour: datetime, bucket: str, s3: Any) -> None:
+    """What is known after the hour, as ground truth for the monitors, whose runs make rows for a training of it."""
+    if dataset.is_reviewed:
         return
     known = group(
         (request.inference_id, place, truth)
@@ -71,6 +68,3 @@ def label(dataset: Dataset, requests: Sequence[Request], hour: datetime, mode: M
     )
     for path, lines in file_contents(known, hour + LABELLED).items():
         s3.put_object(Bucket=bucket, Key=f"{dataset.endpoint}/ground-truth/{path}", Body=lines)
-    if dataset.writes_rows and mode is not Mode.BROKEN:
-        rows = "".join(training_csv(request.table, dataset.names) for request in requests)
-        s3.put_object(Bucket=bucket, Key=f"{dataset.endpoint}/training/{hour:%Y-%m-%dT%H}.csv", Body=rows.encode())

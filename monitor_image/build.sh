@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds the monitor image with docker, podman or buildah, whichever works here:  monitor_image/build.sh [NAME] [more of the builder's arguments]
-# PLATFORM=linux/arm64, BASE, NATIVE, MODELS: see Dockerfile. BUILDER: one of the three. No time of this build gets into the image.
+# PLATFORM=linux/arm64, BASE, NATIVE, MODELS: see Dockerfile. SBOM=file: what the image holds is written there, as CycloneDX. BUILDER: one of the three. No time of this build gets into the image.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 name=${1:-model-monitor:latest}
@@ -29,5 +29,12 @@ case $builder in
   buildah) arguments+=(--format oci --timestamp "$epoch" --isolation "${BUILDAH_ISOLATION:-chroot}") ;;
   *) echo "BUILDER is docker, podman or buildah, found '$builder'." >&2; exit 1 ;;
 esac
+if [ -n "${SBOM:-}" ]; then
+  listed=(--image "$name")
+  [ -z "${BASE:-}" ] || listed+=(--base "$BASE")
+  [ "${NATIVE:-1}" = 1 ] || listed+=(--no-native)
+  [ "${MODELS:-0}" != 1 ] || listed+=(--models)
+  python3 "$here/sbom.py" "${listed[@]}" >"$SBOM"
+fi
 echo "$builder build $name ${PLATFORM:-}"
 exec "$builder" build "${arguments[@]}" "$@" "$here"

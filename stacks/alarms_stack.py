@@ -1,24 +1,29 @@
-"""Alarms and a dashboard for the monitors of one endpoint."""
+"""Alarms of one endpoint and its monitors."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from aws_cdk import Environment, Stack, aws_sns as sns
+from aws_cdk import Environment, Stack, aws_cloudwatch as cloudwatch, aws_sns as sns
 from constructs import Construct
 
 from model_monitor import contract
-from stacks.constructs.dashboard import EndpointDashboard
-from stacks.constructs.drift_alarm import drift, feature_drift
+from model_monitor.contract import CHECKS_OF, Cause
+from stacks.constructs import alarm_words
+from stacks.constructs.capture_alarm import capture_loss
+from stacks.constructs.cause_alarm import OF_TYPE, cause_alarm
+from stacks.constructs.composite_alarm import MODEL, SERVICE, PageOnce, updating
+from stacks.constructs.drift_alarm import drift, drift_share, feature_drift
 from stacks.constructs.monitor_alarm import MonitorAlarm, MonitorAlarmProps, watch
 from stacks.constructs.rehearsal_alarm import rehearsal
-from stacks.constructs.run_error_alarm import run_error
 from stacks.constructs.scheduled_monitor import ScheduledMonitor
+from stacks.constructs.service_alarm import PERIODS, errors, latency
 from stacks.constructs.staleness_alarm import staleness
-from stacks.constructs.value_alarm import custom_metric, label_coverage, labels_missing, quality
-from stacks.constructs.violation_alarm import BROKEN_DATA, MODEL, ViolationKind, violations
+from stacks.constructs.told_alarm import Told, tell
+from stacks.constructs.value_alarm import custom_metric, label_coverage, quality
 from stacks.settings.endpoint import Endpoint
+from stacks.settings.environment import Alarms
 from stacks.settings.monitor import Monitor
 
 
@@ -31,7 +36,7 @@ class AlarmsProps:
     endpoint: Endpoint
     monitors: Mapping[str, ScheduledMonitor]
     topic: sns.ITopic
-    messages: str = "alarms"  # who writes: runs, alarms, both
+    alarms: Alarms
 
 
 @dataclass
@@ -42,6 +47,11 @@ class AlarmNames:
     of_model: dict[str, dict[str, tuple[str, ...]]] = field(default_factory=dict)
     of_broken_data: list[str] = field(default_factory=list)
 
+    @property
+    def every(self) -> list[str]:
+        """All that runs find violated."""
+        return [*self.of_broken_data, *(name for alarms in self.of_model.values() for name in alarms)]
+
 
 class AlarmsStack(Stack):
     """`names` tells the retraining policy which alarm means what."""
@@ -50,7 +60,9 @@ class AlarmsStack(Stack):
         super().__init__(scope, construct_id, env=env, description=f"Model monitoring: alarms of {props.name}")
         self._props = props
         self.names = {name: self._alarms(name, monitor) for name, monitor in props.monitors.items()}
-        EndpointDashboard(self, "Endpoint", props.endpoint, props.monitors)
+        served = list(self._service())
+        if props.alarms.composites:
+            self._page_once(served)
 
     def _alarms(self, name: str, monitor: ScheduledMonitor) -> AlarmNames:
         settings = self._props.endpoint.monitors[name]
@@ -66,19 +78,23 @@ class AlarmsStack(Stack):
             )
 
         usual, names = props(settings.alarms.periods, settings.alarms.of_periods), AlarmNames()
+        bounded = replace(usual, is_silent=self._props.alarms.composites)
         # with Model Monitor's scheduler there is no last step that could tell
-        of_runs = replace(usual, is_silent=self._props.messages == "runs" and settings.is_managed)
+        is_told = self._props.alarms.messages == "runs" and settings.is_managed
+        of_runs = replace(usual, is_silent=is_told or self._props.alarms.composites)
         if "data_quality" in settings.types:
-            _data_alarms(scope, usual, of_runs, settings, names)
+            _data_alarms(scope, bounded, of_runs, settings, names)
         for type_ in settings.types:
-            for kind in MODEL.get(type_, ()):
-                alarm = MonitorAlarm(scope, kind.what.title().replace("-", ""), of_runs, violations(monitor, kind))
-                names.of_model.setdefault(type_, {})[alarm.name] = kind.checks
-        _value_alarms(scope, usual, settings, names)
+            if type_ in OF_TYPE:
+                names.of_model[type_] = {_watch(scope, of_runs, OF_TYPE[type_]): CHECKS_OF[OF_TYPE[type_]]}
+        _value_alarms(scope, bounded, settings, names)
         if settings.labelled and self._props.endpoint.ground_truth is not None:
-            MonitorAlarm(scope, "LabelsMissing", props(1), labels_missing(monitor))
-        MonitorAlarm(scope, "Rehearsal", props(1), rehearsal(monitor))
-        MonitorAlarm(scope, "Error", props(1), run_error(monitor))
+            _watch(scope, props(1), Cause.LABELS_MISSING)
+        if monitor.publishes(contract.METRIC_REHEARSAL):
+            MonitorAlarm(scope, "Rehearsal", props(1), rehearsal(monitor))
+        _watch(scope, usual, Cause.REJECTED)
+        self._capture_loss(scope, props(1), settings)
+        _watch(scope, props(1), Cause.ERROR)
         if settings.is_managed:  # the control plane sweeps its table of runs
             return names
         periods = settings.alarms.staleness_periods
@@ -86,27 +102,81 @@ class AlarmsStack(Stack):
         MonitorAlarm(scope, "Stale", props(periods), stale)
         return names
 
+    def _capture_loss(self, scope: Construct, props: MonitorAlarmProps, settings: Monitor) -> None:
+        """The last step of a run compares captures with calls; where there is none, metric math does."""
+        if settings.is_managed:
+            _watch(scope, props, Cause.CAPTURE_LOSS)
+            return
+        endpoint = self._props.endpoint
+        variants, sampling = settings.variants or endpoint.variant_names, endpoint.capture.sampling_percentage
+        lost = capture_loss(props.monitor, variants, sampling, settings.alarms.captured_share)
+        MonitorAlarm(scope, "CaptureLoss", props, lost)
+
+    def _service(self) -> Iterator[str]:
+        """How the endpoint answers; a release's own alarms watch the same, and take a bad one back."""
+        props, bounds = self._props, self._props.endpoint.alarms
+        if props.endpoint.retraining is not None and props.endpoint.model is not None:
+            return
+        variants, found = props.endpoint.variant_names, []
+        if bounds.error_share is not None:
+            found.append(errors(props.name, variants, bounds.error_share))
+        if bounds.latency_seconds is not None:
+            found.append(latency(props.name, variants, bounds.latency_seconds))
+        told = Told(environment=props.environment, of=props.name, topic=props.topic)
+        for watched in found:
+            text = alarm_words.with_links(watched.description, props.environment, self.region)
+            yield tell(
+                self,
+                watched.what.title(),
+                told,
+                replace(watched, description=text),
+                periods=PERIODS,
+                is_silent=props.alarms.composites,
+            )
+
+    def _page_once(self, served: Sequence[str]) -> None:
+        """One page for what runs find, unless they tell people themselves, and one for the service."""
+        props = self._props
+        found = [alarm for names in self.names.values() for alarm in names.every]
+        pages = {"model": (MODEL, found if props.alarms.messages != "runs" else []), "service": (SERVICE, served)}
+        for what, (words, over) in pages.items():
+            if not over:
+                continue
+            suppressor = updating(self, "Updating", props.environment, props.name) if what == "service" else None
+            page = PageOnce(
+                self,
+                f"{what.title()}Page",
+                props.environment,
+                props.name,
+                props.topic,
+                what=what,
+                words=words,
+                over=over,
+                suppressor=suppressor,
+            )
+            for alarm in self.node.find_all():
+                if isinstance(alarm, cloudwatch.Alarm):
+                    page.node.add_dependency(alarm)
+
 
 def _data_alarms(
     scope: Construct, props: MonitorAlarmProps, of_runs: MonitorAlarmProps, settings: Monitor, names: AlarmNames
 ) -> None:
-    """Drift, of all features together and of single ones, and broken data by its kind.
+    """Drift, of all features together and of single ones, and broken data.
 
     of_runs: of alarms on what a run itself finds violated; bounds of the environment are others.
     """
     monitor, alarms = props.monitor, settings.alarms
-    alarm = MonitorAlarm(
-        scope, "Drift", of_runs if alarms.drift_max is None else props, drift(monitor, alarms.drift_max)
-    )
+    told = of_runs if alarms.drift_max is None else props
+    alarm = MonitorAlarm(scope, "Drift", told, drift(monitor, alarms.drift_max))
     drifted = [alarm.name]
+    if alarms.drift_share is not None:
+        drifted.append(watch(alarm, "Share", props, drift_share(monitor, alarms.drift_share)))
     for feature, distance in alarms.drift_features.items():
         child = f"Feature-{feature.replace('/', '-')}"
         drifted.append(watch(alarm, child, props, feature_drift(monitor, feature, distance)))
-    names.of_model["data_quality"] = dict.fromkeys(drifted, (contract.CheckType.BASELINE_DRIFT,))
-    for kind in page_worthy(settings):
-        (check,) = kind.checks
-        alarm = MonitorAlarm(scope, check.title().replace("_", ""), of_runs, violations(monitor, kind))
-        names.of_broken_data.append(alarm.name)
+    names.of_model["data_quality"] = dict.fromkeys(drifted, CHECKS_OF[Cause.DRIFT])
+    names.of_broken_data.append(_watch(scope, of_runs, Cause.DATA_QUALITY))
 
 
 def _value_alarms(scope: Construct, props: MonitorAlarmProps, settings: Monitor, names: AlarmNames) -> None:
@@ -120,10 +190,11 @@ def _value_alarms(scope: Construct, props: MonitorAlarmProps, settings: Monitor,
         alarm = MonitorAlarm(scope, f"Custom-{metric}", props, bounded)
         names.of_model["custom_metrics"][alarm.name] = (contract.CHECK_CUSTOM_METRIC,)
     if alarms.label_coverage is not None:
-        MonitorAlarm(scope, "LabelCoverage", props, label_coverage(monitor, alarms.label_coverage))
+        told = replace(props, is_silent=False)  # late labels are no cause of the others
+        MonitorAlarm(scope, "LabelCoverage", told, label_coverage(monitor, alarms.label_coverage))
 
 
-def page_worthy(settings: Monitor) -> list[ViolationKind]:
-    """Kinds of broken data with an alarm of their own: all that the monitor evaluates."""
-    off = set() if settings.check_non_negative else {contract.CheckType.NON_NEGATIVE}
-    return [kind for kind in BROKEN_DATA if not off & set(kind.checks)]
+def _watch(scope: Construct, props: MonitorAlarmProps, cause: Cause) -> str:
+    """An alarm on one cause; its name."""
+    words = str(cause).split("_")
+    return MonitorAlarm(scope, "".join(word.title() for word in words), props, cause_alarm(props.monitor, cause)).name

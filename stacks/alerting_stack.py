@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from aws_cdk import (
@@ -16,6 +17,7 @@ from aws_cdk import (
 )
 from constructs import Construct
 
+from stacks.constructs.endpoint_updates import EndpointUpdates
 from stacks.settings.environment import Alarms
 
 CLOUDWATCH = "cloudwatch.amazonaws.com"
@@ -23,9 +25,10 @@ CLOUDWATCH = "cloudwatch.amazonaws.com"
 
 @dataclass(frozen=True, kw_only=True)
 class AlertingProps:
-    """Who is told."""
+    """Who is told. endpoints: of whose updates composite alarms have to know."""
 
     alarms: Alarms
+    endpoints: Sequence[str] = ()
 
 
 class AlertingStack(Stack):
@@ -36,6 +39,8 @@ class AlertingStack(Stack):
         self.topic = self._topic(props.alarms.topic_arn)
         for address in props.alarms.email:
             self.topic.add_subscription(subscriptions.EmailSubscription(address))
+        if props.alarms.composites:
+            EndpointUpdates(self, "Endpoints", props.endpoints)
         CfnOutput(self, "AlarmTopic", value=self.topic.topic_arn, description="Subscribe people and tools here")
 
     def _topic(self, brought_arn: str | None) -> sns.ITopic:

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from model_monitor import contract
+from stacks.settings import published
 from stacks.settings.attribution import ModelExplainability, shadow_prefix
 from stacks.settings.endpoint import Endpoint
 from stacks.settings.environment import SettingsFaults, find
@@ -27,8 +28,9 @@ def payload_document(payload: Payload) -> dict[str, Any]:
     for role in ("prediction", "score"):
         if document[role] is None:  # the names in `output` stand for columns of datasets too
             del document[role]
-    if not document["metadata"]:
-        del document["metadata"]
+    for key in ("features", "metadata"):
+        if not document[key]:
+            del document[key]
     if document["missing"] is None:  # the core's own default
         del document["missing"]
     if document["output"]["attributions"] is None:
@@ -90,12 +92,23 @@ def _document(
         "max_rejected_fraction": monitor.max_rejected_fraction,
         **({"false_alarms": monitor.false_alarms} if monitor.false_alarms else {}),
         **({"design_effect": monitor.design_effect} if monitor.design_effect != 1 else {}),
-        "metrics": endpoint.metrics.model_dump(mode="json"),
+        "metrics": _metrics(endpoint, monitor),
         **({"scripts": scripts} if scripts else {}),
         **({"merged": True} if monitor.merged else {}),
         **_labelled_rows(endpoint, monitor_name),
         **({"variants": list(monitor.variants)} if monitor.variants else {}),
         **({"create_violation_tests": True} if monitor.create_violation_tests else {}),
+    }
+
+
+def _metrics(endpoint: Endpoint, monitor: Monitor) -> dict[str, Any]:
+    """What leaves a run. The level becomes names: a run knows nothing of alarms."""
+    only = published.names(endpoint, monitor)
+    return {
+        **endpoint.metrics.model_dump(mode="json", exclude={"level"}),
+        **({} if only is None else {"only": list(only)}),
+        "has_causes": True,
+        "rejected_share": monitor.alarms.rejected_share,
     }
 
 

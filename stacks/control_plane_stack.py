@@ -38,6 +38,7 @@ from stacks.constructs.managed_schedule import Plane
 from stacks.constructs.monitor_alarm import AT_LEAST, BELOW, Watched
 from stacks.constructs.places import Place
 from stacks.constructs.python_function import PythonFunction, PythonFunctionProps
+from stacks.constructs.time_zones import zone_bytes, zone_file
 from stacks.constructs.told_alarm import SILENCE_BREACHES, SILENCE_IS_FINE, Told, tell
 
 SWEEP_MINUTES = 15
@@ -57,6 +58,9 @@ class ControlPlaneProps:
     key: kms.IKey
     table: dynamodb.ITable
     has_messages: bool = False  # of runs, to the topic
+    time_zones: Sequence[str] = ()  # of schedules
+    manifests: Sequence[Place] = ()  # capture of transform jobs: lists of files
+    read_key_arns: Sequence[str] = ()  # with which others encrypt these
 
 
 class ControlPlaneStack(Stack):
@@ -101,6 +105,7 @@ class ControlPlaneStack(Stack):
                 environment=environment,
                 timeout=Duration.minutes(5),
                 megabytes=1024,  # a processor of some speed: hundreds of monitors, or of thousands of objects
+                files={zone_file(zone): zone_bytes(zone) for zone in self._props.time_zones},
             ),
         )
 
@@ -122,6 +127,9 @@ class ControlPlaneStack(Stack):
         self._allow_monitor(function)
         for place in self._props.captures:
             permissions.allow_listing(function.role, place)
+        for place in self._props.manifests:
+            permissions.allow_reading(function.role, place)
+        permissions.allow_reading_keys(function.role, self._props.read_key_arns if self._props.manifests else ())
         permissions.allow_writing(function.role, self._props.reports)
         permissions.allow_key(function.role, self._props.key)
         return function
@@ -145,6 +153,7 @@ class ControlPlaneStack(Stack):
         permissions.allow_reading(function.role, self._props.reports)
         permissions.allow_key(function.role, self._props.key)
         permissions.allow_metrics(function.role, *self._props.namespaces)
+        permissions.allow_list_calls(function.role, ["cloudwatch:GetMetricData"])
         bus = self.format_arn(service="events", resource="event-bus", resource_name="default")
         permissions.allow(function.role, ["events:PutEvents"], [bus])
         return function

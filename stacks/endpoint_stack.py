@@ -11,7 +11,7 @@ from constructs import Construct
 from model_monitor import contract
 from stacks.configuration import payload_document
 from stacks.constructs.captured_endpoint import CapturedEndpoint, CapturedEndpointProps
-from stacks.constructs.files import UploadedFile, json_bytes, source_archive
+from stacks.constructs.files import UploadedFile, below_its_name, json_bytes, source_archive
 from stacks.constructs.places import EndpointPlaces
 from stacks.settings.endpoint import Capture, Model
 from stacks.settings.environment import Network, Security
@@ -43,7 +43,13 @@ class EndpointStack(Stack):
     """The endpoint. A deployment reads the live parameter, so it never brings an old model back."""
 
     def __init__(self, scope: Construct, construct_id: str, props: EndpointProps, *, env: Environment) -> None:
-        super().__init__(scope, construct_id, env=env, description=f"Model monitoring: endpoint {props.name}")
+        super().__init__(
+            scope,
+            construct_id,
+            env=env,
+            synthesizer=below_its_name(construct_id),
+            description=f"Model monitoring: endpoint {props.name}",
+        )
         is_kit = props.model.serving_script == "kit"
         self.endpoint = CapturedEndpoint(
             self,

@@ -12,11 +12,13 @@ from stacks.constructs.live_pointer import LivePointer
 
 @dataclass(frozen=True, kw_only=True)
 class LiveProps:
-    """parameter_name: of the live model; artifact: what it names after the first deployment."""
+    """parameter_name: of the live model; artifact: what it names after the first deployment.
+    keep_data: whether buckets survive their stacks, and with them what is live."""
 
     endpoint_name: str
     parameter_name: str
     artifact: str
+    keep_data: bool
 
 
 class LiveStack(Stack):
@@ -26,4 +28,10 @@ class LiveStack(Stack):
         super().__init__(
             scope, construct_id, env=env, description=f"Model monitoring: what {props.endpoint_name} serves"
         )
-        LivePointer(self, "Model", parameter_name=props.parameter_name, initial_value=props.artifact)
+        LivePointer(
+            self,
+            "Model",
+            parameter_name=props.parameter_name,
+            initial_value=props.artifact,
+            keep_data=props.keep_data,
+        )

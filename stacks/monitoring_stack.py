@@ -12,16 +12,17 @@ from constructs import Construct
 from model_monitor import contract
 from stacks.configuration import baseline_document, baseline_version, comparison_document, configuration_document
 from stacks.constructs.baseline_step import BaselineStep
-from stacks.constructs.files import UploadedFile, json_bytes
+from stacks.constructs.files import UploadedFile, below_its_name, json_bytes
 from stacks.constructs.managed_schedule import ManagedSchedule, Plane, RunFunction
 from stacks.constructs.model_comparison import ModelComparison
-from stacks.constructs.monitor_image import MonitorImage
+from stacks.constructs.monitor_image import X86_64, MonitorImage
 from stacks.constructs.monitoring_schedule import MonitoringSchedule
 from stacks.constructs.next_baseline import NextBaseline
 from stacks.constructs.places import EndpointPlaces
 from stacks.constructs.scheduled_monitor import MonitorProps, ScheduledMonitor
+from stacks.settings import published
 from stacks.settings.endpoint import Endpoint
-from stacks.settings.environment import Network, Security
+from stacks.settings.environment import Network, RunFunctions, Security
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +33,7 @@ class MonitoringProps:
     name: str
     endpoint: Endpoint
     image_uri: str | None
+    run_functions: RunFunctions
     places: EndpointPlaces
     key: kms.IKey
     network: Network
@@ -44,9 +46,16 @@ class MonitoringStack(Stack):
     """One schedule per monitor. `monitors` is what alarms and retraining need to know of them."""
 
     def __init__(self, scope: Construct, construct_id: str, props: MonitoringProps, *, env: Environment) -> None:
-        super().__init__(scope, construct_id, env=env, description=f"Model monitoring: monitors of {props.name}")
+        super().__init__(
+            scope,
+            construct_id,
+            env=env,
+            synthesizer=below_its_name(construct_id),
+            description=f"Model monitoring: monitors of {props.name}",
+        )
         self._props = props
         self._image = MonitorImage(self, "Image", props.image_uri, loads_models=props.endpoint.loads_models)
+        self._function_image = self._of_functions()
         self._baseline: BaselineStep | None = None
         self._code = {
             written: UploadedFile(self, f"Code-{path.stem}-{number}", name=path.name, content=path.read_bytes())
@@ -82,6 +91,19 @@ class MonitoringStack(Stack):
             )
         return function
 
+    def _of_functions(self) -> MonitorImage | None:
+        """The image for another processor than that of jobs; None where there is no other."""
+        chosen, props = self._props.run_functions, self._props
+        if chosen.architecture == X86_64:
+            return None
+        return MonitorImage(
+            self,
+            "FunctionImage",
+            chosen.image,
+            loads_models=props.endpoint.loads_models,
+            architecture=chosen.architecture,
+        )
+
     @property
     def _code_uris(self) -> dict[str, str]:
         return {written: file.uri for written, file in self._code.items()}
@@ -96,6 +118,7 @@ class MonitoringStack(Stack):
                 schedule_name=contract.schedule_name(props.name, name),
                 namespace=props.endpoint.metrics.namespace,
                 every=settings.period,
+                published=published.names(props.endpoint, settings),
             ),
             settings=settings,
             image=self._image,
@@ -108,6 +131,9 @@ class MonitoringStack(Stack):
             tags=props.tags,
             has_labels=props.endpoint.ground_truth is not None and bool(settings.labelled),
             writes_rows=props.endpoint.rows_monitor == name,
+            transform=props.endpoint.capture.transform,
+            function_image=self._function_image,
+            architecture=props.run_functions.architecture,
         )
 
     def _monitor(self, name: str, monitor_props: MonitorProps, function: RunFunction | None) -> ScheduledMonitor:

@@ -41,6 +41,10 @@ from stacks.storage_stack import StorageStack
 LATER = "endpoints are deployed by other stacks, and their names begin alike"
 MADE_BY_RUNS = "what a retraining makes is named after its run"
 MANAGED_RULES = ("Training", "Transform", "Processing")  # of Step Functions, by which it hears of jobs that end
+WITHOUT_SETTINGS = ("approval", "pipeline")  # the plan tells them all
+HEARERS = ("approval", "conclude")  # called by events, too, which nobody repeats
+LOOK_MINUTES = 30  # between two looks at runs that hold an endpoint
+ENDPOINTS_FILE = "endpoints.json"
 DISK_GIGABYTES = 4  # rows and answers of a comparison pass through the disk
 STATE_CALLS = {  # of the table, where a step does other things than to read and to add to the record of a run
     "approval": ("GetItem", "PutItem", "DeleteItem"),
@@ -48,6 +52,7 @@ STATE_CALLS = {  # of the table, where a step does other things than to read and
 }
 DESCRIPTIONS = {
     "collect": "First step of a retraining: which rows, which models",
+    "pipeline": "Has a SageMaker Pipeline train",
     "register": "Registers a model that is better",
     "approval": "Waits for a person's decision about a package",
     "release": "Puts a model live and takes it back",
@@ -94,14 +99,14 @@ class ReleaseStack(Stack):
 
     def _function(self, step: str) -> PythonFunction:
         props = self._props
-        environment = {"TABLE": props.storage.table.table_name}
-        if step != "approval":
+        environment = {} if step == "pipeline" else {"TABLE": props.storage.table.table_name}
+        if step not in WITHOUT_SETTINGS:
             environment["PARAMETERS"] = contract.environment_path(props.environment)
             environment["KMS_KEY"] = props.storage.key.key_arn
         if step in ("approval", "conclude"):
             environment["TOPIC_ARN"] = props.topic.topic_arn
         if step == "conclude":
-            environment["RECORDS"] = self._records.uri
+            environment |= {"RECORDS": self._records.uri, "MACHINE_ARN": self._machine_arn}
         is_large = step in ("collect", "rebaseline")
         function = PythonFunction(
             self,
@@ -112,6 +117,8 @@ class ReleaseStack(Stack):
                 environment=environment,
                 timeout=Duration.minutes(15 if is_large else 2),
                 megabytes=1024 if is_large else 256,
+                keeps_failed=step in HEARERS,
+                files={ENDPOINTS_FILE: json.dumps(sorted(props.endpoints)).encode()} if step == "conclude" else {},
             ),
         )
         if is_large:
@@ -140,6 +147,7 @@ class ReleaseStack(Stack):
             self._grant_state,
             self._grant_rows,
             self._grant_models,
+            self._grant_pipelines,
             self._grant_registry,
             self._grant_baselines,
             self._grant_telling,
@@ -149,14 +157,16 @@ class ReleaseStack(Stack):
 
     def _grant_state(self) -> None:
         """The table, and the parameters of every endpoint."""
-        props = self._props
+        props, table = self._props, self._props.storage.table
         path = contract.environment_path(props.environment).lstrip("/")
         below = self.format_arn(service="ssm", resource="parameter", resource_name=f"{path}/*")
         live = self.format_arn(service="ssm", resource="parameter", resource_name=f"{path}/*/live/*")
         for step, function in self.functions.items():
+            if step == "pipeline":  # it remembers nothing
+                continue
             calls = STATE_CALLS.get(step, ("GetItem", "Query", "UpdateItem"))
-            permissions.allow_items(function.role, props.storage.table, calls)
-            if step != "approval":
+            permissions.allow_items(function.role, table, calls)
+            if step not in WITHOUT_SETTINGS:
                 reading = ["ssm:GetParameter", "ssm:GetParametersByPath"]
                 permissions.allow_named(function.role, reading, below, LATER)
             permissions.allow_key(function.role, props.storage.key)
@@ -181,6 +191,7 @@ class ReleaseStack(Stack):
             permissions.allow_reading(self.functions[step].role, reports)
         for step in ("collect", "conclude"):
             permissions.allow_writing(self.functions[step].role, self._records)
+        permissions.allow_reading(self.functions["conclude"].role, self._records)  # of which it makes a page
 
     def _channels(self, name: str) -> list[Place]:
         retraining = self._props.endpoints[name].retraining
@@ -216,6 +227,23 @@ class ReleaseStack(Stack):
             [endpoint.model.role_arn for endpoint in self._props.endpoints.values() if endpoint.model],
         )
 
+    def _grant_pipelines(self) -> None:
+        """Starting those that train, asking how far they are, and which model their training job made."""
+        role = self.functions["pipeline"].role
+        chosen = [found.retraining.pipeline for found in self._props.endpoints.values() if found.retraining]
+        names = sorted({pipeline.name for pipeline in chosen if pipeline is not None})
+        if not names:
+            return
+        permissions.allow(role, ["sagemaker:StartPipelineExecution"], [self._sagemaker("pipeline", n) for n in names])
+        calls = ["DescribePipelineExecution", "ListPipelineExecutionSteps", "StopPipelineExecution"]
+        for name in names:
+            arn = f"{self._sagemaker('pipeline', name)}/execution/*"
+            permissions.allow_named(
+                role, [f"sagemaker:{call}" for call in calls], arn, "executions have ids of their own"
+            )
+        jobs = self._sagemaker("training-job", "*")
+        permissions.allow_named(role, ["sagemaker:DescribeTrainingJob"], jobs, "a pipeline names its jobs itself")
+
     def _allow_passing(self, role: iam.IRole, paths: Sequence[str], brought: Sequence[str | None]) -> None:
         """Roles of the environment by their path, those that were brought by their ARN, to SageMaker alone."""
         passed = [
@@ -250,6 +278,11 @@ class ReleaseStack(Stack):
                     self.functions[step].role, allowed, packages, "packages are numbered by the registry"
                 )
             permissions.allow(self.functions["register"].role, ["sagemaker:CreateModelPackage"], [groups])
+            if endpoint.retraining is not None and endpoint.retraining.registry.role_arn is not None:
+                for step in calls:
+                    permissions.allow(
+                        self.functions[step].role, ["sts:AssumeRole"], [endpoint.retraining.registry.role_arn]
+                    )
 
     def _grant_baselines(self) -> None:
         """Reading what is current; moving it."""
@@ -271,6 +304,17 @@ class ReleaseStack(Stack):
                 permissions.allow_key_through(role, self, "sns")
         bus = self.format_arn(service="events", resource="event-bus", resource_name="default")
         permissions.allow(self.functions["conclude"].role, ["events:PutEvents"], [bus])
+        conclude = self.functions["conclude"].role
+        permissions.allow(conclude, ["states:StartExecution"], [self._machine_arn])
+        executions = self.format_arn(
+            service="states",
+            resource="execution",
+            resource_name=f"{self._machine_name}:*",
+            arn_format=permissions.COLON,
+        )
+        permissions.allow_named(
+            conclude, ["states:DescribeExecution"], executions, "executions are named after their runs"
+        )
         permissions.allow(
             self.functions["approval"].role, ["states:SendTaskFailure", "states:SendTaskSuccess"], [self._machine_arn]
         )
@@ -374,6 +418,13 @@ class ReleaseStack(Stack):
             ),
             targets=[targets.LambdaFunction(self.functions["conclude"].function)],
         )
+        events.Rule(
+            self,
+            "WithoutEnd",
+            description="Looks for retrainings that were stopped and not put back, should the event be lost",
+            schedule=events.Schedule.rate(Duration.minutes(LOOK_MINUTES)),
+            targets=[targets.LambdaFunction(self.functions["conclude"].function, retry_attempts=0)],
+        )
 
     # --- who watches the watchers -----------------------------------------------------------------------------------------
 
@@ -391,3 +442,19 @@ class ReleaseStack(Stack):
                 metric=self.machine.metric_failed(period=Duration.minutes(5), statistic="Sum"),
             ),
         )
+        for step in HEARERS:
+            tell(
+                self,
+                f"{step.title()}Unheard",
+                Told(environment=self._props.environment, of="retraining", topic=self._props.topic),
+                Watched(
+                    what=f"{step}-unheard",
+                    description=(
+                        f"The function {step} of retrainings failed on an event every time. Its log says why; the event waits in "
+                        "its queue of failed events."
+                    ),
+                    metric=self.functions[step].failed.metric_approximate_number_of_messages_visible(
+                        period=Duration.minutes(5), statistic="Maximum"
+                    ),
+                ),
+            )

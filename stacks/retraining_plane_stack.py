@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from aws_cdk import (
@@ -23,6 +24,7 @@ from aws_cdk import (
     aws_events_targets as targets,
     aws_iam as iam,
     aws_kms as kms,
+    aws_scheduler as scheduler,
     aws_sns as sns,
     aws_sns_subscriptions as subscriptions,
 )
@@ -35,11 +37,14 @@ from stacks.constructs.places import Place
 from stacks.constructs.python_function import PythonFunction, PythonFunctionProps
 from stacks.constructs.retraining_policy import channels
 from stacks.constructs.told_alarm import SILENCE_BREACHES, SILENCE_IS_FINE, Told, tell
+from stacks.settings.cadence import cadence
 from stacks.settings.endpoint import Endpoint
 from stacks.storage_stack import StorageStack
 
 PASS_MINUTES = 30  # what the end of a cool-down allows is done within the hour, though a pass should fail
 SILENT_HOURS = 2
+AFTER_THE_HOUR = timedelta(minutes=30)  # when the runs of windows that ended on the hour have been judged
+SCHEDULE_ATTEMPTS, SCHEDULE_SECONDS = 3, 6 * 3600
 INDEX_FILE = "index.json"
 FOLDER = "retraining"  # of the bucket of reports: decisions as files
 
@@ -78,6 +83,7 @@ class RetrainingPlaneStack(Stack):
         self._grant_telling()
         self._grant_starting()
         self._listen()
+        self._schedules()
         self._alarms()
         CfnOutput(
             self,
@@ -202,6 +208,46 @@ class RetrainingPlaneStack(Stack):
             schedule=events.Schedule.rate(Duration.minutes(PASS_MINUTES)),
             targets=[targets.LambdaFunction(function, retry_attempts=0)],  # the next pass is near
         )
+
+    def _schedules(self) -> None:
+        """Trainings that no alarm asks for; the function judges them by its rules as any other."""
+        chosen = {
+            name: found.endpoint.retraining.schedule
+            for name, found in self._props.endpoints.items()
+            if found.endpoint.retraining is not None and found.endpoint.retraining.schedule is not None
+        }
+        if not chosen:
+            return
+        role = iam.Role(
+            self,
+            "ScheduleRole",
+            assumed_by=iam.ServicePrincipal(
+                "scheduler.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": self.account}}
+            ),
+            description="Asks for trainings when they are due",
+        )
+        function = self.decide.function.function_arn
+        permissions.allow(role, ["lambda:InvokeFunction"], [function])
+        permissions.allow(role, ["sqs:SendMessage"], [self.decide.failed.queue_arn])
+        for name, written in chosen.items():
+            asked = {"run": name, "started_by": "schedule", "time": "<aws.scheduler.scheduled-time>", "reason": written}
+            scheduler.CfnSchedule(
+                self,
+                f"Schedule-{name}",
+                description=f"Asks for a training of {name}",
+                schedule_expression=cadence(written).scheduler_expression(AFTER_THE_HOUR),
+                schedule_expression_timezone="UTC",
+                flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(mode="OFF"),
+                target=scheduler.CfnSchedule.TargetProperty(
+                    arn=function,
+                    role_arn=role.role_arn,
+                    input=json.dumps(asked, sort_keys=True),
+                    retry_policy=scheduler.CfnSchedule.RetryPolicyProperty(
+                        maximum_retry_attempts=SCHEDULE_ATTEMPTS, maximum_event_age_in_seconds=SCHEDULE_SECONDS
+                    ),
+                    dead_letter_config=scheduler.CfnSchedule.DeadLetterConfigProperty(arn=self.decide.failed.queue_arn),
+                ),
+            )
 
     # --- who watches the watcher ---------------------------------------------------------------------------------------
 

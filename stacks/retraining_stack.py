@@ -11,6 +11,7 @@ from constructs import Construct
 from model_monitor import contract
 from stacks.alarms_stack import AlarmNames
 from stacks.constructs import permissions
+from stacks.constructs.files import below_its_name
 from stacks.constructs.places import EndpointPlaces
 from stacks.constructs.release_settings import ReleaseSettings, ReleaseSettingsProps
 from stacks.constructs.retraining_policy import RetrainingPolicy, RetrainingPolicyProps
@@ -45,9 +46,15 @@ class RetrainingStack(Stack):
     """The policy and the role of the training jobs. watched: every alarm that the policy names."""
 
     def __init__(self, scope: Construct, construct_id: str, props: RetrainingProps, *, env: Environment) -> None:
-        super().__init__(scope, construct_id, env=env, description=f"Model monitoring: retraining of {props.name}")
+        super().__init__(
+            scope,
+            construct_id,
+            env=env,
+            synthesizer=below_its_name(construct_id),
+            description=f"Model monitoring: retraining of {props.name}",
+        )
         of_model, chosen = props.alarms.of_model, props.settings.types
-        is_kit = props.settings.training_script == "kit"
+        is_kit = props.settings.training_script == "kit" and props.settings.pipeline is None
         triggers = {name: checks for type_ in chosen for name, checks in of_model.get(type_, {}).items()}
         every_check = tuple(dict.fromkeys(check for checks in triggers.values() for check in checks))
         triggers |= dict.fromkeys(props.settings.more_alarms, every_check)

@@ -1,4 +1,4 @@
-"""Human review of an environment: the desk's functions, the page and its API, who signs in, alarms. Only where it is configured."""
+"""Human review of an environment: the clerk; people at the kit's own page, or elsewhere; alarms. Only where it is configured."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from aws_cdk import (
     aws_cognito as cognito,
     aws_events as events,
     aws_events_targets as targets,
-    aws_iam as iam,
     aws_sns as sns,
 )
 from constructs import Construct
@@ -25,18 +24,26 @@ from constructs import Construct
 from model_monitor import contract
 from stacks import configuration, findings
 from stacks.constructs import permissions
+from stacks.constructs.human_flow import LOOPS, HumanFlow, HumanFlowProps, flow_maker
+from stacks.constructs.labelling_queues import LabellingQueues
 from stacks.constructs.monitor_alarm import ABOVE, BELOW, Watched
-from stacks.constructs.python_function import FOLDER, PythonFunction, PythonFunctionProps
+from stacks.constructs.places import Place
+from stacks.constructs.python_function import CORE, PythonFunction, PythonFunctionProps
+from stacks.constructs.review_api import STAGE, review_api
 from stacks.constructs.told_alarm import Told, tell
+from stacks.constructs.work_team import WorkTeam
 from stacks.settings.endpoint import Endpoint
-from stacks.settings.review import Review, ReviewApp
+from stacks.settings.review import AugmentedAi, LabellingQueue, LabellingWebhook, Review, ReviewApp
 from stacks.storage_stack import StorageStack
 
 ROUND_MINUTES = 15
-STAGE = "review"
 REVIEWS_FILE = "reviews.json"
 PAGE = ("page.html", "page.js", "page.css")
-CALLS_PER_SECOND, CALLS_AT_ONCE = 50, 100  # of all reviewers together
+PAGE_FOLDER = "model_monitor/review/page"
+DESK = tuple(f"model_monitor.review.{name}" for name in ("backend", "desk", "records", "store"))
+OUTSIDE = (*DESK, *(f"model_monitor.review.{name}" for name in ("labelling_tool", "outside")))
+CLERK = (*OUTSIDE, "model_monitor.review.augmented_ai", "model_monitor.labels.truth_lines")
+HOOKS = "hooks"  # below which a webhook's answers are posted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,22 +59,32 @@ class ReviewProps:
 
 
 class ReviewStack(Stack):
-    """The clerk, the page, its sign-in."""
+    """The clerk; the page and its sign-in where people work with it; the ways to people who work elsewhere."""
 
     def __init__(self, scope: Construct, construct_id: str, props: ReviewProps, *, env: Environment) -> None:
         super().__init__(scope, construct_id, env=env, description="Model monitoring: human review of predictions")
         self._props = props
         self._group_prefix = contract.review_group(props.environment, "")
+        self._reviews = {name: each.review for name, each in props.endpoints.items() if each.review is not None}
+        self._at_page = [name for name, review in self._reviews.items() if review.workforce is None]
         self.clerk = self._clerk()
+        self._people: cognito.UserPool | None = None
+        self._maker: PythonFunction | None = None
+        self._team: WorkTeam | None = None
+        if self._at_page:
+            self._open_page()
+        self._reach_workforces()
+        for name, review in self._reviews.items():
+            self._alarms(name, review)
+        self._failing()
+
+    def _open_page(self) -> None:
+        """The kit's own page."""
         self.api = self._api()
         pool, authority = self._pool()
         client_id = self._client(pool)
         self.page = self._page(client_id, authority)
         self._routes(pool)
-        for name, endpoint in props.endpoints.items():
-            if endpoint.review is not None:
-                self._alarms(name, endpoint.review)
-        self._failing()
         CfnOutput(self, "ReviewPage", value=self._address, description="Where reviewers work")
 
     # --- the clerk ---------------------------------------------------------------------------------------------------
@@ -87,6 +104,7 @@ class ReviewStack(Stack):
                 },
                 timeout=Duration.minutes(5),
                 keeps_failed=True,
+                core=CLERK,
                 files={REVIEWS_FILE: configuration.reviews(props.endpoints)},
             ),
         )
@@ -132,7 +150,26 @@ class ReviewStack(Stack):
         app = self._props.app
         if app.user_pool_arn is not None and app.sign_in_domain is not None:
             return cognito.UserPool.from_user_pool_arn(self, "People", app.user_pool_arn), app.sign_in_domain
-        pool = cognito.UserPool(
+        pool = self._created_pool()
+        for name in self._at_page:
+            cognito.CfnUserPoolGroup(
+                self,
+                f"Reviewers-{name}",
+                user_pool_id=pool.user_pool_id,
+                group_name=contract.review_group(self._props.environment, name),
+                description=f"Reviewers of predictions of {name}",
+            )
+        return pool, f"https://{self._sign_in_prefix}.auth.{Aws.REGION}.amazoncognito.com"
+
+    @property
+    def _sign_in_prefix(self) -> str:
+        return f"review-{self._props.environment}-{Aws.ACCOUNT_ID}"
+
+    def _created_pool(self) -> cognito.UserPool:
+        """One for the page and for a work team."""
+        if self._people is not None:
+            return self._people
+        pool = self._people = cognito.UserPool(
             self,
             "People",
             self_sign_up_enabled=False,
@@ -148,18 +185,9 @@ class ReviewStack(Stack):
         findings.accept(
             pool, "COG8", "the paid plan is the account's choice; people are invited and sign in with two factors"
         )
-        prefix = f"review-{self._props.environment}-{Aws.ACCOUNT_ID}"
-        pool.add_domain("SignIn", cognito_domain=cognito.CognitoDomainOptions(domain_prefix=prefix))
-        for name in self._props.endpoints:
-            cognito.CfnUserPoolGroup(
-                self,
-                f"Reviewers-{name}",
-                user_pool_id=pool.user_pool_id,
-                group_name=contract.review_group(self._props.environment, name),
-                description=f"Reviewers of predictions of {name}",
-            )
+        pool.add_domain("SignIn", cognito_domain=cognito.CognitoDomainOptions(domain_prefix=self._sign_in_prefix))
         CfnOutput(self, "ReviewersPool", value=pool.user_pool_id, description="Invite reviewers into this user pool")
-        return pool, f"https://{prefix}.auth.{Aws.REGION}.amazoncognito.com"
+        return pool
 
     def _client(self, pool: cognito.IUserPool) -> str:
         """The page as a client of the pool: a code exchanged with a proof (PKCE), no secret."""
@@ -184,31 +212,7 @@ class ReviewStack(Stack):
         return f"https://{self.api.rest_api_id}.execute-api.{Aws.REGION}.{Aws.URL_SUFFIX}/{STAGE}/"
 
     def _api(self) -> apigateway.RestApi:
-        inside = self._props.app.vpc_endpoint_id
-        api = apigateway.RestApi(
-            self,
-            "Api",
-            description="Human review: the page and its API",
-            endpoint_types=[apigateway.EndpointType.REGIONAL if inside is None else apigateway.EndpointType.PRIVATE],
-            policy=None if inside is None else _only_through(inside),
-            cloud_watch_role=False,  # one of an account; it is not ours to set
-            deploy_options=apigateway.StageOptions(
-                stage_name=STAGE,
-                throttling_rate_limit=CALLS_PER_SECOND,
-                throttling_burst_limit=CALLS_AT_ONCE,
-                tracing_enabled=True,
-                metrics_enabled=True,
-            ),
-        )
-        api.node.try_remove_child("Endpoint")  # an output that says nothing: ours tells people where the page is
-        logs = "API Gateway logs through a role of the whole account; each answer is kept with its person, in the table"
-        findings.accept(api, "APIG1", logs)
-        findings.accept(api, "APIG6", logs)
-        findings.accept(api, "APIG2", "the function checks each request")
-        findings.accept(
-            api, "APIG3", "a firewall is the account's choice; calls are limited, and all but the page needs a sign-in"
-        )
-        return api
+        return review_api(self, "Api", "Human review: the page and its API", self._props.app.vpc_endpoint_id)
 
     def _page(self, client_id: str, authority: str) -> PythonFunction:
         props = self._props
@@ -227,8 +231,9 @@ class ReviewStack(Stack):
                 },
                 timeout=Duration.seconds(29),  # API Gateway's own limit
                 megabytes=512,
-                files={REVIEWS_FILE: configuration.reviews(props.endpoints)}
-                | {name: (FOLDER / "review" / name).read_bytes() for name in PAGE},
+                core=(*DESK, "model_monitor.review.service"),
+                files={REVIEWS_FILE: configuration.reviews({name: props.endpoints[name] for name in self._at_page})}
+                | {path: (CORE / path).read_bytes() for path in (f"{PAGE_FOLDER}/{name}" for name in PAGE)},
             ),
         )
         self._allow_desk(page)
@@ -247,6 +252,118 @@ class ReviewStack(Stack):
         below = root.add_resource("api").add_resource("{proxy+}")
         for verb in ("GET", "POST"):
             below.add_method(verb, to_page, authorizer=people, authorization_type=apigateway.AuthorizationType.COGNITO)
+
+    # --- people who work elsewhere -----------------------------------------------------------------------------------
+
+    def _reach_workforces(self) -> None:
+        """How the clerk reaches them, by endpoint."""
+        found: dict[str, dict[str, object]] = {}
+        for name, review in self._reviews.items():
+            workforce = review.workforce
+            if isinstance(workforce, AugmentedAi):
+                found[name] = self._loops(name, review, workforce)
+            elif isinstance(workforce, LabellingQueue):
+                found[name] = self._queues(name, workforce)
+            elif isinstance(workforce, LabellingWebhook):
+                found[name] = {"kind": "webhook", "url": workforce.url, "secret": workforce.secret_parameter}
+            if workforce is not None:
+                found[name]["at_once"] = workforce.records_per_task
+        if found:
+            self.clerk.function.add_environment("WORKFORCES", self.to_json_string(found))
+        hooks = {name: each.workforce for name, each in self._reviews.items()}
+        self._hooks({name: each for name, each in hooks.items() if isinstance(each, LabellingWebhook)})
+
+    def _loops(self, name: str, review: Review, workforce: AugmentedAi) -> dict[str, object]:
+        """Human loops of Augmented AI: how they are made, and who is told that one ended."""
+        if self._maker is None:
+            self._maker = flow_maker(self)
+        flow = HumanFlow(
+            self,
+            f"Flow-{name}",
+            HumanFlowProps(
+                endpoint=name,
+                work_team_arn=workforce.work_team_arn or self._team_arn(),
+                task_title=workforce.task_title,
+                minutes_per_task=workforce.minutes_per_task,
+                wait_days=review.wait_days,
+                opinions=(1, 2) if review.second_opinions else (1,),
+                answers=self._answers(name),
+                key=self._props.storage.key,
+                maker=self._maker,
+            ),
+        )
+        flow.allow_loops(self.clerk.role)
+        events.Rule(
+            self,
+            f"LoopEnded-{name}",
+            description=f"Human loops about {name} that are over",
+            event_pattern=events.EventPattern(
+                source=["aws.sagemaker"],
+                detail_type=["SageMaker A2I HumanLoop Status Change"],
+                detail={"flowDefinitionArn": flow.arns},
+            ),
+            targets=[targets.LambdaFunction(self.clerk.function, retry_attempts=3)],
+        )
+        return {"kind": "a2i", "flows": flow.flows}
+
+    def _answers(self, name: str) -> Place:
+        """Where the service writes answers: beside reports, and kept as long."""
+        reports = self._props.storage.places(name, self._props.endpoints[name]).reports
+        return Place(reports.bucket_name, reports.bucket_arn, f"{LOOPS}{name}/")
+
+    def _team_arn(self) -> str:
+        if self._team is None:
+            self._team = WorkTeam(self, "Team", pool=self._created_pool(), environment=self._props.environment)
+        return self._team.arn
+
+    def _queues(self, name: str, workforce: LabellingQueue) -> dict[str, object]:
+        queues = LabellingQueues(
+            self, f"Queues-{name}", endpoint=name, tool_role_arn=workforce.tool_role_arn, clerk=self.clerk.role
+        )
+        tell(
+            self,
+            f"{name}-answers-unreadable",
+            Told(environment=self._props.environment, of=name, topic=self._props.topic),
+            Watched(
+                what="review-answers-unreadable",
+                description=f"The labelling tool of {name} sent answers that cannot be read. A queue keeps them.",
+                metric=queues.unreadable.metric_approximate_number_of_messages_visible(period=Duration.minutes(15)),
+            ),
+        )
+        return {"kind": "queue", "tasks": queues.tasks.queue_url, "answers": queues.answers.queue_url}
+
+    def _hooks(self, webhooks: Mapping[str, LabellingWebhook]) -> None:
+        """Where tools post their answers: whoever signs with an endpoint's secret is believed."""
+        if not webhooks:
+            return
+        secrets = {name: each.secret_parameter for name, each in webhooks.items()}
+        function = PythonFunction(
+            self,
+            "Answers",
+            PythonFunctionProps(
+                code="review_answers",
+                description="Takes in what labelling tools answer",
+                environment={"TABLE": self._props.storage.table.table_name, "SECRETS": self.to_json_string(secrets)},
+                timeout=Duration.seconds(29),  # API Gateway's own limit
+                megabytes=512,
+                core=OUTSIDE,
+                files={REVIEWS_FILE: configuration.reviews({name: self._props.endpoints[name] for name in webhooks})},
+            ),
+        )
+        self._allow_desk(function)
+        parameters = [
+            self.format_arn(service="ssm", resource="parameter", resource_name=name.lstrip("/"))
+            for name in sorted(set(secrets.values()))
+        ]
+        for role in (function.role, self.clerk.role):
+            permissions.allow(role, ["ssm:GetParameter"], parameters)
+            permissions.allow_key_through(role, self, "ssm")
+        api = review_api(self, "Hooks", "Human review: answers of labelling tools", self._props.app.vpc_endpoint_id)
+        resource = api.root.add_resource(HOOKS).add_resource("{endpoint}")
+        method = resource.add_method("POST", apigateway.LambdaIntegration(function.function))
+        for rule in ("APIG4", "COG4"):
+            findings.accept(method, rule, "a tool proves who it is by its signature, which the function checks")
+        CfnOutput(self, "ReviewAnswers", value=api.url_for_path(f"/{HOOKS}"), description="Where labelling tools post")
 
     # --- alarms ------------------------------------------------------------------------------------------------------
 
@@ -311,20 +428,3 @@ class ReviewStack(Stack):
                 metric=self.clerk.function.metric_errors(period=Duration.minutes(ROUND_MINUTES), statistic="Sum"),
             ),
         )
-
-
-def _only_through(vpc_endpoint: str) -> iam.PolicyDocument:
-    """Callers inside of one VPC alone."""
-    everybody, calls = [iam.AnyPrincipal()], ["execute-api:Invoke"]
-    return iam.PolicyDocument(
-        statements=[
-            iam.PolicyStatement(principals=everybody, actions=calls, resources=["execute-api:/*"]),
-            iam.PolicyStatement(
-                effect=iam.Effect.DENY,
-                principals=everybody,
-                actions=calls,
-                resources=["execute-api:/*"],
-                conditions={"StringNotEquals": {"aws:SourceVpce": vpc_endpoint}},
-            ),
-        ]
-    )

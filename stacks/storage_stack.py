@@ -17,10 +17,11 @@ from aws_cdk import (
 from constructs import Construct
 
 from stacks.constructs.emptied_bucket import EmptiedBuckets
-from stacks.constructs.places import EndpointPlaces, Place
+from stacks.constructs.places import EndpointPlaces, Place, TransformPlaces
 from stacks.settings.endpoint import Endpoint
 from stacks.settings.environment import DAYS_OF_A_YEAR, Buckets, Storage, WriteOnce
 
+COLD_AFTER_DAYS, COLD_BYTES = 1, 1 << 20
 KEEP_VERSIONS_DAYS = 30
 
 
@@ -80,6 +81,7 @@ class StorageStack(Stack):
             records=self._place(self.reports, "retraining/"),
             models=self._place(self.models, f"models/{name}/"),
             history=self._place(self.reports, f"history/{name}/"),
+            transform=_transform(endpoint),
         )
 
     def _place(self, bucket: s3.IBucket, prefix: str) -> Place:
@@ -143,10 +145,14 @@ class StorageStack(Stack):
                     abort_incomplete_multipart_upload_after=Duration.days(1),
                     expiration=Duration.days(expires) if expires else None,
                     noncurrent_version_expiration=Duration.days(KEEP_VERSIONS_DAYS) if versioned else None,
-                )
+                ),
+                *(_cold() if what == "Reports" and self._props.has_cold_reports else ()),
             ],
             removal_policy=self._removal,
         )
+        if what == "Reports" and self._props.has_cold_reports and isinstance(bucket.node.default_child, s3.CfnBucket):
+            at = "LifecycleConfiguration.Rules.1.ObjectSizeGreaterThan"  # a text in templates, a number in the CDK
+            bucket.node.default_child.add_property_override(at, str(COLD_BYTES))
         self._empty(what, bucket)
         CfnOutput(self, f"{what}Bucket", value=bucket.bucket_name, description=purpose.capitalize())
         return bucket
@@ -202,3 +208,16 @@ def _retention(locked: WriteOnce) -> s3.ObjectLockRetention:
     if locked.mode == "compliance":
         return s3.ObjectLockRetention.compliance(period)
     return s3.ObjectLockRetention.governance(period)
+
+
+def _transform(endpoint: Endpoint) -> TransformPlaces | None:
+    given = endpoint.capture.transform
+    return None if given is None else TransformPlaces(Place.folder(given.inputs), Place.folder(given.outputs))
+
+
+def _cold() -> list[s3.LifecycleRule]:
+    """Large files, which are nearly all statistics with their sketches."""
+    cold = s3.Transition(
+        storage_class=s3.StorageClass.GLACIER_INSTANT_RETRIEVAL, transition_after=Duration.days(COLD_AFTER_DAYS)
+    )
+    return [s3.LifecycleRule(object_size_greater_than=COLD_BYTES, transitions=[cold])]

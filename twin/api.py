@@ -212,6 +212,8 @@ def _identify(environ: Environ) -> Call:
     service = SERVICE_OF_SIGNING_NAME.get(signing_name, signing_name)
     if service == "sagemaker" and path.endswith(("/invocations", "/invocations-response-stream")):
         service = "sagemaker-runtime"
+    if service == "sagemaker" and path.startswith("/human-loops"):
+        service = "sagemaker-a2i-runtime"
     return Call(service, "", access_key, region, path=path)
 
 

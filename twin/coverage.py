@@ -72,6 +72,25 @@ OPERATIONS: Final[dict[str, frozenset[str] | None]] = {
             "ListTagsForResource",
         }
     ),
+    "apigateway": frozenset(  # of REST APIs; `twin.apis` calls the functions behind them
+        {
+            *(f"{verb}RestApi" for verb in ("Create", "Get", "Delete")),
+            *(f"{verb}Resource" for verb in ("Create", "Get", "Delete")),
+            *(f"{verb}Method" for verb in ("Put", "Get", "Delete")),
+            *("PutIntegration", "GetResources", "CreateAuthorizer", "GetAuthorizers", "CreateDeployment"),
+            *("CreateStage", "GetStage", "GetStages", "GetRestApis"),
+        }
+    ),
+    "cognito-idp": frozenset(  # people, groups and clients; nobody signs in with a password
+        {
+            *(f"{verb}UserPool" for verb in ("Create", "Describe", "Delete")),
+            *(f"{verb}UserPoolDomain" for verb in ("Create", "Describe", "Delete")),
+            *(f"{verb}UserPoolClient" for verb in ("Create", "Describe", "Delete")),
+            *(f"{verb}Group" for verb in ("Create", "Get", "Delete")),
+            *(f"Admin{what}" for what in ("CreateUser", "GetUser", "DeleteUser", "AddUserToGroup")),
+            *("AdminListGroupsForUser", "AdminRemoveUserFromGroup", "ListUsers", "ListGroups", "ListUserPools"),
+        }
+    ),
     "sagemaker": frozenset(
         {
             "DescribeModel",
@@ -88,6 +107,12 @@ OPERATIONS: Final[dict[str, frozenset[str] | None]] = {
             "AddTags",
             "ListTags",
             "DeleteTags",
+            # what the analyzers of AWS shall run: records, whose executions fail (sagemaker/schedules.py)
+            *(
+                f"{verb}{type_}JobDefinition"
+                for verb in ("Create", "Describe", "Delete")
+                for type_ in ("DataQuality", "ModelQuality", "ModelBias", "ModelExplainability")
+            ),
         }
     ),
 }

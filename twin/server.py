@@ -22,6 +22,7 @@ from werkzeug.serving import BaseWSGIServer, make_server
 from model_monitor import contract
 from twin import deploying, objects
 from twin.api import Api
+from twin.apigateway.apis import Apis
 from twin.clock import Order, VirtualClock
 from twin.cloudformation import resources
 from twin.cloudformation.api import CloudFormationApi
@@ -39,9 +40,12 @@ from twin.iam.identity import DEPLOYER_KEY, Identity
 from twin.iam.policies import ResourcePolicies
 from twin.journal import Journal
 from twin.quotas import Quotas
+from twin.sagemaker.flow_definitions import FlowDefinitions
+from twin.sagemaker.human_loops import HumanLoops
 from twin.sagemaker.inference import Endpoints
 from twin.sagemaker.model_packages import ModelPackages
 from twin.sagemaker.models import Models
+from twin.sagemaker.pipelines import Pipelines
 from twin.sagemaker.processing import ProcessingJobs
 from twin.sagemaker.schedules import Schedules
 from twin.sagemaker.tags import Tags
@@ -102,6 +106,7 @@ class Twin:
         managed_policies.install(self)
         Tables(self)
         self.functions = Functions(self)
+        self.apis = Apis(self, self.functions)
         self.messages = Messages(self, self.functions)
         self.events = Events(self, self.functions)
         self.cloudformation = Types()
@@ -112,9 +117,11 @@ class Twin:
         tags = Tags(self)
         models = Models(self, ModelPackages(self, tags))
         Endpoints(self, models)
+        self.human_loops = HumanLoops(self, FlowDefinitions(self))
         self.workers = Workers(self)
         self.processing = ProcessingJobs(self, self.workers, tags)
         training = TrainingJobs(self, self.workers, tags)
+        Pipelines(self, training)
         transform = TransformJobs(self, self.workers, tags, models)
         self.tasks = Workers(self)  # calls of state machines: no job waits for one of them to be told its end
         StateMachines(self, self.tasks, {"Processing": self.processing, "Training": training, "Transform": transform})

@@ -13,7 +13,7 @@ from typing import Any
 
 import boto3
 import decide
-from aws import client, log
+from aws import client, client_as, log
 
 GONE = ("TaskTimedOut", "TaskDoesNotExist", "InvalidToken")  # the execution does not wait any more
 
@@ -33,7 +33,8 @@ def _ask(token: str, plan: dict[str, Any], now: datetime) -> None:
     subject, text = decide.question(plan, arn, plan["approval_seconds"] / 3600)
     client("sns").publish(TopicArn=os.environ["TOPIC_ARN"], Subject=subject, Message=text)
     log("asked", endpoint=plan["endpoint"], run=plan["run"], package=arn)
-    found = client("sagemaker").describe_model_package(ModelPackageName=arn)["ModelApprovalStatus"]
+    registry = client_as("sagemaker", plan.get("registry_role", ""))
+    found = registry.describe_model_package(ModelPackageName=arn)["ModelApprovalStatus"]
     if found in (decide.APPROVED, decide.REJECTED):
         _pass_on(decide.Answer(arn, found))
 

@@ -12,13 +12,15 @@ from typing import Any
 
 NAME_MAX = 63
 STAMP = "%Y%m%d%H%M"
+REVIEWED = "-review.csv"  # how names of files end whose labels reviewers gave
 WINDOW = re.compile(
-    r"(\d{4}-\d\d-\d\dT\d\d)(\d\d)?\.csv$"
+    r"(\d{4}-\d\d-\d\dT\d\d)(\d\d)?(?:-review)?\.csv$"
 )  # by which runs name labelled rows: the start of their window
 LABEL = re.compile(rb'^(?:"(?:[^"]|"")*"|[^",]*),')  # the first field of a row
 ENTRY_POINT, LOG_LEVEL = "train.py", 20  # of the framework container; INFO
+CSV, ONE_A_REQUEST = "text/csv", "application/json"  # a document of JSON is a request of its own
 BROKEN_DATA_CHECKS = frozenset({"data_type_check", "completeness_check", "missing_column_check"})
-TRAIN, RELEASE, NOTHING = "train", "release", "nothing"  # the ways that a run may take
+TRAIN, RELEASE, SETTLE, NOTHING = "train", "release", "settle", "nothing"  # the ways that a run may take
 NEW, OLD, RECENT, BASELINE = "new", "old", "now", "base"  # ends of names that are made of the run's
 CHAMPION_KEPT = ("Image", "Environment")  # of a container, beside its artefact
 
@@ -32,6 +34,11 @@ class Rows:
     etag: str
     modified: datetime
     window: datetime | None
+
+    @property
+    def source(self) -> str:
+        """Who gave the labels: reviewers, or whoever else."""
+        return "review" if self.uri.endswith(REVIEWED) else "labels"
 
     @property
     def time(self) -> datetime:
@@ -139,7 +146,10 @@ def lineage(found: Mapping[str, Sequence[Rows]], left_out: Sequence[LeftOut]) ->
     """What a model was made of, to be kept: every object with its digest, and every window that was left out with why."""
     return {
         "channels": {
-            name: [{"uri": each.uri, "etag": each.etag, "bytes": each.size_bytes} for each in objects]
+            name: [
+                {"uri": each.uri, "etag": each.etag, "bytes": each.size_bytes, "source": each.source}
+                for each in objects
+            ]
             for name, objects in found.items()
         },
         "left_out": [
@@ -183,6 +193,16 @@ def training_job(name: str, training: Mapping[str, Any], manifests: Mapping[str,
     return request
 
 
+def trained_by(plan: Mapping[str, Any], training: Mapping[str, Any], manifests: Mapping[str, str]) -> dict[str, Any]:
+    """What the plan says of the training: a job of ours, or a pipeline of others, which is told where everything lies."""
+    pipeline = training.get("pipeline")
+    if not pipeline:
+        return {"trains_by": "job", "training_job": training_job(plan["run"], training, manifests)}
+    given = {"run": plan["run"], "endpoint": plan["endpoint"], "output": training["output_uri"], **manifests}
+    seconds = training["max_runtime_seconds"]
+    return {"trains_by": "pipeline", "pipeline": {**pipeline, "given": given, "seconds": seconds}}
+
+
 def hyperparameters(training: Mapping[str, Any]) -> dict[str, str]:
     """In script mode the framework container finds its script through two parameters, JSON texts as the SageMaker SDK sends."""
     if not training["source_uri"]:
@@ -216,7 +236,7 @@ def transform_job(
     return {
         "TransformJobName": name,
         "ModelName": model,
-        "BatchStrategy": "MultiRecord",
+        "BatchStrategy": "SingleRecord" if given["content_type"] == ONE_A_REQUEST else "MultiRecord",
         "TransformInput": {"DataSource": source, "ContentType": given["content_type"], "SplitType": "Line"},
         "TransformOutput": {
             "S3OutputPath": output_uri,

@@ -3,25 +3,29 @@ every later step its request.
 
 Environment: PARAMETERS, TABLE, KMS_KEY (see releases).
 Event: {"input" (what the execution was started with), "execution" (its name), "now"}. The input names `endpoint`; `run`, `mode`,
-`reason`, `decision` come from whoever decided; `rollback_to` names an approved package that is to serve again. Answer: the plan.
+`reason`, `decision` come from whoever decided; `rollback_to` names an approved package that is to serve again; `settles` says why
+a run that changed something has no end of its own. Answer: the plan.
 """
 
 from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import boto3
+import cells
 import decide
 import decisions
 import releases
-from aws import client, log
+from aws import client, client_as, log
 from boto3.dynamodb.conditions import Key
 
+Asking = Callable[[Iterable[bytes]], Iterator[bytes]]
+REMEMBERED = ("mode", "cause", "started_by", "started", "champion", "manifest", "version")
 RUN_LEASE = timedelta(days=2)  # beside the time that a person has: jobs, the update, windows that are watched
 
 
@@ -32,10 +36,13 @@ def handle(event: dict[str, Any], _context: object = None) -> dict[str, Any]:
     run = decide.run_name(given, event["execution"], now, settings["prefix"])
     if (holder := _held_by_another(given["endpoint"], run, settings, now)) is not None:
         return _refused(given, run, holder)
-    plan = _about(given, run, settings, now)
-    plan |= _earlier(given["rollback_to"], settings) if given.get("rollback_to") else _training(plan, settings, now)
-    told = ("mode", "started_by", "started", "path", "champion", "manifest")
-    kept: dict[str, Any] = {name: plan[name] for name in told if name in plan}
+    if given.get("settles"):
+        plan = _settling(given, run, settings)
+    else:
+        plan = _about(given, run, settings, now)
+        plan |= _earlier(given["rollback_to"], settings) if given.get("rollback_to") else _training(plan, settings, now)
+    kept: dict[str, Any] = {name: plan[name] for name in REMEMBERED if name in plan}
+    kept |= {"execution": event["execution"], "why": plan["reason"]}
     releases.remember(_table(), plan["endpoint"], run, kept)
     log("collected", endpoint=plan["endpoint"], run=run, path=plan["path"], reason=plan["reason"])
     return plan
@@ -75,11 +82,28 @@ def _about(given: dict[str, Any], run: str, settings: dict[str, Any], now: datet
         "deploys": settings["deploys"],
         "has_baseline": bool(settings["baseline"]),
         "approval_seconds": int(settings["approval_hours"] * 3600),
+        "registry_role": settings["registry"].get("role", ""),
         "watch": {"windows": settings["watch"]["windows"], "seconds": settings["watch"]["period_seconds"]},
         "champion": decide.champion(_variants(settings["endpoint"]), live),
         "version": decide.baseline_version(run),
         "folder": f"{settings['sets']}/{run}",
         "manifests": f"{settings['sets']}/manifests/{run}",  # apart: a training may read these, and no row that is held out
+        "records": f"{settings['records']}/{run}",
+    }
+
+
+def _settling(given: dict[str, Any], run: str, settings: dict[str, Any]) -> dict[str, Any]:
+    """Of a run that was stopped: what it remembered of itself, so that the old model is put back as any failure puts it back."""
+    known = releases.recorded(_table(), given["endpoint"], run)
+    return {
+        **{name: known[name] for name in REMEMBERED if name in known},
+        "endpoint": given["endpoint"],
+        "run": run,
+        "path": decide.SETTLE,
+        "reason": known.get("why", ""),
+        "package": {"answer": {"package_arn": known.get("package_arn", "")}},
+        "error": {"Error": "Stopped", "Cause": given["settles"]},
+        "result": "",
         "records": f"{settings['records']}/{run}",
     }
 
@@ -109,7 +133,8 @@ def _variants(endpoint: str) -> list[tuple[str, str, dict[str, Any]]]:
 
 def _earlier(arn: str, settings: dict[str, Any]) -> dict[str, Any]:
     """Serve a package again. Raises: ValueError for one that nobody approved."""
-    package = client("sagemaker").describe_model_package(ModelPackageName=arn)
+    registry = client_as("sagemaker", settings["registry"].get("role", ""))
+    package = registry.describe_model_package(ModelPackageName=arn)
     if package["ModelApprovalStatus"] != "Approved":
         raise ValueError(
             f"{arn} is {package['ModelApprovalStatus']}: only an approved package may serve; approve it first"
@@ -146,6 +171,8 @@ def _training(plan: dict[str, Any], settings: dict[str, Any], now: datetime) -> 
     releases.write_json(manifest := f"{plan['records']}/manifest.json", decide.lineage(found, left_out))
     if lacking := next((name for name in ("train", "holdout") if not found.get(name)), None):
         return {"path": decide.NOTHING, "result": "not_better", "reason": NOTHING_THERE[lacking], "manifest": manifest}
+    if (few := _too_few(found["holdout"], settings)) is not None:
+        return {"path": decide.NOTHING, "result": "not_better", "reason": few, "manifest": manifest}
     learnt = {name: objects for name, objects in found.items() if objects and name != "holdout"}
     manifests = {name: _manifest(plan, name, places[name], objects) for name, objects in learnt.items()}
     labelled = [*found["fresh"], *found["holdout"]]  # all that is like the traffic of today
@@ -153,9 +180,23 @@ def _training(plan: dict[str, Any], settings: dict[str, Any], now: datetime) -> 
     return {
         "path": decide.TRAIN,
         "manifest": manifest,
-        "training_job": decide.training_job(plan["run"], training, manifests),
+        **decide.trained_by(plan, training, manifests),
         **_questions(plan, settings, found["holdout"], recent),
     }
+
+
+def _too_few(holdout: Sequence[decide.Rows], settings: dict[str, Any]) -> str | None:
+    """Why no comparison could conclude anything: a training whose model nobody could judge would be paid for nothing."""
+    least, count = settings["gate"].get("min_records", 0), 0
+    for each in holdout:
+        bucket, key = releases.split(each.uri)
+        count += sum(1 for line in client("s3").get_object(Bucket=bucket, Key=key)["Body"].iter_lines() if line)
+        if count >= least:
+            return None
+    return (
+        f"{count} held-out rows of the last {settings['recent_hours']} hours are there, fewer than gate.min_records, {least}; "
+        "wait for labels, raise recent_hours or holdout_share, or lower min_records"
+    )
 
 
 NOTHING_THERE = {
@@ -194,9 +235,10 @@ def _questions(
 ) -> dict[str, Any]:
     """The rows that models are asked about, and the jobs that ask."""
     folder, run = plan["folder"], plan["run"]
-    _gather(holdout, f"{folder}/holdout/rows.csv", f"{folder}/questions/rows.csv")
+    asking = _asking(settings)
+    _gather(holdout, f"{folder}/holdout/rows.csv", f"{folder}/questions/rows.csv", asking)
     if settings["baseline"]:
-        _gather(recent, f"{folder}/recent/rows.csv", f"{folder}/recent-questions/rows.csv")
+        _gather(recent, f"{folder}/recent/rows.csv", f"{folder}/recent-questions/rows.csv", asking)
     answers = {name: f"{folder}/answers/{name}" for name in (decide.OLD, decide.NEW, decide.RECENT)}
     job = decide.name_of
 
@@ -224,7 +266,17 @@ def _questions(
     }
 
 
-def _gather(objects: Sequence[decide.Rows], whole: str, asked: str) -> None:
+def _asking(settings: dict[str, Any]) -> Asking:
+    """How a row becomes the line that a model is asked with."""
+    transform = settings["transform"]
+    if transform["content_type"] == decide.CSV:
+        return decide.questions
+    places = releases.places(settings["endpoint"])
+    container = transform.get("records", []) if transform["content_type"] == decide.ONE_A_REQUEST else []
+    return lambda lines: cells.requests((line.decode("utf-8") for line in lines), places, container)
+
+
+def _gather(objects: Sequence[decide.Rows], whole: str, asked: str, asking: Asking) -> None:
     """One file of rows and one of the same without labels, through the disk: a month's rows may not fit into memory."""
     with tempfile.TemporaryDirectory() as folder:
         paths = Path(folder) / "rows", Path(folder) / "questions"
@@ -235,7 +287,7 @@ def _gather(objects: Sequence[decide.Rows], whole: str, asked: str) -> None:
                 for line in body.iter_lines():
                     if line:
                         rows.write(line + b"\n")
-                        questions.writelines(decide.questions([line]))
+                        questions.writelines(asking([line]))
         for path, uri in zip(paths, (whole, asked), strict=True):
             bucket, key = releases.split(uri)
             encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": os.environ["KMS_KEY"]}

@@ -27,7 +27,7 @@ MEANINGS = {  # result → what a person should know
     ROLLED_BACK: "The old model serves again.",
     FAILED: "The old model serves: a step failed.",
 }
-LOST = "The endpoint is in no state to serve either model by itself: a person must look at it now."
+LOST = "The old model could not be brought back: a person must look at the endpoint, and at what is live, now."
 
 
 def result(plan: Mapping[str, Any]) -> str:
@@ -71,14 +71,14 @@ def cause(error: Mapping[str, Any] | None) -> str:
 
 
 def is_lost(plan: Mapping[str, Any]) -> bool:
-    """Whether an endpoint could not be brought back."""
-    return bool(_answer(plan, "returned").get("status") == "lost")
+    """Whether an endpoint could not be brought back: a step of that failed, or the first step of a run that was to do it."""
+    return bool(plan.get("settles")) or bool(_answer(plan, "returned").get("status") == "lost")
 
 
 def record(plan: Mapping[str, Any], run: str, now: str) -> dict[str, Any]:
     """All that answers "why does this model serve", to be kept for audit. It holds places of rows, and no row."""
     names = ("endpoint", "mode", "cause", "decision", "started_by", "started", "champion", "manifest", "version")
-    jobs = ("training_job", "champion_job", "challenger_job", "recent_job")
+    jobs = ("training_job", "pipeline", "started_pipeline", "champion_job", "challenger_job", "recent_job")
     return {
         **{name: plan[name] for name in names if name in plan},
         "run": run,
@@ -99,7 +99,7 @@ def record(plan: Mapping[str, Any], run: str, now: str) -> dict[str, Any]:
 
 def event(found: Mapping[str, Any], record_uri: str) -> dict[str, Any]:
     """What EventBridge is told."""
-    names = ("endpoint", "run", "result", "reason", "mode", "started_by", "package_arn", "comparison_uri")
+    names = ("endpoint", "run", "result", "reason", "mode", "started_by", "package_arn", "comparison_uri", "report_uri")
     return {**{name: found.get(name, "") for name in names}, "record_uri": record_uri}
 
 
@@ -113,6 +113,7 @@ def message(found: Mapping[str, Any], record_uri: str, package_of_old: str) -> t
         f"Run:         {found['run']} ({found.get('started_by', '')})",
         f"Why it ran:  {found['why']}",
         f"Why it ended so: {found['reason']}",
+        *([f"The report:  {found['report_uri']}"] if found.get("report_uri") else []),
         f"The record:  {record_uri}",
     ]
     if found.get("comparison_uri"):

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+import causes
 
 VERDICTS = ("no_data", "waiting", "ok", "insufficient_data", "violated", "error")
 JUDGED = ("ok", "violated")
@@ -15,11 +18,19 @@ NONE, LAMBDA, PROCESSING = "none", "lambda", "processing"
 NO_DATA_REASON = "Job inputs had no data"
 NO_REPORT = "the run ended without a report; its log says why"
 METRICS_PER_CALL = 1000
+TRAFFIC = {  # what is asked about each variant: how often it was called, and how full its disk was
+    "calls": ("AWS/SageMaker", "Invocations", "Sum"),
+    "disk": ("/aws/sagemaker/Endpoints", "DiskUtilization", "Maximum"),
+}
+FULLEST = 75  # percent; SageMaker stops capturing while a disk is fuller, to protect the endpoint
+FEW = 30  # captured calls below which a share says nothing
+CHANCE = 4  # standard deviations of a sample
+MAIN_QUALITY = ("f1", "accuracy", "rmse")
 REASON_MAX = 1000
 EVENT_SOURCE, EVENT_TYPE = "model-monitor", "Monitoring Run Ended"
 
-# US dollars, us-east-1, from the price pages of 2026-11: Lambda by gigabyte-second (x86), Processing by instance-hour
-LAMBDA_GIGABYTE_SECOND = 0.0000166667
+# US dollars, us-east-1, from the price pages of 2026-11: Lambda by gigabyte-second, Processing by instance-hour
+LAMBDA_GIGABYTE_SECOND = {"x86_64": 0.0000166667, "arm64": 0.0000133334}
 INSTANCE_HOUR = {
     "ml.t3.medium": 0.05,
     "ml.t3.large": 0.1,
@@ -77,6 +88,83 @@ def ended(plan: Mapping[str, Any], report: Mapping[str, Any] | None) -> Ended:
     )
 
 
+def captured(plan: Mapping[str, Any], report: Mapping[str, Any] | None) -> int | None:
+    """Requests that were captured of the window; None where nobody read them."""
+    if report is not None and is_of_this_run(report, plan):
+        reading = report["reading"]
+        return int(reading.get("events", reading["records"])) + int(reading.get("rejected", 0))
+    return 0 if plan.get("runner") == NONE and "error" not in plan else None
+
+
+def queries(traffic: Mapping[str, Any], endpoint: str) -> list[dict[str, Any]]:
+    """Calls and disk of each variant, which CloudWatch is asked for at once."""
+    return [
+        {
+            "Id": f"{name}{number}",
+            "MetricStat": {
+                "Metric": {
+                    "Namespace": namespace,
+                    "MetricName": metric,
+                    "Dimensions": [
+                        {"Name": "EndpointName", "Value": endpoint},
+                        {"Name": "VariantName", "Value": variant},
+                    ],
+                },
+                "Period": traffic["period_seconds"],
+                "Stat": statistic,
+            },
+        }
+        for number, variant in enumerate(traffic["variants"])
+        for name, (namespace, metric, statistic) in TRAFFIC.items()
+    ]
+
+
+def is_lost(traffic: Mapping[str, Any], found: int | None, answer: Mapping[str, Any]) -> bool:
+    """Whether fewer requests were captured than calls and sampling explain, or the disk is so full that capturing stops.
+
+    found: captured requests. answer: as GetMetricData answers `queries`.
+    """
+    values = {each["Id"]: each["Values"] for each in answer["MetricDataResults"]}
+    if any(disk > FULLEST for name, disks in values.items() if name.startswith("disk") for disk in disks):
+        return True
+    calls = sum(sum(counts) for name, counts in values.items() if name.startswith("calls"))
+    share = float(traffic["sampling_percentage"]) / 100
+    by_chance = CHANCE * math.sqrt(calls * share * (1 - share))
+    expected = calls * share
+    return found is not None and expected >= FEW and found < float(traffic["captured_share"]) * expected - by_chance
+
+
+def with_cause(points: list[dict[str, Any]], cause: str) -> list[dict[str, Any]]:
+    """The same points with one more cause, where `causes` is among them."""
+    more = causes.number(cause)
+    return [p | {"Value": p["Value"] + more} if p["MetricName"] == causes.METRIC else p for p in points]
+
+
+def shown(report: Mapping[str, Any] | None) -> dict[str, float | str]:
+    """What a dashboard shows of a window beside its verdict: kept in the table, where no series has to be paid for it.
+
+    Quality is of the window's own labels, or of the latest window before it whose labels came.
+    """
+    found: dict[str, float | str | None] = {}
+    for monitor in (report or {}).get("monitors", ()):
+        summary = monitor.get("summary") or {}
+        if monitor.get("key") == "data_quality":
+            found |= {name: summary.get(name) for name in ("drift_max", "drifted_share")}
+        if monitor.get("key") == "model_quality":
+            found["coverage"] = (summary.get("labels") or {}).get("coverage")
+            found |= _quality({each["name"]: each["value"] for each in summary.get("metrics", ())})
+    for score in (report or {}).get("late", ()):
+        if score.get("monitor") == "model_quality" and score.get("state") == "scored":
+            found |= _quality(score.get("metrics", {}))
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _quality(values: Mapping[str, float | None]) -> dict[str, float | str | None]:
+    """The one that is asked for first, of two classes, of several, of numbers."""
+    name = next((name for name in MAIN_QUALITY if values.get(name) is not None), None)
+    return {} if name is None else {"quality": values[name], "quality_name": name}
+
+
 def _seconds(plan: Mapping[str, Any]) -> float:
     result = plan.get("result") or _described(plan)
     if "seconds" in result:
@@ -107,7 +195,8 @@ def _time(told: object) -> float | None:
 def _cost(runner: str, seconds: float, plan: Mapping[str, Any]) -> float | None:
     """US dollars of the run's own compute; None where the price of the instance is not known here."""
     if runner == LAMBDA:
-        return round(seconds * float(plan["function_megabytes"]) / 1024 * LAMBDA_GIGABYTE_SECOND, 6)
+        price_of_second = LAMBDA_GIGABYTE_SECOND[str(plan.get("function_architecture", "x86_64"))]
+        return round(seconds * float(plan["function_megabytes"]) / 1024 * price_of_second, 6)
     price = INSTANCE_HOUR.get(str(plan.get("instance_type")))
     return None if price is None or runner != PROCESSING else round(seconds / 3600 * price, 6)
 
@@ -122,12 +211,14 @@ def _cause(plan: Mapping[str, Any]) -> str:
 
 
 def verdict_metrics(plan: Mapping[str, Any], verdict: str) -> list[dict[str, Any]]:
-    """What a run emits of its verdict, for runs in which no container could: one 0/1 metric each, and no records."""
+    """What a run emits of its verdict, for runs in which no container could: one 0/1 metric each, and no records, as far
+    as its schedule publishes them."""
     dimensions = [
         {"Name": "Endpoint", "Value": plan["endpoint"]},
         {"Name": "MonitoringSchedule", "Value": plan["schedule"]},
     ]
-    values = {"records": 0.0} | {f"run_{each}": float(each == verdict) for each in VERDICTS}
+    values = {"records": 0.0, causes.METRIC: causes.of_verdict(verdict)}
+    values |= {f"run_{each}": float(each == verdict) for each in VERDICTS}
     return [
         {
             "MetricName": name,
@@ -136,7 +227,7 @@ def verdict_metrics(plan: Mapping[str, Any], verdict: str) -> list[dict[str, Any
             "Value": value,
             "Unit": "Count",
         }
-        for name, value in values.items()
+        for name, value in causes.kept(values, plan.get("published")).items()
     ]
 
 

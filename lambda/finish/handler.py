@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import os
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,6 +22,7 @@ import message
 import monitors
 import runs
 from aws import client, log, table_named
+from botocore.exceptions import ClientError
 from windows import time_of, window
 
 UNPLANNED = timedelta(hours=1)  # after a window's end its values may carry its time
@@ -46,12 +47,13 @@ def handle(event: dict[str, Any], _context: object = None) -> dict[str, Any]:
         "cost": None if run.cost is None else Decimal(str(run.cost)),
         "endpoint": plan["endpoint"],
         "window_start": plan["window"]["start"],
+        **(_exact(decide.shown(report)) if report and decide.is_of_this_run(report, plan) else {}),
     }
     place = {"pk": runs.partition(plan["schedule"]), "sk": plan["window"]["end"]}
     if not runs.end(table, place, plan["owner"], facts):
         log("taken", schedule=plan["schedule"], window=plan["window"])
         return {"verdict": "taken"}
-    _publish(plan, run, report is not None and decide.is_of_this_run(report, plan))
+    _publish(plan, run, report is not None and decide.is_of_this_run(report, plan), is_lost=_is_lost(plan, report))
     told = decide.event(plan, run)
     _tell(told)
     if os.environ.get("MESSAGES_TOPIC_ARN"):
@@ -60,13 +62,35 @@ def handle(event: dict[str, Any], _context: object = None) -> dict[str, Any]:
     return told
 
 
-def _publish(plan: dict[str, Any], run: decide.Ended, has_report: bool) -> None:
-    """What the run wrote down; of a run without a report, its verdict."""
+def _exact(values: dict[str, float | str]) -> dict[str, Decimal | str]:
+    """As the table takes numbers."""
+    return {name: value if isinstance(value, str) else Decimal(str(value)) for name, value in values.items()}
+
+
+def _is_lost(plan: dict[str, Any], report: dict[str, Any] | None) -> bool:
+    """Whether calls of the window were not captured. A question that fails keeps no verdict from being told."""
+    if not plan.get("traffic"):
+        return False
+    start, end = (datetime.fromisoformat(plan["window"][name]) for name in ("start", "end"))
+    asked = decide.queries(plan["traffic"], plan["endpoint"])
+    try:
+        answer = client("cloudwatch").get_metric_data(MetricDataQueries=asked, StartTime=start, EndTime=end)
+    except ClientError as error:
+        log("traffic_unknown", schedule=plan["schedule"], error=error.response["Error"]["Code"])
+        return False
+    is_lost = decide.is_lost(plan["traffic"], decide.captured(plan, report), answer)
+    if is_lost:
+        log("capture_lost", schedule=plan["schedule"], endpoint=plan["endpoint"], window=plan["window"])
+    return is_lost
+
+
+def _publish(plan: dict[str, Any], run: decide.Ended, has_report: bool, *, is_lost: bool) -> None:
+    """What the run wrote down; of a run without a report, its verdict. is_lost: one more cause to tell people."""
     lines = _text(plan["report"].replace("report.json", "metrics.jsonl")) if has_report else None
     own = {plan["namespace"]: decide.verdict_metrics(plan, run.verdict)}
     found = own if lines is None else decide.written_metrics(lines, plan)
     for namespace, points in found.items():
-        for batch in decide.calls(points):
+        for batch in decide.calls(decide.with_cause(points, "capture_loss") if is_lost else points):
             client("cloudwatch").put_metric_data(Namespace=namespace, MetricData=batch)
 
 
@@ -120,6 +144,7 @@ def _unplanned(event: dict[str, Any]) -> dict[str, Any]:
         **event,
         "endpoint": monitor["endpoint"],
         "namespace": monitor["namespace"],
+        "published": monitor.get("published"),
         "window": {"start": runs.stamp(found.start), "end": runs.stamp(found.end)},
         "name": "",
         "report": "",

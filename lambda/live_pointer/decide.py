@@ -11,21 +11,25 @@ import cloudformation
 
 @dataclass(frozen=True)
 class Plan:
-    """initial_value: what to seed the parameter with where it does not exist; None: leave everything as it is."""
+    """initial_value: what to seed the parameter with where it does not exist; None: leave everything as it is.
+
+    removes: the buckets go with their stacks, so a value that may name one of them goes, too.
+    """
 
     parameter_name: str
     initial_value: str | None
+    removes: bool = False
 
 
 def plan(event: Mapping[str, Any]) -> Plan:
-    """Create and Update make sure that the parameter exists; Delete keeps it."""
+    """Create and Update make sure that the parameter exists; Delete keeps it, unless no data is kept."""
     properties = event["ResourceProperties"]
     name = properties.get("ParameterName")
     if not isinstance(name, str) or not name.startswith("/"):
         raise ValueError("property ParameterName should be a path that starts with a slash")
     kind = event["RequestType"]
     if kind == "Delete":
-        return Plan(name, None)
+        return Plan(name, None, removes=properties.get("KeepData") == "false")
     if kind not in ("Create", "Update"):
         raise ValueError("RequestType should be Create, Update or Delete")
     value = properties.get("InitialValue")

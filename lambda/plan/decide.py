@@ -69,6 +69,18 @@ def is_often(monitor: Mapping[str, Any]) -> bool:
     return minutes is not None and minutes < HOUR // timedelta(minutes=1)
 
 
+def traffic(monitor: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What the last step compares the window's capture with; None for a monitor that was deployed before it could."""
+    if "captured_share" not in monitor:
+        return None
+    return {
+        "variants": monitor["captured_variants"],
+        "sampling_percentage": monitor["sampling_percentage"],
+        "captured_share": monitor["captured_share"],
+        "period_seconds": 300 if is_often(monitor) else 3600,
+    }
+
+
 def metrics_until(of: Window, monitor: Mapping[str, Any]) -> datetime:
     """Until when values may carry the time at which the window ended; where runs come more often than hourly, never."""
     if is_often(monitor):
@@ -94,7 +106,7 @@ def job_name(schedule: str, of: Window, attempt: int) -> str:
 def job(
     monitor: Mapping[str, Any], of: Window, name: str, manifest_uri: str, folder: str, now: datetime
 ) -> dict[str, Any]:
-    """The CreateProcessingJob request of a run; the Lambda takes the same."""
+    """The CreateProcessingJob request of a run; the Lambda takes the same. What transform jobs captured, the run fetches itself."""
     given = monitor["processing"]
     variables = {
         **monitor["environment"],
@@ -107,7 +119,8 @@ def job(
         "sagemaker_endpoint_datacapture_prefix": monitor["capture"],
         "MODEL_MONITOR_NOW": f"{now:{TIME_FORMAT}}",
     }
-    inputs = [_input("endpoint", manifest_uri, DATASET, "ManifestFile")]
+    inputs = [] if monitor.get("transform") else [_input("endpoint", manifest_uri, DATASET, "ManifestFile")]
+    variables |= {"monitor_transform": manifest_uri} if monitor.get("transform") else {}
     for variable, (folder_, what) in MOUNTED.items():
         if uri := monitor["baseline"].get(what):
             inputs.append(_input(what, uri, folder_, "S3Prefix"))

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import decide
 import monitors
 import runs
+import transforms
 from aws import client, log, table_named
 from windows import Window, time_of, window as window_of
 
@@ -29,8 +30,10 @@ def handle(event: dict[str, Any], _context: object = None) -> dict[str, Any]:
         "schedule": schedule,
         "endpoint": monitor["endpoint"],
         "namespace": monitor["namespace"],
+        "published": monitor.get("published"),
         "window": {"start": runs.stamp(window.start), "end": runs.stamp(window.end)},
         "owner": event["owner"],
+        "traffic": decide.traffic(monitor),
         "metrics_until": runs.stamp(decide.metrics_until(window, monitor)),
     }
     table = table_named(os.environ["TABLE"])
@@ -40,7 +43,11 @@ def handle(event: dict[str, Any], _context: object = None) -> dict[str, Any]:
         log("taken", **about)
         return {**about, "runner": decide.TAKEN}
     bucket, prefix = decide.split(monitor["capture"] + "/")
-    objects = decide.wanted(_capture(bucket, prefix, window), window)
+    content: Any = None
+    if transform := monitor.get("transform"):
+        objects, content = _transformed(bucket, prefix, window, transform)
+    else:
+        objects = decide.wanted(_capture(bucket, prefix, window), window)
     name = decide.job_name(schedule, window, attempt)
     folder = decide.report_folder(monitor["reports"], window, monitor)
     plan = {
@@ -55,13 +62,14 @@ def handle(event: dict[str, Any], _context: object = None) -> dict[str, Any]:
     log("planned", **plan)
     if plan["runner"] == decide.NONE:
         return plan
-    manifest = f"{monitor['reports']}/manifests/{name}.json"
-    _write(manifest, decide.manifest(bucket, prefix, objects), monitor["processing"]["kms_key"])
+    manifest = f"{monitor['reports']}/manifests/{name}{transforms.ENDING if content else '.json'}"
+    _write(manifest, content or decide.manifest(bucket, prefix, objects), monitor["processing"]["kms_key"])
     job = decide.job(monitor, window, name, manifest, folder, now)
     return {
         **plan,
         "function": monitor["function"],
         "function_megabytes": monitor["function_megabytes"],
+        "function_architecture": monitor.get("function_architecture", "x86_64"),
         "instance_type": monitor["processing"]["cluster"]["InstanceType"],
         "job": job,
         "wait_seconds": decide.wait_seconds(name),
@@ -79,9 +87,42 @@ def _capture(bucket: str, prefix: str, window: Window) -> Iterator[decide.Found]
     ]
     for variant in variants:
         for folder in decide.folders(window):
-            for page in pages.paginate(Bucket=bucket, Prefix=f"{variant}{folder}/"):
-                for item in page.get("Contents", ()):
-                    yield decide.Found(item["Key"], item["Size"], item["LastModified"])
+            yield from _listed(bucket, f"{variant}{folder}/")
+
+
+def _transformed(
+    bucket: str, prefix: str, window: Window, settings: Mapping[str, Any]
+) -> tuple[list[decide.Found], dict[str, Any]]:
+    """Files of the transform jobs that ended in the window, and what the run is handed of them."""
+    ended = {
+        found.key.removeprefix(prefix + transforms.OUTPUT): found.modified
+        for day in transforms.days(window, decide.HOUR * settings["longest_hours"])
+        for found in _listed(bucket, f"{prefix}{transforms.OUTPUT}{day}")
+        if window.start <= found.modified < window.end
+    }
+    outputs = [_manifest(bucket, prefix + transforms.OUTPUT, place) for place in ended]
+    hours = sorted({each.folder for each in outputs})
+    inputs = [
+        _manifest(bucket, prefix + transforms.INPUT, found.key.removeprefix(prefix + transforms.INPUT))
+        for hour in hours
+        for found in _listed(bucket, f"{prefix}{transforms.INPUT}{hour}/")
+    ]
+    pairs = list(transforms.paired(outputs, inputs, settings))
+    times = {place: runs.stamp(time) for place, time in ended.items()}
+    uris = {pair[side] for pair in pairs for side in transforms.PLACES}
+    below = [decide.split(place) for place in transforms.common(uris)]
+    objects = [found for name, start in below for found in _listed(name, start) if f"s3://{name}/{found.key}" in uris]
+    return objects, transforms.document(pairs, times, settings)
+
+
+def _manifest(bucket: str, folder: str, place: str) -> transforms.Manifest:
+    return transforms.manifest(place, client("s3").get_object(Bucket=bucket, Key=folder + place)["Body"].read())
+
+
+def _listed(bucket: str, prefix: str) -> Iterator[decide.Found]:
+    for page in client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+        for item in page.get("Contents", ()):
+            yield decide.Found(item["Key"], item["Size"], item["LastModified"])
 
 
 def _write(uri: str, content: Any, kms_key: str) -> None:

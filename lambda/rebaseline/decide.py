@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-WHOLE = re.compile(r"-?(0|[1-9]\d{0,17})")  # 007 is a code, and digits beyond a double's are no count
-NUMBER = re.compile(r"-?(0|[1-9]\d*)?(\.\d+)?([eE][+-]?\d+)?")
+from cells import value
+
 DATASET = "/opt/ml/processing/input/baseline_dataset_input"
 OUTPUT = "/opt/ml/processing/output"
 
@@ -18,25 +17,20 @@ class RowsDiffer(ValueError):
     """A model answered another number of rows than it was asked about."""
 
 
-def value(text: str) -> Any:
-    """A cell of CSV as JSON has it: whole numbers, numbers, texts; nothing for an empty one."""
-    if not text:
-        return None
-    if WHOLE.fullmatch(text):
-        return int(text)
-    return float(text) if NUMBER.fullmatch(text) and any(map(str.isdigit, text)) else text
-
-
-def answer(line: str, columns: Sequence[Sequence[Any]]) -> dict[str, Any]:
+def answer(line: str, columns: Sequence[Sequence[Any]], records: str = "") -> dict[str, Any]:
     """What a model says of one row, by the names of the dataset's columns. columns: (key, dotted path or position in an
-    answer, name of the column)."""
-    said = json.loads(line) if line.startswith("{") else next(csv.reader([line]))
+    answer, name of the column). records: where an answer of JSON holds its list of results; of one row there is one."""
+    said = json.loads(line) if line[:1] in ("{", "[") else next(csv.reader([line]))
+    said = _at(said, records) if records and isinstance(said, dict) else said
+    if isinstance(said, list) and len(said) == 1 and isinstance(said[0], (dict, list)):
+        (said,) = said
     return {str(name): found for place, name in columns if (found := _at(said, place)) is not None}
 
 
 def _at(said: Any, place: Any) -> Any:
     if isinstance(place, int):
-        return value(said[place]) if isinstance(said, list) and place < len(said) else None
+        found = said[place] if isinstance(said, list) and place < len(said) else None
+        return value(found) if isinstance(found, str) else found
     if isinstance(said, dict) and place in said:
         return said[place]
     for part in str(place).split("."):
@@ -45,7 +39,12 @@ def _at(said: Any, place: Any) -> Any:
 
 
 def dataset(
-    rows: Iterable[str], answers: Iterable[str], names: Sequence[str], label: str, columns: Sequence[Sequence[Any]]
+    rows: Iterable[str],
+    answers: Iterable[str],
+    names: Sequence[str],
+    label: str,
+    columns: Sequence[Sequence[Any]],
+    records: str = "",
 ) -> Iterator[str]:
     """JSON Lines: the features and the label of each row, and what the model says of it. Raises: RowsDiffer."""
     said = iter(answers)
@@ -56,7 +55,7 @@ def dataset(
         truth, *features = row
         record = {name: found for name, text in zip(names, features, strict=True) if (found := value(text)) is not None}
         known = {label: value(truth)} if label else {}
-        yield json.dumps({**record, **answer(line, columns), **known}) + "\n"
+        yield json.dumps({**record, **answer(line, columns, records), **known}) + "\n"
     if next(said, None) is not None:
         raise RowsDiffer("the model answered more rows than it was asked about")
 

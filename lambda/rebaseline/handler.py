@@ -46,6 +46,7 @@ def _prepare(plan: dict[str, Any], baseline: dict[str, Any]) -> Answer:
         names,
         baseline["label"],
         baseline["columns"],
+        baseline.get("records", ""),
     )
     with tempfile.TemporaryDirectory() as temporary:
         path = Path(temporary) / "dataset"

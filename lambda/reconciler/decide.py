@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import causes
+
 NO_DATA_REASON = "Job inputs had no data"
 VERDICTS = ("no_data", "waiting", "ok", "insufficient_data", "violated", "error")
 ENDED_WITHOUT_A_VERDICT = ("Failed", "Stopped")
@@ -61,18 +63,20 @@ def metric_time(outcome: Outcome, now: datetime) -> datetime:
     return outcome.scheduled_time if now - outcome.scheduled_time < SEEN_BY_ALARMS else now
 
 
-def metric_data(outcome: Outcome, endpoint: str, schedule: str, now: datetime) -> list[dict[str, Any]]:
-    """All `run_{verdict}` metrics as a run emits them: one is 1, the others 0."""
-    dimensions = [{"Name": "Endpoint", "Value": endpoint}, {"Name": "MonitoringSchedule", "Value": schedule}]
+def metric_data(outcome: Outcome, schedule: str, target: Mapping[str, Any], now: datetime) -> list[dict[str, Any]]:
+    """What a run emits of its verdict, as far as the schedule publishes it: one `run_{verdict}` is 1, the others 0."""
+    dimensions = [{"Name": "Endpoint", "Value": target["endpoint"]}, {"Name": "MonitoringSchedule", "Value": schedule}]
+    values = {causes.METRIC: causes.of_verdict(outcome.verdict)}
+    values |= {f"run_{verdict}": float(verdict == outcome.verdict) for verdict in VERDICTS}
     return [
         {
-            "MetricName": f"run_{verdict}",
+            "MetricName": name,
             "Dimensions": dimensions,
             "Timestamp": metric_time(outcome, now),
-            "Value": 1.0 if verdict == outcome.verdict else 0.0,
+            "Value": value,
             "Unit": "Count",
         }
-        for verdict in VERDICTS
+        for name, value in causes.kept(values, target.get("published")).items()
     ]
 
 

@@ -56,14 +56,14 @@ def _remove_shadows(now: Any, job: str | None = None) -> int:
     return len(removed)
 
 
-def _reconcile(schedule: str, target: dict[str, str], now: Any) -> int:
+def _reconcile(schedule: str, target: dict[str, Any], now: Any) -> int:
     since = now - decide.LOOKBACK
     published = _read_published(schedule)
     outcomes = decide.unreported(_executions(schedule, since, now), published)
     for outcome in outcomes:
         client("cloudwatch").put_metric_data(
             Namespace=target["namespace"],
-            MetricData=decide.metric_data(outcome, target["endpoint"], schedule, now),
+            MetricData=decide.metric_data(outcome, schedule, target, now),
         )
         published = decide.kept([*published, outcome.id], since)
         _write_published(schedule, published)

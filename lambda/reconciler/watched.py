@@ -10,8 +10,8 @@ from typing import Any
 FILE = Path(__file__).with_name("watched.json")
 
 
-def schedules() -> dict[str, dict[str, str]]:
-    """Schedule → its endpoint and the namespace of its metrics."""
+def schedules() -> dict[str, dict[str, Any]]:
+    """Schedule → its endpoint, the namespace of its metrics, and the names of those that it publishes (null for all)."""
     return dict(_content()["schedules"])
 
 

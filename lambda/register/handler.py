@@ -13,7 +13,7 @@ from typing import Any
 import boto3
 import decide
 import releases
-from aws import client, log
+from aws import client, client_as, log
 from botocore.exceptions import ClientError
 
 
@@ -37,10 +37,10 @@ def handle(event: dict[str, Any], _context: object = None) -> dict[str, Any]:
             "description": f"{plan['run']}: {plan['compared']['reason']}",
         }
         request = decide.package(plan, settings, artifact, decide.status(plan["mode"]), about)
-        arn = _create(decide.measured(request, plan, settings))
+        arn = _create(decide.measured(request, plan, settings), settings)
         releases.remember(table, plan["endpoint"], plan["run"], {"package_arn": arn})
     _keep(table, plan["endpoint"], artifact, arn)
-    found = client("sagemaker").describe_model_package(ModelPackageName=arn)
+    found = _registry(settings).describe_model_package(ModelPackageName=arn)
     answer = {"package_arn": arn, "status": found["ModelApprovalStatus"]}
     log("registered", endpoint=plan["endpoint"], run=plan["run"], **answer)
     return answer
@@ -70,7 +70,7 @@ def _register_champion(table: Any, plan: dict[str, Any], settings: dict[str, Any
         current = releases.read_json(f"{settings['baseline']['place']}/current.json")
         version = str((current or {}).get("version", ""))
     about = {"baseline_version": version, "description": f"Served {plan['endpoint']} before {plan['run']}"}
-    arn = _create(decide.package(plan, settings, artifact, decide.APPROVED, about))
+    arn = _create(decide.package(plan, settings, artifact, decide.APPROVED, about), settings)
     _keep(table, plan["endpoint"], artifact, arn)
 
 
@@ -78,5 +78,10 @@ def _keep(table: Any, endpoint: str, artifact: str, arn: str) -> None:
     releases.remember(table, endpoint, releases.package_name(artifact), {"package_arn": arn, "artifact": artifact})
 
 
-def _create(request: dict[str, Any]) -> str:
-    return str(client("sagemaker").create_model_package(**request)["ModelPackageArn"])
+def _create(request: dict[str, Any], settings: dict[str, Any]) -> str:
+    return str(_registry(settings).create_model_package(**request)["ModelPackageArn"])
+
+
+def _registry(settings: dict[str, Any]) -> Any:
+    """Of this account, or of the one whose role is given."""
+    return client_as("sagemaker", settings["registry"].get("role", ""))

@@ -44,7 +44,9 @@ class Channel:
 
 @dataclass(frozen=True)
 class Training:
-    """The training job to create. source_uri: a tar.gz with train.py at its top, for script mode; empty for built-in algorithms.
+    """The training job to create, or what a pipeline is told. image: empty where a pipeline trains.
+
+    source_uri: a tar.gz with train.py at its top, for script mode; empty for built-in algorithms.
     region: where the job runs, for what the framework container fetches."""
 
     image: str
@@ -181,7 +183,7 @@ def _training(block: _Block) -> Training:
     if not isinstance(channels, list) or not channels:
         raise PolicyError("training.channels", "a list with at least one channel")
     return Training(
-        image=block.text("image"),
+        image=block.text("image", ""),
         role_arn=block.text("role_arn"),
         instance_type=block.text("instance_type"),
         output_uri=block.text("output_uri"),

@@ -17,9 +17,10 @@ from typing import Any
 
 import boto3
 from aws import log
-from desk import Desk, Rules
 from review_table import TableStore
-from service import BAD, OK, PAGE_FILES, PAGE_TYPES, Answer, Person, Request, answer, headers
+
+from model_monitor.review.desk import Desk, Rules
+from model_monitor.review.service import BAD, OK, PAGE, PAGE_FILES, PAGE_TYPES, Answer, Person, Request, answer, headers
 
 FOLDER = Path(__file__).parent
 LARGEST_BODY = 64 * 1024
@@ -32,7 +33,7 @@ def handle(event: dict[str, Any], _context: object = None) -> dict[str, Any]:
     if not path and not asked.endswith("/"):  # the page's addresses are relative to the folder it lies in
         return _sent(308, "", "text/plain", {"Location": f"{asked}/"})
     if path in PAGE_FILES:
-        return _sent(OK, (FOLDER / PAGE_FILES[path]).read_text(), PAGE_TYPES[path])
+        return _sent(OK, (PAGE / PAGE_FILES[path]).read_text(), PAGE_TYPES[path])
     if path == "config.json":
         sign_in = {"authority": os.environ["AUTHORITY"], "client_id": os.environ["CLIENT_ID"]}
         return _json(Answer(OK, {"sign_in": "cognito", **sign_in}))
@@ -40,7 +41,7 @@ def handle(event: dict[str, Any], _context: object = None) -> dict[str, Any]:
     body = _body(event)
     if body is None:
         return _json(Answer(BAD, {"problem": "should be a JSON object"}))
-    found = answer(Request(event["httpMethod"], path, body, person, datetime.now(UTC)), _desk)
+    found = answer(Request(event["httpMethod"], path, body, person, _asked_at(event)), _desk)
     if event["httpMethod"] == "POST":
         log("reviewed", path=path, status=found.status, task=str(body.get("id", "")))
     return _json(found)
@@ -79,6 +80,12 @@ def _table() -> Any:
 
 def _desk(endpoint: str) -> Desk:
     return Desk(TableStore(_table(), endpoint), Rules(**_reviews()[endpoint]["rules"]))
+
+
+def _asked_at(event: dict[str, Any]) -> datetime:
+    """When API Gateway took the call."""
+    milliseconds = event.get("requestContext", {}).get("requestTimeEpoch")
+    return datetime.now(UTC) if milliseconds is None else datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
 def _body(event: dict[str, Any]) -> dict[str, Any] | None:

@@ -1,9 +1,10 @@
-"""Review clerk: puts the tasks of each run that ended into the desk, and writes what people answered as labels.
+"""Review clerk: puts the tasks of each run that ended before people, and writes what they answered as labels.
 
 Environment: TABLE (of the environment), GROUND_TRUTH_BUCKET (for endpoints that bring no place of their own), NAMESPACE (of
-metrics). Beside the code lies reviews.json: of each endpoint the schedule that sends tasks, its rules, its ground truth.
-Events: `Monitoring Run Ended` of EventBridge; any other is the timer's round. Both may come twice: a task is there once, and a
-label has one name.
+metrics), WORKFORCES (of endpoints whose reviewers work elsewhere, how they are reached; see workforces.py). Beside the code lies
+reviews.json: of each endpoint the schedule that sends tasks, its rules, its ground truth.
+Events of EventBridge: `Monitoring Run Ended`; the end of a human loop; any other is the timer's round. All may come twice: a task
+is there once, and a label has one name.
 """
 
 from __future__ import annotations
@@ -17,21 +18,29 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import boto3
+import workforces
 from aws import client, log
-from desk import Desk, Finished, Rules
 from review_table import TableStore
-from truth_lines import reviewed_line
+
+from model_monitor.labels.truth_lines import reviewed_line
+from model_monitor.review.backend import Backend
+from model_monitor.review.desk import Desk, Rules
+from model_monitor.review.outside import Outside
+from model_monitor.review.records import Finished
 
 RUN_ENDED = "Monitoring Run Ended"
+LOOP_ENDED = "SageMaker A2I HumanLoop Status Change"
 REPORT, TASKS, CONTEXT = "report.json", "review_tasks.jsonl", "review_context.json"
 LABELS_AT_ONCE = 500  # of one endpoint and round; the next round takes the others
 
 
 def handle(event: dict[str, Any], _context: object = None) -> dict[str, Any]:
-    """Take tasks in, or go one round over all endpoints."""
-    now = datetime.now(UTC)
+    """Take tasks in, take answers in, or go one round over all endpoints."""
+    now = datetime.fromisoformat(event["time"]) if "time" in event else datetime.now(UTC)
     if event.get("detail-type") == RUN_ENDED:
         return take_in(event["detail"], now)
+    if event.get("detail-type") == LOOP_ENDED:
+        return loop_ended(event["detail"], now)
     return {endpoint: go_round(endpoint, now) for endpoint in _reviews()}
 
 
@@ -45,18 +54,29 @@ def take_in(run: dict[str, Any], now: datetime) -> dict[str, Any]:
     context = _text(report.removesuffix(REPORT) + CONTEXT)
     if lines is None or context is None:
         return {"added": 0}
-    put = _desk(endpoint).put(map(json.loads, lines.splitlines()), json.loads(context), now)
+    put = _backend(endpoint).put(map(json.loads, lines.splitlines()), json.loads(context), now)
     log("taken in", endpoint=endpoint, window=run["window"], added=put.added, known=put.known, cut=put.cut)
     return {"added": put.added, "known": put.known, "cut": put.cut}
 
 
+def loop_ended(loop: dict[str, Any], now: datetime) -> dict[str, Any]:
+    """The answers of a human loop, or its tasks back where it has none."""
+    endpoint = workforces.endpoint_of(loop["flowDefinitionArn"])
+    if endpoint not in _reviews():
+        return {"kept": 0}
+    backend = _backend(endpoint)
+    found = dict(backend.take_in(now, loop["humanLoopName"])) if isinstance(backend, Outside) else {}
+    log("loop ended", endpoint=endpoint, status=loop["humanLoopStatus"], **found)
+    return {"kept": 0, **found}
+
+
 def go_round(endpoint: str, now: datetime) -> dict[str, Any]:
     """Labels of what was answered, and metrics of what was not."""
-    desk, written = _desk(endpoint), 0
-    for one in desk.collect(now)[:LABELS_AT_ONCE]:
+    backend, written = _backend(endpoint), 0
+    for one in backend.collect(now)[:LABELS_AT_ONCE]:
         _write(endpoint, one)
-        written += desk.delivered(one, now)
-    report = desk.report(now)
+        written += backend.delivered(one, now)
+    report = backend.report(now)
     values = {
         "review_open": report["open"],
         "review_oldest_hours": report["oldest_hours"],
@@ -88,9 +108,12 @@ def _reviews() -> dict[str, dict[str, Any]]:
     return content
 
 
-def _desk(endpoint: str) -> Desk:
+def _backend(endpoint: str) -> Backend:
+    """The desk, or the desk and the people elsewhere."""
     table = boto3.resource("dynamodb").Table(os.environ["TABLE"])
-    return Desk(TableStore(table, endpoint), Rules(**_reviews()[endpoint]["rules"]))
+    desk = Desk(TableStore(table, endpoint), Rules(**_reviews()[endpoint]["rules"]))
+    workforce = workforces.of(endpoint)
+    return desk if workforce is None else Outside(desk, workforce)
 
 
 def _text(uri: str) -> str | None:

@@ -43,6 +43,13 @@ def features(endpoint: str) -> list[str]:
     return [name for part in sorted(parts) for name in parts[part]]
 
 
+def places(endpoint: str) -> list[tuple[list[str | int], str]]:
+    """Where a record of JSON holds each feature, and its declared type; in the order of rows. Of models that are asked in JSON."""
+    pages = client("ssm").get_paginator("get_parameters_by_path").paginate(Path=f"{_path(endpoint)}/places")
+    parts = {found["Name"]: json.loads(found["Value"]) for page in pages for found in page["Parameters"]}
+    return [(steps, str(kind)) for part in sorted(parts) for steps, kind in parts[part]]
+
+
 def parameter(name: str) -> dict[str, Any]:
     """A JSON document in a parameter. Raises: SettingsMissing."""
     ssm = client("ssm")

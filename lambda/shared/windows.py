@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
+
+ZONE_FILE = "zone-{}"  # beside this file: Lambda promises no time zone database
 
 
 @dataclass(frozen=True)
@@ -26,9 +31,32 @@ def window(scheduled: datetime, monitor: Mapping[str, Any]) -> Window:
     """What a run that was scheduled for a time looks at: it follows from that time alone, however late the run starts.
 
     monitor: `delay_minutes` after a window's end it is looked at; `window_minutes` is its length, left out: the month before.
+    Both are read off the clocks of its `time_zone`, so the day on which they change has 23 or 25 hours.
     """
     end = scheduled.replace(second=0, microsecond=0) - timedelta(minutes=monitor["delay_minutes"])
+    wall, place = wall_time(end, monitor)
     minutes = monitor.get("window_minutes")
     if minutes is not None:
-        return Window(end - timedelta(minutes=minutes), end)
-    return Window((end.replace(day=1) - timedelta(days=1)).replace(day=1), end)
+        return Window(moment(wall - timedelta(minutes=minutes), place), end)
+    return Window(moment((wall.replace(day=1) - timedelta(days=1)).replace(day=1), place), end)
+
+
+def wall_time(time: datetime, monitor: Mapping[str, Any]) -> tuple[datetime, ZoneInfo]:
+    """What the clocks of a monitor's time zone show, and that zone."""
+    place = zone(monitor.get("time_zone", "UTC"))
+    return time.astimezone(place).replace(tzinfo=None), place
+
+
+def moment(wall: datetime, place: ZoneInfo) -> datetime:
+    """When the clocks of a zone show a time; the first of two such moments."""
+    return wall.replace(tzinfo=place).astimezone(UTC)
+
+
+@cache
+def zone(name: str) -> ZoneInfo:
+    """A time zone, as it was when the function was deployed. Raises: ZoneInfoNotFoundError."""
+    kept = Path(__file__).with_name(ZONE_FILE.format(name.replace("/", "-")))
+    if not kept.is_file():
+        return ZoneInfo(name)
+    with kept.open("rb") as content:
+        return ZoneInfo.from_file(content, key=name)

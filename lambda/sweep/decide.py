@@ -14,13 +14,15 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from windows import moment, wall_time
+
 RUNNING = "running"
 ALIVE = ("ok", "violated", "waiting", "error", RUNNING)
 EMPTY = "no_data"
 FEW = 5  # captured calls of which a run should have seen something, sampled or not
 GRACE = timedelta(minutes=20)  # from a window's time to its verdict: queue and run
 LONGER = timedelta(hours=1)  # a run that has begun may wait for an instance, and run as long as it may
-EPOCH = datetime.fromisoformat("1970-01-05T00:00:00+00:00")  # a Monday at midnight
+EPOCH = datetime.fromisoformat("1970-01-05T00:00:00")  # a Monday at midnight, whatever the zone
 LONGEST_TITLE = 100
 LONGEST_MONTH = 31 * 24 * 60  # in minutes
 
@@ -60,18 +62,19 @@ def due_windows(now: datetime, monitor: Mapping[str, Any]) -> list[Window]:
 
 
 def _ends(latest: datetime, monitor: Mapping[str, Any], count: int) -> Iterator[datetime]:
-    """Ends of windows up to a time, latest first."""
+    """Ends of windows up to a time, latest first, by the clocks of the monitor's time zone."""
     minutes = monitor.get("period_minutes")
+    wall, place = wall_time(latest, monitor)
     if minutes is None:
-        end = latest.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+        end = wall.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
         for _ in range(count):
-            yield end
+            yield moment(end, place)
             end = (end - timedelta(days=1)).replace(day=1)
         return
     period, offset = timedelta(minutes=minutes), timedelta(minutes=monitor["offset_minutes"])
-    end = EPOCH + offset + (latest - EPOCH - offset) // period * period
+    end = EPOCH + offset + (wall - EPOCH - offset) // period * period
     for number in range(count):
-        yield end - number * period
+        yield moment(end - number * period, place)
 
 
 def verdict_of(item: Mapping[str, Any], end: datetime, now: datetime, monitor: Mapping[str, Any]) -> str | None:

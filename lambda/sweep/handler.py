@@ -115,7 +115,9 @@ def _kept(table: Any, schedule: str, first: datetime, last: datetime) -> dict[st
 
 
 def _calls(monitor: dict[str, Any], start: datetime, end: datetime) -> float:
-    """Requests of all variants, between two times."""
+    """Requests of all variants, between two times; none where there is no endpoint but transform jobs."""
+    if not monitor["variants"]:
+        return 0
     answer = client("cloudwatch").get_metric_data(
         MetricDataQueries=_queries(monitor["endpoint"], monitor["variants"], _period(monitor)),
         StartTime=start,

@@ -20,6 +20,7 @@ from model_monitor.comparison import command as cli_comparison
 from model_monitor.contract import EXIT_ERROR, EXIT_STATUS, REHEARSAL_ARGUMENT, JobKind, monitor_key
 from model_monitor.errors import SettingsError
 from model_monitor.labels import command as cli_labels
+from model_monitor.migration import adopt as cli_adopt, compare as cli_compare
 from model_monitor.review import command as cli_review
 from model_monitor.runners import threads
 
@@ -32,6 +33,8 @@ ROOMS = (  # commands that belong to a room of the core, which knows their argum
     ("labels", "write labels as ground truth", cli_labels),
     ("review", "predictions that people look at", cli_review),
     (cli_comparison.NAME, "say whether one model is better than another on the same held-out rows", cli_comparison),
+    (cli_adopt.NAME, "write an environment file from the monitoring schedules of an account", cli_adopt),
+    (cli_compare.NAME, "list where our violations differ from those that SageMaker reported", cli_compare),
 )
 MINUTES = {"m": 1, "h": 60, "d": 24 * 60}
 FORMATS = ("capture", "csv", "json", "json_lines", "parquet")
@@ -53,6 +56,11 @@ And once the truth is known:
 And before another model takes over:
 
      compare-models     is it better on the same held-out rows, and nowhere worse?
+
+Coming from SageMaker's own monitors:
+
+     adopt      write the environment file of the schedules that an account has
+     compare    where our violations differ from those of SageMaker's reports
 
 Where people should look at uncertain predictions:
 
@@ -119,6 +127,8 @@ def main(arguments: list[str] | None = None) -> int:
         return _config(options)
     if options.command == cli_comparison.NAME:
         return _compare(options)
+    if options.command in (cli_adopt.NAME, cli_compare.NAME):
+        return _migrate(options)
     if options.command == "report":
         return _draw(options)
     if options.command == "index":
@@ -203,7 +213,9 @@ def parser() -> argparse.ArgumentParser:
     top = Parser(prog="model-monitor", description=DESCRIPTION, epilog=EXAMPLES, formatter_class=FORM)
     top.add_argument("--version", action=Version, nargs=0, help="show the version and which reader runs, and exit")
     commands = top.add_subparsers(
-        dest="command", required=True, metavar="{baseline,monitor,report,index,labels,review,config,compare-models}"
+        dest="command",
+        required=True,
+        metavar="{baseline,monitor,report,index,labels,review,config,compare-models,adopt,compare}",
     )
     _add_jobs(commands)
     for name, about, room in ROOMS:
@@ -346,6 +358,29 @@ def _compare(options: argparse.Namespace) -> int:
         return EXIT_ERROR
     with _short_reader():
         print(told)
+    return status
+
+
+def _migrate(options: argparse.Namespace) -> int:
+    """What an account has, or what its monitors said, on the terminal; beside it what to know."""
+    from model_monitor.job import scratch
+    from model_monitor.outputs.report import Failure
+
+    room = cli_adopt if options.command == cli_adopt.NAME else cli_compare
+    try:
+        with scratch.removed():
+            outcome: tuple[str, str, int] = room.run(options)
+    except KeyboardInterrupt:
+        print("model-monitor: stopped", file=sys.stderr)
+        return EXIT_ERROR
+    except Exception as error:  # noqa: BLE001 - the front door: a traceback may hold values of the data
+        print(f"model-monitor: {Failure.of(error).message}", file=sys.stderr)
+        return EXIT_ERROR
+    told, beside, status = outcome
+    with _short_reader():
+        print(told)
+    if beside:
+        print(f"model-monitor: {beside}", file=sys.stderr)
     return status
 
 

@@ -129,6 +129,9 @@ class Variable(StrEnum):
     MONITOR_JOB = "monitor_job"  # baseline | monitor; absent: monitor when start_time is set
     MONITOR_CONFIG = "monitor_config"  # path or S3 URI of the configuration asset
     MONITOR_CONFIG_SHA256 = "monitor_config_sha256"
+    MONITOR_TRANSFORM = (
+        "monitor_transform"  # path or S3 URI of what transform jobs read and wrote; then no dataset is mounted
+    )
     MONITOR_BASELINE = "monitor_baseline"  # folder of baselines, path or S3 URI; wins over the configuration's
     GROUND_TRUTH_URI = "ground_truth_s3_uri_path"  # S3 prefix of labels that come later; wins over the configuration's
     GROUND_TRUTH_SOURCE = "ground_truth_source"  # labels that are mounted; wins over both
@@ -217,6 +220,7 @@ class ComparisonVerdict(StrEnum):
     BETTER = "better"
     NOT_BETTER = "not_better"
     WORSE_SLICE = "worse_slice"  # better as a whole, worse somewhere
+    WORSE_BIAS = "worse_bias"  # better as a whole, and less fair to a facet
     INSUFFICIENT_DATA = "insufficient_data"
 
 
@@ -360,6 +364,8 @@ METRIC_ANSWERED: Final = "answered_share"  # of the records, those of which the 
 METRIC_ATTRIBUTED: Final = "attributed_share"  # of the records, those whose response held attributions
 METRIC_PREDICTION_DRIFT: Final = "prediction_drift_max"
 METRIC_CUSTOM_ERRORS: Final = "custom_metrics_failed"  # how many custom metrics could not be computed
+METRIC_CAUSES: Final = "causes"  # why people are told of a run: a decimal place for each `Cause`, 1 where it holds
+METRIC_CAPTURED: Final = "captured"  # captured requests of the window
 METRIC_RETRAINING_DECISIONS: Final = "retraining_decisions"  # one a decision, by endpoint and action
 METRIC_NAME_MAX: Final = 255
 
@@ -393,6 +399,43 @@ class PerFeature(StrEnum):
     NONE = "none"
     CRITICAL = "critical"
     ALL = "all"
+
+
+class MetricsLevel(StrEnum):
+    """How much of what runs measure becomes series of CloudWatch; reports hold all of it."""
+
+    ALARMS = "alarms"
+    FULL = "full"
+
+
+class Cause(StrEnum):
+    """Why people are told of a run. The order is that of decimal places in `causes`: append, never reorder."""
+
+    DATA_QUALITY = "data_quality"
+    DRIFT = "drift"
+    MODEL_QUALITY = "model_quality"
+    BIAS = "bias"
+    ATTRIBUTION = "attribution"
+    CUSTOM = "custom"
+    REJECTED = "rejected"
+    LABELS_MISSING = "labels_missing"
+    CAPTURE_LOSS = "capture_loss"
+    ERROR = "error"
+
+    @property
+    def place(self) -> int:
+        """The decimal place of its digit."""
+        return list(Cause).index(self)
+
+
+CHECKS_OF: Final = {  # what is violated where a cause holds
+    Cause.DATA_QUALITY: tuple(check for check in CheckType if check is not CheckType.BASELINE_DRIFT),
+    Cause.DRIFT: (CheckType.BASELINE_DRIFT,),
+    Cause.MODEL_QUALITY: CHECK_TYPES[MonitoringType.MODEL_QUALITY],
+    Cause.BIAS: CHECK_TYPES[MonitoringType.MODEL_BIAS],
+    Cause.ATTRIBUTION: CHECK_TYPES[MonitoringType.MODEL_EXPLAINABILITY],
+    Cause.CUSTOM: CHECK_TYPES[MonitoringType.CUSTOM_METRICS],
+}
 
 
 def run_metric(verdict: Verdict) -> str:
@@ -489,6 +532,11 @@ def baseline_poll_rule(endpoint: str) -> str:
 def training_job_prefix(endpoint: str) -> str:
     """Training jobs of an endpoint are `{endpoint}-retraining-{hour}-{attempt}`; the hour is 12 digits."""
     return _shortened(f"{endpoint}-retraining", NAME_MAX - len("-202601010000-1"))
+
+
+def dashboard_name(environment: str) -> str:
+    """The one dashboard of an environment, named because messages link to it."""
+    return f"{environment}-model-monitoring"
 
 
 def alarm_name(environment: str, schedule: str, what: str) -> str:

@@ -189,9 +189,10 @@ def write_labelled(measured: Measured) -> None:
     job, labels = measured.job, measured.labels
     if job.labelled_rows is None or not labels or job.is_rehearsal or not are_labels_due(job):
         return
-    task = partial(labelled_rows.of_unit, job=job, labels=labels, folder=scratch.folder("rows"))
+    folder = scratch.folder("rows")
+    task = partial(labelled_rows.of_unit, job=job, labels=labels, folder=folder)
     parts = local.run(task, plan(discover(job.dataset, job.window)), labelled_rows.Parts(), job.workers)
-    labelled_rows.deliver(parts, job.labelled_rows, job.window)
+    labelled_rows.deliver(parts, job.labelled_rows, job.window, folder, has_reviews=bool(labels.reviews))
 
 
 def are_labels_due(job: Job) -> bool:

@@ -12,14 +12,28 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from aws_cdk import aws_iam as iam, aws_s3_assets as s3_assets
+from aws_cdk import Aws, DefaultStackSynthesizer, Stack, aws_iam as iam, aws_s3_assets as s3_assets
 from constructs import Construct
 
 from stacks.constructs import permissions
+from stacks.constructs.places import Place
+
+
+def of_stack(stack_name: str) -> str:
+    """What keys of a stack's files begin with."""
+    return f"model-monitor/{stack_name}/"
+
+
+def below_its_name(stack_name: str) -> DefaultStackSynthesizer:
+    """For a stack whose files roles read: all below one prefix of its own in the bootstrap bucket."""
+    return DefaultStackSynthesizer(bucket_prefix=of_stack(stack_name))
 
 
 class UploadedFile(Construct):
-    """One file in the bootstrap bucket, addressed by its content. uri: for settings of jobs; sha256: of its bytes."""
+    """One file in the bootstrap bucket, addressed by its content. uri: for settings of jobs; sha256: of its bytes.
+
+    Its stack is made with `below_its_name`.
+    """
 
     def __init__(self, scope: Construct, construct_id: str, *, name: str, content: bytes) -> None:
         super().__init__(scope, construct_id)
@@ -29,11 +43,18 @@ class UploadedFile(Construct):
             path.write_bytes(content)
             asset = s3_assets.Asset(self, "File", path=str(path))
         self.uri = asset.s3_object_url
-        self._bucket, self._key = asset.s3_bucket_name, asset.s3_object_key
+        self._place = Place(
+            asset.s3_bucket_name,
+            f"arn:{Aws.PARTITION}:s3:::{asset.s3_bucket_name}",
+            of_stack(Stack.of(self).node.id),  # its name, unless somebody's own app makes it below a construct
+        )
+        if not asset.s3_object_key.startswith(self._place.prefix):
+            raise ValueError(f"stack {Stack.of(self).node.id} should be made with files.below_its_name")
 
     def allow_reading(self, role: iam.IRole) -> None:
-        """Let a role read this one object."""
-        permissions.allow_object(role, self._bucket, self._key)
+        """Let a role read this file and the one that it was before: a policy that named one of the two would refuse the other
+        while a deployment goes on, and to runs that began before it."""
+        permissions.allow_objects(role, self._place)
 
 
 def json_bytes(document: Mapping[str, Any]) -> bytes:

@@ -69,9 +69,9 @@ class RunFunction(Construct):
             function_name=self.name,
             description=f"Analyses small windows of {first.monitor.endpoint_name}",
             package_type="Image",
-            code=lambda_.CfnFunction.CodeProperty(image_uri=first.image.uri),
+            code=lambda_.CfnFunction.CodeProperty(image_uri=(first.function_image or first.image).uri),
             role=self.role.role_arn,
-            architectures=["x86_64"],
+            architectures=[first.architecture],
             memory_size=self.megabytes,
             ephemeral_storage=lambda_.CfnFunction.EphemeralStorageProperty(size=DISK_MEGABYTES),
             timeout=SECONDS,
@@ -136,7 +136,7 @@ class ManagedSchedule(Construct):
             group_name=plane.group_name,
             description=f"Runs {props.monitor.schedule_name}",
             schedule_expression=props.settings.cadence.scheduler_expression(props.settings.delay_time),
-            schedule_expression_timezone="UTC",
+            schedule_expression_timezone=props.settings.time_zone,
             flexible_time_window=self._jitter(),
             target=scheduler.CfnSchedule.TargetProperty(
                 arn=plane.machine_arn,
@@ -175,25 +175,43 @@ class ManagedSchedule(Construct):
             "endpoint": name,
             "schedule": props.monitor.schedule_name,
             "namespace": props.monitor.namespace,
+            "time_zone": settings.time_zone,
+            "published": None if props.monitor.published is None else list(props.monitor.published),
             "period_minutes": timedelta_minutes(cadence.period),
             "offset_minutes": timedelta_minutes(cadence.offset),
             "window_minutes": window,
             "delay_minutes": timedelta_minutes(settings.delay_time),
             "jitter_minutes": self._jitter_minutes,
-            "capture": props.places.capture.below(name).uri,
+            "capture": props.places.captured(name).uri,
+            "transform": self._transform(),
             "reports": props.places.reports.below(name, props.monitor.schedule_name).uri,
             "runner": settings.runner,
             "asks_model": settings.model_explainability is not None and settings.model_explainability.is_asked,
             "function": self._function.name,
             "function_megabytes": self._function.megabytes,
+            "function_architecture": props.architecture,
             "lambda_max_megabytes": settings.function_max_megabytes,
             "environment": run_settings.variables(self, props, publishes=False),
             "baseline": self._baseline(),
             "processing": self._processing(),
             "variants": self._variants,
             "sampling_percentage": self._sampling,
+            "captured_variants": list(settings.variants) or self._variants,
+            "captured_share": settings.alarms.captured_share,
             "min_records": settings.min_records,
             "staleness_periods": settings.alarms.staleness_periods,
+        }
+
+    def _transform(self) -> dict[str, Any]:
+        """Of batch transform jobs: where their files lie, and how they are written; {} for an endpoint."""
+        places, given = self._props.places.transform, self._props.transform
+        if places is None or given is None:
+            return {}
+        return {
+            "inputs": places.inputs.folder_uri,
+            "outputs": places.outputs.folder_uri,
+            **given.model_dump(include={"format", "inference_id", "joined"}),
+            "longest_hours": given.longest_hours,
         }
 
     def _baseline(self) -> dict[str, str]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from aws_cdk import aws_cloudwatch as cloudwatch, aws_cloudwatch_actions as actions, aws_sns as sns
+from aws_cdk import Stack, aws_cloudwatch as cloudwatch, aws_cloudwatch_actions as actions, aws_sns as sns
 from constructs import Construct
 
 from model_monitor import contract
+from stacks.constructs import alarm_words
 from stacks.constructs.scheduled_monitor import ScheduledMonitor
 
 AT_LEAST = cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD
@@ -57,7 +58,7 @@ def watch(scope: Construct, construct_id: str, props: MonitorAlarmProps, watched
         scope,
         construct_id,
         alarm_name=name,
-        alarm_description=watched.description,
+        alarm_description=alarm_words.with_links(watched.description, props.environment, Stack.of(scope).region),
         metric=watched.metric,
         threshold=watched.threshold,
         comparison_operator=watched.operator,

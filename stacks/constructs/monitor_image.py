@@ -9,6 +9,8 @@ from stacks.constructs import permissions
 from stacks.settings.sources import source
 
 SOURCE = source("monitor_image")
+X86_64, ARM64 = "x86_64", "arm64"  # as Lambda calls them; SageMaker runs processing jobs on the first alone
+PLATFORMS = {X86_64: ecr_assets.Platform.LINUX_AMD64, ARM64: ecr_assets.Platform.LINUX_ARM64}
 UNUSED = ["**/__pycache__", "**/*.pyc", "**/*.egg-info", "**/.mypy_cache", "**/.ruff_cache", "*.md"]
 
 
@@ -19,7 +21,13 @@ class MonitorImage(Construct):
     """
 
     def __init__(
-        self, scope: Construct, construct_id: str, image_uri: str | None = None, *, loads_models: bool = False
+        self,
+        scope: Construct,
+        construct_id: str,
+        image_uri: str | None = None,
+        *,
+        loads_models: bool = False,
+        architecture: str = X86_64,
     ) -> None:
         super().__init__(scope, construct_id)
         self._repository_arn: str | None = None
@@ -31,7 +39,7 @@ class MonitorImage(Construct):
             self,
             "Image",
             directory=str(SOURCE),
-            platform=ecr_assets.Platform.LINUX_AMD64,  # what SageMaker runs, whatever machine builds
+            platform=PLATFORMS[architecture],  # what the service runs, whatever machine builds
             exclude=UNUSED,
             build_args={"MODELS": "1"} if loads_models else None,  # libraries of models, about 500 MB
             ignore_mode=IgnoreMode.DOCKER,

@@ -41,6 +41,7 @@ class NextBaseline(Construct):
             "files": files_of(types),
             "types": list(types),
             "label": payload.label if payload and payload.label else "",
+            "records": (payload.output.records or "") if payload else "",
             "columns": [] if payload is None else [list(found) for found in columns(payload, answers)],
         }
         ssm.StringParameter(

@@ -16,7 +16,9 @@ SAGEMAKER = "sagemaker.amazonaws.com"
 NO_RESOURCES = (
     "some calls know no resources (ECR's token, metrics, lists, EC2's Describe); conditions narrow what they can"
 )
-TABLE_KEY_CALLS = ("Decrypt", "DescribeKey", "Encrypt", "GenerateDataKey", "ReEncryptFrom", "ReEncryptTo")  # as it asks
+TABLE_KEY_CALLS = [
+    f"kms:{call}" for call in ("Decrypt", "DescribeKey", "Encrypt", "GenerateDataKey", "ReEncryptFrom", "ReEncryptTo")
+]
 COLON = ArnFormat.COLON_RESOURCE_NAME
 _IMAGE = re.compile(r"(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/([^:@]+)")
 
@@ -63,9 +65,14 @@ def _allow_below(role: iam.IRole, actions: Sequence[str], place: Place, reason: 
     accept(role, place.objects_arn, reason)
 
 
+def allow_objects(role: iam.IRole, place: Place) -> None:
+    """Objects of a place, whose keys whoever reads them is told."""
+    _allow_below(role, ["s3:GetObject"], place, "reads the objects of one prefix, whose names are not known beforehand")
+
+
 def allow_reading(role: iam.IRole, place: Place) -> None:
     """Objects of a place, and the list of its bucket: without it a missing object reads as forbidden."""
-    _allow_below(role, ["s3:GetObject"], place, "reads the objects of one prefix, whose names are not known beforehand")
+    allow_objects(role, place)
     allow_listing(role, place)
 
 
@@ -133,11 +140,11 @@ def allow_key(role: iam.IRole, key: kms.IKey) -> None:
 def allow_items(
     role: iam.IRole, table: dynamodb.ITable, calls: Sequence[str], conditions: Mapping[str, Any] | None = None
 ) -> None:
-    """Calls on the items of a table, and through them the use of its key."""
+    """Items of a table by DynamoDB's calls, and the table's key through DynamoDB alone."""
     allow(role, [f"dynamodb:{call}" for call in calls], [table.table_arn], conditions)
-    if table.encryption_key is not None and isinstance(role, iam.Role):
-        through = {"StringEquals": {"kms:ViaService": f"dynamodb.{Stack.of(role).region}.{Aws.URL_SUFFIX}"}}
-        allow(role, [f"kms:{call}" for call in TABLE_KEY_CALLS], [table.encryption_key.key_arn], through)
+    if table.encryption_key is not None:
+        through = {"StringEquals": {"kms:ViaService": f"dynamodb.{Aws.REGION}.{Aws.URL_SUFFIX}"}}
+        allow(role, TABLE_KEY_CALLS, [table.encryption_key.key_arn], through)
 
 
 def allow_key_through(role: iam.IRole, scope: Construct, service: str) -> None:

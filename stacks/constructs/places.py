@@ -52,6 +52,14 @@ class Place:
         return f"{self.bucket_arn}/{self.prefix}*"
 
 
+@dataclass(frozen=True)
+class TransformPlaces:
+    """Below which batch transform jobs read and write."""
+
+    inputs: Place
+    outputs: Place
+
+
 @dataclass(frozen=True, kw_only=True)
 class EndpointPlaces:
     """Where the data of one endpoint lies.
@@ -63,6 +71,7 @@ class EndpointPlaces:
     sets: rows that retrainings ask models about, and their answers, by run.
     records: what came of retrainings, for audit; of all endpoints one, each below its name.
     history: by schedule, windows that wait for labels and scores by window.
+    transform: of batch transform jobs in the place of an endpoint; their capture lists what lies there.
     """
 
     capture: Place
@@ -76,3 +85,17 @@ class EndpointPlaces:
     records: Place
     models: Place
     history: Place
+    transform: TransformPlaces | None = None
+
+    def captured(self, name: str) -> Place:
+        """What is captured of an endpoint, or of transform jobs, which add no name to their destination."""
+        return self.capture.below(name) if self.transform is None else self.capture.below()
+
+    @property
+    def listed(self) -> list[Place]:
+        """What the plan of a run lists."""
+        return [self.capture] if self.transform is None else [self.transform.inputs, self.transform.outputs]
+
+    def read(self, name: str) -> list[Place]:
+        """What runs read of it."""
+        return [self.captured(name)] if self.transform is None else [self.transform.inputs, self.transform.outputs]

@@ -1,6 +1,7 @@
 """One Lambda of ours: a folder of plain Python below lambda/, with its own role and its own log group.
 
-Every function carries the modules of lambda/shared/ beside its own, and imports both by their bare names.
+Every function carries the modules of lambda/shared/ beside its own, and imports both by their bare names. Some carry modules of
+the core that need the standard library alone, too, and import them as the core does.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from stacks.settings.sources import source
 
 FOLDER = source("lambda")
 SHARED = FOLDER / "shared"
+CORE = FOLDER.parent / "monitor_image"
 HANDLER = "handler.handle"
 RUNTIME = lambda_.Runtime.PYTHON_3_14
 
@@ -27,7 +29,8 @@ RUNTIME = lambda_.Runtime.PYTHON_3_14
 @dataclass(frozen=True, kw_only=True)
 class PythonFunctionProps:
     """What a function is. keeps_failed: events that failed every retry are kept in a queue. files: more that lies beside its
-    code. reserved_concurrency: how many run at once at most, and always may; None: what the account has left."""
+    code. core: names of modules of the core that it carries. reserved_concurrency: how many run at once at most, and always
+    may; None: what the account has left."""
 
     code: str
     description: str
@@ -37,6 +40,7 @@ class PythonFunctionProps:
     log_retention: logs.RetentionDays = logs.RetentionDays.THREE_MONTHS
     keeps_failed: bool = False
     files: Mapping[str, bytes] = field(default_factory=dict)
+    core: Sequence[str] = ()
     reserved_concurrency: int | None = None
 
 
@@ -59,9 +63,8 @@ class PythonFunction(Construct):
                 enforce_ssl=True,
                 retention_period=Duration.days(14),
             )
-        with staged(
-            props.code, props.files
-        ) as code:  # the asset is copied into the assembly while the function is constructed
+        # the asset is copied into the assembly while the function is constructed
+        with staged(props.code, props.files, props.core) as code:
             self.function = lambda_.Function(
                 self,
                 "Function",
@@ -97,11 +100,25 @@ class PythonFunction(Construct):
 
 
 @contextmanager
-def staged(code: str, files: Mapping[str, bytes] | None = None) -> Iterator[str]:
+def staged(code: str, files: Mapping[str, bytes] | None = None, core: Sequence[str] = ()) -> Iterator[str]:
     """A folder, for a moment, with all that a function is made of. The asset is known by names and contents of files alone."""
     with tempfile.TemporaryDirectory() as folder:
         for module in (*SHARED.glob("*.py"), *(FOLDER / code).glob("*.py")):
             shutil.copy(module, folder)
+        for path in _core_files(core):
+            (Path(folder) / path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(CORE / path, Path(folder) / path)
         for name, content in (files or {}).items():
+            (Path(folder) / name).parent.mkdir(parents=True, exist_ok=True)
             (Path(folder) / name).write_bytes(content)
         yield folder
+
+
+def _core_files(modules: Sequence[str]) -> list[Path]:
+    """Modules of the core, below the core's folder, with the packages that they lie in."""
+    found: dict[Path, None] = {}
+    for module in modules:
+        path = Path(*module.split(".")).with_suffix(".py")
+        found |= dict.fromkeys(folder / "__init__.py" for folder in path.parents if folder.name)
+        found[path] = None
+    return list(found)

@@ -78,7 +78,11 @@ def watched(monitors: Sequence[ScheduledMonitor], shadow_prefixes: Sequence[str]
     """What lambda/reconciler/watched.py reads."""
     content = {
         "schedules": {
-            monitor.schedule_name: {"endpoint": monitor.endpoint_name, "namespace": monitor.namespace}
+            monitor.schedule_name: {
+                "endpoint": monitor.endpoint_name,
+                "namespace": monitor.namespace,
+                "published": monitor.published,
+            }
             for monitor in monitors
         },
         "shadow_prefixes": list(shadow_prefixes),

@@ -13,7 +13,8 @@ def rehearsal(monitor: ScheduledMonitor) -> Watched:
         what="rehearsal",
         description=(
             f"REHEARSAL: a run of {monitor.schedule_name} forced a violation to try alarms and notifications. Other "
-            "alarms of the same schedule and hour are part of it."
+            "alarms of the same schedule and hour are part of it.\nOften: create_violation_tests is on.\n"
+            "Do: see that people were told, then switch it off."
         ),
         metric=monitor.metric(contract.METRIC_REHEARSAL),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from aws_cdk import (
     Duration,
@@ -26,6 +26,7 @@ from stacks.settings.endpoint import Endpoint, Model
 from stacks.settings.fields import has_local_storage
 from stacks.settings.retraining import Retraining
 
+CSV = "text/csv"
 NAMES_CHARACTERS = 3800  # of names of features in one parameter, which holds 4 KB
 EXECUTION_SECONDS = (600, 28800)  # the least and the most that SageMaker takes for an update
 
@@ -55,6 +56,8 @@ class ReleaseSettings(Construct):
         self._parameter("Settings", "release", Stack.of(self).to_json_string(self._document(alarms)))
         for number, names in enumerate(cut(self._features)):
             self._parameter(f"Features{number}", f"features/{number:03}", json.dumps(names))
+        for number, places in enumerate(cut(self._places)):
+            self._parameter(f"Places{number}", f"places/{number:03}", json.dumps(places))
 
     def _parameter(self, construct_id: str, what: str, text: str) -> None:
         ssm.StringParameter(
@@ -72,6 +75,14 @@ class ReleaseSettings(Construct):
         return list(payload.names) if payload else []
 
     @property
+    def _places(self) -> list[list[Any]]:
+        """Where a record of JSON holds each feature, and its type; nothing where models are asked in CSV."""
+        payload = self._props.endpoint.payload
+        if payload is None or self._props.settings.content_type == CSV:
+            return []
+        return [[feature.place, feature.type or ""] for feature in payload.features]
+
+    @property
     def _variants(self) -> Sequence[str]:
         """Those of our own endpoints: others are updated by whoever deploys them."""
         model = self._props.endpoint.model
@@ -80,7 +91,7 @@ class ReleaseSettings(Construct):
     def _document(self, alarms: Sequence[str]) -> dict[str, Any]:
         """What `releases.settings` reads."""
         props, settings, model = self._props, self._props.settings, self._props.endpoint.model
-        group = settings.registry.group
+        group, is_json = settings.registry.group, settings.content_type != CSV
         return {
             "endpoint": props.name,
             "schedule": props.monitor.schedule_name,
@@ -99,11 +110,13 @@ class ReleaseSettings(Construct):
                 "volume_key": not has_local_storage(settings.transform_instance_type),
                 "content_type": settings.content_type,
                 "accept": settings.answers,
+                "records": props.endpoint.payload.container if is_json and props.endpoint.payload else [],
             },
             "gate": settings.gate.model_dump(mode="json", exclude_none=True, exclude={"problem_type"}),
             "registry": {
                 "group": group or contract.model_group(props.environment, props.name),
                 "is_own": group is None,
+                "role": settings.registry.role_arn or "",
                 "instance_type": model.instance_type if model else settings.instance_type,
             },
             "approval_hours": settings.approval_hours,
@@ -177,9 +190,12 @@ def deployment(settings: Retraining, model: Model, alarms: Sequence[str]) -> dic
     }
 
 
-def cut(names: Sequence[str]) -> Iterator[list[str]]:
-    """Names in parts that each fit into a parameter."""
-    part: list[str] = []
+Part = TypeVar("Part")
+
+
+def cut(names: Sequence[Part]) -> Iterator[list[Part]]:
+    """Names, or places, in parts that each fit into a parameter."""
+    part: list[Part] = []
     for name in names:
         if part and len(json.dumps([*part, name])) > NAMES_CHARACTERS:
             yield part

@@ -96,7 +96,8 @@ class RetrainingPolicy(Construct):
             "reports_uri": props.places.reports.uri,
             "job_name_prefix": self._prefix,
             "training": {
-                "image": settings.image,
+                "image": settings.image or "",
+                "pipeline": _pipeline(settings),
                 "role_arn": self.training_role.role_arn,
                 "instance_type": settings.instance_type,
                 "instance_count": settings.instance_count,
@@ -123,7 +124,8 @@ class RetrainingPolicy(Construct):
         for place in self._channels.values():
             permissions.allow_reading(role, place)
         permissions.allow_writing(role, props.places.models)
-        permissions.allow_image(role, props.settings.image)
+        if props.settings.image is not None:
+            permissions.allow_image(role, props.settings.image)
         if props.code is not None:
             props.code.allow_reading(role)
         permissions.allow_key(role, props.key)
@@ -132,6 +134,14 @@ class RetrainingPolicy(Construct):
         permissions.allow_job_logs(role, self, LOG_GROUP)
         permissions.allow_metrics(role, LOG_GROUP)
         permissions.allow_network(role, self, props.network.subnets, props.network.security_groups)
+
+
+def _pipeline(settings: Retraining) -> dict[str, Any] | None:
+    """What a pipeline of yours is, and what its parameters are told; None where a job of ours trains."""
+    chosen = settings.pipeline
+    if chosen is None:
+        return None
+    return {"name": chosen.name, "step": chosen.step or "", "parameters": dict(chosen.parameters)}
 
 
 def channels(settings: Retraining, places: EndpointPlaces) -> dict[str, Place]:

@@ -1,6 +1,7 @@
 """The state machine of a retraining: from rows to a better model that serves. Every path ends in Conclude, which says how it ended.
 
-Collect ─┬─ nothing to do ─────────────────────────────────────────────────────────────────────────► Conclude
+Collect ─┬─ a run that was stopped ──────────────────────────────────────────────────────► PutBack ─► Conclude
+         ├─ nothing to do ─────────────────────────────────────────────────────────────────────────► Conclude
          ├─ an earlier package ──────────────────────────────────────────────────► WriteLive
          └─► Train ─► MakeModel ─► AskChampion ─► AskChallenger ─► Compare ─► Judge ─┬─ not better ─► Conclude
              Conclude ◄─ rejected, expired ─ Approve ◄─ a person decides ─ Register ◄┘
@@ -16,8 +17,19 @@ from typing import Any
 
 from stacks.constructs.run_workflow import IDLE, JOB_FIELDS, resource, retry
 
-STEPS = ("collect", "register", "approval", "release", "rebaseline", "watch", "conclude")  # folders of functions
+STEPS = (
+    "collect",
+    "pipeline",
+    "register",
+    "approval",
+    "release",
+    "rebaseline",
+    "watch",
+    "conclude",
+)  # folders of functions
+PIPELINE_SECONDS = 120  # between two looks at a pipeline that trains
 UPDATE_SECONDS = 60  # between two looks at an endpoint that is being updated
+STEP_SECONDS = 120  # that a function of a step may take: what a stopped execution began is done by then
 TRAINING_FIELDS = (
     "TrainingJobName",
     "AlgorithmSpecification",
@@ -127,7 +139,10 @@ class _Workflow:
                 "Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "Failed"}],
                 "Next": "Choose",
             },
-            "Choose": _choice("$.path", {"train": "Train", "release": "WriteLive"}, "Conclude"),
+            "Choose": _choice(
+                "$.path", {"train": "HowTrained", "release": "WriteLive", "settle": "Stopped"}, "Conclude"
+            ),
+            "Stopped": {"Type": "Wait", "Seconds": STEP_SECONDS, "Next": "Broken"},
             "Train": self._job(
                 "Training",
                 "$.training_job",
@@ -136,6 +151,37 @@ class _Workflow:
                 failed="TrainingFailed",
             ),
             "TrainingFailed": _ends("training_failed"),
+            **self.piping(),
+        }
+
+    def piping(self) -> dict[str, State]:
+        """A pipeline in the place of the training job. It is asked how far it is: no integration waits for one."""
+        return {
+            "HowTrained": _choice("$.trains_by", {"pipeline": "StartPipeline"}, "Train"),
+            "StartPipeline": self._step(
+                "pipeline", "AwaitPipeline", step="start", into="started_pipeline", failed="TrainingFailed"
+            ),
+            "AwaitPipeline": {"Type": "Wait", "Seconds": PIPELINE_SECONDS, "Next": "CheckPipeline"},
+            "CheckPipeline": self._step(
+                "pipeline", "IsTrained", step="check", into="pipelined", failed="TrainingFailed"
+            ),
+            "IsTrained": _choice(
+                "$.pipelined.answer.status",
+                {"running": "AwaitPipeline", "trained": "PipelineTrained"},
+                "PipelineFailed",
+            ),
+            "PipelineTrained": {
+                "Type": "Pass",
+                "InputPath": "$.pipelined.answer",
+                "ResultPath": "$.trained",
+                "Next": "MakeModel",
+            },
+            "PipelineFailed": {
+                "Type": "Pass",
+                "InputPath": "$.pipelined.answer.error",
+                "ResultPath": "$.error",
+                "Next": "TrainingFailed",
+            },
         }
 
     def comparing(self) -> dict[str, State]:
@@ -226,7 +272,7 @@ class _Workflow:
                 "Default": "Deployed",
             },
             "AwaitWindow": {"Type": "Wait", "SecondsPath": "$.watch.seconds", "Next": "Watch"},
-            "Watch": self._step("watch", "IsHealthy", into="watched"),
+            "Watch": self._step("watch", "IsHealthy", into="watched", failed="Broken"),
             "IsHealthy": _choice(
                 "$.watched.answer.status", {"waiting": "AwaitWindow", "healthy": "Deployed"}, "RolledBack"
             ),
@@ -238,11 +284,19 @@ class _Workflow:
         return {
             "RolledBack": _ends("rolled_back", "PutBack"),
             "Broken": _ends("failed", "PutBack"),
-            "PutBack": self._step("release", "AwaitReturn", step="back", into="back"),
+            "PutBack": self._step("release", "AwaitReturn", step="back", into="back", failed="NotPutBack"),
             "AwaitReturn": {"Type": "Wait", "Seconds": UPDATE_SECONDS, "Next": "CheckReturn"},
-            "CheckReturn": self._step("release", "HasReturned", step="returned", into="returned"),
+            "CheckReturn": self._step("release", "HasReturned", step="returned", into="returned", failed="NotPutBack"),
             "HasReturned": _choice("$.returned.answer.status", {"updating": "AwaitReturn"}, "ReturnPointer"),
-            "ReturnPointer": self._step("rebaseline", "Conclude", step="back", into="pointer_back"),
+            "ReturnPointer": self._step(
+                "rebaseline", "Conclude", step="back", into="pointer_back", failed="NotPutBack"
+            ),
+            "NotPutBack": {
+                "Type": "Pass",
+                "Result": {"answer": {"status": "lost"}},
+                "ResultPath": "$.returned",
+                "Next": "Failed",
+            },
         }
 
     def concluding(self) -> dict[str, State]:

@@ -35,7 +35,8 @@ def variables(scope: Construct, props: MonitorProps, *, publishes: bool) -> dict
 
 def allow(role: iam.IRole, props: MonitorProps) -> None:
     """What every run reads and writes."""
-    permissions.allow_reading(role, props.places.capture.below(props.monitor.endpoint_name))
+    for place in props.places.read(props.monitor.endpoint_name):
+        permissions.allow_reading(role, place)
     reports = props.places.reports.below(props.monitor.endpoint_name, props.monitor.schedule_name)
     permissions.allow_writing(role, reports)
     baseline = props.settings.baseline

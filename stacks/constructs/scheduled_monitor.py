@@ -13,8 +13,9 @@ from constructs import Construct
 
 from model_monitor import contract
 from stacks.constructs.files import UploadedFile
-from stacks.constructs.monitor_image import MonitorImage
+from stacks.constructs.monitor_image import X86_64, MonitorImage
 from stacks.constructs.places import EndpointPlaces
+from stacks.settings.endpoint import Transform
 from stacks.settings.environment import Network, Security
 from stacks.settings.fields import has_local_storage
 from stacks.settings.monitor import Monitor
@@ -24,12 +25,20 @@ LONGEST_PERIOD: Final = timedelta(days=1)
 
 @dataclass(frozen=True)
 class ScheduledMonitor:
-    """A monitor that runs once per period. All names are known at synthesis, so it may be handed to other stacks freely."""
+    """A monitor that runs once per period. All names are known at synthesis, so it may be handed to other stacks freely.
+
+    published: names of the series that its runs send; None for all that they measure.
+    """
 
     endpoint_name: str
     schedule_name: str
     namespace: str
     every: timedelta
+    published: tuple[str, ...] | None = None
+
+    def publishes(self, name: str) -> bool:
+        """Whether its runs send a series of this name."""
+        return self.published is None or name in self.published
 
     @property
     def period(self) -> Duration:
@@ -63,6 +72,8 @@ class MonitorProps:
 
     configuration: the uploaded configuration asset. has_labels: its runs compare with labels, some of them late.
     writes_rows: they write labelled rows for retraining.
+    transform: of batch transform jobs in the place of an endpoint.
+    function_image, architecture: of the function of small windows; None: it runs the image of jobs.
     code: Python files of this repository that were uploaded, by their path.
     sharing: settings of all monitors that a job computes for; () for its own alone.
     tags: of jobs that a function starts, which no stack can tag.
@@ -79,6 +90,9 @@ class MonitorProps:
     code: Mapping[str, UploadedFile] = field(default_factory=dict)
     has_labels: bool = False
     writes_rows: bool = False
+    transform: Transform | None = None
+    function_image: MonitorImage | None = None
+    architecture: str = X86_64
     sharing: tuple[Monitor, ...] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
 

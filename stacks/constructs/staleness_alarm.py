@@ -40,7 +40,9 @@ def staleness(monitor: ScheduledMonitor, variants: Sequence[str], periods: int, 
         what="stale",
         description=(
             f"Endpoint {monitor.endpoint_name} was called for {periods} periods, and {monitor.schedule_name} judged "
-            "nothing. See whether the schedule runs and may publish metrics, and in the report why nothing was evaluated."
+            "nothing.\nOften: a disabled schedule, capture that is off or refused, a baseline that is gone, missing "
+            "permissions.\nDo: see whether the schedule runs and may publish metrics, and in the report why nothing was "
+            "evaluated."
         ),
         metric=cloudwatch.MathExpression(
             expression=stale_expression(traffic, min_records),

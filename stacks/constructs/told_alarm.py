@@ -31,8 +31,9 @@ def tell(
     *,
     periods: int = 1,
     missing: cloudwatch.TreatMissingData = SILENCE_IS_FINE,
+    is_silent: bool = False,
 ) -> str:
-    """Make the alarm; its name, explicit because people read it in a page."""
+    """Make the alarm; its name, explicit because people read it in a page. is_silent: another one pages for it."""
     name = contract.alarm_name(told.environment, told.of, watched.what)
     alarm = cloudwatch.Alarm(
         scope,
@@ -45,5 +46,6 @@ def tell(
         comparison_operator=watched.operator,
         treat_missing_data=missing,
     )
-    alarm.add_alarm_action(actions.SnsAction(told.topic))
+    if not is_silent:
+        alarm.add_alarm_action(actions.SnsAction(told.topic))
     return name

@@ -15,7 +15,8 @@ def quality(monitor: ScheduledMonitor, metric: str, threshold: float) -> Watched
         what=f"quality-{metric}",
         description=(
             f"{metric} in a run of {monitor.schedule_name} is {'above' if is_greater_worse else 'below'} "
-            f"{threshold:g}. The report says how many labels it was measured on."
+            f"{threshold:g}.\nOften: drifted data, another meaning of the label, few labels.\n"
+            "Do: see in the report how many labels it was measured on, compare with drift, then retrain or roll back."
         ),
         metric=monitor.metric(metric, statistic="Maximum" if is_greater_worse else "Minimum"),
         operator=ABOVE if is_greater_worse else BELOW,
@@ -29,23 +30,12 @@ def label_coverage(monitor: ScheduledMonitor, threshold: float) -> Watched:
         what="label-coverage",
         description=(
             f"Fewer than {threshold:.0%} of the predictions that {monitor.schedule_name} scored have a label. "
-            "Labels are late, or do not carry the ids of the captured requests."
+            "\nOften: labels are late, or do not carry the ids of the captured requests.\n"
+            "Do: see whether labels arrive, and whether their ids are those of the capture."
         ),
         metric=monitor.metric(contract.METRIC_LABEL_COVERAGE, statistic="Minimum"),
         operator=BELOW,
         threshold=threshold,
-    )
-
-
-def labels_missing(monitor: ScheduledMonitor) -> Watched:
-    """A window was given up: its labels had not come when its horizon ended, so it will never be judged."""
-    return Watched(
-        what="labels-missing",
-        description=(
-            f"Windows of {monitor.schedule_name} were given up at their horizon: too few labels came, and nothing was "
-            "concluded about them. Labels stopped, are late, or do not carry the ids of the captured requests."
-        ),
-        metric=monitor.metric(contract.METRIC_WINDOWS_EXPIRED),
     )
 
 
@@ -59,7 +49,10 @@ def custom_metric(
     side, statistic = ("above", "Maximum") if above is not None else ("below", "Minimum")
     return Watched(
         what=f"custom-{metric}",
-        description=f"{metric} in a run of {monitor.schedule_name} is {side} {threshold:g}.",
+        description=(
+            f"{metric} in a run of {monitor.schedule_name} is {side} {threshold:g}.\nOften: what this metric of yours "
+            "measures.\nDo: see the metric, and the records it was computed on, in the report."
+        ),
         metric=monitor.metric(contract.custom_metric(metric), statistic=statistic),
         operator=ABOVE if above is not None else BELOW,
         threshold=threshold,

@@ -19,6 +19,34 @@ POLICY_MAX: Final = 8192  # of a parameter in the advanced tier
 POLICY_BASE: Final = 3000  # of a policy without what grows: places, roles, alarms of every type
 IMAGE_REGION: Final = re.compile(r"\d{12}\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com(\.cn)?/")
 PARTITIONS: Final = {"cn": "aws-cn", "eusc": "aws-eusc"}  # by the first part of a Region's name
+SCHEDULES: Final = "AWS::SageMaker::MonitoringSchedule"
+SERVING: Final = ("AWS::SageMaker::Endpoint", "AWS::SageMaker::EndpointConfig", "AWS::SageMaker::Model")
+POOLS: Final = tuple(f"AWS::Cognito::UserPool{kind}" for kind in ("", "Client", "Domain", "Group"))
+# by CloudFormation's own schemas of each Region, as cfn-lint carries them; a test compares. It knows none of secret Regions
+LACKING: Final[Mapping[str, tuple[str, ...]]] = {
+    **dict.fromkeys(
+        (
+            "af-south-1",
+            "ap-east-2",
+            "ap-south-2",
+            "ap-southeast-3",
+            "ap-southeast-4",
+            "ap-southeast-5",
+            "ap-southeast-6",
+            "ap-southeast-7",
+            "ca-west-1",
+            "eu-central-2",
+            "eu-south-1",
+            "eu-south-2",
+            "il-central-1",
+            "mx-central-1",
+            "us-gov-west-1",
+        ),
+        (SCHEDULES,),
+    ),
+    **dict.fromkeys(("me-central-1", "us-gov-east-1"), (*SERVING, SCHEDULES)),
+    **dict.fromkeys(("cn-north-1", "cn-northwest-1"), POOLS),
+}
 _SUFFIX: Final = {True: ".cn", False: ""}
 
 
@@ -34,6 +62,22 @@ def of_arn(path: str, arn: str | None, region: str, account: str | None = None) 
         yield f"{path}: should begin with arn:{expected} in Region {region}, found arn:{partition}; give one of its partition"
     if account is not None and found_account != account:
         yield f"{path}: should be of account {account}, found {found_account}; give one of the environment's account"
+
+
+def of_region(path: str, endpoint: Endpoint, region: str) -> Iterator[str]:
+    """Resources that CloudFormation does not have in a Region."""
+    lacking = LACKING.get(region, ())
+    told = f"Region {region} has no"
+    for name, monitor in endpoint.monitors.items():
+        if SCHEDULES in lacking and not monitor.is_managed:
+            yield f"{path}.monitors.{name}.scheduler: {told} {SCHEDULES}; let scheduler be managed"
+    if SERVING[0] in lacking and endpoint.model is not None:
+        yield (
+            f"{path}.model: {told} {SERVING[0]} in CloudFormation; leave model out, make the endpoint by other means, and name "
+            "capture.destination"
+        )
+    if POOLS[0] in lacking and endpoint.review is not None:
+        yield f"{path}.review: {told} {POOLS[0]}, by which people sign in; leave review out"
 
 
 def of_topic(path: str, arn: str | None, region: str) -> Iterator[str]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 WEEK = 7 * DAY
+_FIRST_YEAR, _YEARS = 2026, 7  # every Sunday of a month is its first once
 FEWEST_MINUTES = 5  # capture itself arrives minutes late
 _DAILY = re.compile(r"cron\(0 ([01]?\d|2[0-3]) \? \* \* \*\)")
 _EVERY_HOURS = re.compile(r"cron\(0 ([01]?\d|2[0-3])/(\d{1,2}) \? \* \* \*\)")
@@ -55,6 +57,37 @@ class Cadence:
             if self.period == DAY
             else f"cron({minute} {hour}/{self.period // HOUR} * * ? *)"
         )
+
+
+def changed_clock(cadence: Cadence, delay: timedelta, zone: ZoneInfo) -> datetime | None:
+    """The first run whose time the clocks of a zone skip or show twice: EventBridge Scheduler leaves the one out."""
+    for day in _days(cadence):
+        for hour in _hours(cadence):
+            wall = datetime(day.year, day.month, day.day) + hour + delay
+            ended = wall - delay
+            if any(_is_changed(time, zone) for time in (wall, ended)):
+                return wall
+    return None
+
+
+def _is_changed(wall: datetime, zone: ZoneInfo) -> bool:
+    offsets = {wall.replace(tzinfo=zone, fold=fold).utcoffset() for fold in (0, 1)}
+    return len(offsets) > 1
+
+
+def _days(cadence: Cadence) -> list[date]:
+    """On which it runs, as long as it takes until the clocks have changed on each kind of them."""
+    days = [date(_FIRST_YEAR, 1, 1) + n * DAY for n in range(_YEARS * 366)]
+    if cadence.period is None:
+        return [day for day in days if day.day == 1]
+    return [day for day in days if cadence.period != WEEK or day.weekday() == 0]
+
+
+def _hours(cadence: Cadence) -> list[timedelta]:
+    """At which windows of a day end."""
+    if cadence.period is None or cadence.period >= DAY:
+        return [cadence.offset]
+    return [cadence.offset + n * cadence.period for n in range((DAY - cadence.offset) // cadence.period)]
 
 
 def _minutes(period: timedelta) -> int:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from model_monitor import contract
-from model_monitor.contract import MetricsRoute, PerFeature
+from model_monitor.contract import MetricsLevel, MetricsRoute, PerFeature
 from stacks.settings import fields
 from stacks.settings.analysis import Analysis
 from stacks.settings.block import Block, check
@@ -18,8 +20,11 @@ from stacks.settings.monitor import NEED_LABELS, Monitor
 from stacks.settings.payload import Payload
 from stacks.settings.retraining import Retraining
 from stacks.settings.review import Review
+from stacks.settings.service import ServiceAlarms
+from stacks.settings.traffic import Traffic
 
 CAPTURE_JSON_TYPES = ("application/json", "application/jsonlines")
+LONGEST_TRANSFORM = timedelta(days=5)
 STALENESS_VARIANTS_MAX = 7  # an alarm takes ten metrics, and three of them count runs
 
 
@@ -68,6 +73,33 @@ class Model(Block):
         return min(variant.instance_count or self.instance_count for variant in self.variants.values())
 
 
+class Transform(Block):
+    """Batch transform jobs with data capture, in the place of an endpoint."""
+
+    inputs: fields.S3Prefix
+    """S3 URI of a folder above everything that the jobs read (TransformInput)."""
+    outputs: fields.S3Prefix
+    """S3 URI of a folder above everything that they write (S3OutputPath)."""
+    format: Literal["csv", "json_lines"] = "csv"
+    """How both are written, a record a line (SplitType and AssembleWith Line). Default: csv."""
+    inference_id: bool = False
+    """Whether the jobs append an id to each answer (GenerateInferenceId), by which labels find it. Default: false."""
+    joined: bool = False
+    """Whether an answer repeats what was asked (JoinSource Input). Default: false."""
+    longest: fields.Duration = "P1D"
+    """How long a job may take, at most P5D. Default: P1D."""
+
+    @property
+    def longest_hours(self) -> int:
+        """A job may take, rounded up."""
+        return math.ceil(fields.time_of(self.longest) / timedelta(hours=1))
+
+    @check
+    def _longest_faults(self) -> Iterator[str]:
+        if not timedelta(0) < fields.time_of(self.longest) <= LONGEST_TRANSFORM:
+            yield f"longest: should be at most P5D, as long as SageMaker lets a job take, found {self.longest}"
+
+
 class Capture(Block):
     """What the endpoint captures. Content types that are not listed are stored as BASE64."""
 
@@ -79,6 +111,8 @@ class Capture(Block):
     """Content types stored as JSON text, at most 10. Default: application/json and application/jsonlines."""
     destination: fields.S3Prefix | None = None
     """S3 URI that an endpoint which exists already captures to. Left out: our own capture into the capture bucket."""
+    transform: Transform | None = None
+    """Batch transform jobs in the place of an endpoint; destination is that of their data capture. Left out: an endpoint."""
     variants: Annotated[tuple[fields.VariantName, ...], Field(max_length=STALENESS_VARIANTS_MAX)] = ()
     """Variants of an endpoint that exists already, whose traffic the staleness alarm watches; left out: AllTraffic."""
 
@@ -86,8 +120,11 @@ class Capture(Block):
 class Metrics(Block):
     """Which metrics leave a run; each costs money."""
 
+    level: MetricsLevel = MetricsLevel.ALARMS
+    """alarms: what an alarm or the dashboard reads, and what is named below. full: all that runs measure, under the names that
+    AWS's containers and this kit have always given them. Default: alarms."""
     per_feature: PerFeature = PerFeature.CRITICAL
-    """Which features have metrics of their own: none, the critical ones, or all. Default: critical."""
+    """Which features have metrics of their own: none, the critical ones, or all, which needs level full. Default: critical."""
     critical: tuple[fields.FeatureName, ...] = ()
     """Names of the critical features. Default: none, so that critical publishes nothing of single features."""
     by_variant: bool = False
@@ -113,6 +150,11 @@ class Metrics(Block):
         """With route file the service chooses the namespace."""
         is_file = isinstance(given, dict) and given.get("route") == MetricsRoute.FILE
         return {"namespace": contract.NAMESPACE_DATA_QUALITY, **given} if is_file else given
+
+    @check
+    def _level_faults(self) -> Iterator[str]:
+        if self.level is not MetricsLevel.FULL and self.per_feature is PerFeature.ALL:
+            yield "per_feature: all is a matter of level full; set it, or name the critical features"
 
     @check
     def _namespace_faults(self) -> Iterator[str]:
@@ -148,12 +190,18 @@ class Endpoint(Block):
     """Which metrics leave a run. Default: the summary of each check and the critical features."""
     retraining: Retraining | None = None
     """What follows a drift alarm. Left out: people are told, nothing else."""
+    alarms: ServiceAlarms = ServiceAlarms()
+    """When people are told how the endpoint itself serves. Default: at 1 % of errors, or 5 seconds."""
+    traffic: Traffic = Traffic()
+    """How much it is called, for the monthly estimate alone. Default: 10000 records of 1000 bytes an hour."""
     review: Review | None = None
     """Which predictions people look at. Left out: none."""
 
     @property
     def variant_names(self) -> tuple[str, ...]:
-        """Whose traffic is watched: of our own endpoints all; of others those named, or SageMaker's default variant."""
+        """Whose traffic is watched: of our own endpoints all; of others those named, or SageMaker's default variant; no job's."""
+        if self.capture.transform is not None:
+            return ()
         return tuple(self.model.variants) if self.model else self.capture.variants or ("AllTraffic",)
 
     @check
@@ -180,9 +228,35 @@ class Endpoint(Block):
             yield "retraining.deployment.size_percent: linear takes steps of 10 to 50 percent"
 
     @check
+    def _asking_faults(self) -> Iterator[str]:
+        """Models are asked about rows: of JSON the paths must say where to write, not only where to read."""
+        if self.retraining is None or self.retraining.content_type == "text/csv":
+            return
+        if self.payload is None:
+            yield "retraining.content_type: says that models are asked in JSON, and payload says how; give a payload"
+            return
+        for feature in self.payload.features:
+            try:
+                _ = feature.place
+            except ValueError as error:
+                yield f"retraining.content_type: the path of '{feature.name}' {error}; change it, or ask in text/csv"
+        try:
+            _ = self.payload.container
+        except ValueError as error:
+            yield f"retraining.content_type: payload.records {error}; change it, or ask in text/csv"
+
+    @check
     def _gate_faults(self) -> Iterator[str]:
         for name in self.retraining.gate.slices if self.retraining else ():
             yield from self._unknown("retraining.gate.slices", name)
+        biased = [monitor.model_bias for monitor in self.monitors.values() if "model_bias" in monitor.types]
+        facets = {facet.name for facet in biased[0].facets} if biased and biased[0] is not None else set()
+        for name in self.retraining.gate.facets if self.retraining else ():
+            if name not in facets:
+                known = ", ".join(sorted(facets)) or "there is none"
+                yield f"retraining.gate.facets: '{name}' is no facet of a monitor's model_bias ({known}); declare it there"
+            else:
+                yield from self._unknown("retraining.gate.facets", name)
 
     @check
     def _watch_faults(self) -> Iterator[str]:
@@ -208,7 +282,7 @@ class Endpoint(Block):
     def _slice_faults(self) -> Iterator[str]:
         for monitor_name, monitor in self.monitors.items():
             for part in monitor.model_quality.slices if monitor.model_quality else ():
-                if self.payload and part.field not in (*self.payload.known, "variant"):
+                if self.payload and self.payload.names and part.field not in (*self.payload.known, "variant"):
                     path = f"monitors.{monitor_name}.model_quality.slices"
                     yield f"{path}: '{part.field}' is neither a feature nor metadata of the payload, nor variant"
 
@@ -248,8 +322,21 @@ class Endpoint(Block):
                 yield from self._unknown(f"monitors.{monitor_name}.alarms.drift_features", name)
 
     def _unknown(self, path: str, name: str) -> Iterator[str]:
-        if self.payload and name not in self.payload.names:
+        if self.payload and self.payload.names and name not in self.payload.names:
             yield f"{path}: '{name}' is no feature of the payload"
+
+    @check
+    def _unnamed_faults(self) -> Iterator[str]:
+        """What cannot do with positions alone."""
+        if self.payload is None or self.payload.features:
+            return
+        needed = {
+            "model": self.model is not None and self.model.serving_script == "kit",
+            "retraining": self.retraining is not None,
+            "review": self.review is not None,
+        }
+        for what in (what for what, is_needed in needed.items() if is_needed):
+            yield f"payload.features: is missing; {what} needs the features' names"
 
     @check
     def _unpublished_faults(self) -> Iterator[str]:
@@ -269,7 +356,7 @@ class Endpoint(Block):
             found["model.image"] = self.model.image
             found |= {f"model.variants.{name}.image": variant.image for name, variant in self.model.variants.items()}
         if self.retraining is not None:
-            found["retraining.image"] = self.retraining.image
+            found["retraining.image"] = self.retraining.image  # None where a pipeline trains
         return found
 
     @property
@@ -405,6 +492,23 @@ class Endpoint(Block):
             yield f"retraining.monitor: choose one of {', '.join(self.monitors)}"
         if self.retraining and self.retraining.monitor not in (None, *self.monitors):
             yield f"retraining.monitor: '{self.retraining.monitor}' is none of {', '.join(self.monitors)}"
+
+    @check
+    def _transform_faults(self) -> Iterator[str]:
+        """What takes an endpoint, or records that SageMaker gave an id."""
+        if self.capture.transform is None:
+            return
+        if self.model is not None:
+            yield "capture.transform: belongs to batch transform jobs, and model deploys an endpoint; give each an entry of its own"
+        if self.capture.variants:
+            yield "capture.variants: belongs to endpoints; transform jobs have none"
+        if self.retraining is not None:
+            yield "retraining: releases models to an endpoint, and there are only transform jobs; take it away"
+        for name, monitor in self.monitors.items():
+            if not monitor.is_managed:
+                yield f"monitors.{name}.scheduler: should be managed, as capture.transform is read by the kit's own scheduler"
+        if self.ground_truth is not None and not self.capture.transform.inference_id:
+            yield "capture.transform.inference_id: is false, so no label finds its record; let jobs set GenerateInferenceId"
 
     @check
     def _place_faults(self) -> Iterator[str]:

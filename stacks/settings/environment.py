@@ -24,13 +24,14 @@ from stacks.settings.block import Block, check, check_what_is_valid
 from stacks.settings.endpoint import Endpoint
 from stacks.settings.faults import field_faults
 from stacks.settings.fields import Count, told
-from stacks.settings.review import ReviewApp
+from stacks.settings.review import AugmentedAi, ReviewApp
 from stacks.settings.sources import of_the_user
+from stacks.settings.traffic import Budget
 
-ENVIRONMENTS = of_the_user() / "environments"
-
-
+MOST_WORKFORCES = 12  # how each is reached is a variable of one function, of which Lambda takes 4 KB
+COLD_DAYS = 90
 DAYS_OF_A_YEAR = 366
+ENVIRONMENTS = of_the_user() / "environments"
 
 
 class SettingsFaults(Exception):
@@ -53,6 +54,10 @@ class Alarms(Block):
     """Who writes: alarms, one mail each; runs, one mail a cause that names the worst violations, and one when all is over, with
     alarms on violations silent (they still start retraining) and all others as ever; or both. Default: alarms."""
 
+    composites: bool = False
+    """Whether composite alarms page once for one cause, of the model and of its service, and about the service only what outlasts
+    an update of the endpoint. Each costs half a dollar a month. Default: false, every alarm pages."""
+
     @property
     def of_runs(self) -> bool:
         """Whether the last step of a run tells people."""
@@ -73,6 +78,8 @@ class Network(Block):
     """Ids of up to 16 subnets, which reach S3 and the services by VPC endpoints. Default: none, SageMaker's own network."""
     security_groups: Annotated[tuple[Annotated[str, Field(pattern=r"^sg-[0-9a-f]+$")], ...], Field(max_length=5)] = ()
     """Ids of one to five security groups, given exactly when subnets are. Default: none."""
+    has_endpoints: bool = True
+    """Whether the VPC has the interface endpoints already; false adds them to the monthly estimate. Default: true."""
     functions: bool = False
     """Whether functions run in these subnets too, for organisations that admit no others; they reach AWS by the subnets' VPC
     endpoints then. Default: false."""
@@ -143,6 +150,15 @@ class Decisions(Block):
     alarms takes no more. Default: 5; 0 reserves none, for accounts whose limit leaves nothing to reserve."""
 
 
+class RunFunctions(Block):
+    """The functions that run small windows, one an endpoint."""
+
+    architecture: Literal["x86_64", "arm64"] = "x86_64"
+    """Processor of the functions; arm64 costs a fifth less. Processing jobs are x86_64 whatever this says. Default: x86_64."""
+    image: fields.ImageUri | None = None
+    """URI of the monitor image for linux/arm64, where monitor_image is given. Left out: built beside the other, where it is."""
+
+
 class Buckets(Block):
     """Names of buckets that exist already; what is left out is created."""
 
@@ -185,6 +201,12 @@ class Storage(Block):
     buckets: Buckets = Buckets()
     """Buckets of yours to use instead of created ones. Default: all are created."""
 
+    @property
+    def has_cold_reports(self) -> bool:
+        """Whether large files of reports go where a GB costs a sixth and is read at once: not below the 90 days that the class
+        charges at least, and not in a bucket of others."""
+        return self.buckets.reports is None and self.report_days >= COLD_DAYS
+
     @check
     def _write_once_faults(self) -> Iterator[str]:
         if self.write_once is None:
@@ -219,6 +241,8 @@ class Settings(Block):
     Default: only those two."""
     monitor_image: fields.ImageUri | None = None
     """URI of the monitor image, built once and promoted by digest. Left out: built from monitor_image/ at deployment."""
+    run_functions: RunFunctions = RunFunctions()
+    """The functions that run small windows. Default: of the processor that jobs have, too."""
     alarms: Alarms = Alarms()
     """Who is told. Default: a topic without subscribers."""
     network: Network = Network()
@@ -229,6 +253,8 @@ class Settings(Block):
     """How long data is kept, and in whose buckets. Default: in created buckets, for the days below."""
     decisions: Decisions = Decisions()
     """The function that decides about retraining. Default: five calls at once."""
+    budget: Budget | None = None
+    """What it may cost a month, by the estimate. Left out: it is printed, and nothing fails."""
     review: ReviewApp = ReviewApp()
     """The page of human review, where an endpoint has it. Default: a user pool is created, the page is reached from anywhere."""
     endpoints: Annotated[dict[fields.EndpointName, Endpoint], Field(min_length=1)]
@@ -244,6 +270,12 @@ class Settings(Block):
         }
 
     @property
+    def time_zones(self) -> list[str]:
+        """Of schedules that do not run by UTC."""
+        monitors = [monitor for endpoint in self.endpoints.values() for monitor in endpoint.monitors.values()]
+        return sorted({monitor.time_zone for monitor in monitors} - {"UTC"})
+
+    @property
     def retrained(self) -> dict[str, Endpoint]:
         """Endpoints whose alarms may start a training."""
         return {name: endpoint for name, endpoint in self.endpoints.items() if endpoint.retraining is not None}
@@ -252,6 +284,19 @@ class Settings(Block):
     def reviewed(self) -> dict[str, Endpoint]:
         """Endpoints whose predictions people look at."""
         return {name: endpoint for name, endpoint in self.endpoints.items() if endpoint.review is not None}
+
+    @check
+    def _workforce_faults(self) -> Iterator[str]:
+        found = [(name, each.review.workforce) for name, each in self.reviewed.items() if each.review is not None]
+        outside = [name for name, workforce in found if workforce is not None]
+        if len(outside) > MOST_WORKFORCES:
+            yield f"endpoints: {len(outside)} are reviewed outside of the page, at most {MOST_WORKFORCES} of an environment"
+        for name, workforce in found:
+            if isinstance(workforce, AugmentedAi) and not workforce.work_team_arn and self.review.user_pool_arn:
+                yield (
+                    f"endpoints.{name}.review.augmented_ai.work_team_arn: is needed beside review.user_pool_arn; a work team is "
+                    "created over a created pool only"
+                )
 
     def tags_of(self, endpoint: str) -> dict[str, str]:
         """Tags of what belongs to one endpoint."""
@@ -313,6 +358,19 @@ class Settings(Block):
             )
 
     @check
+    def _way_out_faults(self) -> Iterator[str]:
+        """What only the internet reaches, where there is no way to it."""
+        if self.network.endpoints != "created":
+            return
+        for name, endpoint in self.reviewed.items():
+            for key in ("augmented_ai", "webhook"):
+                if getattr(endpoint.review, key) is not None:
+                    yield (
+                        f"endpoints.{name}.review.{key}: has no VPC endpoint, and network.endpoints: created leaves no way out; "
+                        "use queue or the page, or the VPC's own endpoints and its own way out (endpoints: shared)"
+                    )
+
+    @check
     def _brought_faults(self) -> Iterator[str]:
         security = self.security
         yield from account.of_arn("security.kms_key_arn", security.kms_key_arn, self.region)
@@ -324,10 +382,21 @@ class Settings(Block):
         yield from account.of_image("monitor_image", self.monitor_image, self.region)
 
     @check
+    def _run_function_faults(self) -> Iterator[str]:
+        given, path = self.run_functions, "run_functions.image"
+        yield from account.of_image(path, given.image, self.region)
+        if given.architecture == "x86_64" and given.image is not None:
+            yield f"{path}: belongs to architecture arm64; functions of x86_64 run monitor_image, so leave it out"
+        elif given.architecture == "arm64" and (given.image is None) != (self.monitor_image is None):
+            missing = "monitor_image" if self.monitor_image is None else path
+            yield f"{missing}: is missing; of arm64 and of x86_64 both images are given, of one source, or both are built"
+
+    @check
     def _endpoint_account_faults(self) -> Iterator[str]:
         yield from account.of_names(self.endpoints)
         for name, endpoint in self.endpoints.items():
             path = f"endpoints.{name}"
+            yield from account.of_region(path, endpoint, self.region)
             for at, uri in endpoint.images.items():
                 yield from account.of_image(f"{path}.{at}", uri, self.region)
             for at, arn in endpoint.role_arns.items():

@@ -7,12 +7,21 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from model_monitor.contract import has_local_storage as has_local_storage
 from stacks.settings.cadence import cadence
+
+
+def _known_zone(text: str) -> str:
+    try:
+        ZoneInfo(text)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError("should be a time zone of the IANA's database, such as Europe/Berlin or UTC") from error
+    return text
 
 
 def _known_schedule(text: str) -> str:
@@ -97,12 +106,20 @@ ModelGroup = _text(
     rf"(arn:aws(-[a-z]+)*:sagemaker:[a-z0-9-]+:\d{{12}}:model-package-group/)?{_NAME}",
     "the name of a model package group, or its ARN",
 )
+PipelineName = _text(
+    r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,255}", "1 to 256 letters, digits and hyphens, no hyphen first or last"
+)
+PipelineParameter = _text(
+    r"[A-Za-z0-9\-_]{1,256}", "the name of a pipeline's parameter: 1 to 256 letters, digits, - and _"
+)
+PipelineFact = Literal["train", "fresh", "validation", "output", "run", "endpoint"]
 MetricName = _text(r"[A-Za-z][A-Za-z0-9_]{0,199}", "a metric's name: 1 to 200 letters, digits and underscores")
 AlarmName = _text(r"[\x20-\x7e]{1,255}", "the name of an alarm: 1 to 255 printable ASCII characters")
 MimeType = _text(r"[\w.+-]+/[\w.+-]+", "a MIME type without parameters")
 Email = _text(r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address")
 Moment = Annotated[str, BeforeValidator(_as_written)]  # YAML reads a time with seconds as one
 Schedule = Annotated[str, AfterValidator(_known_schedule)]
+TimeZone = Annotated[str, AfterValidator(_known_zone)]
 Percent = Annotated[int, Field(ge=1, le=100)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
+from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
@@ -14,10 +15,20 @@ from stacks.settings.analysis import Analysis, CustomMetrics, Labelled, ModelQua
 from stacks.settings.attribution import ModelExplainability
 from stacks.settings.bias import ModelBias
 from stacks.settings.block import Block, check
-from stacks.settings.cadence import DAY, FEWEST_MINUTES, HOUR, WEEK, Cadence, cadence, is_of_model_monitor
+from stacks.settings.cadence import (
+    DAY,
+    FEWEST_MINUTES,
+    HOUR,
+    WEEK,
+    Cadence,
+    cadence,
+    changed_clock,
+    is_of_model_monitor,
+)
 from stacks.settings.fields import Count, Finite, Share
 from stacks.settings.sources import of_the_user
 
+UTC: Final = "UTC"
 HOURLY_MAX_SECONDS = 3600
 MAX_SECONDS = 86400
 SHORTEST_DELAY = timedelta(minutes=2)  # PT2M
@@ -30,6 +41,7 @@ Type = Literal["data_quality", "model_quality", "model_bias", "model_explainabil
 ALARMS_OF: Final = {  # setting of alarms → the type whose metrics it watches
     "drift_features": "data_quality",
     "drift_max": "data_quality",
+    "drift_share": "data_quality",
     "quality": "model_quality",
     "label_coverage": "model_quality",
     "custom": "custom_metrics",
@@ -115,6 +127,12 @@ class MonitorAlarms(Block):
     """Feature → distance (0 to 1) above which it has an alarm of its own; its metric must be published. Default: none."""
     drift_max: Share | None = None
     """Distance of any feature (0 to 1) above which the drift alarm fires. Left out: any violation of the drift check."""
+    drift_share: Share | None = None
+    """Share of the features (0 to 1) above which so many drifted that an alarm of its own fires. Left out: none."""
+    rejected_share: Share = 0.01
+    """Share of unreadable records (0 to 1) above which people are told; the run itself goes on. Default: 0.01."""
+    captured_share: Share = 0.8
+    """Share of the calls that should have been captured (0 to 1) below which people are told. Default: 0.8."""
     quality: dict[fields.MetricName, Finite] = Field(default_factory=dict)
     """Metric of model quality → value it must not be worse than, with an alarm of its own. Default: none."""
     label_coverage: Share | None = None
@@ -131,7 +149,8 @@ class MonitorAlarms(Block):
     @check
     def _silent_faults(self) -> Iterator[str]:
         features = {f"drift_features.{name}": distance for name, distance in self.drift_features.items()}
-        yield from silent_alarms.of_distances({"drift_max": self.drift_max, **features})
+        shares = {"drift_share": self.drift_share, "rejected_share": self.rejected_share}
+        yield from silent_alarms.of_distances({"drift_max": self.drift_max, **shares, **features})
         yield from silent_alarms.of_coverage(self.label_coverage)
         yield from silent_alarms.of_quality(self.quality)
 
@@ -155,8 +174,11 @@ class Monitor(Block):
     """Who starts runs. managed: schedules of this kit, in any account. model_monitor: SageMaker Model Monitor, in accounts that
     have it. Default: managed."""
     schedule: fields.Schedule = "hourly"
-    """hourly, daily, weekly, monthly, every N minutes, cron(0 H ? * * *) or cron(0 H/N ? * * *), in UTC; Model Monitor knows
-    hours and days. Default: hourly."""
+    """hourly, daily, weekly, monthly, every N minutes, cron(0 H ? * * *) or cron(0 H/N ? * * *), by the clocks of time_zone;
+    Model Monitor knows hours and days. Default: hourly."""
+    time_zone: fields.TimeZone = UTC
+    """Time zone of the schedule, when the scheduler is managed and runs come less often than hourly: windows follow its clocks
+    over their changes. Default: UTC."""
     window: fields.Duration | None = None
     """How much traffic a run looks at, when the scheduler is managed; longer than between two runs, windows overlap. Left out:
     all since the run before."""
@@ -166,8 +188,8 @@ class Monitor(Block):
     runner: Literal["auto", "lambda", "processing"] = "auto"
     """What runs, when the scheduler is managed. auto: a Lambda function for small windows, a processing job for large ones and
     for those that ask a model. Default: auto."""
-    function_megabytes: Annotated[int, Field(ge=512, le=10240)] = 2048
-    """Memory of the Lambda function in MB, 512 to 10240; its processor grows with it. Default: 2048."""
+    function_megabytes: Annotated[int, Field(ge=512, le=10240)] = 1769
+    """Memory of the Lambda function in MB, 512 to 10240; 1769 give it one core, and it uses one. Default: 1769."""
     function_max_megabytes: Annotated[int, Field(ge=1, le=4096)] = 256
     """Captured MB of a window above which a processing job runs, 1 to 4096, when the runner is auto. Default: 256."""
     min_records: Count = 30
@@ -305,8 +327,9 @@ class Monitor(Block):
     def _silent_faults(self) -> Iterator[str]:
         own = {name: thresholds.evaluate_constraints for name, thresholds in self.features.items()}
         asked = {f"alarms.drift_features.{name}": own.get(name) for name in self.alarms.drift_features}
-        if self.alarms.drift_max is not None:
-            asked["alarms.drift_max"] = None
+        for name in ("drift_max", "drift_share"):
+            if getattr(self.alarms, name) is not None:
+                asked[f"alarms.{name}"] = None
         is_measured = bool(self.baseline.dataset or self.baseline.statistics)
         yield from silent_alarms.of_unmeasured_drift(
             asked, self.thresholds.evaluate_constraints, has_statistics=is_measured
@@ -368,7 +391,7 @@ class Monitor(Block):
         if not self.is_managed:
             if not is_of_model_monitor(self.schedule):
                 yield f"schedule: Model Monitor runs by the hour or the day, found {self.schedule}; let scheduler be managed"
-            given = ("window", "runner", "function_megabytes", "function_max_megabytes", "delay")
+            given = ("window", "runner", "function_megabytes", "function_max_megabytes", "delay", "time_zone")
             for name in sorted(set(given) & self.model_fields_set):
                 yield f"{name}: is a matter of scheduler managed; take it away, or choose that scheduler"
             return
@@ -377,9 +400,22 @@ class Monitor(Block):
                 f"schedule: {self.schedule} starts anew each day, so its gaps are not alike; give hours that divide the day, "
                 "beginning within the first of them, such as cron(0 5/12 ? * * *)"
             )
+        yield from self._time_zone_faults()
         if not SHORTEST_DELAY <= self.delay_time < HOUR:
             yield f"delay: should be from PT2M to PT59M, found {self.delay}: capture arrives minutes late"
         if self.window_time is not None and self.window_time < self.period:
             yield f"window: {self.window} is shorter than the {fields.told(self.period)} between two runs; make it as long"
         if self.window is not None and not timedelta(minutes=FEWEST_MINUTES) <= fields.time_of(self.window) <= 31 * DAY:
             yield f"window: should be from PT{FEWEST_MINUTES}M to P31D, found {self.window}"
+
+    def _time_zone_faults(self) -> Iterator[str]:
+        """A run whose time does not exist would be left out, and its window with it."""
+        if self.time_zone == UTC:
+            return
+        if self.period <= HOUR:
+            yield f"time_zone: means nothing to a schedule that is {self.schedule}; take it away"
+        elif (run := changed_clock(self.cadence, self.delay_time, ZoneInfo(self.time_zone))) is not None:
+            yield (
+                f"schedule: a run at {run:%H:%M} falls into a change of the clocks of {self.time_zone}, such as on "
+                f"{run:%Y-%m-%d}; choose another hour, or another time_zone"
+            )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
@@ -25,6 +26,11 @@ class Feature(Block):
     path: str | None = None
     """JMESPath of the value inside one record. Left out: the key `name`, or the position in CSV."""
 
+    @property
+    def place(self) -> list[str | int]:
+        """Where a record of JSON holds it. Raises: ValueError for a path that cannot be written."""
+        return [self.name] if self.path is None else steps(self.path)
+
 
 class Output(Block):
     """Where a response holds what the model said."""
@@ -47,6 +53,26 @@ class Output(Block):
     number of records. Default: auto."""
 
 
+_STEP = re.compile(r'(?:^|\.)(?:"([^"]+)"|([^.\[\]"*\s]+))|\[(\d+)\]')
+
+
+def steps(path: str) -> list[str | int]:
+    """Keys and places in lists from a record down to a value, of a path that says where to write, not only where to read.
+
+    Raises: ValueError for every other JMESPath.
+    """
+    found: list[str | int] = []
+    end = 0
+    for match in _STEP.finditer(path):
+        if match.start() != end:
+            break
+        end = match.end()
+        found.append(int(match[3]) if match[3] else match[1] or match[2])
+    if end != len(path) or not found or isinstance(found[0], int):
+        raise ValueError("should be made of keys and places in lists, such as customer.age or features[0]")
+    return found
+
+
 def _named(value: object) -> object:
     return {"name": value} if isinstance(value, str) else value
 
@@ -57,8 +83,9 @@ class Payload(Block):
     features: Annotated[
         tuple[Annotated[Feature, BeforeValidator(_named, json_schema_input_type=str | Feature)], ...],
         Field(min_length=1),
-    ]
-    """The model's inputs in the order of CSV columns, at least one: a name, or a name with type, privacy and path."""
+    ] = ()
+    """The model's inputs in the order of CSV columns, at least one: a name, or a name with type, privacy and path. Left out:
+    features are taken by position from the baseline."""
     metadata: tuple[Annotated[Feature, BeforeValidator(_named, json_schema_input_type=str | Feature)], ...] = ()
     """What records hold beside the model's inputs, for slices and metrics of your own: a name, or a name with type, privacy and
     path. Default: nothing."""
@@ -78,6 +105,11 @@ class Payload(Block):
     """Where a response holds what the model said. Default: the keys label, score and payload_index."""
 
     @property
+    def container(self) -> list[str | int]:
+        """Where a request holds its list of records; empty where it is the list itself. Raises: ValueError."""
+        return steps(self.records.removesuffix("[*]").removesuffix("[]")) if self.records else []
+
+    @property
     def names(self) -> tuple[str, ...]:
         return tuple(feature.name for feature in self.features)
 
@@ -85,6 +117,11 @@ class Payload(Block):
     def known(self) -> tuple[str, ...]:
         """Everything of a record that has a name."""
         return (*self.names, *(field.name for field in self.metadata))
+
+    @check
+    def _position_faults(self) -> Iterator[str]:
+        if self.metadata and not self.features:
+            yield "metadata: stands beside features, and none are named; name them"
 
     @check
     def _feature_faults(self) -> Iterator[str]:

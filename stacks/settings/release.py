@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from stacks.settings import fields
-from stacks.settings.block import Block
+from stacks.settings.block import Block, check
 from stacks.settings.fields import Share
 from stacks.settings.monitor import Type
+
+BiasMetric = Literal["AD", "CDDPL", "DAR", "DCA", "DCR", "DI", "DPPL", "DRR", "GE", "RD", "SD", "TE"]
 
 
 class Gate(Block):
@@ -27,6 +30,12 @@ class Gate(Block):
     """Features whose values cut the rows into slices, none of which may get worse, at most 10. Default: none."""
     max_slice_loss: Share = 0.02
     """How much worse a slice may get, 0 to 1 in units of the metric. Default: 0.02."""
+    facets: Annotated[tuple[fields.FeatureName, ...], Field(max_length=10)] = ()
+    """Facets of a monitor's model_bias to which the new model must not be less fair, at most 10. Default: none."""
+    bias_metrics: Annotated[tuple[BiasMetric, ...], Field(min_length=1, max_length=5)] = ("DPPL",)
+    """Metrics of bias by which that is measured, at most 5. Default: DPPL, the difference in shares of positive predictions."""
+    max_bias_loss: Share = 0.02
+    """How much farther from fair a metric may get, 0 to 1 in its unit. Default: 0.02."""
     min_records: Annotated[int, Field(ge=2, le=1_000_000)] = 100
     """Held-out rows below which nothing is concluded, so that the old model stays, 2 to 1000000. Default: 100."""
 
@@ -61,3 +70,22 @@ class Registry(Block):
 
     group: fields.ModelGroup | None = None
     """Name or ARN of a model package group that exists, of another account too. Left out: one is made for the endpoint."""
+    role_arn: fields.arn("iam", "role/.+") | None = None  # type: ignore[valid-type]
+    """ARN of a role of the registry's account, in whose name packages are registered and read. Left out: in the name of this
+    account's own functions, which the group's policy must admit then."""
+
+    @check
+    def _role_faults(self) -> Iterator[str]:
+        if self.role_arn is None:
+            return
+        if self.group is None or not self.group.startswith("arn:"):
+            yield "role_arn: is for a group of another account; give the group's ARN, or leave it out"
+        elif _account(self.group) != _account(self.role_arn):
+            yield (
+                f"role_arn: should be of the group's account, {_account(self.group)}, found {_account(self.role_arn)}; "
+                "give a role that may use the group"
+            )
+
+
+def _account(arn: str) -> str:
+    return arn.split(":")[4]

@@ -12,6 +12,7 @@ from pydantic import Field
 from model_monitor import contract
 from stacks.settings import fields
 from stacks.settings.block import Block, check
+from stacks.settings.cadence import DAY, cadence
 from stacks.settings.fields import Count
 from stacks.settings.monitor import Type
 from stacks.settings.release import Deployment, Gate, Registry, Watch
@@ -51,6 +52,20 @@ def _time(text: str) -> datetime | None:
     return time.replace(tzinfo=UTC) if time.tzinfo is None else time
 
 
+class Pipeline(Block):
+    """A SageMaker Pipeline that trains: it is told where the rows lie, and its training step's model is the challenger."""
+
+    name: fields.PipelineName
+    """Name of a pipeline of this account and Region."""
+    step: fields.PipelineName | None = None
+    """Name of the training step whose model is compared. Left out: the only one."""
+    parameters: Annotated[dict[fields.PipelineParameter, fields.PipelineFact], Field(max_length=20)] = Field(
+        default_factory=lambda: {"TrainManifest": "train", "FreshManifest": "fresh", "OutputUri": "output"}
+    )
+    """Parameters of the pipeline, and what each is told: train, fresh or validation (the manifest of a channel's objects), output
+    (where the model is to lie), run, endpoint; at most 20. Default: TrainManifest, FreshManifest and OutputUri."""
+
+
 class Retraining(Block):
     """What happens after an alarm on the model or its data, and how often it may."""
 
@@ -64,6 +79,9 @@ class Retraining(Block):
     more_alarms: Annotated[tuple[fields.AlarmName, ...], Field(max_length=20)] = ()
     """Names of alarms of yours that count as well, such as composite alarms over this monitor's, at most 20; their actions
     must reach the environment's topic or its retraining function. Default: none."""
+    schedule: fields.Schedule | None = None
+    """When a training starts without an alarm, under the same rules: daily, weekly, monthly or cron(0 H ? * * *), in UTC. Left out:
+    alarms and people alone start one."""
     dry_run: bool = False
     """Whether decisions are made, kept and told, and nothing is started. Default: false."""
     persistent_windows: Count = 1
@@ -78,8 +96,10 @@ class Retraining(Block):
     """Hours in which a proposal can be accepted, 1 to 720. Default: 72, over a weekend."""
     allow_rehearsal: bool = False
     """Whether alarms of a rehearsal train too, to try the whole loop; it costs a training. Default: false."""
-    image: fields.ImageUri
-    """URI of the training image in ECR."""
+    image: fields.ImageUri | None = None
+    """URI of the training image in ECR, AWS's XGBoost or any other. Left out: a pipeline trains."""
+    pipeline: Pipeline | None = None
+    """The SageMaker Pipeline that trains in the place of a training job. Left out: a training job does."""
     training_data: fields.S3Prefix
     """S3 URI of the original training data: CSV, label first, no header."""
     validation_data: fields.S3Prefix | None = None
@@ -115,10 +135,13 @@ class Retraining(Block):
     recent_hours: Annotated[int, Field(ge=1, le=24 * 90)] = 168
     """Hours up to a retraining whose labelled rows are like the traffic of today: models are compared on those that were held
     out, and the next baseline is made of all of them. 1 to 2160. Default: 168, a week."""
-    content_type: Literal["text/csv"] = "text/csv"
-    """How models are asked about rows: CSV, the features in their order. Default: text/csv."""
-    answers: Literal["application/jsonlines", "text/csv"] = "application/jsonlines"
-    """What models answer with, one line for each row. Default: application/jsonlines, as the kit's serving script can."""
+    content_type: Literal["text/csv", "application/jsonlines", "application/json"] = "text/csv"
+    """How models are asked about rows. text/csv: the features in their order. application/jsonlines: a record a line, each
+    feature where payload.features says. application/json: the same, each record a request of its own, in the list that
+    payload.records names. Default: text/csv."""
+    answers: Literal["application/jsonlines", "application/json", "text/csv"] = "application/jsonlines"
+    """What models answer with, one line for each row or request. Default: application/jsonlines, as the kit's serving script
+    can."""
     transform_instance_type: fields.InstanceType = "ml.m5.large"
     """Instance type of the jobs that ask models. Default: ml.m5.large."""
     gate: Gate = Gate()
@@ -143,6 +166,20 @@ class Retraining(Block):
                 f"persistent_of: should be at least persistent_windows, {self.persistent_windows}, found {self.persistent_of}; "
                 "raise it, or leave it out"
             )
+
+    @check
+    def _trainer_faults(self) -> Iterator[str]:
+        if (self.image is None) == (self.pipeline is None):
+            yield "image: should be given where no pipeline trains, and only there; give image or pipeline"
+
+    @check
+    def _schedule_faults(self) -> Iterator[str]:
+        if self.schedule is None:
+            return
+        if cadence(self.schedule).gap < DAY:
+            yield f"schedule: should be daily or less often, found {self.schedule}"
+        if self.mode in ("notify", "propose"):
+            yield f"schedule: starts trainings without asking, and mode is {self.mode}; set mode to train or deploy, or drop it"
 
     @check
     def _label_faults(self) -> Iterator[str]:

@@ -28,6 +28,40 @@ class Band(Block):
             yield "low: should be below high"
 
 
+class AugmentedAi(Block):
+    """Reviewers are workers of Amazon Augmented AI, in accounts that have it."""
+
+    work_team_arn: fields.arn("sagemaker", "workteam/.+") | None = None  # type: ignore[valid-type]
+    """ARN of a private work team of yours. Left out: a team and the account's private workforce are created over the user pool
+    that is created; an account has one such workforce in a Region."""
+    task_title: Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[^\n\r]+$")] = "Review of predictions"
+    """What workers read in their list of tasks, one line up to 128 characters. Default: Review of predictions."""
+    records_per_task: Annotated[int, Field(ge=1, le=20)] = 10
+    """Predictions that one task shows, 1 to 20. Default: 10."""
+    minutes_per_task: Annotated[int, Field(ge=1, le=480)] = 60
+    """Minutes that a worker has for one task, 1 to 480. Default: 60."""
+
+
+class LabellingQueue(Block):
+    """Reviewers work with a tool of yours that reads one queue and writes another."""
+
+    tool_role_arn: fields.arn("iam", "role/.+")  # type: ignore[valid-type]
+    """ARN of the role that the tool works with: it may read the queue of tasks and write the queue of answers."""
+    records_per_task: Annotated[int, Field(ge=1, le=20)] = 10
+    """Predictions of one message, 1 to 20. Default: 10."""
+
+
+class LabellingWebhook(Block):
+    """Reviewers work with a tool of yours that is called, and posts its answers."""
+
+    url: Annotated[str, Field(pattern=r"^https://[^\s]+$", max_length=500)]
+    """Address that signed tasks are posted to, such as https://labels.example.com/tasks."""
+    secret_parameter: Annotated[str, Field(max_length=500, pattern=r"^/[A-Za-z0-9_./-]+$")]
+    """Name of the SSM parameter (SecureString) that holds the secret which both sides sign with, such as /labels/secret."""
+    records_per_task: Annotated[int, Field(ge=1, le=20)] = 10
+    """Predictions of one call, 1 to 20. Default: 10."""
+
+
 class ReviewAlarms(Block):
     """When somebody is told that review goes wrong."""
 
@@ -83,6 +117,22 @@ class Review(Block):
     """Days after which nobody is asked any more, 1 to 365. Default: 14."""
     alarms: ReviewAlarms = ReviewAlarms()
     """When somebody is told that review goes wrong. Default: tasks older than two days, less than half agreement."""
+    augmented_ai: AugmentedAi | None = None
+    """Where workers of Amazon Augmented AI answer. Left out: they do not."""
+    queue: LabellingQueue | None = None
+    """Where a tool of yours answers that reads a queue. Left out: it does not."""
+    webhook: LabellingWebhook | None = None
+    """Where a tool of yours answers that is called. Left out: it does not; without any of the three, people work with the page."""
+
+    @property
+    def workforce(self) -> AugmentedAi | LabellingQueue | LabellingWebhook | None:
+        """Who answers elsewhere; None where people work with the page."""
+        return self.augmented_ai or self.queue or self.webhook
+
+    @check
+    def _workforce_faults(self) -> Iterator[str]:
+        if sum(one is not None for one in (self.augmented_ai, self.queue, self.webhook)) > 1:
+            yield "queue: an endpoint has one back-end; give one of augmented_ai, queue and webhook, or none for the page"
 
     @check
     def _band_faults(self) -> Iterator[str]:
@@ -114,7 +164,16 @@ class Review(Block):
     @property
     def document(self) -> dict[str, Any]:
         """The block of a run's configuration."""
-        ours = {"monitor", "lease_minutes", "second_opinions", "wait_days", "alarms"}
+        ours = {
+            "monitor",
+            "lease_minutes",
+            "second_opinions",
+            "wait_days",
+            "alarms",
+            "augmented_ai",
+            "queue",
+            "webhook",
+        }
         document = self.model_dump(mode="json", exclude=ours, exclude_none=True)
         return {key: value for key, value in document.items() if value not in ([], {}, "")}
 

@@ -36,6 +36,10 @@ def _asks_models(settings: Settings) -> bool:
     )
 
 
+def _has_queues(settings: Settings) -> bool:
+    return any(endpoint.review is not None and endpoint.review.queue for endpoint in settings.endpoints.values())
+
+
 def _is_retrained(settings: Settings) -> bool:
     return bool(settings.retrained)
 
@@ -51,7 +55,12 @@ ALL: Final = (
     Service("sagemaker-runtime", "sagemaker", "sagemaker.runtime", needed=_asks_models),
     Service("stepfunctions", "states", "states", needed=_is_retrained),
     Service("lambda", "lambda", "lambda", needed=_is_retrained),
+    Service("sts", "sts", "sts", needed=_is_retrained),
+    Service("sqs", "sqs", "sqs", needed=_has_queues),
 )
+UNREACHED: Final = {
+    "sagemaker-a2i-runtime": "Augmented AI has no VPC endpoint; settings refuse it where there is no way out"
+}
 
 
 def needed(settings: Settings) -> list[Service]:

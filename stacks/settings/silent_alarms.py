@@ -14,7 +14,8 @@ def of_distances(distances: Mapping[str, float | None]) -> Iterator[str]:
     """Bounds by path that no distance can pass; equal is not beyond."""
     for path, distance in distances.items():
         if distance == 1:
-            yield f"{path}: can never ring, as no distance is above 1; give a lower one"
+            what = "share" if path.endswith("_share") else "distance"
+            yield f"{path}: can never ring, as no {what} is above 1; give a lower one"
 
 
 def of_coverage(share: float | None) -> Iterator[str]:

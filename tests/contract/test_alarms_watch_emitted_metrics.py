@@ -20,7 +20,10 @@ from tests.synthesis import ENVIRONMENTS, Assembly, environment, synthesize
 
 pytestmark = pytest.mark.xdist_group("synth")
 
-SERVICE_METRICS = {("AWS/SageMaker", "Invocations")}  # the services' own, with {EndpointName, VariantName}
+SERVICE_METRICS = {  # the services' own, with {EndpointName, VariantName}
+    *(("AWS/SageMaker", name) for name in ("Invocations", "Invocation5XXErrors", "ModelLatency")),
+    ("/aws/sagemaker/Endpoints", "DiskUtilization"),
+}
 SEARCHED = re.compile(r"SEARCH\('\{([^}]+)\} (.*)', '(\w+)', (\d+)\)")
 ALL_TYPES = "analysed"  # an environment of the tests: every type in one schedule
 Series = tuple[str, str, frozenset[tuple[str, str]]]
@@ -66,9 +69,9 @@ def emitted_series(lines: str) -> set[Series]:
     }
 
 
-def tiles(assembly: Assembly, endpoint: str) -> list[list[Any]]:
-    """The metrics of every tile of an endpoint's dashboard, as the dashboard's body writes them."""
-    (dashboard,) = assembly.properties("AWS::CloudWatch::Dashboard", f"-{endpoint}-Alarms")
+def tiles(assembly: Assembly) -> list[list[Any]]:
+    """The metrics of every tile of the environment's one dashboard, as the dashboard's body writes them."""
+    (dashboard,) = assembly.properties("AWS::CloudWatch::Dashboard")
     body = dashboard["DashboardBody"]
     text = body if isinstance(body, str) else "".join(p if isinstance(p, str) else "token" for p in body["Fn::Join"][1])
     shown = [widget["properties"] for widget in json.loads(text)["widgets"]]
@@ -107,7 +110,7 @@ def test_every_alarm_and_every_tile_watches_a_series_that_a_run_emits(name, endp
         if (missing := {one for one in series - emitted if one[:2] not in SERVICE_METRICS})
     }
     assert unseen == {}
-    shown = [metric for metric in tiles(schedule.assembly, endpoint) if schedule.name in json.dumps(metric)]
+    shown = [metric for metric in tiles(schedule.assembly) if schedule.name in json.dumps(metric)]
     assert shown
     searches = [metric[0]["expression"] for metric in shown if isinstance(metric[0], dict)]
     assert {tile_series(metric) for metric in shown if not isinstance(metric[0], dict)} - emitted == set()

@@ -57,11 +57,14 @@ ALLOWED = {
     | {"job", "dataset", "labels", "sketches", "monitors", "monitors.registry", "outputs", "runners", "review"},
     "late": GROUND | {"job", "labels", "monitors.registry", "outputs", "flow", "logs"},  # windows before a run's
     "windows": GROUND | {"job", "dataset", "outputs"},  # many of them, one run each
+    # from SageMaker's own monitors: an account as an environment file, and its past windows once more
+    "migration": GROUND | {"job", "aws", "outputs", "runners", "flow", "windows", ""},
     "container": GROUND | {"job", "aws", "outputs", "runners", "flow", "late", "logs", ""},
     "function": GROUND  # a container whose service is Lambda
     | {"job", "aws", "container", "runners", "logs", "flow", "late", "comparison", "outputs"},
     "cli": GROUND
-    | {"job", "aws", "labels", "comparison", "outputs", "pages", "runners", "flow", "windows", "review", ""},
+    | {"job", "aws", "labels", "comparison", "outputs", "pages", "runners", "flow", "windows", "review", ""}
+    | {"migration"},
     "review": GROUND | {"job", "sketches", "labels", "outputs"},  # predictions that people look at, and their answers
     "__main__": {"cli", "container", "function", "contract", "runners"},
     "": set(),
@@ -231,7 +234,7 @@ def test_a_run_loads_no_aws_client_no_terminal_library_and_no_jmespath():
     [
         ("stacks", {"twin", "demo", "benchmarks", "tests"}),
         ("monitor_image", {"stacks", "twin", "demo", "benchmarks", "tests", "aws_cdk"}),
-        ("lambda", {"stacks", "twin", "demo", "benchmarks", "tests", "model_monitor"}),
+        ("lambda", {"stacks", "twin", "demo", "benchmarks", "tests"}),
         ("twin", {"stacks", "demo", "benchmarks", "tests"}),
     ],
 )
@@ -262,11 +265,28 @@ def test_of_the_core_stacks_and_twin_know_only_the_contract(importers):
 @pytest.mark.parametrize(
     "path", sorted((ROOT / "lambda").rglob("*.py")), ids=lambda path: path.parent.name + "." + path.stem
 )
-def test_a_lambda_needs_only_the_standard_library_and_boto3(path):
+def test_a_lambda_needs_only_the_standard_library_boto3_and_what_it_may_carry(path):
     beside = {module.stem for folder in (path.parent, ROOT / "lambda" / "shared") for module in folder.glob("*.py")}
     for node in ast.walk(ast.parse(path.read_text())):
         names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
         if isinstance(node, ast.ImportFrom):
             names = [node.module or ""]
-        tops = {name.split(".")[0] for name in names}
+        foreign = {name for name in names if name.removeprefix(f"{PACKAGE}.") not in CARRIED}
+        tops = {name.split(".")[0] for name in foreign}
         assert tops <= set(sys.stdlib_module_names) | {"boto3", "botocore"} | beside, f"{path}:{node.lineno}"
+
+
+# modules of the core that functions carry: their own neighbours on this list, and the standard library
+CARRIED = {"labels.truth_lines"} | {
+    f"review.{name}"
+    for name in ("augmented_ai", "backend", "desk", "labelling_tool", "outside", "records", "service", "store")
+}
+
+
+@pytest.mark.parametrize("module", sorted(CARRIED))
+def test_what_a_function_carries_of_the_core_needs_the_standard_library_alone(module):
+    packages = {".".join(module.split(".")[:depth]) for depth in range(module.count(".") + 1)}
+    assert own_imports(module) - packages <= CARRIED
+    assert not {name for package in packages for name in own_imports(package)}
+    foreign = {name.split(".")[0] for each in (module, *packages) for name in imports_of(each)} - {PACKAGE}
+    assert foreign <= set(sys.stdlib_module_names)

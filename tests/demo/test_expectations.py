@@ -11,7 +11,7 @@ import pytest
 from demo.data import Mode
 from demo.deploy import output
 from demo.expectations import FACET, MONITORS, judge, unmet
-from demo.observations import Decision, Hour, Observed, Release, Sent, Story, Training
+from demo.observations import Decision, Hour, Observed, Release, Reviewed, Sent, Story, Training
 from demo.observe import read_violations
 from demo.scenario import HOURS
 
@@ -32,7 +32,7 @@ def observed(endpoint: str, number: int, phase: Hour) -> Observed:
         hour.values = {"accuracy": 300 / 360, "label_coverage": 1.0}
     if not is_steady and phase.phase in ("broken", "drifting", "drifting again"):
         hour.verdict, hour.runner = "violated", "lambda"
-        kinds = ("data-type", "missing-column") if phase.mode is Mode.BROKEN else DRIFT_ALARMS
+        kinds = ("data-quality",) if phase.mode is Mode.BROKEN else DRIFT_ALARMS
         hour.monitors["data_quality"] = "violated"
         hour.alarms = [f"dev-covertype-loop-{kind}" for kind in kinds]
         hour.messages = [f'ALARM: "{name}" in EU (Ireland)' for name in hour.alarms]
@@ -59,7 +59,8 @@ def story() -> Story:
     training = Training("job", "Completed", "s3://b/model.tar.gz", True, rows, 0.9, 0.38, 0.87)
     release = Release("covertype", "job", "deployed", "1 window", "better", training.artifact, "v2", True)
     baselines = {"covertype": "v1", "breast-cancer": "v1"}
-    return Story(hours, [training], [release], ["dev-Storage"], baselines, identity_calls=7)
+    review = Reviewed(4, 1, 4, 4, [300 / 360], [0.2, 0.5, 0.8, 0.99])
+    return Story(hours, [training], [release], ["dev-Storage"], baselines, identity_calls=7, review=review)
 
 
 def hour(story: Story, phase: str, endpoint: str = "covertype") -> Observed:
@@ -81,6 +82,7 @@ DEVIATIONS: dict[str, Callable[[Story], object]] = {
     "drifting again": lambda s: hour(s, "drifting again").decisions.clear(),
     "training": lambda s: s.trainings[0].rows.update(fresh=0),
     "breast-cancer": lambda s: setattr(hour(s, "broken", "breast-cancer"), "verdict", "violated"),
+    "review": lambda s: setattr(s, "review", replace(s.review, labels=3)),
     "identity": lambda s: s.identity_findings.append("role x called s3:DeleteBucket"),
 }
 
@@ -90,6 +92,22 @@ def test_one_deviation_is_named_in_its_phase_alone(phase: str) -> None:
     told = story()
     DEVIATIONS[phase](told)
     assert {expectation.phase for expectation in unmet(judge(told))} == {phase}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"scores": [0.2, 0.5, 0.99, 0.999]},
+        {"sampled": 4},
+        {"answered": 3},
+        {"agreement": [0.5]},
+        {"routed": 0, "answered": 0, "labels": 0},
+    ],
+)
+def test_a_review_that_went_otherwise_is_named(change: dict[str, object]) -> None:
+    told = story()
+    told.review = replace(told.review, **change)
+    assert {expectation.phase for expectation in unmet(judge(told))} == {"review"}
 
 
 @pytest.mark.parametrize("phase", ["broken", "drifting", "drifting again"])

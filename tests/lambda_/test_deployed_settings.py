@@ -97,6 +97,7 @@ WORDS = {  # of its description
     "finish": "Last step of a run",
     "live_pointer": "Seeds",
     "plan": "First step of a run",
+    "pipeline": "SageMaker Pipeline",
     "rebaseline": "baseline current",
     "reconciler": "no container",
     "register": "Registers a model",

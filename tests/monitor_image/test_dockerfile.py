@@ -6,9 +6,11 @@ import importlib.util
 import json
 import os
 import re
+import runpy
 import subprocess
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -60,6 +62,31 @@ def test_the_base_is_pinned_by_suite_and_digest_for_every_platform(instructions)
     (base,) = [rest for name, rest in instructions if name == "ARG" and rest.startswith("BASE=")]
     assert re.fullmatch(r"BASE=docker\.io/library/python:3\.11-slim-[a-z]+@sha256:[0-9a-f]{64}", base)
     assert [rest for name, rest in instructions if name == "FROM"] == ["${BASE} AS build", "${BASE}"]
+
+
+def test_nothing_of_the_build_is_for_one_processor_alone(instructions):
+    told = " ".join(rest for _, rest in instructions) + (IMAGE / "build.sh").read_text()
+    named = re.sub(r"PLATFORM=linux/arm64", "", told)
+    assert not re.findall(r"amd64|x86|arm64|aarch64|--platform(?! \"\$PLATFORM)", named)
+
+
+@pytest.mark.parametrize(("machine", "expected"), [("x86_64", ["-march=x86-64-v2"]), ("aarch64", []), ("arm64", [])])
+def test_the_compiled_reader_has_flags_of_its_processor_and_the_same_digits_on_each(monkeypatch, machine, expected):
+    compiled: list[Any] = []
+    monkeypatch.setattr("platform.machine", lambda: machine)
+    monkeypatch.setattr("setuptools.setup", lambda **given: compiled.extend(given["ext_modules"]))
+    runpy.run_path(str(IMAGE / "native/setup.py"))
+    (extension,) = compiled
+    assert [flag for flag in extension.extra_compile_args if flag.startswith("-m")] == expected
+    assert "-ffp-contract=off" in extension.extra_compile_args, "compilers for arm64 contract by default"
+
+
+def test_no_source_of_the_compiled_reader_needs_one_processor():
+    for path in (IMAGE / "native/src").iterdir():
+        text = path.read_text()
+        for found in re.finditer(r"#include <(immintrin|emmintrin|x86intrin|arm_neon|nmmintrin)\.h>", text):
+            before = text[: found.start()]
+            assert before.count("#if") > before.count("#endif"), f"{path.name}: {found[0]} should be guarded"
 
 
 def test_the_image_says_which_version_it_is_and_reports_to_nobody(instructions):

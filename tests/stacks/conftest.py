@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.analyses import analysed
+from tests.reviewed import everywhere
 from tests.synthesis import ENVIRONMENTS, Assembly, environment, synthesize
 
 
@@ -30,3 +31,9 @@ def prod() -> Assembly:
 def every_type() -> Assembly:
     """An environment with one schedule of every type."""
     return synthesize(analysed())
+
+
+@pytest.fixture(scope="session")
+def reviews() -> Assembly:
+    """An environment with every way to review predictions."""
+    return synthesize(everywhere())

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from model_monitor.contract import CHECKS_OF, Cause
 from tests.analyses import ALARMS
 from tests.synthesis import Assembly
 
@@ -19,9 +20,8 @@ def alarms(assembly: Assembly) -> dict[str, dict[str, Any]]:
 
 
 def test_each_type_has_alarms_of_its_own(every_type):
-    known = {"drift", "error", "stale", "data-type", "completeness", "missing-column", "extra-column"}
-    known |= {"categorical-values", "model-quality", "prediction-drift", "custom-metrics", "label-coverage"}
-    known |= {"bias-drift", "attribution-drift", "rehearsal", "labels-missing"}
+    known = {"data-quality", "drift", "model-quality", "bias-drift", "attribution-drift", "custom-metrics"}
+    known |= {"error", "stale", "rejected", "capture-loss", "label-coverage", "labels-missing"}
     assert set(alarms(every_type)) == known | {"quality-accuracy", "quality-false_negative_rate", "custom-cost"}
 
 
@@ -48,9 +48,9 @@ def policy(assembly: Assembly) -> dict[str, Any]:
 
 def test_chosen_types_may_train_and_others_are_known_by_name(every_type):
     start, found = "analysed-fraud-all-", policy(every_type)
-    chosen = {"drift", "model-quality", "prediction-drift", "quality-accuracy", "quality-false_negative_rate"}
+    chosen = {"drift", "model-quality", "quality-accuracy", "quality-false_negative_rate"}
     assert set(found["alarms"]) == {start + what for what in chosen}
-    assert found["alarms"][f"{start}model-quality"] == ["LessThanThreshold", "GreaterThanThreshold"]
+    assert found["alarms"][f"{start}model-quality"] == list(CHECKS_OF[Cause.MODEL_QUALITY])
     others = ("bias-drift", "attribution-drift", "custom-metrics", "custom-cost")
     assert found["other_alarm_names"] == [start + what for what in others]
     assert found["allow_rehearsal"] is False

@@ -12,7 +12,8 @@ import pytest
 
 from model_monitor import contract
 from stacks.constructs import run_workflow
-from tests.analyses import BUCKET, analysed
+from stacks.settings import environment as settings
+from tests.analyses import BUCKET, analysed, document
 from tests.deployed_runs import Schedule
 from tests.synthesis import ROOT, Assembly, synthesize, watched_of
 
@@ -22,6 +23,20 @@ SCHEDULE = "AWS::Scheduler::Schedule"
 PARAMETER_MAX = 4096  # bytes of an SSM parameter that costs nothing
 LONGEST = 128  # of what a reference becomes: a bucket's name, the ARN of a key or a role
 MONTHLESS = {"period_minutes", "window_minutes"}  # left out for a month, which has no length
+NIGHTLY: dict[str, Any] = {  # batch transform jobs, no endpoint
+    "capture": {
+        "destination": "s3://jobs-123456789012/captured",
+        "transform": {"inputs": "s3://jobs-123456789012/in", "outputs": "s3://results/out/", "inference_id": True},
+    },
+    "payload": {
+        "features": ["amount", "age", "visits"],
+        "label": "is_fraud",
+        "output": {"prediction": 0, "payload_index": None},
+    },
+    "monitors": {"quality": {"baseline": {"dataset": "s3://team-123456789012/fraud/baseline.csv"}}},
+}
+# unknown to documents that are deployed already: functions are updated before what they read
+SINCE = {"time_zone", "transform", "function_architecture"}
 BASELINE = {"baseline": {"dataset": f"{BUCKET}/baseline.csv"}}
 
 
@@ -29,9 +44,12 @@ BASELINE = {"baseline": {"dataset": f"{BUCKET}/baseline.csv"}}
 def mixed() -> Assembly:
     """One endpoint with monitors of both schedulers, and managed ones that run often and seldom."""
     often = {"schedule": "every 5 minutes", "delay": "PT10M", "window": "PT1H", "runner": "lambda", **BASELINE}
-    weekly = {"schedule": "weekly", "function_megabytes": 4096, **BASELINE}
+    weekly = {"schedule": "weekly", "time_zone": "Europe/Berlin", "function_megabytes": 4096, **BASELINE}
     monitors = {"often": often, "weekly": weekly, "monthly": {"schedule": "monthly", **BASELINE}}
-    return synthesize(analysed(retraining=None, **{f"monitors__{name}": given for name, given in monitors.items()}))
+    found = document(retraining=None, **{f"monitors__{name}": given for name, given in monitors.items()})
+    found["endpoints"]["nightly"] = NIGHTLY
+    found["run_functions"] = {"architecture": "arm64"}
+    return synthesize(settings.parse(found, "analysed", "analysed.yaml"))
 
 
 def managed(assembly: Assembly) -> list[Schedule]:
@@ -85,12 +103,23 @@ def test_a_schedule_says_which_time_it_means_and_when_it_means_it(assembly):
         assert schedule["ScheduleExpressionTimezone"] == "UTC"
 
 
+def test_a_schedule_its_windows_and_the_functions_know_one_time_zone(mixed):
+    zones = {found["Name"]: found["ScheduleExpressionTimezone"] for found in mixed.properties(SCHEDULE)}
+    weekly = {"fraud-weekly": "Europe/Berlin"}
+    assert zones == {**dict.fromkeys(("fraud-often", "fraud-monthly", "nightly-quality"), "UTC"), **weekly}
+    assert {schedule.name: schedule.run["time_zone"] for schedule in managed(mixed)} == zones
+    carrying = {path.parent for path in mixed.folder.glob("asset.*/zone-Europe-Berlin")}
+    assert {(path / "windows.py").read_text() for path in carrying} == {(ROOT / "lambda/shared/windows.py").read_text()}
+    assert len(carrying) == 3, "plan, finish and sweep"
+
+
 def test_starts_are_spread_over_minutes_but_for_schedules_of_minutes(mixed):
     starts = {found["Name"]: found for found in mixed.properties(SCHEDULE)}
     assert {name: (found["ScheduleExpression"], found["FlexibleTimeWindow"]) for name, found in starts.items()} == {
         "fraud-often": ("cron(0/5 * * * ? *)", {"Mode": "OFF"}),
         "fraud-weekly": ("cron(15 0 ? * MON *)", {"Mode": "FLEXIBLE", "MaximumWindowInMinutes": 5}),
         "fraud-monthly": ("cron(15 0 1 * ? *)", {"Mode": "FLEXIBLE", "MaximumWindowInMinutes": 5}),
+        "nightly-quality": ("cron(15 * * * ? *)", {"Mode": "FLEXIBLE", "MaximumWindowInMinutes": 5}),
     }
     for schedule in managed(mixed):
         assert schedule.run["jitter_minutes"] == starts[schedule.name]["FlexibleTimeWindow"].get(
@@ -121,9 +150,60 @@ def test_the_parameter_holds_every_key_that_the_functions_read_and_no_other(asse
     of_job = {key for name, key in read if name == "given"}
     assert len(of_run) > 15, "functions name it otherwise now"
     for schedule in managed(assembly):
-        assert schedule.run.keys() == of_run | MONTHLESS
+        assert schedule.run.keys() == of_run | MONTHLESS | SINCE
         assert schedule.run["processing"].keys() == of_job
         assert "InstanceType" in schedule.run["processing"]["cluster"]
+
+
+def test_functions_may_run_on_another_processor_than_jobs(mixed, dev):
+    for assembly, architecture, platforms in (
+        (dev, "x86_64", ["linux/amd64"]),
+        (mixed, "arm64", ["linux/amd64", "linux/arm64"]),
+    ):
+        for schedule in managed(assembly):
+            name = f"{assembly.settings.environment}-{schedule.endpoint}-Monitoring"
+            built = json.loads((assembly.folder / f"{name}.assets.json").read_text())["dockerImages"]
+            assert sorted(image["source"]["platform"] for image in built.values()) == platforms
+            of_platform = {image["source"]["platform"]: asset for asset, image in built.items()}
+            (function,) = [
+                each
+                for each in assembly.properties("AWS::Lambda::Function", name)
+                if each.get("PackageType") == "Image"
+            ]
+            assert function["Architectures"] == [schedule.run["function_architecture"]] == [architecture]
+            assert of_platform[platforms[-1]] in json.dumps(function["Code"])
+            assert of_platform["linux/amd64"] in json.dumps(parameter(schedule)["Value"])
+
+
+def test_transform_jobs_take_the_place_of_an_endpoint(mixed):
+    run = Schedule(mixed, "nightly", "quality").run
+    assert (run["capture"], run["variants"]) == ("s3://jobs-123456789012/captured", [])
+    assert run["transform"] == {
+        "inputs": "s3://jobs-123456789012/in/",
+        "outputs": "s3://results/out/",
+        "format": "csv",
+        "inference_id": True,
+        "joined": False,
+        "longest_hours": 24,
+    }
+    policies = {
+        (stack, logical): json.dumps(each["Properties"]["PolicyDocument"])
+        for stack, template in mixed.templates.items()
+        for logical, each in template["Resources"].items()
+        if each["Type"] == "AWS::IAM::Policy"
+    }
+    (runs,) = [
+        text for (stack, name), text in policies.items() if "nightly-Monitoring" in stack and name.startswith("Run")
+    ]
+    (plans,) = [
+        text for (stack, name), text in policies.items() if "ControlPlane" in stack and name.startswith("PlanRole")
+    ]
+    for place in (":s3:::jobs-123456789012/in/*", ":s3:::results/out/*"):
+        assert place in runs
+        assert place not in plans, "it lists them"
+    assert '"s3:prefix": ["in/*", "in"]' in plans
+    assert ":s3:::jobs-123456789012/captured*" in plans
+    assert "/captured" not in runs, "it is handed pairs"
 
 
 def parameter(schedule: Schedule) -> dict[str, Any]:
@@ -139,7 +219,7 @@ def test_what_a_run_is_fits_into_a_parameter(assembly):
 
 
 def test_what_a_run_is_says_what_the_settings_say(mixed):
-    runs = {schedule.monitor: schedule.run for schedule in managed(mixed)}
+    runs = {schedule.monitor: schedule.run for schedule in managed(mixed) if schedule.endpoint == "fraud"}
     told = ("period_minutes", "offset_minutes", "window_minutes", "delay_minutes", "runner", "function_megabytes")
     day = 24 * 60
     assert {name: tuple(run.get(key) for key in told) for name, run in runs.items()} == {

@@ -82,10 +82,10 @@ def test_code_of_this_repository_is_uploaded_and_read_by_the_jobs_that_run_it(pr
     written = "environments/code/fraud_metrics.py"
     (asset,) = prod.folder.glob("asset.*.py")
     assert asset.read_bytes() == (ROOT / written).read_bytes()
-    template = json.dumps(prod.templates["prod-fraud-Monitoring"])
-    assert template.count(f"/{asset.name.removeprefix('asset.')}") == 2, (
-        "the role of runs, and that of the baseline job"
-    )
+    resources = prod.templates["prod-fraud-Monitoring"]["Resources"].values()
+    policies = [json.dumps(each["Properties"]) for each in resources if each["Type"] == "AWS::IAM::Policy"]
+    reading = [text for text in policies if "/model-monitor/prod-fraud-Monitoring/*" in text]
+    assert len(reading) == 2, "the role of runs, and that of the baseline job"
     configurations = [json.loads(path.read_text()) for path in prod.folder.glob("asset.*.json")]
     told = [found["monitors"]["custom_metrics"] for found in configurations if "custom_metrics" in found["monitors"]]
     assert {found["module"].rpartition("/")[2] for found in told} == {asset.name.removeprefix("asset.")}

@@ -14,6 +14,7 @@ from model_monitor import contract
 from stacks.rules import rights
 from tests.deployed_runs import Schedule
 from tests.synthesis import Assembly
+from twin.cloudwatch import alarm_math
 
 pytestmark = pytest.mark.xdist_group("synth")
 
@@ -159,6 +160,8 @@ def test_alarms_watch_whole_intervals_between_runs(assembly):
     for name, endpoint in assembly.settings.endpoints.items():
         hours = {monitor.period // timedelta(hours=1) for monitor in endpoint.monitors.values()}
         for alarm in assembly.properties(ALARM, f"-{name}-Alarms"):
+            if alarm["AlarmName"].endswith(("-errors", "-latency", "-capture-loss")):  # of minutes, and of a day
+                continue
             periods = [alarm.get("Period")] + [
                 m["MetricStat"]["Period"] for m in alarm.get("Metrics", ()) if "MetricStat" in m
             ]
@@ -168,12 +171,32 @@ def test_alarms_watch_whole_intervals_between_runs(assembly):
 def test_every_check_type_that_is_evaluated_has_an_alarm(assembly):
     kinds = {key: type_ for type_, key in contract.MONITOR_KEYS.items()}
     for name, endpoint in assembly.settings.endpoints.items():
-        watched = {metric for alarm in assembly.properties(ALARM, f"-{name}-Alarms") for metric in series_of(alarm)}
+        watched = {cause for alarm in assembly.properties(ALARM, f"-{name}-Alarms") for cause in causes_of(alarm)}
+        bounded = [monitor.alarms.drift_max for monitor in endpoint.monitors.values()]
         types = {type_ for monitor in endpoint.monitors.values() for type_ in monitor.types}
         evaluated = {check for type_ in types for check in contract.CHECK_TYPES[kinds[type_]]}
-        if not any(monitor.check_non_negative for monitor in endpoint.monitors.values()):
-            evaluated.discard(contract.CheckType.NON_NEGATIVE)
-        assert {contract.violations_metric(check) for check in evaluated} <= watched
+        needed = {cause for cause, checks in contract.CHECKS_OF.items() if evaluated & set(checks)}
+        assert needed - ({contract.Cause.DRIFT} if any(bounded) else set()) <= watched
+
+
+def causes_of(alarm: dict[str, Any]) -> set[contract.Cause]:
+    """The decimal places that an alarm watches, by trying each."""
+    (expression,) = [q["Expression"] for q in alarm.get("Metrics", ()) if "Expression" in q] or ["0"]
+    if "causes" not in expression:
+        return set()
+    parsed = alarm_math.parse(expression)
+
+    def rings(value: int) -> bool:
+        scope = alarm_math.Scope({"causes": (float(value),)}, ("causes",), {}, 1)
+        (found,) = scope.series_of(parsed.evaluate(scope))
+        return found is not None and found >= alarm["Threshold"]
+
+    every = sum(10**cause.place for cause in contract.Cause)
+    found = {cause for cause in contract.Cause if rings(10**cause.place)}
+    assert found == {cause for cause in contract.Cause if not rings(every - 10**cause.place)}, (
+        "it looks at nothing else"
+    )
+    return found
 
 
 def test_an_alarm_that_was_never_judged_pages_people(assembly):
@@ -355,15 +378,21 @@ def test_the_policy_names_alarms_that_exist(assembly):
         assert {*policy["alarms"], *policy["other_alarm_names"], *policy["violation_alarm_names"]} <= deployed
 
 
-BROKEN_DATA = {contract.violations_metric(check) for check in contract.CheckType if check != "baseline_drift_check"}
-
-
 def test_only_alarms_on_the_model_and_its_drift_may_start_a_training(assembly):
     for endpoint, policy in policies(assembly).items():
-        watched = {a["AlarmName"]: series_of(a) for a in assembly.properties(ALARM, f"-{endpoint}-Alarms")}
+        watched = {a["AlarmName"]: causes_of(a) for a in assembly.properties(ALARM, f"-{endpoint}-Alarms")}
         assert policy["alarms"]
-        assert not [name for name in policy["alarms"] if watched[name] & BROKEN_DATA]
-        assert all(watched[name] <= BROKEN_DATA for name in policy["violation_alarm_names"])
+        assert not [name for name in policy["alarms"] if contract.Cause.DATA_QUALITY in watched[name]]
+        assert all(watched[name] == {contract.Cause.DATA_QUALITY} for name in policy["violation_alarm_names"])
+
+
+def test_every_alarm_of_an_endpoint_says_what_it_means_why_and_what_to_do(assembly):
+    for alarm in assembly.properties(ALARM, "-Alarms"):
+        text = alarm["AlarmDescription"]
+        assert [
+            part for part in ("\nOften: ", "\nDo: ", "\nReports: https://", "\nRunbook: docs/") if part in text
+        ] == ["\nOften: ", "\nDo: ", "\nReports: https://", "\nRunbook: docs/"], alarm["AlarmName"]
+        assert len(text) <= 1024
 
 
 def series_of(alarm: dict[str, Any]) -> set[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -242,3 +243,25 @@ def test_listing_is_bound_to_prefixes(assembly):
         assert statement["Action"] == ["s3:ListBucket"]  # the condition would deny whatever stood beside it
         assert prefixes(statement)
         assert all(prefix.rstrip("*") for prefix in prefixes(statement))
+
+
+def test_what_a_role_may_read_of_its_files_stays_over_an_update(assembly):
+    """A policy with the hash of one file would refuse the other one while a deployment goes on."""
+    read = granted(assembly, "s3:GetObject")
+    assert "/model-monitor/" in read
+    assert re.findall(r"[0-9a-f]{64}", read) == []
+    for files in assembly.folder.glob("*-*.assets.json"):
+        prefix = f"model-monitor/{files.name.removesuffix('.assets.json')}/"
+        of_endpoint = files.name.endswith(
+            ("-Monitoring.assets.json", "-Endpoint.assets.json", "-Retraining.assets.json")
+        )
+        for file in json.loads(files.read_text())["files"].values():
+            for place in file["destinations"].values():
+                assert place["objectKey"].startswith(prefix) == of_endpoint
+
+
+def test_no_role_reads_files_of_another_endpoint(dev):
+    for name in dev.settings.endpoints:
+        for part in ("Monitoring", "Endpoint", "Retraining"):
+            read = granted(dev, "s3:GetObject", f"-{name}-{part}")
+            assert set(re.findall(r"/model-monitor/(dev-[\w-]+)/\*", read)) <= {f"dev-{name}-{part}"}

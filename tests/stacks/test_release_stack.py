@@ -18,7 +18,7 @@ from tests.analyses import analysed
 ARNS = {step: f"arn:{step}" for step in retraining_workflow.STEPS}
 DEFINITION = retraining_workflow.definition("aws", ARNS, in_network=False)
 STATES: dict[str, dict[str, Any]] = DEFINITION["States"]
-CHANGED = ("WriteLive", "Update", "CheckUpdate", "MovePointer")  # from here on something has to be put back
+CHANGED = ("WriteLive", "Update", "CheckUpdate", "MovePointer", "Watch")  # from here on something has to be put back
 TASKS = [name for name, state in STATES.items() if state["Type"] == "Task"]
 
 
@@ -53,6 +53,19 @@ def test_whatever_fails_is_caught():
 def test_what_was_changed_is_put_back(name: str):
     (catcher,) = STATES[name]["Catch"]
     assert STATES[catcher["Next"]]["Next"] == "PutBack"
+
+
+def test_where_putting_back_fails_nobody_is_told_that_the_old_model_serves():
+    for name in ("PutBack", "CheckReturn", "ReturnPointer"):
+        (catcher,) = STATES[name]["Catch"]
+        left = STATES[catcher["Next"]]
+        assert (left["ResultPath"], left["Result"]["answer"]["status"]) == ("$.returned", "lost")
+
+
+def test_a_run_that_was_stopped_is_put_back_once_its_last_step_is_over():
+    (settles,) = [rule["Next"] for rule in STATES["Choose"]["Choices"] if rule["StringEquals"] == "settle"]
+    assert STATES[settles]["Seconds"] >= 120
+    assert STATES[STATES[settles]["Next"]]["Next"] == "PutBack"
 
 
 def test_nothing_is_changed_before_the_package_is_approved_and_the_baseline_is_there():

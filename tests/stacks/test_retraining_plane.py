@@ -69,8 +69,10 @@ def test_failures_of_the_function_of_its_queue_and_of_trainings_page_people(asse
     start = f"{assembly.settings.environment}-retraining-"
     found = {a["AlarmName"].removeprefix(start): a for a in assembly.properties("AWS::CloudWatch::Alarm", PLANE)}
     assert set(found) == {"failed", "undecided", "silent"}
-    (of_workflow,) = assembly.properties("AWS::CloudWatch::Alarm", "-Release")
-    assert of_workflow["AlarmName"] == f"{start}workflow-failed"
+    of_workflow = {
+        a["AlarmName"].removeprefix(start) for a in assembly.properties("AWS::CloudWatch::Alarm", "-Release")
+    }
+    assert of_workflow == {"workflow-failed", "approval-unheard", "conclude-unheard"}
 
 
 def test_training_roles_are_handed_on_by_their_path_and_runs_cannot(assembly):
@@ -92,28 +94,106 @@ def test_the_table_is_there_without_a_control_plane():
     assert not [name for name in assembly.templates if name.endswith((PLANE, "-ControlPlane"))]
 
 
-def test_settings_reach_the_policy_and_the_index():
-    freeze = [{"start": "fri 18:00", "end": "mon 08:00"}]
-    asked: dict[str, Any] = {
-        "more_alarms": ["fraud-any"],
-        "dry_run": True,
-        "persistent_windows": 2,
-        "persistent_of": 3,
-        "min_new_labels": 100,
-        "freeze": freeze,
-        "proposal_hours": 12,
-    }
-    assembly = synthesize(analysed(**{f"retraining__{name}": value for name, value in asked.items()}))
-    reading = [
+ASKED: dict[str, Any] = {
+    "more_alarms": ["fraud-any"],
+    "dry_run": True,
+    "persistent_windows": 2,
+    "persistent_of": 3,
+    "min_new_labels": 100,
+    "freeze": [{"start": "fri 18:00", "end": "mon 08:00"}],
+    "proposal_hours": 12,
+    "schedule": "weekly",
+    "image": None,
+    "pipeline": {"name": "Trains", "step": "Fit"},
+    "content_type": "application/json",
+    "registry": {
+        "group": "arn:aws:sagemaker:eu-west-1:210987654321:model-package-group/shared",
+        "role_arn": "arn:aws:iam::210987654321:role/registers",
+    },
+    "gate": {"facets": ["age"], "max_bias_loss": 0.05},
+}
+
+
+@pytest.fixture(scope="module")
+def asked() -> Assembly:
+    """One endpoint whose retraining is set in every way that has a part in a template."""
+    changes = {f"retraining__{name}": value for name, value in ASKED.items()}
+    return synthesize(analysed(**changes, payload__records="instances[*]"))
+
+
+def statements(assembly: Assembly, suffix: str, action: str) -> list[str]:
+    """Resources of every statement that allows an action."""
+    return [
         json.dumps(statement["Resource"])
-        for policy in assembly.properties("AWS::IAM::Policy", PLANE)
+        for policy in assembly.properties("AWS::IAM::Policy", suffix)
         for statement in policy["PolicyDocument"]["Statement"]
-        if "s3:GetObject" in statement["Action"]
+        if action in statement["Action"]
     ]
+
+
+def test_settings_reach_the_policy_and_the_index(asked: Assembly):
+    reading = statements(asked, PLANE, "s3:GetObject")
     assert any("/fraud/training/*" in place for place in reading), "rows are counted where they lie"
-    (policy,) = policies(assembly).values()
+    (policy,) = policies(asked).values()
     names = ("dry_run", "persistent_windows", "persistent_of", "min_new_labels", "freeze", "proposal_hours")
-    assert {name: policy[name] for name in names} == {name: asked[name] for name in names}
+    assert {name: policy[name] for name in names} == {name: ASKED[name] for name in names}
     chosen = {check for name, checks in policy["alarms"].items() if name != "fraud-any" for check in checks}
     assert set(policy["alarms"]["fraud-any"]) == chosen
-    assert index(assembly)["alarms"]["fraud-any"] == "fraud"
+    assert index(asked)["alarms"]["fraud-any"] == "fraud"
+
+
+def test_a_schedule_asks_the_same_function(asked: Assembly):
+    (schedule,) = asked.properties("AWS::Scheduler::Schedule", PLANE)
+    assert schedule["ScheduleExpression"] == "cron(30 0 ? * MON *)"
+    target = schedule["Target"]
+    given = {"run": "fraud", "started_by": "schedule", "time": "<aws.scheduler.scheduled-time>", "reason": "weekly"}
+    assert json.loads(target["Input"]) == given
+    function = target["Arn"]["Fn::GetAtt"][0]
+    assert function.startswith("Decide")
+    assert any(function in place for place in statements(asked, PLANE, "lambda:InvokeFunction"))
+
+
+def test_a_pipeline_takes_the_place_of_the_image(asked: Assembly):
+    (policy,) = policies(asked).values()
+    parameters = {"TrainManifest": "train", "FreshManifest": "fresh", "OutputUri": "output"}
+    assert policy["training"]["pipeline"] == {"name": "Trains", "step": "Fit", "parameters": parameters}
+    assert (policy["training"]["image"], policy["training"]["source_uri"]) == ("", "")
+    (started,) = statements(asked, "-Release", "sagemaker:StartPipelineExecution")
+    assert ":pipeline/trains" in started
+    assert all(
+        ":pipeline/trains/execution/*" in each
+        for each in statements(asked, "-Release", "sagemaker:StopPipelineExecution")
+    )
+
+
+def test_a_registry_of_another_account_is_used_in_its_own_role(asked: Assembly):
+    registry = ASKED["registry"]
+    assumed = statements(asked, "-Release", "sts:AssumeRole")
+    assert [json.loads(each) for each in assumed] == [registry["role_arn"]] * 3
+    assert not statements(asked, "-Release", "sagemaker:CreateModelPackageGroup")
+    told = released(asked)["registry"]
+    assert (told["group"], told["role"]) == (registry["group"], registry["role_arn"])
+
+
+def test_how_models_are_asked_and_judged_reaches_the_steps(asked: Assembly):
+    found = released(asked)
+    assert (found["transform"]["content_type"], found["transform"]["records"]) == ("application/json", ["instances"])
+    assert found["gate"]["facets"] == ["age"]
+    (places,) = [
+        json.loads(each["Value"])
+        for each in asked.properties("AWS::SSM::Parameter", "-Retraining")
+        if each["Name"].endswith("/retraining/places/000")
+    ]
+    assert places == [[[name], ""] for name in ("amount", "age", "visits")]
+
+
+def released(assembly: Assembly) -> dict[str, Any]:
+    """What `releases.settings` reads."""
+    (parameter,) = [
+        each
+        for each in assembly.properties("AWS::SSM::Parameter", "-Retraining")
+        if each["Name"].endswith("/retraining/release")
+    ]
+    parts = parameter["Value"]["Fn::Join"][1]
+    found: dict[str, Any] = json.loads("".join(part if isinstance(part, str) else "token" for part in parts))
+    return found

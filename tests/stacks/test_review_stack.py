@@ -13,6 +13,7 @@ from syrupy.extensions.json import JSONSnapshotExtension
 from model_monitor.job.configuration import parse_configuration
 from stacks import configuration
 from stacks.settings import environment as settings
+from tests.reviewed import LOOPS, PAGE, QUEUE, TOOL, WEBHOOK, WORK_TEAM, document as everywhere_but
 from tests.stacks.test_findings import acknowledgements
 from tests.stacks.test_snapshots import HASH
 from tests.synthesis import ROOT, Assembly, environment, synthesize
@@ -49,6 +50,13 @@ def inside() -> Assembly:
     return synthesize(parsed(document(**VPC, **POOL)))
 
 
+@pytest.fixture(scope="module")
+def team() -> Assembly:
+    """Workers of Augmented AI alone, whose work team is created."""
+    content = everywhere_but(LOOPS, augmented_ai={}, second_opinions=0.2)
+    return synthesize(settings.parse(content, "reviews", "reviews.yaml"))
+
+
 def test_without_a_review_block_nothing_of_it_is_deployed() -> None:
     assert not [name for name in environment("dev").templates if name.endswith("-Review")]
 
@@ -58,7 +66,7 @@ def test_the_stack_matches_its_snapshot(reviewed: Assembly, snapshot: SnapshotAs
     assert json.loads(masked) == snapshot(extension_class=JSONSnapshotExtension)
 
 
-@pytest.mark.parametrize("kind", ["reviewed", "inside"])
+@pytest.mark.parametrize("kind", ["reviewed", "inside", "reviews"])
 def test_security_rules_find_what_is_accepted_and_nothing_else(request: pytest.FixtureRequest, kind: str) -> None:
     assembly: Assembly = request.getfixturevalue(kind)
     reports = assembly.report["pluginReports"]
@@ -68,8 +76,9 @@ def test_security_rules_find_what_is_accepted_and_nothing_else(request: pytest.F
 
 
 @pytest.mark.slow
-def test_templates_satisfy_cfn_lint(reviewed: Assembly, inside: Assembly) -> None:
-    templates = [str(each.folder / "dev-Review.template.json") for each in (reviewed, inside)]
+def test_templates_satisfy_cfn_lint(reviewed: Assembly, inside: Assembly, reviews: Assembly, team: Assembly) -> None:
+    named = {"dev": (reviewed, inside), "reviews": (reviews, team)}
+    templates = [str(each.folder / f"{name}-Review.template.json") for name, found in named.items() for each in found]
     linter = str(ROOT / ".venv" / "bin" / "cfn-lint")
     result = subprocess.run([linter, *templates], cwd=ROOT, capture_output=True, text=True, check=False)
     assert (result.stdout, result.returncode) == ("", 0)
@@ -198,3 +207,81 @@ def test_a_restricted_feature_is_shown_to_nobody() -> None:
     content["endpoints"]["breast-cancer"]["payload"]["features"][0] = {"name": "mean_radius", "privacy": "restricted"}
     with pytest.raises(settings.SettingsFaults, match="'mean_radius' is restricted"):
         parsed(content)
+
+
+# --- people who work elsewhere -------------------------------------------------------------------------------------------
+
+
+def test_augmented_ai_is_asked_with_the_team_that_was_brought(reviews: Assembly) -> None:
+    [flow] = reviews.properties("Custom::HumanFlow")
+    assert (flow["WorkTeamArn"], flow["People"], flow["AvailableSeconds"]) == (WORK_TEAM, "1", str(10 * 24 * 3600))
+    assert reviews.properties("AWS::SageMaker::Workteam") == []
+
+
+def test_second_opinions_are_a_flow_of_their_own_and_a_team_is_created_where_none_was_brought(team: Assembly) -> None:
+    assert sorted(flow["People"] for flow in team.properties("Custom::HumanFlow")) == ["1", "2"]
+    [made] = team.properties("AWS::SageMaker::Workteam")
+    [definition] = made["MemberDefinitions"]
+    assert set(definition["CognitoMemberDefinition"]) == {"CognitoClientId", "CognitoUserGroup", "CognitoUserPool"}
+    assert len(team.properties("AWS::SageMaker::Workforce")) == 1
+
+
+def test_without_the_page_there_is_no_api(team: Assembly) -> None:
+    assert team.properties("AWS::ApiGateway::RestApi") == []
+
+
+def test_the_clerk_is_told_of_loops_of_its_own_flows_alone(reviews: Assembly) -> None:
+    patterns = [
+        rule["EventPattern"] for rule in reviews.properties("AWS::Events::Rule", "-Review") if "EventPattern" in rule
+    ]
+    [loops] = [each for each in patterns if each["source"] == ["aws.sagemaker"]]
+    assert loops["detail-type"] == ["SageMaker A2I HumanLoop Status Change"]
+    assert [list(each) for each in loops["detail"]["flowDefinitionArn"]] == [["Fn::GetAtt"]]
+
+
+def test_the_tool_reads_tasks_and_writes_answers_and_nothing_else(reviews: Assembly) -> None:
+    policies = [each["PolicyDocument"]["Statement"] for each in reviews.properties("AWS::SQS::QueuePolicy", "-Review")]
+    allowed = [one for statements in policies for one in statements if one["Effect"] == "Allow"]
+    told = {json.dumps(one["Action"]) for one in allowed if one["Principal"] == {"AWS": TOOL}}
+    reading = ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:ReceiveMessage"]
+    assert told == {json.dumps(reading), '"sqs:SendMessage"'}
+
+
+def test_the_clerk_knows_how_each_workforce_is_reached(reviews: Assembly) -> None:
+    functions = reviews.properties("AWS::Lambda::Function", "-Review")
+    [told] = [each["Environment"]["Variables"] for each in functions if "WORKFORCES" in str(each.get("Environment"))]
+    text = json.dumps(told["WORKFORCES"])
+    assert all(name in text for name in (LOOPS, QUEUE, WEBHOOK))
+    assert f'{PAGE}\\\\":' not in text
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"queue": {"tool_role_arn": TOOL}, "augmented_ai": {}}, "review.queue: an endpoint has one back-end"),
+        ({"augmented_ai": {"work_team_arn": "doctors"}}, "review.augmented_ai.work_team_arn: "),
+        ({"augmented_ai": {"records_per_task": 21}}, "review.augmented_ai.records_per_task: "),
+        ({"webhook": {"url": "http://labels", "secret_parameter": "/s"}}, "review.webhook.url: "),
+        ({"webhook": {"url": "https://labels", "secret_parameter": "s"}}, "review.webhook.secret_parameter: "),
+        ({"queue": {}}, "review.queue.tool_role_arn: "),
+    ],
+)
+def test_a_workforce_that_cannot_be_reached_is_told(change: dict[str, Any], told: str) -> None:
+    with pytest.raises(settings.SettingsFaults) as caught:
+        parsed(document(change))
+    assert f"endpoints.breast-cancer.{told}" in str(caught.value)
+
+
+def test_a_team_is_created_over_a_created_pool_only() -> None:
+    with pytest.raises(settings.SettingsFaults, match=r"augmented_ai\.work_team_arn: is needed beside"):
+        parsed(document({"augmented_ai": {}}, **POOL))
+
+
+def test_whoever_reads_the_table_may_use_its_key_through_dynamodb_alone(reviews: Assembly) -> None:
+    [table] = reviews.properties("AWS::DynamoDB::Table")
+    assert table["SSESpecification"]["SSEType"] == "KMS"
+    for policy in reviews.properties("AWS::IAM::Policy"):
+        statements = policy["PolicyDocument"]["Statement"]
+        if any("dynamodb:" in json.dumps(one["Action"]) for one in statements):
+            through = {json.dumps(one.get("Condition")) for one in statements if "kms:Decrypt" in one["Action"]}
+            assert any("dynamodb." in each for each in through), policy["Roles"]

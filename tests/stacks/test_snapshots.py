@@ -16,6 +16,7 @@ HASH = re.compile(r"[0-9a-f]{64}")
 STACKS = (
     "dev-Storage",
     "dev-Alerting",
+    "dev-Dashboard",
     "dev-ControlPlane",
     "dev-RetrainingPlane",
     "dev-Release",
@@ -30,6 +31,7 @@ STACKS = (
     "prod-Reconciler",
     "prod-Review",
     "prod-covertype-Monitoring",
+    "prod-fraud-Alarms",
     "prod-fraud-Monitoring",
     "prod-churn-Monitoring",
 )

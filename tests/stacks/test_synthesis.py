@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from stacks.settings import environment as settings
+from stacks.settings import account, environment as settings
 from tests.synthesis import ROOT, SAMPLES, Assembly, synthesize
 
 pytestmark = pytest.mark.xdist_group("synth")
@@ -21,8 +21,14 @@ OLDEST_CLI = (2, 1147, 0)  # the first that reads the assemblies of the pinned l
 
 
 def moved(assembly: Assembly, region: str, convert: Callable[[str], str] = str) -> settings.Settings:
-    """The settings of an environment in another region, everything that names a partition converted."""
+    """The settings of an environment in another region, everything that names a partition converted, what it lacks left out."""
     document = assembly.settings.model_dump(mode="json", exclude={"environment"}, exclude_unset=True)
+    for endpoint in document["endpoints"].values():
+        if account.POOLS[0] in account.LACKING.get(region, ()):
+            endpoint.pop("review", None)
+        if account.SCHEDULES in account.LACKING.get(region, ()):
+            for monitor in endpoint["monitors"].values():
+                monitor.pop("scheduler", None)
     text = json.dumps(document).replace(assembly.settings.region, region)
     return settings.parse(json.loads(convert(text)), assembly.settings.environment, "moved")
 
@@ -44,6 +50,8 @@ def test_templates_name_no_partition_of_their_own(prod, region, partition, suffi
     elsewhere = synthesize(moved(prod, region, convert))
     assert "arn:aws:" not in json.dumps(elsewhere.templates)
     assert f"arn:{partition}:" in json.dumps(elsewhere.templates)
+    resources = [each for template in elsewhere.templates.values() for each in template.get("Resources", {}).values()]
+    assert not {each["Type"] for each in resources} & set(account.LACKING[region])
 
 
 def test_our_code_names_no_partition():

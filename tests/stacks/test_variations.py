@@ -293,6 +293,6 @@ def test_alarms_on_what_runs_tell_are_silent_and_all_others_are_not(told_by_runs
 
     assert all(of(dev).values())
     silent = {name for name, is_heard in of(told_by_runs).items() if not is_heard}
-    assert {"drift", "data-type", "model-quality", "bias-drift", "attribution-drift"} <= silent
+    assert {"drift", "data-quality", "model-quality", "bias-drift", "attribution-drift"} <= silent
     assert {"error", "rehearsal", "labels-missing"} <= of(told_by_runs).keys() - silent
     assert of(told_by_runs).keys() == of(dev).keys(), "alarms start retraining, heard or not"

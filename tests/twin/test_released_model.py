@@ -60,6 +60,34 @@ def test_the_next_artefact_of_a_team_serves(twin: Twin) -> None:
     assert twin.identity.violations() == []
 
 
+@pytest.mark.parametrize(("keep_data", "served"), [(True, "second"), (False, "first")])
+def test_an_environment_that_was_destroyed_serves_again(twin: Twin, *, keep_data: bool, served: str) -> None:
+    """What retraining made live lies in a bucket of the environment, and the next deployment makes another one."""
+    chosen = {"model__serving_script": "own", "storage__keep_data": keep_data}
+    folder, cloudformation = synthesize(analysed(**chosen)).folder, twin.client("cloudformation")
+    put(twin, "team-123456789012", "fraud/model.tar.gz", "first")
+    twin.deploy_assembly(folder, STACKS)
+    (models,) = [name for name in buckets(twin) if "models" in name]
+    put(twin, models, "models/fraud/7/model.tar.gz", "second")
+    pointer, made = contract.live_parameter("analysed", "fraud", "model"), f"s3://{models}/models/fraud/7/model.tar.gz"
+    twin.client("ssm").put_parameter(Name=pointer, Value=made, Type="String", Overwrite=True)
+    twin.deploy_assembly(folder, STACKS)
+    assert answer(twin) == "second"
+
+    for stack in reversed(STACKS):
+        cloudformation.delete_stack(StackName=stack)
+        assert twin.deployments.wait(twin.deployments.find(stack)) == "DELETE_COMPLETE"
+    assert (models in buckets(twin)) is keep_data
+    twin.deploy_assembly(folder, STACKS)
+    assert len([name for name in buckets(twin) if "models" in name]) == 1 + keep_data
+    assert answer(twin) == served
+    assert twin.identity.violations() == []
+
+
+def buckets(twin: Twin) -> list[str]:
+    return [bucket["Name"] for bucket in twin.client("s3").list_buckets()["Buckets"]]
+
+
 def test_a_bucket_is_brought_later_by_those_who_use_it_first(twin: Twin) -> None:
     put(twin, "team-123456789012", "fraud/model.tar.gz", "first")
     twin.deploy_assembly(synthesize(analysed(model__serving_script="own")).folder, STACKS)

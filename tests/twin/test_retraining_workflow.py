@@ -21,7 +21,7 @@ from model_monitor.ground_truth_writer import file_contents, group
 from stacks.settings import environment as settings
 from tests.captures import csv_text
 from tests.synthesis import synthesize
-from tests.twin.accounts import archive, make_buckets
+from tests.twin.accounts import allow_everything, archive, make_buckets
 from twin import Twin
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("twin")]
@@ -29,7 +29,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("twin")]
 ROOT = Path(__file__).resolve().parents[2]
 START = datetime(2026, 3, 2, 6, tzinfo=UTC)
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
-TEAM, PUMP, SCHEDULE = "team-123456789012", "pump", "pump-loop"
+TEAM, PUMP, SCHEDULE, PIPELINE = "team-123456789012", "pump", "pump-loop", "pump-trains"
 NAMES = ("temperature", "pressure", "turns")
 XGBOOST = "141502667606.dkr.ecr.eu-west-1.amazonaws.com/sagemaker-xgboost:3.0-5"
 OLD, NEW = 20, 40  # degrees around which pumps run; who is warmer than that is labelled 1
@@ -136,6 +136,11 @@ class Pump:
         record: dict[str, Any] = json.loads(self.text(self.buckets["reports"], key))
         assert record["run"] == run
         return record | {"status": found["status"]}
+
+    @property
+    def policy(self) -> str:
+        name = contract.policy_parameter("pumps", PUMP)
+        return str(self.twin.client("ssm").get_parameter(Name=name)["Parameter"]["Value"])
 
     def live(self, what: str = "model") -> str:
         name = contract.live_parameter("pumps", PUMP, what)
@@ -286,20 +291,81 @@ def test_a_better_model_is_approved_and_deployed_and_its_next_window_is_healthy(
     assert first_version != pump.current()
 
 
+def test_a_training_that_fails_leaves_the_old_model(pump: Pump) -> None:
+    name = contract.policy_parameter("pumps", PUMP)
+    ssm = pump.twin.client("ssm")
+    before, policy = (pump.served(), pump.live(), pump.current()), pump.policy
+    faulty = json.loads(policy)
+    faulty["training"]["hyperparameters"]["objective"] = "multi:softprob"
+    faulty["training"]["hyperparameters"]["num_class"] = "1"
+    ssm.put_parameter(Name=name, Value=json.dumps(faulty), Overwrite=True)
+    pump.labelled(NEW, pump.now.replace(minute=0))
+    record = pump.ended(pump.start())
+    ssm.put_parameter(Name=name, Value=policy, Overwrite=True)
+    assert (record["result"], record["status"]) == ("training_failed", "FAILED")
+    assert "num_class" in record["reason"]
+    assert (pump.served(), pump.live(), pump.current()) == before
+    assert pump.mails("RETRAINING TRAINING FAILED")
+
+
 def test_a_later_deployment_keeps_the_new_model_and_its_baseline(pump: Pump) -> None:
+    """Another tag, another instance type; and from here on a pipeline trains."""
     live, current = pump.live(), pump.current()
+    make_pipeline(pump)
     changed = json.loads(json.dumps(DOCUMENT["endpoints"]))
     changed[PUMP]["model"]["instance_type"] = "ml.m5.xlarge"
+    changed[PUMP]["retraining"]["pipeline"] = {"name": PIPELINE}
+    del changed[PUMP]["retraining"]["image"]
     pump.twin.deploy_assembly(synthesize(document(endpoints=changed, tags={"cost-center": "4711"})).folder)
     served = pump.served()
     assert (served["artifact"], served["InstanceType"]) == (live, "ml.m5.xlarge")
     assert (pump.live(), pump.current(), pump.live("baseline")) == (live, current, current)
 
 
+def make_pipeline(pump: Pump) -> None:
+    """A team's own: one step that trains on what it is told, with the kit's script."""
+    training = json.loads(pump.policy)["training"]
+    allow_everything(pump.twin, "pipelines")
+    role = f"arn:aws:iam::{pump.twin.account}:role/pipelines"
+
+    def channel(name: str, parameter: str) -> dict[str, Any]:
+        source = {"S3DataType": "ManifestFile", "S3Uri": {"Get": f"Parameters.{parameter}"}}
+        return {"ChannelName": name, "DataSource": {"S3DataSource": source}}
+
+    submitted = {"sagemaker_program": "train.py", "sagemaker_submit_directory": training["source_uri"]}
+    arguments = {
+        "AlgorithmSpecification": {"TrainingImage": XGBOOST, "TrainingInputMode": "File"},
+        "RoleArn": role,
+        "HyperParameters": {
+            **training["hyperparameters"],
+            **{name: json.dumps(value) for name, value in submitted.items()},
+        },
+        "InputDataConfig": [channel("train", "TrainManifest"), channel("fresh", "FreshManifest")],
+        "OutputDataConfig": {"S3OutputPath": {"Get": "Parameters.OutputUri"}, "KmsKeyId": training["kms_key_arn"]},
+        "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 10},
+        "StoppingCondition": {"MaxRuntimeInSeconds": 600},
+    }
+    names = ("TrainManifest", "FreshManifest", "OutputUri")
+    definition = {
+        "Version": "2020-12-01",
+        "Parameters": [{"Name": name, "Type": "String"} for name in names],
+        "Steps": [{"Name": "Fit", "Type": "Training", "Arguments": arguments}],
+    }
+    pump.twin.client("sagemaker").create_pipeline(
+        PipelineName=PIPELINE,
+        PipelineDefinition=json.dumps(definition),
+        ClientRequestToken="0" * 32,
+        RoleArn=role,
+    )
+
+
 def test_a_model_that_is_no_better_changes_nothing(pump: Pump) -> None:
     before = pump.served(), pump.live(), pump.current()
     pump.labelled(NEW, pump.now.replace(minute=0))
-    record = pump.ended(pump.start())
+    arn = pump.start()
+    record = pump.ended(arn)
+    assert "PipelineTrained" in pump.states(arn)
+    assert record["jobs"]["started_pipeline"]["answer"]["execution"].rpartition("/execution/")[0].endswith(PIPELINE)
     assert (record["result"], record["status"]) == ("not_better", "SUCCEEDED")
     assert (pump.served(), pump.live(), pump.current()) == before
 
@@ -316,26 +382,26 @@ def test_one_command_brings_an_earlier_package_back(pump: Pump) -> None:
     pump.until(arn, waiting_for="AwaitWindow")
     assert pump.served()["artifact"] == pump.live() == FIRST
     assert pump.current().startswith("v1-")
-    pump.twin.client("stepfunctions").stop_execution(executionArn=arn, error="Operator", cause="it is as it was")
+    pump.twin.advance_to(pump.now.replace(minute=0) + HOUR + 5 * MINUTE)
+    pump.call(OLD)
+    assert pump.ended(arn, minutes=200)["result"] == "deployed"
+
+
+def test_an_execution_that_is_stopped_in_an_update_puts_the_old_model_back_and_says_so(pump: Pump) -> None:
+    """Step Functions calls no catcher then; the event about it, or else the look at who holds the endpoint, starts another one."""
+    current = pump.current()
+    arn = pump.start(rollback_to=second(pump))
+    pump.until(arn, waiting_for="CheckUpdate")
+    assert pump.live() != FIRST
+    pump.twin.client("stepfunctions").stop_execution(executionArn=arn, error="Operator", cause="by mistake")
     pump.twin.advance(MINUTE)
-    record = pump.ended(arn)
-    assert (record["result"], record["status"]) == ("failed", "ABORTED")
-
-
-def test_a_training_that_fails_leaves_the_old_model(pump: Pump) -> None:
-    name = contract.policy_parameter("pumps", PUMP)
-    ssm = pump.twin.client("ssm")
-    policy = ssm.get_parameter(Name=name)["Parameter"]["Value"]
-    faulty = json.loads(policy)
-    faulty["training"]["hyperparameters"]["objective"] = "multi:softprob"
-    faulty["training"]["hyperparameters"]["num_class"] = "1"
-    ssm.put_parameter(Name=name, Value=json.dumps(faulty), Overwrite=True)
-    record = pump.ended(pump.start())
-    ssm.put_parameter(Name=name, Value=policy, Overwrite=True)
-    assert (record["result"], record["status"]) == ("training_failed", "FAILED")
-    assert "num_class" in record["reason"]
-    assert pump.served()["artifact"] == FIRST
-    assert pump.mails("RETRAINING TRAINING FAILED")
+    found = pump.until(f"{arn}-b", minutes=90)
+    record = json.loads(pump.text(pump.buckets["reports"], f"retraining/{PUMP}/{arn.rpartition(':')[2]}/record.json"))
+    assert (found["status"], record["result"], record["is_lost"]) == ("FAILED", "failed", False)
+    assert "by mistake" in record["reason"]
+    assert pump.served()["artifact"] == pump.live() == FIRST
+    assert (pump.current(), pump.live("baseline")) == (current, current)
+    assert pump.mails("RETRAINING FAILED")
 
 
 def test_a_package_that_is_rejected_is_not_deployed(pump: Pump) -> None:

@@ -6,7 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-PREFIXES: Final = {"sagemaker-runtime": "sagemaker", "stepfunctions": "states", "ses": "ses"}
+PREFIXES: Final = {
+    "sagemaker-runtime": "sagemaker",
+    "sagemaker-a2i-runtime": "sagemaker",
+    "stepfunctions": "states",
+    "ses": "ses",
+}
 FREE: Final = {("sts", "GetCallerIdentity")}  # needs no permission
 
 S3_ACTIONS: Final = {
@@ -34,6 +39,10 @@ SAGEMAKER_NAMES: Final = {
     "EndpointConfigName": "endpoint-config",
     "ModelName": "model",
     "ModelPackageGroupName": "model-package-group",
+    "FlowDefinitionName": "flow-definition",
+    "HumanTaskUiName": "human-task-ui",
+    "HumanLoopName": "human-loop",
+    "PipelineName": "pipeline",
 }
 OF_PACKAGES: Final = ("DescribeModelPackage", "UpdateModelPackage", "DeleteModelPackage")
 # DynamoDB's operations on items of several tables; a transaction needs the permission of each of its steps
@@ -108,7 +117,11 @@ def _resource(service: str, operation: str, parameters: Mapping[str, Any], regio
         named = str(parameters.get("ModelPackageArn") or parameters.get("ModelPackageName"))
         where = f"arn:aws:sagemaker:{region}:{account}:model-package"
         return named if named.startswith("arn:") else f"{where}/{named.lower()}"
-    if service in ("sagemaker", "sagemaker-runtime") and not operation.startswith("List"):
+    if service == "sagemaker-a2i-runtime" and "FlowDefinitionArn" in parameters:
+        return str(parameters["FlowDefinitionArn"])
+    if service == "sagemaker" and "PipelineExecutionArn" in parameters:
+        return str(parameters["PipelineExecutionArn"])
+    if service in ("sagemaker", "sagemaker-runtime", "sagemaker-a2i-runtime") and not operation.startswith("List"):
         for name, word in SAGEMAKER_NAMES.items():
             if name in parameters:  # the first is the resource; SageMaker writes names in ARNs in lower case
                 return f"arn:aws:sagemaker:{region}:{account}:{word}/{_last(parameters[name])}"

@@ -1,9 +1,11 @@
-"""What a monitoring schedule is told to run: its inline job definition, checked and completed."""
+"""What a monitoring schedule is told to run: its inline job definition, checked and completed, or one of AWS's analyzers."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Final
+
+from botocore.exceptions import ClientError
 
 from twin.sagemaker import cron, processing
 from twin.sagemaker.jobs import invalid
@@ -11,6 +13,12 @@ from twin.sagemaker.jobs import invalid
 DEFAULT_SECONDS: Final = 3600
 HOURLY_SECONDS: Final = 3600
 CLUSTER: Final = "ClusterConfig"
+TYPES: Final = {  # of monitoring → boto3's operation that describes a named definition
+    "DataQuality": "describe_data_quality_job_definition",
+    "ModelQuality": "describe_model_quality_job_definition",
+    "ModelBias": "describe_model_bias_job_definition",
+    "ModelExplainability": "describe_model_explainability_job_definition",
+}
 
 
 def check(name: str, config: Mapping[str, Any]) -> dict[str, Any]:
@@ -22,7 +30,7 @@ def check(name: str, config: Mapping[str, Any]) -> dict[str, Any]:
     if bool(inline) == bool(named):
         raise invalid(f"{name}: give either MonitoringJobDefinition or MonitoringJobDefinitionName")
     if named:
-        raise invalid(f"{name}: named job definitions are not in the twin; use an inline MonitoringJobDefinition")
+        raise invalid(f"{name}: a named job definition is of AWS's analyzers and not checked here")
     definition = dict(inline or {})
     definition.setdefault("StoppingCondition", {"MaxRuntimeInSeconds": DEFAULT_SECONDS})
     if definition.get("NetworkConfig"):
@@ -31,6 +39,26 @@ def check(name: str, config: Mapping[str, Any]) -> dict[str, Any]:
     _check_definition(name, definition)
     _check_schedule(name, config.get("ScheduleConfig") or {}, definition)
     return definition
+
+
+def of_analyzer(client: Any, name: str, config: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a named job definition the twin needs: which endpoint it watches. It never runs, since AWS's analyzers are not here.
+
+    Raises: ApiError.
+    """
+    type_, named = config.get("MonitoringType"), config["MonitoringJobDefinitionName"]
+    if config.get("MonitoringJobDefinition"):
+        raise invalid(f"{name}: give either MonitoringJobDefinition or MonitoringJobDefinitionName")
+    if type_ not in TYPES:
+        raise invalid(f"{name}: MonitoringType should be one of {', '.join(TYPES)}, found {type_}")
+    try:
+        described = getattr(client, TYPES[type_])(JobDefinitionName=named)
+    except ClientError as error:
+        raise invalid(f"{name}: {error.response['Error']['Message']}") from error
+    job_input = described[f"{type_}JobInput"]
+    if "EndpointInput" not in job_input:
+        raise invalid(f"{name}: the twin watches endpoints only, and {named} has a BatchTransformInput")
+    return {"MonitoringInputs": [{"EndpointInput": job_input["EndpointInput"]}]}
 
 
 def _check_definition(name: str, definition: Mapping[str, Any]) -> None:

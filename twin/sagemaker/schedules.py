@@ -26,6 +26,9 @@ from twin.sagemaker.tags import Tags
 from twin.surroundings import Surroundings
 
 LONGEST_DELAY_MINUTES: Final = 20
+NO_ANALYZER: Final = (
+    "the twin has none of AWS's analyzers: a schedule of a named job definition is kept, and runs nothing"
+)
 
 
 @dataclass(eq=False)
@@ -46,6 +49,16 @@ class MonitoringSchedule:
         return str(self.definition["MonitoringInputs"][0]["EndpointInput"]["EndpointName"])
 
     @property
+    def is_of_analyzer(self) -> bool:
+        """Whether it runs one of AWS's own images, by a named job definition."""
+        return "MonitoringJobDefinitionName" in self.config
+
+    @property
+    def type(self) -> str:
+        """Inline definitions are of data quality only."""
+        return str(self.config["MonitoringType"] if self.is_of_analyzer else contract.MonitoringType.DATA_QUALITY)
+
+    @property
     def settings(self) -> Mapping[str, Any]:
         return self.config.get("ScheduleConfig") or {}
 
@@ -61,13 +74,18 @@ class MonitoringSchedule:
             "LastModifiedTime": self.modified,
             "MonitoringScheduleStatus": self.status,
             "EndpointName": self.endpoint,
-            "MonitoringType": contract.MonitoringType.DATA_QUALITY.value,
+            "MonitoringType": self.type,
+            **(
+                {"MonitoringJobDefinitionName": self.config["MonitoringJobDefinitionName"]}
+                if self.is_of_analyzer
+                else {}
+            ),
         }
 
     def describe(self) -> dict[str, Any]:
-        """The definition is shown as the service completed it."""
-        kind = contract.MonitoringType.DATA_QUALITY.value
-        config = {**self.config, "MonitoringType": kind, "MonitoringJobDefinition": self.definition}
+        """The definition is shown as the service completed it; a named one by its name."""
+        shown = {} if self.is_of_analyzer else {"MonitoringJobDefinition": self.definition}
+        config = {**self.config, "MonitoringType": self.type, **shown}
         last = {"LastMonitoringExecutionSummary": self.executions[-1].describe()} if self.executions else {}
         return {**self.summary(), "MonitoringScheduleConfig": config, **last}
 
@@ -129,6 +147,10 @@ class Schedules:
         execution = Execution(schedule.name, schedule.endpoint, scheduled, start, end, self._twin.clock.now())
         schedule.executions.append(execution)
         self._past.append(execution)
+        if schedule.is_of_analyzer:
+            execution.status, execution.failure, execution.changed = "Failed", NO_ANALYZER, self._twin.clock.now()
+            self._twin.journal.add("execution", f"{schedule.name} Failed: {NO_ANALYZER}", status="Failed")
+            return
         try:
             capture = self._capture(schedule.endpoint)
         except ApiError as error:
@@ -160,7 +182,7 @@ class Schedules:
             raise invalid(f"MonitoringScheduleName {name}: 1 to 63 letters, digits and inner hyphens")
         if name in self._schedules:
             raise ApiError("ResourceInUse", f"Monitoring Schedule {name} already exists")
-        definition = definitions.check(name, config)
+        definition = self._definition(name, config)
         now = self._twin.clock.now()
         arn = f"arn:aws:sagemaker:{self._twin.region}:{self._twin.account}:monitoring-schedule/{name}"
         schedule = MonitoringSchedule(name, arn, dict(config), definition, now, now)
@@ -175,11 +197,17 @@ class Schedules:
         if any(execution.status == "InProgress" for execution in schedule.executions):
             raise invalid(f"{schedule.name} has an execution in progress: update it afterwards")
         config = parameters["MonitoringScheduleConfig"]
-        schedule.definition = definitions.check(schedule.name, config)
+        schedule.definition = self._definition(schedule.name, config)
         schedule.config = dict(config)
         schedule.modified = self._twin.clock.now()
         self._capture(schedule.endpoint)
         return {"MonitoringScheduleArn": schedule.arn}
+
+    def _definition(self, name: str, config: Mapping[str, Any]) -> dict[str, Any]:
+        """What it is told to run. Raises: ApiError."""
+        if config.get("MonitoringJobDefinitionName"):
+            return definitions.of_analyzer(self._twin.client("sagemaker"), name, config)
+        return definitions.check(name, config)
 
     def describe(self, parameters: dict[str, Any], _: Call) -> dict[str, Any]:
         return self._find(parameters).describe()

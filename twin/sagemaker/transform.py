@@ -5,13 +5,14 @@ Everything is read and written with the model's role, as at the service; the job
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from botocore.exceptions import ClientError
 
 from twin import objects
+from twin.sagemaker import batch_capture
 from twin.sagemaker.containers import Container, Containers, DoesNotServe
 from twin.sagemaker.jobs import NAME, REASON_MAX, Job, Jobs, Outcome, invalid
 from twin.sagemaker.models import Models, Served
@@ -35,6 +36,7 @@ SETTINGS: Final = (
     "TransformOutput",
     "TransformResources",
     "DataProcessing",
+    "DataCaptureConfig",
     "Tags",
 )
 
@@ -95,10 +97,13 @@ class TransformJobs(Jobs[TransformJob, Outcome]):
         s3 = self._twin.client("s3", served.role)
         try:
             container = self._containers.of(identity, self._container(job, served), served.role)
+            read = []
             for uri, relative in _inputs(s3, job.settings["TransformInput"]["DataSource"]["S3DataSource"]):
                 if job.running.is_stopped:
                     return Outcome("Stopped")
                 self._transform(job, s3, container, uri, relative)
+                read.append((uri, relative))
+            _capture(job, s3, read)
         except objects.NothingThere as error:
             return Outcome("Failed", f"ClientError: {error}"[:REASON_MAX])
         except ClientError as error:
@@ -139,12 +144,31 @@ class TransformJobs(Jobs[TransformJob, Outcome]):
             answers.append(reply.body)
         bucket, prefix = objects.split(output["S3OutputPath"])
         key = "/".join(part for part in (prefix, f"{relative}.out") if part)
-        objects.put(s3, bucket, key, assembled(answers, output.get("AssembleWith") or "None"), output.get("KmsKeyId"))
+        whole, capture = (
+            assembled(answers, output.get("AssembleWith") or "None"),
+            job.settings.get("DataCaptureConfig") or {},
+        )
+        if capture.get("GenerateInferenceId"):
+            whole = batch_capture.with_ids(whole, f"{job.name}/{relative}", job.created)
+        objects.put(s3, bucket, key, whole, output.get("KmsKeyId"))
 
     def _settle(self, job: TransformJob, outcome: Outcome) -> None:
         last = job.log.read_text("utf-8", "replace").strip().rpartition("\n")[2] if outcome.failure else ""
         text = f"{job.name} {job.status}" + (f": {outcome.failure} ({last})" if outcome.failure else "")
         self._twin.journal.add("transform", text, job=job.name, status=job.status, log=str(job.log))
+
+
+def _capture(job: TransformJob, s3: Any, read: Sequence[tuple[str, str]]) -> None:
+    """The lists of what was read and written, where the job asks for them."""
+    capture = job.settings.get("DataCaptureConfig")
+    if not capture or not read:
+        return
+    names, out = [relative for _, relative in read], str(job.settings["TransformOutput"]["S3OutputPath"]).rstrip("/")
+    (prefix,) = {uri.removesuffix(relative) for uri, relative in read}
+    sides = {"input": (prefix, names), "output": (f"{out}/", [f"{name}.out" for name in names])}
+    for uri, content in batch_capture.manifests(capture, job.name, job.created, sides):
+        bucket, key = objects.split(uri)
+        objects.put(s3, bucket, key, content, capture.get("KmsKeyId"))
 
 
 def check(settings: Mapping[str, Any]) -> None:
@@ -155,6 +179,9 @@ def check(settings: Mapping[str, Any]) -> None:
     surplus = sorted(key for key in settings if key not in SETTINGS and settings[key])
     if surplus:
         raise invalid(f"{name}: {', '.join(surplus)} is not in the twin")
+    unknown = sorted(set(settings.get("DataCaptureConfig") or {}) - batch_capture.SETTINGS)
+    if unknown:
+        raise invalid(f"{name}: DataCaptureConfig has no {', '.join(unknown)} for transform jobs")
     kind = source["DataSource"]["S3DataSource"]["S3DataType"]
     chosen = {
         "S3DataType": (kind, ("S3Prefix", "ManifestFile")),

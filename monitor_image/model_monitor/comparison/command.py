@@ -28,19 +28,21 @@ The configuration says what the models predict (monitors.model_quality), where a
 (payload.output), what the columns are called (payload.features) and which facets are compared (monitors.model_bias).
 
 exit status:
-  0  better             2  not better, or worse in a slice
+  0  better             2  not better, worse in a slice, or less fair
   1  error              3  too little data
 """
 STATUS: Final = {
     ComparisonVerdict.BETTER: 0,
     ComparisonVerdict.NOT_BETTER: 2,
     ComparisonVerdict.WORSE_SLICE: 2,
+    ComparisonVerdict.WORSE_BIAS: 2,
     ComparisonVerdict.INSUFFICIENT_DATA: 3,
 }
 HEADS: Final = {
     ComparisonVerdict.BETTER: "Better",
     ComparisonVerdict.NOT_BETTER: "Not better",
     ComparisonVerdict.WORSE_SLICE: "Worse in a slice",
+    ComparisonVerdict.WORSE_BIAS: "Less fair",
     ComparisonVerdict.INSUFFICIENT_DATA: "Too little data",
 }
 
@@ -64,6 +66,10 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         "--slice", dest="slices", action="append", metavar="FEATURE", help="where it must not be worse; repeatable"
     )
     command.add_argument("--max-slice-loss", type=float, metavar="X", help="allowed in a slice (default: 0)")
+    command.add_argument(
+        "--facet", dest="facets", action="append", metavar="FACET", help="of monitors.model_bias; repeatable"
+    )
+    command.add_argument("--max-bias-loss", type=float, metavar="X", help="farther from fair by so much (default: 0)")
     command.add_argument("--min-records", type=int, metavar="N", help="fewest rows to conclude from (default: 100)")
     command.add_argument("--json", action="store_true", help="print comparison.json instead of a sentence")
 
@@ -87,5 +93,5 @@ def run(options: argparse.Namespace) -> tuple[str, int]:
 
 
 def _deciding(options: argparse.Namespace) -> dict[str, Any]:
-    names = ("metric", "margin", "confidence", "slices", "max_slice_loss", "min_records")
+    names = ("metric", "margin", "confidence", "slices", "max_slice_loss", "facets", "max_bias_loss", "min_records")
     return {name: value for name in names if (value := getattr(options, name)) is not None}

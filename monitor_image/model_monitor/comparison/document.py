@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from model_monitor.comparison.fairness import Disparity
 from model_monitor.comparison.outcomes import gain_sign
 from model_monitor.comparison.reading import MODELS
 from model_monitor.comparison.verdict import Comparison, Slice, oriented
@@ -34,6 +35,7 @@ def document(comparison: Comparison) -> dict[str, Any]:
         "confidence": options.confidence,
         "margin": options.margin,
         "max_slice_loss": options.max_slice_loss,
+        "max_bias_loss": options.max_bias_loss,
         "records": len(found.outcomes),
         "rows": {
             "held_out": found.records,
@@ -43,6 +45,7 @@ def document(comparison: Comparison) -> dict[str, Any]:
         "slices": [_slice(each, comparison.metric) for each in comparison.slices],
         "metrics": {name: _metrics(quality) for name, quality in zip(MODELS, comparison.qualities, strict=True)},
         "bias": None if comparison.bias is None else _bias(*comparison.bias),
+        "fairness": [_fairness(each) for each in comparison.fairness],
     }
 
 
@@ -63,6 +66,26 @@ def _slice(each: Slice, metric: str) -> dict[str, Any]:
         "difference": gain_sign(metric) * gain.value,
         "interval": list(oriented(metric, gain.interval(each.confidence))),
         "confidence": each.confidence,
+    }
+
+
+def _fairness(each: Disparity) -> dict[str, Any]:
+    group, rest = each.records
+    told: dict[str, Any] = {
+        "facet": each.facet,
+        "group": each.group,
+        "metric": each.metric,
+        "records": group,
+        "others": rest,
+    }
+    if each.reason:
+        return told | {"outcome": "not_judged", "reason": each.reason}
+    return told | {
+        "outcome": "worse" if each.is_worse else "held",
+        "champion": number(each.champion),
+        "challenger": number(each.challenger),
+        "loss": each.loss,
+        "chance": each.chance,
     }
 
 

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from model_monitor.comparison.outcomes import choosable
-from model_monitor.contract import ProblemType
+from model_monitor.contract import BIAS_METRICS, BiasStage, ProblemType
 from model_monitor.errors import SettingsError
 from model_monitor.job.blocks import Block, Faults
 from model_monitor.words import did_you_mean
 
 LEAST_SURE: Final = 0.5
 MOST_SURE: Final = 0.9999
+BIAS_KNOWN: Final = tuple(name for name in BIAS_METRICS[BiasStage.POST] if name != "FT")  # the flip test takes its time
 WHERE: Final = "comparison.options"
 
 
@@ -26,7 +27,9 @@ class Options:
     confidence: of the interval that must lie above the margin.
     slices: features whose values, or quarters of whose numbers, are looked at one by one.
     max_slice_loss: by how much the challenger may be worse in a slice; more than chance explains, over all slices together.
-    min_records, min_slice_records: below these nothing is concluded.
+    facets: of model_bias, to whose groups the challenger must not be less fair by any of `bias_metrics`.
+    max_bias_loss: by how much a metric may be farther from fair; more than chance explains, over all of them together.
+    min_records, min_slice_records: below these nothing is concluded, of the whole and of a slice or a side of a facet.
     """
 
     metric: str | None = None
@@ -34,6 +37,9 @@ class Options:
     confidence: float = 0.95
     slices: tuple[str, ...] = ()
     max_slice_loss: float = 0.0
+    facets: tuple[str, ...] = ()
+    bias_metrics: tuple[str, ...] = ("DPPL",)
+    max_bias_loss: float = 0.0
     min_records: int = 100
     min_slice_records: int = 30
 
@@ -48,10 +54,18 @@ def read_options(content: Mapping[str, Any], type_: ProblemType) -> Options:
         confidence=block.share("confidence", default.confidence),
         slices=block.texts("slices"),
         max_slice_loss=_amount(block, "max_slice_loss", default.max_slice_loss),
+        facets=block.texts("facets"),
+        bias_metrics=block.texts("bias_metrics") or default.bias_metrics,
+        max_bias_loss=_amount(block, "max_bias_loss", default.max_bias_loss),
         min_records=block.count("min_records", default.min_records, minimum=2),
         min_slice_records=block.count("min_slice_records", default.min_slice_records, minimum=2),
     )
     block.end()
+    for name in options.bias_metrics:
+        if name not in BIAS_KNOWN:
+            faults.add(
+                block.at("bias_metrics"), f"'{name}' is no metric of what models say. Known: {', '.join(BIAS_KNOWN)}"
+            )
     known = choosable(type_)
     if options.metric is not None and options.metric not in known:
         meant = did_you_mean([options.metric], known)

@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 
 from model_monitor.comparison import predictions
+from model_monitor.comparison.fairness import Crossed
 from model_monitor.comparison.groups import Column, Grouping
 from model_monitor.comparison.outcomes import Outcomes, Said
 from model_monitor.contract import JobKind, ProblemType
@@ -43,12 +44,14 @@ class Places:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What is looked at. slices: names of features. bias: what facets are compared by; None: none."""
+    """What is looked at. slices: names of features. bias: what facets are compared by; None: none. judges_bias: whether facets
+    decide, so that both models' answers are counted together."""
 
     schema: Schema
     problem: Problem
     slices: tuple[str, ...] = ()
     bias: BiasSettings | None = None
+    judges_bias: bool = False
 
 
 @dataclass(slots=True)
@@ -65,6 +68,7 @@ class Found:
     groups: dict[str, Grouping] = field(default_factory=dict)
     agreements: tuple[Agreement, Agreement] = (Agreement(), Agreement())
     bias: tuple[BiasProfile, BiasProfile] | None = None
+    crossed: Crossed | None = None
     records: int = 0
     labelled: int = 0
     unanswered: tuple[int, int] = (0, 0)
@@ -133,6 +137,7 @@ class _Gathered:
         self._columns: dict[str, Column] = {name: Column() for name in asked.slices}
         self._agreements = [Agreement(), Agreement()]
         self._bias: list[BiasProfile] = []
+        self._crossed = Crossed(asked.bias) if asked.bias is not None and asked.judges_bias else None
         self._counts = np.zeros(4, np.int64)  # records, labelled, unanswered by either
 
     def add(self, *models: Rows) -> None:
@@ -153,6 +158,8 @@ class _Gathered:
         for place, each in enumerate(said):
             part = Agreement.of(each, truth, problem, is_both)
             self._agreements[place] = self._agreements[place].merge(part)
+        if self._crossed is not None:
+            self._crossed.add(models[0], models[1], is_both)
         if self._asked.bias is not None:
             parts = [BiasProfile.of(each, self._asked.bias) for each in models]
             pairs = zip(self._bias, parts, strict=True)
@@ -189,6 +196,7 @@ class _Gathered:
             {name: column.grouping() for name, column in self._columns.items()},
             (self._agreements[0], self._agreements[1]),
             (self._bias[0], self._bias[1]) if self._bias else None,
+            self._crossed,
             records,
             labelled,
             (unanswered[0], unanswered[1]),

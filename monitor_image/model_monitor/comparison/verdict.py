@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 
 from model_monitor.comparison.differences import Gain
+from model_monitor.comparison.fairness import Disparity, disparities
 from model_monitor.comparison.options import Options
 from model_monitor.comparison.outcomes import Outcomes, Paired, gain_sign
 from model_monitor.comparison.reading import MODELS, Asked, Found, Places, read
@@ -53,19 +54,26 @@ class Comparison:
     paired: Paired | None = None
     slices: tuple[Slice, ...] = ()
     bias: tuple[BiasStatistics, BiasStatistics] | None = None
+    fairness: tuple[Disparity, ...] = ()
 
 
 def compare(places: Places, asked: Asked, options: Options) -> Comparison:
     """Read and judge. Raises: SettingsError, NoDataset, DatasetError."""
-    found = read(places, replace(asked, slices=options.slices))
+    if options.facets and asked.bias is None:
+        raise SettingsError(
+            "facets", "are named, and the configuration has no monitors.model_bias.", "Say there what they are."
+        )
+    found = read(places, replace(asked, slices=options.slices, judges_bias=bool(options.facets)))
     first, second = (measure(agreement, asked.problem) for agreement in found.agreements)
     for name, place, quality in zip(MODELS, (places.champion, places.challenger), (first, second), strict=True):
         if quality.fault:
             raise SettingsError(f"{name} {place}", f"cannot be compared with the labels: {quality.fault}.")
     metric = options.metric or metric_of(found.outcomes)
     slices = judged(slices_of(found, metric, options), options)
-    verdict, reason, paired = conclude(found, metric, slices, options)
-    return Comparison(verdict, reason, metric, options, found, (first, second), paired, slices, _bias(found, asked))
+    fairness = () if found.crossed is None else disparities(found.crossed, found.schema, options)
+    verdict, reason, paired = conclude(found, metric, slices, options, fairness)
+    bias = _bias(found, asked)
+    return Comparison(verdict, reason, metric, options, found, (first, second), paired, slices, bias, fairness)
 
 
 def metric_of(outcomes: Outcomes) -> str:
@@ -77,7 +85,7 @@ def metric_of(outcomes: Outcomes) -> str:
 
 
 def conclude(
-    found: Found, metric: str, slices: Sequence[Slice], options: Options
+    found: Found, metric: str, slices: Sequence[Slice], options: Options, fairness: Sequence[Disparity] = ()
 ) -> tuple[ComparisonVerdict, str, Paired | None]:
     """Verdict, its reason in one sentence, and the metric of both models."""
     compared, labelled = len(found.outcomes), found.labelled
@@ -100,6 +108,9 @@ def conclude(
     worse = [f"{each.feature} {each.group}" for each in slices if each.is_worse]
     if worse:
         return ComparisonVerdict.WORSE_SLICE, f"{told}; but it is worse for {named(worse)}", paired
+    unfair = [f"{each.metric} of {each.facet} {each.group}" for each in fairness if each.is_worse]
+    if unfair:
+        return ComparisonVerdict.WORSE_BIAS, f"{told}; but it is less fair by {named(unfair)}", paired
     return ComparisonVerdict.BETTER, told, paired
 
 

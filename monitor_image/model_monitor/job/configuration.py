@@ -16,6 +16,7 @@ from model_monitor.contract import (
     CONFIG_VERSION,
     HOLDOUT_SHARE,
     Decision,
+    MetricsLevel,
     MetricsRoute,
     MonitoringType,
     PerFeature,
@@ -333,6 +334,7 @@ def _metrics(content: object, faults: Faults) -> MetricsSettings:
     if content is None:
         return default
     block = Block(content, "metrics", faults)
+    block.choice("level", MetricsLevel, MetricsLevel.FULL)  # environment files have it; a run goes by `only`
     metrics = MetricsSettings(
         route=block.choice("route", MetricsRoute, default.route),
         namespace=block.text("namespace", default.namespace) or default.namespace,
@@ -340,6 +342,9 @@ def _metrics(content: object, faults: Faults) -> MetricsSettings:
         critical=block.texts("critical"),
         by_variant=block.flag("by_variant", default.by_variant),
         feature_dimension=block.flag("feature_dimension", default.feature_dimension),
+        only=block.texts("only") if isinstance(content, dict) and content.get("only") is not None else None,
+        has_causes=block.flag("has_causes", default.has_causes),
+        rejected_share=block.share("rejected_share", default.rejected_share),
     )
     block.end()
     return metrics

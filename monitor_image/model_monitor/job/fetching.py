@@ -16,6 +16,7 @@ from typing import Final
 
 from model_monitor.aws import s3
 from model_monitor.errors import SettingsError
+from model_monitor.job.transform import fetch_transform, is_transform
 from model_monitor.packing import plain_name
 from model_monitor.schema import Window
 
@@ -116,8 +117,11 @@ class Labels:
 def fetch_capture(location: str, window: Window, folder: Path) -> Path:
     """The capture of a window and of the hour before it, since a file may hold events of the next hour.
 
-    location: where the endpoint's variants lie; a local folder is used as it is. What `folder` held before is removed.
+    location: where the endpoint's variants lie, a local folder is used as it is; or a document of transform jobs, all of it.
+    What `folder` held before is removed.
     """
+    if is_transform(location):
+        return fetch_transform(location, folder)
     if not s3.is_s3(location):
         return Path(location)
     if folder.exists():

@@ -30,7 +30,8 @@ from model_monitor.job import baselines, user_code
 from model_monitor.job.attributes import Attributes
 from model_monitor.job.configuration import Configuration, Surroundings, parse_configuration
 from model_monitor.job.fetching import fetch_table
-from model_monitor.job.job import BaselineFiles, Job, LabelledRows, MonitorSettings
+from model_monitor.job.job import BaselineFiles, DatasetSource, Job, LabelledRows, MonitorSettings
+from model_monitor.job.transform import fetch_transform
 from model_monitor.job.variables import Variables
 
 CAPTURE_INPUT: Final = re.compile(r"(s3://.+)/[^/]+/\d{4}/\d{2}/\d{2}/\d{2}/?")
@@ -128,7 +129,7 @@ def build_job(variables: Variables, processing: ProcessingJob) -> tuple[Job, Pla
     places = _places(configuration, variables, processing)
     job = Job(
         kind=variables.kind,
-        dataset=replace(variables.dataset, variants=configuration.variants),
+        dataset=replace(_dataset(variables), variants=configuration.variants),
         output=variables.output,
         schema=configuration.schema,
         monitors=monitors,
@@ -207,6 +208,14 @@ def _labelled_rows(configuration: Configuration, variables: Variables) -> Labell
     return places.rows(f"{Variable.FRESH_ROWS}, {Variable.HOLDOUT_ROWS}")
 
 
+def _dataset(variables: Variables) -> DatasetSource:
+    """What is mounted, or what transform jobs read and wrote, as capture."""
+    if variables.transform is None:
+        return variables.dataset
+    folder = variables.local(FETCHED_PATH) / "transform"
+    return replace(variables.dataset, path=fetch_transform(_local(variables.transform, variables), folder))
+
+
 def _facets(configuration: Configuration, variables: Variables) -> Path | None:
     """The table of facets that are not in the payload, fetched; baseline data sets have them as columns."""
     if configuration.facet_source is None or variables.kind is not JobKind.MONITOR:
@@ -215,7 +224,10 @@ def _facets(configuration: Configuration, variables: Variables) -> Path | None:
 
 
 def _capture(variables: Variables, processing: ProcessingJob) -> str:
-    """Below it lie `{variant}/yyyy/mm/dd/hh`: the endpoint's prefix, else what the service mounted, else the dataset itself."""
+    """Below it lie `{variant}/yyyy/mm/dd/hh`: the endpoint's prefix, else what the service mounted, else the dataset itself. Or it
+    is the document of what transform jobs read and wrote."""
+    if variables.transform is not None:
+        return _local(variables.transform, variables)
     if variables.capture_prefix and variables.endpoint:
         return s3.join(variables.capture_prefix, variables.endpoint)
     found = (CAPTURE_INPUT.fullmatch(uri) for uri in processing.inputs.values())

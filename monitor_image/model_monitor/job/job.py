@@ -92,7 +92,11 @@ class FalseAlarms:
 
 @dataclass(frozen=True, slots=True)
 class MetricsSettings:
-    """Which metrics leave a run, and how."""
+    """Which metrics leave a run, and how.
+
+    only: names of those that do; None for all. has_causes: whether the reasons to tell people are one of them.
+    rejected_share: share of unreadable records above which they are such a reason.
+    """
 
     is_enabled: bool = True
     route: MetricsRoute = MetricsRoute.FILE
@@ -101,6 +105,9 @@ class MetricsSettings:
     critical: tuple[str, ...] = ()
     by_variant: bool = False
     feature_dimension: bool = False
+    only: tuple[str, ...] | None = None
+    has_causes: bool = False
+    rejected_share: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,6 +89,7 @@ class Variables:
     preprocessor: str | None = None  # scripts, path or S3 URI
     postprocessor: str | None = None
     is_rehearsal: bool = False
+    transform: str | None = None  # what transform jobs read and wrote, path or S3 URI
 
     def local(self, path: str) -> Path:
         """A path of the contract where it lies here."""
@@ -181,6 +182,7 @@ def read_variables(environment: Mapping[str, str]) -> Variables:
         preprocessor=get(Variable.RECORD_PREPROCESSOR) or get(Variable.RECORD_PREPROCESSOR_URI),
         postprocessor=get(Variable.POST_ANALYTICS_PROCESSOR) or get(Variable.POST_ANALYTICS_PROCESSOR_URI),
         is_rehearsal=is_rehearsal,
+        transform=get(Variable.MONITOR_TRANSFORM),
     )
 
 

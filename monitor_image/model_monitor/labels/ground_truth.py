@@ -1,7 +1,7 @@
 """Labels that come after the predictions: read from any of the forms in use, and found again by event and place.
 
-A label costs 12 bytes while it is held: 64-bit hash of its key (`keys.py`), code of its label. Common forms are read many at
-a time (`label_lines.py`), all others one by one (`label_records.py`).
+A label costs 12 bytes while it is held: 64-bit hash of its key (`keys.py`), code of its label; 8 more where a reviewer gave it.
+Common forms are read many at a time (`label_lines.py`), all others one by one (`label_records.py`).
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ from model_monitor.labels.label_records import (
     LABEL_COLUMNS,
     NOT_A_RECORD,
     Label,
+    is_reviewed,
     labels_of,
     plain,
 )
@@ -59,6 +60,7 @@ UNIT_BYTES = 16 << 20
 BATCH = 1 << 16
 PIECE_BYTES, PART_BYTES = 4 << 20, 1 << 16  # lines that are read together; smaller parts where one of them is unusual
 TABLE_COLUMNS = (ID_COLUMNS, INDEX_COLUMNS, LABEL_COLUMNS)
+SOURCE = b'"source"'  # lines that may say where their label is from are read one by one
 NOT_JSON = "line is no JSON"
 WRONG_WIDTH = "unexpected number of values"
 UNREADABLE = "file cannot be read"
@@ -76,6 +78,7 @@ class GroundTruth:
     repeats: labels that a later one replaced.
     rejects: records that could not be read.
     id_form: what the id of the first label looks like; "" without any.
+    reviewed: uint64, ascending, keys of those that reviewers gave. reviews: labels of theirs that were read, replaced ones too.
     """
 
     keys: np.ndarray = field(default_factory=lambda: np.empty(0, np.uint64))
@@ -84,10 +87,14 @@ class GroundTruth:
     repeats: int = 0
     rejects: Rejects = field(default_factory=Rejects)
     id_form: str = ""
+    reviewed: np.ndarray = field(default_factory=lambda: np.empty(0, np.uint64))
+    reviews: int = 0
 
     @classmethod
-    def of(cls, keys: np.ndarray, codes: np.ndarray, words: tuple[str, ...]) -> GroundTruth:
-        """Labels in the order in which they came; `words` in any."""
+    def of(
+        cls, keys: np.ndarray, codes: np.ndarray, words: tuple[str, ...], is_reviewed: np.ndarray | None = None
+    ) -> GroundTruth:
+        """Labels in the order in which they came; `words` in any. is_reviewed: bool (labels,); None: none is."""
         order = _order(keys)
         keys, codes = keys[order], codes[order]
         is_last = np.append(keys[1:] != keys[:-1], True)
@@ -95,7 +102,10 @@ class GroundTruth:
         rank = np.empty(len(words), np.int32)
         rank[order_of_words] = np.arange(len(words), dtype=np.int32)
         repeats = int(np.count_nonzero(~is_last))
-        return cls(keys[is_last], rank[codes[is_last]], tuple(words[place] for place in order_of_words), repeats)
+        found = cls(keys[is_last], rank[codes[is_last]], tuple(words[place] for place in order_of_words), repeats)
+        if is_reviewed is None or not is_reviewed.any():
+            return found
+        return replace(found, reviewed=keys[is_last & is_reviewed[order]], reviews=int(is_reviewed.sum()))
 
     def merge(self, other: GroundTruth) -> GroundTruth:
         """Those of two parts; of two labels with one key that of `other`, which came later, counts."""
@@ -107,15 +117,22 @@ class GroundTruth:
         places = {word: place for place, word in enumerate(dict.fromkeys(self.words + other.words))}
         own = [np.array([places[word] for word in part.words], np.int32)[part.codes] for part in (self, other)]
         found = GroundTruth.of(np.concatenate([self.keys, other.keys]), np.concatenate(own), tuple(places))
+        kept = self.reviewed[other.find(self.reviewed) < 0]  # those that no later label replaced
         return replace(
             found,
             repeats=self.repeats + other.repeats + found.repeats,
             rejects=self.rejects.merge(other.rejects),
             id_form=form,
+            reviewed=np.union1d(kept, other.reviewed),
+            reviews=self.reviews + other.reviews,
         )
 
     def __len__(self) -> int:
         return len(self.keys)
+
+    def are_reviewed(self, keys: np.ndarray) -> np.ndarray:
+        """bool (keys,): whose label reviewers gave."""
+        return np.isin(keys, self.reviewed)
 
     def find(self, keys: np.ndarray) -> np.ndarray:
         """Where the label of each key is, int64; -1 without one. Sorted before probing: a random order costs many times as much."""
@@ -210,12 +227,15 @@ class _Builder:
         self.codes: list[np.ndarray] = []
         self.words: dict[str, int] = {}
         self.pending: list[Label] = []
+        self.of_review: list[bool] = []  # of each pending label
+        self.are_reviewed: list[np.ndarray] = []  # beside the keys
         self.reasons: Counter[str] = Counter()
         self.located: list[Reject] = []
         self.first_id = ""
 
-    def add(self, labels: Iterable[Label]) -> None:
+    def add(self, labels: Sequence[Label], *, of_review: bool) -> None:
         self.pending.extend(labels)
+        self.of_review.extend([of_review] * len(labels))
         if len(self.pending) >= BATCH:
             self.flush()
 
@@ -228,7 +248,8 @@ class _Builder:
         if not self.pending:
             return
         ids, places, labels = zip(*self.pending, strict=True)
-        self.pending = []
+        self.are_reviewed.append(np.array(self.of_review, np.bool_))
+        self.pending, self.of_review = [], []
         self.first_id = self.first_id or ids[0]
         self.keys.append(keys_of(hashes(ids), np.array(places, np.int64)))
         self.codes.append(
@@ -242,13 +263,16 @@ class _Builder:
         own = [self.words.setdefault(word, len(self.words)) for word in normalise_all(labels.words)]
         self.keys.append(labels.keys)
         self.codes.append(np.array(own, np.int32)[labels.codes])
+        self.are_reviewed.append(np.zeros(len(labels.keys), np.bool_))
 
     def build(self) -> GroundTruth:
         self.flush()
         rejects = Rejects(self.reasons, tuple(self.located))
         if not any(map(len, self.keys)):
             return GroundTruth(rejects=rejects)
-        found = GroundTruth.of(np.concatenate(self.keys), np.concatenate(self.codes), tuple(self.words))
+        arrays = (np.concatenate(parts) for parts in (self.keys, self.codes, self.are_reviewed))
+        keys, codes, are_reviewed = arrays
+        found = GroundTruth.of(keys, codes, tuple(self.words), are_reviewed)
         return replace(found, rejects=rejects, id_form=form_of(self.first_id))
 
 
@@ -394,7 +418,7 @@ def _read_json(builder: _Builder, relative: str, content: bytes) -> None:
 
 def _read_piece(builder: _Builder, relative: str, number: int, piece: bytes) -> None:
     """Whole lines after the number of those before them."""
-    labels = read_lines(piece) if piece.strip() else None
+    labels = read_lines(piece) if piece.strip() and SOURCE not in piece else None
     if labels is not None:
         builder.add_arrays(labels)
         return
@@ -422,7 +446,7 @@ def _read_lines(builder: _Builder, relative: str, first: int, lines: bytes) -> N
     """A part of a file with something unusual in it, or near it."""
     if not lines.strip():
         return
-    labels = read_lines(lines)
+    labels = None if SOURCE in lines else read_lines(lines)
     if labels is not None:
         builder.add_arrays(labels)
         return
@@ -457,7 +481,7 @@ def _pieces(content: bytes, size: int) -> Iterator[tuple[int, bytes]]:
 
 def _add(builder: _Builder, relative: str, line: int, record: object) -> None:
     try:
-        builder.add(list(labels_of(record)))
+        builder.add(list(labels_of(record)), of_review=is_reviewed(record))
     except UndecodableRecord as error:
         builder.reject(relative, line, error.reason)
     except RecursionError:  # nested as deep as no label is

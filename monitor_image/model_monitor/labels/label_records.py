@@ -17,6 +17,7 @@ import orjson
 from model_monitor.contract import ID_BYTES_MAX
 from model_monitor.errors import UndecodableRecord
 from model_monitor.label_text import normalise
+from model_monitor.labels.truth_lines import REVIEW_SOURCE
 
 ID_COLUMNS: Final = ("inferenceid", "eventid")
 INDEX_COLUMNS: Final = ("payloadindex",)
@@ -47,6 +48,14 @@ def labels_of(record: object) -> Iterator[Label]:
         columns = by_column(record)
         label = _text(_first(columns, LABEL_COLUMNS))
         yield identify(_first(columns, ID_COLUMNS)), place(_first(columns, INDEX_COLUMNS)), normalise(label)
+
+
+def is_reviewed(record: object) -> bool:
+    """Whether people said so who looked at the prediction, as the review's own lines tell; of a batch, any of them."""
+    if isinstance(record, list):
+        return any(map(is_reviewed, record))
+    event = record.get("eventMetadata") if isinstance(record, Mapping) else None
+    return isinstance(event, Mapping) and event.get("source") == REVIEW_SOURCE
 
 
 def by_column(record: Mapping[str, Any]) -> dict[str, Any]:

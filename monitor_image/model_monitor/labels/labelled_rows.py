@@ -2,6 +2,7 @@
 
     {fresh}/yyyy-mm-ddTHHMM.csv       by the window's start: what a training may see
     {holdout}/yyyy-mm-ddTHHMM.csv     what none ever sees, so that models are compared on it
+    …/yyyy-mm-ddTHHMM-review.csv      of either, apart: rows whose label reviewers gave
 
 Which record is held out follows from its key alone: it is the same in every run, however the window is cut. A window that is
 looked at again, with labels that came late, replaces its files. Such files hold the records themselves, restricted features
@@ -13,6 +14,7 @@ from __future__ import annotations
 import csv
 import shutil
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -32,19 +34,27 @@ from model_monitor.labels.keys import drawn
 from model_monitor.schema import Column, Rows, Window
 
 SALT: Final = 0x686F6C646F757420  # "holdout ": nothing else draws records by it
+REVIEWED: Final = "-review.csv"  # how names of files of reviewed labels end
 WHOLE: Final = "rows.csv"  # of a dataset without a window
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Files of both sides, in the order of the records."""
+    """Files of both sides, in the order of the records; those of reviewed labels apart."""
 
     fresh: tuple[Path, ...] = ()
     holdout: tuple[Path, ...] = ()
+    fresh_reviewed: tuple[Path, ...] = ()
+    holdout_reviewed: tuple[Path, ...] = ()
 
     def merge(self, other: Parts) -> Parts:
         """Combine two disjoint parts; `self` comes first in file order."""
-        return Parts(self.fresh + other.fresh, self.holdout + other.holdout)
+        return Parts(
+            self.fresh + other.fresh,
+            self.holdout + other.holdout,
+            self.fresh_reviewed + other.fresh_reviewed,
+            self.holdout_reviewed + other.holdout_reviewed,
+        )
 
 
 def of_unit(unit: Unit, job: Job, labels: GroundTruth, folder: Path) -> Parts:
@@ -52,17 +62,28 @@ def of_unit(unit: Unit, job: Job, labels: GroundTruth, folder: Path) -> Parts:
     places = job.labelled_rows
     assert places is not None, "a job that keeps no labelled rows"
     name = f"{xxhash.xxh3_64_hexdigest(repr([(each.file.relative, each.start) for each in unit]))}.csv"
-    paths = (folder / f"fresh-{name}", folder / f"holdout-{name}")
-    counts = [0, 0]
-    with paths[0].open("w", newline="") as fresh, paths[1].open("w", newline="") as holdout:
-        writers = [csv.writer(file, lineterminator="\n") for file in (fresh, holdout)]
+    paths = [folder / f"{side}-{name}" for side in ("fresh", "holdout", "fresh-reviewed", "holdout-reviewed")]
+    counts = [0] * len(paths)
+    with ExitStack() as stack:
+        files = [stack.enter_context(path.open("w", newline="")) for path in paths]
+        writers = [csv.writer(file, lineterminator="\n") for file in files]
         for read in read_rows(unit, job):
             rows = join(read, labels)
-            for side, chosen in enumerate(sides_of(rows, places.holdout_share)):
+            for side, chosen in enumerate(by_source(rows, sides_of(rows, places.holdout_share), labels)):
                 counts[side] += len(chosen)
                 writers[side].writerows(lines_of(rows, chosen))
-    kept = [(path,) if count else () for path, count in zip(paths, counts, strict=True)]
-    return Parts(kept[0], kept[1])
+    return Parts(*((path,) if count else () for path, count in zip(paths, counts, strict=True)))
+
+
+def by_source(rows: Rows, sides: Sequence[np.ndarray], labels: GroundTruth) -> list[np.ndarray]:
+    """Both sides without the rows whose label reviewers gave, then both sides of these."""
+    if not len(labels.reviewed) or rows.truth is None or rows.truth.keys is None:
+        return [*sides, *(side[:0] for side in sides)]
+    reviewed = [labels.are_reviewed(rows.truth.keys[side]) for side in sides]
+    return [
+        *(side[~found] for side, found in zip(sides, reviewed, strict=True)),
+        *(side[found] for side, found in zip(sides, reviewed, strict=True)),
+    ]
 
 
 def sides_of(rows: Rows, holdout_share: float) -> tuple[np.ndarray, np.ndarray]:
@@ -111,12 +132,28 @@ def _number(value: float) -> str:
     return str(int(value)) if abs(value) < LARGEST_WHOLE and value.is_integer() else repr(value)
 
 
-def deliver(parts: Parts, places: LabelledRows, window: Window | None) -> None:
-    """Put both sides where they belong; a side without rows leaves what lies there."""
+def deliver(
+    parts: Parts, places: LabelledRows, window: Window | None, folder: Path, *, has_reviews: bool = False
+) -> None:
+    """Put both sides where they belong; a side without rows leaves what lies there.
+
+    has_reviews: reviewers gave labels, of which some may have replaced others since the window was last looked at: a row lies in
+    one file of its side, so that the other is emptied where it has none. folder: for what is put together.
+    """
     name = WHOLE if window is None else f"{window.start:%Y-%m-%dT%H%M}.csv"
-    for paths, place in ((parts.fresh, places.fresh), (parts.holdout, places.holdout)):
-        if paths:
-            _put(_joined(paths), place, name)
+    sides = (
+        (parts.fresh, parts.fresh_reviewed, places.fresh),
+        (parts.holdout, parts.holdout_reviewed, places.holdout),
+    )
+    for paths, reviewed, place in sides:
+        for own, own_name in ((paths, name), (reviewed, name.replace(".csv", REVIEWED))):
+            if own or (has_reviews and (paths or reviewed)):
+                _put(_joined(own) if own else _empty(folder), place, own_name)
+
+
+def _empty(folder: Path) -> Path:
+    (path := folder / "empty").touch()
+    return path
 
 
 def _joined(paths: Sequence[Path]) -> Path:

@@ -1,5 +1,5 @@
-"""Lines of ground truth as the writer and the review's functions write them. Standard library alone and no import of ours: the
-same file is part of deployed functions."""
+"""Lines of ground truth as the writer and people's reviews write them. Standard library alone: deployed functions carry this
+module."""
 
 from __future__ import annotations
 

@@ -7,7 +7,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from model_monitor.contract import (
+    DIMENSION_MONITOR,
     DIMENSION_VARIANT,
+    METRIC_CAPTURED,
     METRIC_OUTSIDE_WINDOW,
     METRIC_RECORDS,
     METRIC_REHEARSAL,
@@ -20,7 +22,8 @@ from model_monitor.contract import (
     dimensions,
     run_metric,
 )
-from model_monitor.job.job import Job
+from model_monitor.job.job import Job, MetricsSettings
+from model_monitor.outputs import causes
 from model_monitor.outputs.metric import Metric, StatisticValues
 from model_monitor.outputs.report import Report
 from model_monitor.outputs.score import State
@@ -50,7 +53,17 @@ def metrics_of(report: Report) -> list[Metric]:
             Metric(METRIC_WINDOWS_WAITING, report.late.waiting, COUNT),
             Metric(METRIC_WINDOWS_EXPIRED, report.late.count(State.EXPIRED), COUNT),
         ]
+    if report.job.metrics.has_causes:
+        metrics += [causes.metric(report), Metric(METRIC_CAPTURED, reading.events, COUNT)]
     return metrics
+
+
+def wanted(metrics: Iterable[Metric], settings: MetricsSettings) -> list[Metric]:
+    """Those that the settings let out, all unless they name some. Of a name that two monitors share, the one without a monitor's
+    dimension, which alarms watch."""
+    if settings.only is None:
+        return list(metrics)
+    return [each for each in metrics if each.name in settings.only and DIMENSION_MONITOR not in each.extra_dimensions]
 
 
 def points_of(report: Report) -> list[dict[str, Any]]:
@@ -58,9 +71,10 @@ def points_of(report: Report) -> list[dict[str, Any]]:
 
     No alarm looks back, so that a past window gets no point of its own.
     """
-    points = data_points(metrics_of(report), report.job, timestamp_of(report))
+    job = report.job
+    points = data_points(wanted(metrics_of(report), job.metrics), job, timestamp_of(report))
     if report.late is not None and report.error is None:
-        points += data_points(report.late.metrics, report.job, report.job.now)
+        points += data_points(wanted(report.late.metrics, job.metrics), job, job.now)
     return points
 
 

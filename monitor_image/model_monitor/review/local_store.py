@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 MEMORY = ":memory:"
+LAST_LETTER = "\U0010ffff"  # nothing that begins with a prefix comes after it
 TABLE = """\
 CREATE TABLE IF NOT EXISTS items (
     endpoint TEXT NOT NULL, key TEXT NOT NULL, version INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY (endpoint, key)
@@ -70,10 +71,8 @@ class LocalStore:
         self._stores.execute("DELETE FROM items WHERE endpoint = ? AND key = ?", (self._endpoint, key))
 
     def page(self, prefix: str, limit: int, after: str = "") -> list[tuple[str, dict[str, Any]]]:
-        statement = (
-            "SELECT key, body FROM items WHERE endpoint = ? AND key > ? AND substr(key, 1, ?) = ? ORDER BY key LIMIT ?"
-        )
-        values = (self._endpoint, max(after, prefix), len(prefix), prefix, limit)
+        statement = "SELECT key, body FROM items WHERE endpoint = ? AND key > ? AND key < ? ORDER BY key LIMIT ?"
+        values = (self._endpoint, max(after, prefix), f"{prefix}{LAST_LETTER}", limit)
         return [(key, json.loads(body)) for key, body in self._stores.execute(statement, values)[0]]
 
     def _write(self, statement: str, key: str, item: dict[str, Any]) -> bool:

@@ -8,7 +8,7 @@
     POST api/{endpoint}/skip    {id, comment?, token}
     POST api/{endpoint}/undo    {token}
 
-Standard library alone and no import of ours: the same file is part of the deployed function.
+Standard library alone: a deployed function carries this module.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 OK, BAD, UNKNOWN_PERSON, FORBIDDEN, NOT_FOUND, CONFLICT = 200, 400, 401, 403, 404, 409
@@ -24,6 +25,7 @@ CONTENT_SECURITY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src 'self'{and_from}; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'"
 )
+PAGE = Path(__file__).parent / "page"
 PAGE_TYPES = {"": "text/html", "page.js": "text/javascript", "page.css": "text/css"}
 PAGE_FILES = {"": "page.html", "page.js": "page.js", "page.css": "page.css"}
 

@@ -7,7 +7,6 @@ import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
@@ -15,7 +14,6 @@ from model_monitor.review import service
 from model_monitor.review.desk import Desk
 
 LOOPBACK: Final = "127.0.0.1"
-PAGE: Final = Path(__file__).parent / "page"
 LARGEST_BODY: Final = 64 * 1024
 BEARER: Final = "Bearer "
 
@@ -41,7 +39,7 @@ def serve(desks: Mapping[str, Desk], reviewers: Reviewers, port: int = 0) -> Thr
         def do_GET(self) -> None:
             path = self._path()
             if path in service.PAGE_FILES:
-                self._send(200, (PAGE / service.PAGE_FILES[path]).read_bytes(), service.PAGE_TYPES[path])
+                self._send(200, (service.PAGE / service.PAGE_FILES[path]).read_bytes(), service.PAGE_TYPES[path])
             elif path == "config.json":
                 self._send_json(200, {"sign_in": "stand-in", "names": sorted(reviewers)})
             else:

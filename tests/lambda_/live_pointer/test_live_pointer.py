@@ -72,6 +72,17 @@ def test_deleting_the_resource_keeps_the_parameter(world: SimpleNamespace) -> No
     assert held(world) == "s3://models/first.tar.gz"
 
 
+def test_where_no_data_is_kept_the_parameter_goes_too_and_may_be_gone_before(world: SimpleNamespace) -> None:
+    call(world, "Create")
+    told = {"ParameterName": NAME, "InitialValue": "s3://models/first.tar.gz", "KeepData": "false"}
+    for _ in range(2):
+        assert call(world, "Delete", ResourceProperties=told, PhysicalResourceId=NAME)["Status"] == "SUCCESS"
+    with pytest.raises(ClientError, match="ParameterNotFound"):
+        held(world)
+    assert call(world, "Create", ResourceProperties=told)["Status"] == "SUCCESS"
+    assert held(world) == "s3://models/first.tar.gz"
+
+
 @pytest.mark.parametrize(
     ("properties", "said"),
     [

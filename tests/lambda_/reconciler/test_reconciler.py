@@ -182,8 +182,16 @@ def test_an_event_without_a_time_is_refused(world: SimpleNamespace) -> None:
 
 def test_names_are_those_of_the_contract(world: SimpleNamespace) -> None:
     decide = world.room.decide
-    data = decide.metric_data(decide.Outcome(NOW, "ok", ""), "e", "s", NOW)
-    assert {metric["MetricName"] for metric in data} == {contract.run_metric(verdict) for verdict in contract.Verdict}
+    data = decide.metric_data(decide.Outcome(NOW, "ok", ""), "s", {"endpoint": "e"}, NOW)
+    verdicts = {contract.run_metric(verdict) for verdict in contract.Verdict}
+    assert {metric["MetricName"] for metric in data} == {*verdicts, contract.METRIC_CAUSES}
     assert {pair["Name"]: pair["Value"] for pair in data[0]["Dimensions"]} == contract.dimensions("e", "s")
     assert decide.NO_DATA_REASON == contract.NO_DATA_REASON
     assert decide.CLOCK_FORMAT == contract.TIME_FORMAT
+
+
+def test_a_killed_run_is_told_in_the_series_that_its_schedule_publishes(world: SimpleNamespace) -> None:
+    decide, target = world.room.decide, {"endpoint": "e", "published": ["causes", "run_no_data"]}
+    data = decide.metric_data(decide.Outcome(NOW, "error", "killed"), "s", target, NOW)
+    values = {point["MetricName"]: point["Value"] for point in data}
+    assert values == {"causes": 10**contract.Cause.ERROR.place, "run_no_data": 0}

@@ -19,6 +19,7 @@ TABLE, BUCKET, PATH = "table", "data", "/model-monitor/dev"
 ENDPOINT, SCHEDULE, RUN = "shop", "shop-quality", "shop-retraining-202603021200-1"
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
+MACHINE = "arn:aws:states:eu-west-1:123456789012:stateMachine:retraining"
 CHAMPION = f"s3://{BUCKET}/team/model.tar.gz"
 CHALLENGER = f"s3://{BUCKET}/models/{RUN}/output/model.tar.gz"
 SETS, RECORDS, PLACE = f"s3://{BUCKET}/shop/sets", f"s3://{BUCKET}/retraining/shop", f"s3://{BUCKET}/baselines/shop"
@@ -170,6 +171,10 @@ class World:
     tasks: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     messages: list[dict[str, Any]] = field(default_factory=list)
     events: list[dict[str, Any]] = field(default_factory=list)
+    assumed: list[tuple[str, str]] = field(default_factory=list)
+    executions: dict[str, dict[str, Any]] = field(
+        default_factory=dict
+    )  # by name: status, and the event of its first step
     s3: Any = field(default_factory=lambda: boto3.client("s3"))
     ssm: Any = field(default_factory=lambda: boto3.client("ssm"))
     dynamodb: Any = field(default_factory=lambda: boto3.resource("dynamodb"))
@@ -177,10 +182,14 @@ class World:
     def call(self, function: str, event: dict[str, Any]) -> dict[str, Any]:
         """Call a function, in a fresh process as it were."""
         room = self.load(function)
-        self.monkeypatch.setattr(room.handler, "boto3", SimpleNamespace(resource=lambda _: self.dynamodb))
+        self.monkeypatch.setattr(
+            room.handler, "boto3", SimpleNamespace(resource=lambda _: self.dynamodb), raising=False
+        )
         for module in vars(room).values():
             if hasattr(module, "client"):
                 self.monkeypatch.setattr(module, "client", self._client)
+            if hasattr(module, "client_as"):
+                self.monkeypatch.setattr(module, "client_as", self._client_as)
         answer: dict[str, Any] = room.handler.handle(event)
         return answer
 
@@ -219,6 +228,11 @@ class World:
         item = {"pk": f"run#{SCHEDULE}", "sk": f"{end:{stamp}}", "window_start": f"{end - HOUR:{stamp}}"}
         self.dynamodb.Table(TABLE).put_item(Item={**item, "verdict": verdict, "report": uri})
 
+    def _client_as(self, service: str, role: str) -> Any:
+        if role:
+            self.assumed.append((role, service))
+        return self._client(service)
+
     def _client(self, service: str) -> Any:
         if service == "sagemaker":
             return self.sagemaker
@@ -230,9 +244,25 @@ class World:
             return SimpleNamespace(
                 send_task_success=lambda **told: self.tasks.append(("success", told)),
                 send_task_failure=lambda **told: self.tasks.append(("failure", told)),
+                start_execution=self._start_execution,
+                describe_execution=self._describe_execution,
                 exceptions=SimpleNamespace(ClientError=ClientError),
             )
         return self.ssm if service == "ssm" else self.s3
+
+    def _start_execution(self, stateMachineArn: str, name: str, input: str) -> None:  # noqa: N803
+        assert stateMachineArn == MACHINE
+        if name in self.executions:
+            raise ClientError({"Error": {"Code": "ExecutionAlreadyExists", "Message": ""}}, "StartExecution")
+        event = {"input": json.loads(input), "execution": name, "now": NOON.isoformat()}
+        self.executions[name] = {"status": "RUNNING", "event": event}
+
+    def _describe_execution(self, executionArn: str) -> dict[str, Any]:  # noqa: N803
+        start, _, name = executionArn.rpartition(":")
+        assert start == MACHINE.replace("stateMachine", "execution")
+        if name not in self.executions:
+            raise ClientError({"Error": {"Code": "ExecutionDoesNotExist", "Message": ""}}, "DescribeExecution")
+        return {"name": name, "status": self.executions[name]["status"], "input": "{}"}
 
     def _put_events(self, Entries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803 (as boto3 spells them)
         self.events += [json.loads(entry["Detail"]) for entry in Entries]
@@ -245,6 +275,7 @@ def world(load: Callable[[str], SimpleNamespace], monkeypatch: pytest.MonkeyPatc
     for name, value in {"TABLE": TABLE, "PARAMETERS": PATH, "KMS_KEY": "key", "TOPIC_ARN": "topic"}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("RECORDS", f"s3://{BUCKET}/retraining")
+    monkeypatch.setenv("MACHINE_ARN", MACHINE)
     with mock_aws():
         boto3.client("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
         boto3.client("dynamodb").create_table(

@@ -63,6 +63,30 @@ def test_both_models_are_asked_about_rows_without_their_labels(world: World):
     assert asked["challenger_uri"] != asked["champion_uri"]
 
 
+@pytest.mark.parametrize(
+    ("content_type", "strategy", "first"),
+    [
+        ("application/jsonlines", "MultiRecord", '{"size": {"height": "10"}, "rest": [null]}'),
+        ("application/json", "SingleRecord", '{"instances": [{"size": {"height": "10"}, "rest": [null]}]}'),
+    ],
+)
+def test_models_that_speak_json_are_asked_as_the_payload_says(
+    world: World, content_type: str, strategy: str, first: str
+):
+    transform = {**SETTINGS["transform"], "content_type": content_type, "records": ["instances"]}
+    world.configure("release", {**SETTINGS, "transform": transform})
+    world.configure("places/000", [[["size", "height"], "String"]])
+    world.configure("places/001", [[["rest", 0], ""]])
+    plan = world.collect()
+    asked = world.text(f"{SETS}/{RUN}/questions/rows.csv").splitlines()
+    assert asked[0] == first
+    assert json.loads(asked[1]) == json.loads(first.replace("null", "7.5"))
+    assert len(asked) == 4
+    for name in ("champion_job", "challenger_job", "recent_job"):
+        assert (plan[name]["BatchStrategy"], plan[name]["TransformInput"]["ContentType"]) == (strategy, content_type)
+        assert faults("CreateTransformJob", plan[name]) == ""
+
+
 def test_the_next_baseline_is_made_of_all_recent_rows_and_the_comparison_of_recent_ones(world: World):
     world.put("shop/training/2026-02-01T1000.csv", b"1,1,1\n")
     world.put("shop/holdout/2026-02-01T1000.csv", b"1,2,2\n")
@@ -87,6 +111,17 @@ def test_windows_of_broken_data_teach_nothing_and_the_manifest_says_why(world: W
     assert all(each["etag"] and each["bytes"] for objects in told["channels"].values() for each in objects)
 
 
+def test_reviewed_answers_are_rows_and_the_manifest_says_whose_they_are(world: World):
+    world.put("shop/training/2026-03-02T1100-review.csv", b"1,5,5\n")
+    world.put("shop/holdout/2026-03-02T1100-review.csv", b"")
+    world.window(NOON - HOUR, "error")  # of the window before
+    plan = world.collect()
+    assert channel(world, plan, "fresh")[1:] == ["2026-03-02T1100-review.csv", "2026-03-02T1100.csv"]
+    told = json.loads(world.text(plan["manifest"]))["channels"]
+    assert [each["source"] for each in told["fresh"]] == ["review", "labels"]
+    assert len(told["holdout"]) == 1, "an emptied file holds nothing"
+
+
 def test_a_window_whose_run_died_teaches_nothing(world: World):
     world.window(NOON, "error")
     assert channel(world, world.collect(), "fresh")[1:] == ["2026-03-02T1000.csv"]
@@ -102,6 +137,15 @@ def test_without_held_out_rows_nothing_is_trained(world: World, gone: str, reaso
         return
     assert (plan["path"], plan["result"]) == ("nothing", "not_better")
     assert reason in plan["reason"]
+
+
+def test_fewer_held_out_rows_than_the_gate_asks_for_train_nothing(world: World):
+    world.configure("release", {**SETTINGS, "gate": {"min_records": 5}})
+    plan = world.collect()
+    assert (plan["path"], plan["result"]) == ("nothing", "not_better")
+    assert "4 held-out rows of the last 24 hours are there, fewer than gate.min_records, 5" in plan["reason"]
+    world.configure("release", {**SETTINGS, "gate": {"min_records": 4}})
+    assert world.collect()["path"] == "train"
 
 
 def test_a_run_by_hand_has_a_name_that_the_roles_know(world: World):

@@ -3,10 +3,24 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from tests.lambda_.releases.conftest import ENDPOINT, NOON, RECORDS, RUN, World
+from tests.lambda_.releases.conftest import (
+    CHALLENGER,
+    CHAMPION,
+    ENDPOINT,
+    HOUR,
+    LIVE,
+    NOON,
+    RECORDS,
+    RUN,
+    TABLE,
+    World,
+)
 
 FAILURE = {"Error": "States.TaskFailed", "Cause": json.dumps({"FailureReason": "AlgorithmError: no rows"})}
 
@@ -43,18 +57,151 @@ def test_every_end_is_kept_and_told(world: World, more: dict, reason: str):
     assert world.item(f"run#{RUN}")["result"] == more["result"]
 
 
+def test_the_report_shows_both_models_and_what_the_new_one_is_made_of(world: World):
+    world.put("shop/training/2026-03-02T1100-review.csv", b"1,5,5\n")
+    world.window(NOON - HOUR, "error")
+    plan = {
+        **world.collect(),
+        "result": "not_better",
+        "compared": {"verdict": "worse_bias", "reason": "less fair <to> some"},
+    }
+    group = {
+        "facet": "area",
+        "group": "<south>",
+        "metric": "DPPL",
+        "outcome": "worse",
+        "champion": 0.01,
+        "challenger": 0.2,
+    }
+    comparison = {
+        "metric": "accuracy",
+        "champion": 0.7,
+        "challenger": 0.812345,
+        "interval": [0.05, 0.2],
+        "metrics": {"champion": {"f1": {"value": 0.6}}, "challenger": {"f1": {"value": None}, "confusion_matrix": {}}},
+        "slices": [{"feature": "size", "group": "1", "outcome": "not_judged", "reason": "fewer than 30 records"}],
+        "fairness": [group],
+    }
+    world.put(f"retraining/shop/{RUN}/comparison.json", comparison)
+    conclude(world, plan)
+    told = world.text(f"{RECORDS}/{RUN}/report.html")
+    assert f"{RECORDS}/{RUN}/report.html" in world.messages[-1]["Message"]
+    for shown in (
+        "<td>accuracy, which decided</td><td>0.7</td><td>0.8123 (a difference of 0.05 to 0.2)</td>",
+        "<td>f1</td><td>0.6</td><td>undefined</td>",
+        "<td>DPPL of area &lt;south&gt;</td><td>0.01</td><td>0.2</td><td>worse</td>",
+        "not judged: fewer than 30 records",
+        "<td>fresh</td><td>review</td><td>1</td>",
+        "its run ended in an error",
+        "less fair &lt;to&gt; some",
+        CHAMPION,
+    ):
+        assert shown in told, shown
+
+
 def test_a_first_step_that_failed_is_told_of_what_is_known(world: World):
     given = {"endpoint": ENDPOINT, "run": RUN, "reason": "drift", "result": "failed", "error": FAILURE}
     assert conclude(world, given)["ended_as"] == "failed"
     assert json.loads(world.text(f"{RECORDS}/{RUN}/record.json"))["why"] == "drift"
 
 
-def test_an_execution_that_was_stopped_has_an_end_too(world: World):
-    given = json.dumps({"endpoint": ENDPOINT, "run": RUN})
-    detail = {"status": "ABORTED", "name": RUN, "input": given, "cause": "by hand", "stopDate": 1}
-    world.call("conclude", {"detail-type": "Step Functions Execution Status Change", "detail": detail})
+def stop(world: World, name: str = RUN, **given: object) -> dict:
+    detail = {
+        "status": "ABORTED",
+        "name": name,
+        "input": json.dumps({"endpoint": ENDPOINT, **given}),
+        "cause": "by hand",
+    }
+    event = {"detail-type": "Step Functions Execution Status Change", "detail": detail, "time": NOON.isoformat()}
+    return world.call("conclude", event)
+
+
+def test_an_execution_that_was_stopped_before_it_changed_anything_ends_at_once(world: World):
+    world.collect()
+    stop(world, run=RUN)
     assert "by hand" in world.item(f"run#{RUN}")["reason"]
     assert len(world.messages) == 1
+    assert "owner" not in world.item("lock")
+    assert world.executions == {}
+
+
+def test_an_execution_that_was_stopped_in_an_update_is_put_back_by_another(world: World):
+    plan = {**world.collect(), "artifact": CHALLENGER}
+    world.step("release", plan, "live")
+    stop(world, run=RUN)
+    stop(world, run=RUN)  # events come twice
+    assert world.messages == []
+    assert list(world.executions) == [f"{RUN}-b"]
+    settling = world.call("collect", world.executions[f"{RUN}-b"]["event"])
+    assert (settling["path"], settling["champion"], settling["run"]) == ("settle", plan["champion"], RUN)
+    world.step("release", settling, "back")
+    assert world.parameter(LIVE) == CHAMPION
+    conclude(world, {**settling, "result": "failed"})
+    assert "by hand" in world.item(f"run#{RUN}")["reason"]
+    assert "The old model serves" in world.messages[-1]["Message"]
+    assert json.loads(world.text(f"{RECORDS}/{RUN}/record.json"))["why"] == "drift"
+
+
+def test_what_settles_and_is_stopped_is_settled_again(world: World):
+    world.step("release", {**world.collect(), "artifact": CHALLENGER}, "live")
+    stop(world, run=RUN)
+    world.executions[f"{RUN}-b"]["status"] = "ABORTED"
+    stop(world, f"{RUN}-b", run=RUN, settles="by hand")
+    stop(world, run=RUN)
+    assert list(world.executions) == [f"{RUN}-b", f"{RUN}-b-b"]
+
+
+def test_a_settling_run_whose_first_step_fails_calls_for_a_person(world: World):
+    given = {"endpoint": ENDPOINT, "run": RUN, "settles": "by hand", "result": "failed", "error": FAILURE}
+    conclude(world, given)
+    assert "a person must look at the endpoint" in world.messages[-1]["Message"]
+
+
+@pytest.fixture
+def look(world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[], dict]:
+    """The rule's own event, with this one endpoint beside the code."""
+    (file := tmp_path / "endpoints.json").write_text(json.dumps([ENDPOINT, "another"]))
+    load = world.load
+
+    def loaded(name: str) -> SimpleNamespace:
+        room = load(name)
+        monkeypatch.setattr(room.stopped, "FILE", file)
+        return room
+
+    def pass_() -> dict:
+        monkeypatch.setattr(world, "load", loaded)
+        found = world.call("conclude", {"detail-type": "Scheduled Event", "time": NOON.isoformat()})
+        monkeypatch.setattr(world, "load", load)
+        return found
+
+    return pass_
+
+
+def test_a_stop_whose_event_was_lost_is_found_by_who_holds_the_endpoint(world: World, look: Callable[[], dict]):
+    world.step("release", {**world.collect(), "artifact": CHALLENGER}, "live")
+    world.executions[RUN] = {"status": "RUNNING"}
+    assert look() == {"ended": []}
+    world.executions[RUN]["status"] = "TIMED_OUT"
+    assert look() == {"ended": [{"endpoint": ENDPOINT, "run": RUN}]}
+    assert list(world.executions) == [RUN, f"{RUN}-b"]
+    world.executions[f"{RUN}-b"]["status"] = "RUNNING"
+    look()
+    assert list(world.executions) == [RUN, f"{RUN}-b"]
+
+
+def test_a_last_step_that_died_gives_the_endpoint_back(world: World, look: Callable[[], dict]):
+    world.collect()
+    world.executions[RUN] = {"status": "FAILED"}
+    table = world.dynamodb.Table(TABLE)
+    table.update_item(
+        Key={"pk": f"retraining#{ENDPOINT}", "sk": f"run#{RUN}"},
+        UpdateExpression="SET #r = :r",
+        ExpressionAttributeNames={"#r": "result"},
+        ExpressionAttributeValues={":r": "deployed"},
+    )
+    look()
+    assert "owner" not in world.item("lock")
+    assert (world.messages, list(world.executions)) == ([], [RUN])
 
 
 def test_a_deployment_says_how_to_go_back(world: World):
@@ -68,4 +215,4 @@ def test_a_deployment_says_how_to_go_back(world: World):
 def test_an_endpoint_that_serves_neither_model_calls_for_a_person(world: World):
     plan = {**world.collect(), "result": "rolled_back", "returned": {"answer": {"status": "lost"}}}
     conclude(world, plan)
-    assert "a person must look at it now" in world.messages[-1]["Message"]
+    assert "a person must look at the endpoint" in world.messages[-1]["Message"]

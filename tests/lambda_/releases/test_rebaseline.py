@@ -55,6 +55,19 @@ def test_cells_are_what_they_say(load, text: str, expected: object):
     assert type(found) is type(expected)
 
 
+@pytest.mark.parametrize(
+    ("line", "records"),
+    [
+        ('{"label": 1, "score": 0.5}', ""),
+        ('[{"label": 1, "score": 0.5}]', ""),
+        ('{"out": {"predictions": [{"label": 1, "score": 0.5}]}}', "out.predictions"),
+    ],
+)
+def test_answers_of_one_request_each_are_found_where_the_payload_says(load, line: str, records: str):
+    columns = [("label", "said"), ("score", "score")]
+    assert load("rebaseline").decide.answer(line, columns, records) == {"said": 1, "score": 0.5}
+
+
 def test_answers_in_csv_have_the_names_of_the_dataset(load):
     decide = load("rebaseline").decide
     lines = list(decide.dataset(["1,5"], ["0,0.25"], ["height"], "size", [[0, "predicted"], [1, "score"]]))

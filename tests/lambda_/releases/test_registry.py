@@ -7,7 +7,7 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.validate import ParamValidator
 
-from tests.lambda_.releases.conftest import CHALLENGER, CHAMPION, NOON, PLACE, RECORDS, RUN, World
+from tests.lambda_.releases.conftest import CHALLENGER, CHAMPION, NOON, PLACE, RECORDS, RUN, SETTINGS, World
 
 PENDING = "PendingManualApproval"
 
@@ -52,6 +52,20 @@ def test_a_package_says_what_it_is_made_of_and_what_it_will_be_compared_with(wor
     checks = made["DriftCheckBaselines"]["ModelDataQuality"]
     assert checks["Statistics"]["S3Uri"] == f"{PLACE}/{about['baseline_version']}/data_quality/statistics.json"
     assert set(made["DriftCheckBaselines"]) == {"ModelDataQuality"}
+
+
+def test_a_registry_of_another_account_is_used_in_the_name_of_its_role(world: World, plan: dict):
+    role = "arn:aws:iam::210987654321:role/registers"
+    group = "arn:aws:sagemaker:eu-west-1:210987654321:model-package-group/shared"
+    world.configure(
+        "release", {**SETTINGS, "registry": {**SETTINGS["registry"], "group": group, "is_own": False, "role": role}}
+    )
+    assert world.collect(mode="train")["registry_role"] == role
+    world.step("register", plan)
+    world.collect(rollback_to=world.step("register", plan)["package_arn"])
+    assert {asked for asked, _ in world.assumed} == {role}
+    assert all(package["ModelPackageGroupName"] == group for package in world.sagemaker.packages.values())
+    assert "create_model_package_group" not in world.sagemaker.calls
 
 
 def test_the_first_champion_is_a_package_too_so_that_one_may_go_back(world: World, plan: dict):

@@ -47,6 +47,13 @@ def test_a_real_message_is_read(room: SimpleNamespace) -> None:
     assert (found.windows, found.is_composite, found.threshold) == (3, False, 0.2)
 
 
+def test_what_a_schedule_sends_is_a_wish_at_its_own_time(room: SimpleNamespace) -> None:
+    event = {"run": "covertype", "started_by": "schedule", "time": "2026-03-02T00:30:00Z", "reason": "weekly"}
+    found = asked(room, event)
+    assert (found.endpoint, found.by, found.reason) == ("covertype", "schedule", "weekly")
+    assert found.now == datetime(2026, 3, 2, 0, 30, tzinfo=UTC)
+
+
 def test_two_of_three_periods_are_told_by_two_reports(room: SimpleNamespace) -> None:
     trigger = {"EvaluationPeriods": 3, "DatapointsToAlarm": 2, "Metrics": []}
     found = asked(room, delivered("2017-01-12T16:30:42.236+0000", Trigger=trigger)).alarm

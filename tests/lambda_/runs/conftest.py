@@ -21,17 +21,20 @@ MONITOR: dict[str, Any] = {
     "endpoint": ENDPOINT,
     "schedule": SCHEDULE,
     "namespace": "ModelMonitor",
+    "time_zone": "UTC",
     "period_minutes": 60,
     "offset_minutes": 0,
     "window_minutes": 60,
     "delay_minutes": 15,
     "jitter_minutes": 5,
     "capture": f"s3://{BUCKET}/capture/{ENDPOINT}",
+    "transform": {},
     "reports": f"s3://{BUCKET}/reports/{ENDPOINT}/{SCHEDULE}",
     "runner": "auto",
     "asks_model": False,
     "function": "model-monitor-dev-shop",
     "function_megabytes": 2048,
+    "function_architecture": "x86_64",
     "lambda_max_megabytes": 64,
     "environment": {"monitor_job": "monitor"},
     "baseline": {},
@@ -154,9 +157,18 @@ class Plane:
     def _put(self, Namespace: str, MetricData: list[dict[str, Any]]) -> None:  # noqa: N803 (as boto3 spells them)
         self.points += [{"Namespace": Namespace, **point} for point in MetricData]
 
-    def _traffic(self, StartTime: datetime, EndTime: datetime, **_: Any) -> dict[str, Any]:  # noqa: N803 (as boto3 spells them)
-        values = [calls for hour, calls in self.calls.items() if StartTime <= hour < EndTime]
-        return {"MetricDataResults": [{"Values": values}]}
+    disk: float = 20.0
+
+    def _traffic(
+        self,
+        MetricDataQueries: list[dict[str, Any]],  # noqa: N803 (as boto3 spells them)
+        StartTime: datetime,  # noqa: N803
+        EndTime: datetime,  # noqa: N803
+    ) -> dict[str, Any]:
+        calls = [calls for hour, calls in self.calls.items() if StartTime <= hour < EndTime]
+        known = {"Invocations": calls, "DiskUtilization": [self.disk]}
+        names = {query["Id"]: query["MetricStat"]["Metric"]["MetricName"] for query in MetricDataQueries}
+        return {"MetricDataResults": [{"Id": id_, "Values": known[name]} for id_, name in names.items()]}
 
 
 class _Dated:

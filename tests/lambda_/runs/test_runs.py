@@ -9,7 +9,8 @@ import boto3
 import pytest
 
 from model_monitor import contract
-from tests.lambda_.runs.conftest import BUCKET, MONITOR, NOON, QUARTER, SCHEDULE, Plane
+from stacks.price.lists import prices
+from tests.lambda_.runs.conftest import BUCKET, MONITOR, NOON, PREFIX, QUARTER, SCHEDULE, Plane
 
 DUE = NOON + QUARTER
 MINUTE = timedelta(minutes=1)
@@ -31,8 +32,28 @@ def test_a_window_without_traffic_has_its_verdict_without_a_run(plane: Plane):
     assert (told["verdict"], told["report"]) == ("no_data", "")
     assert {point["MetricName"]: point["Value"] for point in plane.points} == {
         "records": 0,
+        "causes": 0,
         **{contract.run_metric(verdict): float(verdict == "no_data") for verdict in contract.Verdict},
     }
+
+
+@pytest.mark.parametrize(("error", "value"), [(None, 0), ({"Error": "X"}, 10**contract.Cause.ERROR.place)])
+def test_a_run_without_a_report_publishes_what_its_schedule_does_and_nothing_else(plane: Plane, error, value):
+    plane.configure(published=["causes"])
+    plan = plane.plan(DUE)
+    plane.finish(plan, **({"error": error} if error else {}))
+    assert [(point["MetricName"], point["Value"]) for point in plane.points] == [("causes", value)]
+
+
+def test_the_last_step_knows_the_prices_of_the_list(plane: Plane):
+    decide = plane.load("finish").decide
+    assert prices()["lambda"]["per_gb_second"] == decide.LAMBDA_GIGABYTE_SECOND
+    assert decide.INSTANCE_HOUR.items() <= prices()["instance_hour"].items()
+
+
+def test_causes_are_spelt_and_placed_as_the_container_does(plane: Plane):
+    causes = plane.load("finish").causes
+    assert (causes.METRIC, list(causes.PLACES)) == (contract.METRIC_CAUSES, [str(cause) for cause in contract.Cause])
 
 
 def test_a_window_follows_from_its_scheduled_time_however_late_it_starts(plane: Plane):
@@ -65,6 +86,19 @@ def test_the_runner_follows_from_bytes_and_settings(plane: Plane, changes, expec
     plane.configure(**changes)
     plane.capture("2026/03/02/11/05-00.jsonl", NOON)
     assert plane.plan(DUE)["runner"] == expected
+
+
+def test_what_was_deployed_before_is_read_while_a_deployment_goes_on(plane: Plane):
+    """Functions are updated before the documents of their monitors."""
+    since = ("time_zone", "transform", "function_architecture")
+    document = json.dumps({key: value for key, value in MONITOR.items() if key not in since})
+    plane.ssm.put_parameter(Name=f"{PREFIX}/{SCHEDULE}", Value=document, Type="String", Overwrite=True)
+    plane.capture("2026/03/02/11/05-00.jsonl", NOON)
+    plan = plane.plan(DUE)
+    assert (plan["runner"], plan["window"]["end"]) == ("lambda", "2026-03-02T12:00:00Z")
+    plane.report(plan)
+    assert plane.finish({key: value for key, value in plan.items() if key not in since})["verdict"] == "ok"
+    plane.sweep(NOON + HOUR)
 
 
 def test_a_run_is_told_what_model_monitor_would_tell_it(plane: Plane):
@@ -201,6 +235,17 @@ def test_what_a_job_cost_follows_from_its_instance_and_time(plane: Plane):
     plane.finish(plan, result={"ProcessingStartTime": 1_000, "ProcessingEndTime": 361_000})
     (row,) = plane.rows()
     assert (row["runner"], row["seconds"], float(row["cost"])) == ("processing", 360, 0.0115)
+
+
+@pytest.mark.parametrize(("architecture", "cost"), [("x86_64", 0.001), ("arm64", 0.0008)])
+def test_what_a_function_cost_follows_from_its_processor(plane: Plane, architecture, cost):
+    plane.configure(function_architecture=architecture)
+    plane.capture("2026/03/02/11/05-00.jsonl", NOON)
+    plan = plane.plan(DUE)
+    plane.report(plan)
+    plane.finish(plan, result={"seconds": 30.0})
+    (row,) = plane.rows()
+    assert (row["runner"], float(row["cost"])) == ("lambda", cost)
 
 
 def test_a_job_that_failed_has_cost_what_it_took(plane: Plane):

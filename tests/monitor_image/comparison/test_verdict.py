@@ -8,6 +8,7 @@ import math
 import numpy as np
 import pytest
 
+from model_monitor.comparison import fairness
 from model_monitor.comparison.differences import MeansGain
 from model_monitor.comparison.groups import Grouping
 from model_monitor.comparison.options import Options, read_options
@@ -15,6 +16,7 @@ from model_monitor.comparison.outcomes import Outcomes, Paired, Said, choosable
 from model_monitor.comparison.verdict import Slice, judged
 from model_monitor.contract import ProblemType
 from model_monitor.errors import SettingsError
+from model_monitor.monitors.model_bias.statistics import Entry
 from tests.monitor_image.comparison.conftest import CONFIGURATION, answered
 
 QUALITY = "monitors", "model_quality"
@@ -232,6 +234,83 @@ def test_bias_of_the_facets_is_told_of_both_models(judge, binary):
     assert dppl["champion"] == pytest.approx(shares[0][0] - shares[0][1])
     assert dppl["challenger"] == pytest.approx(shares[1][0] - shares[1][1])
     assert judge(rows, champion, champion)["bias"] is None
+
+
+BIAS = {"facets": [{"name": "area", "values": ["south"]}], "label_values": [1]}
+BIASED = {**CONFIGURATION, "monitors": {**CONFIGURATION["monitors"], "model_bias": BIAS}}
+
+
+@pytest.fixture
+def unequal(binary):
+    """Rows, whose are of the south, and two models: the champion, and one that is right more often but favours the south."""
+    rows, truth, random = binary
+    is_south = np.array([row[2] == "south" for row in rows])
+    right = random.random(600) < 0.7
+    champion = answered(truth, right, random)
+    better = answered(truth, right | (random.random(600) < 0.7), random)
+    favours = [(1, 0.9) if south else said for south, said in zip(is_south.tolist(), better, strict=True)]
+    return rows, is_south, champion, better, favours
+
+
+def test_a_better_model_that_is_less_fair_is_not_promoted(judge, unequal):
+    rows, is_south, champion, better, favours = unequal
+    assert judge(rows, champion, favours, BIASED, metric="accuracy")["verdict"] == "better", "nobody named a facet"
+    found = judge(rows, champion, favours, BIASED, metric="accuracy", facets=["area"], max_bias_loss=0.02)
+    assert found["verdict"] == "worse_bias"
+    assert found["reason"].endswith("; but it is less fair by DPPL of area south")
+    (told,) = found["fairness"]
+    shares = [
+        np.subtract(*(np.mean([said[0] for said in np.array(model)[is_south == side]]) for side in (False, True)))
+        for model in (champion, favours)
+    ]
+    assert (told["champion"], told["challenger"]) == pytest.approx(tuple(shares))
+    assert told["loss"] == pytest.approx(abs(shares[1]) - abs(shares[0]))
+    assert (told["outcome"], told["records"]) == ("worse", int(is_south.sum()))
+    held = judge(rows, champion, better, BIASED, metric="accuracy", facets=["area"], max_bias_loss=0.02)
+    assert (held["verdict"], held["fairness"][0]["outcome"]) == ("better", "held")
+
+
+def test_a_loss_that_is_allowed_or_that_chance_explains_is_none(judge, unequal):
+    rows, _, champion, _, favours = unequal
+    judged = judge(rows, champion, favours, BIASED, metric="accuracy", facets=["area"], max_bias_loss=0.9)
+    assert judged["verdict"] == "better"
+    few = judge(rows, champion, favours, BIASED, metric="accuracy", facets=["area"], min_slice_records=590)
+    assert few["verdict"] == "better"
+    assert few["fairness"][0]["reason"] == "one side of the facet has fewer than 590 records"
+
+
+@pytest.mark.parametrize("metric", ["DI", "RD", "AD"])
+def test_every_metric_of_bias_is_as_the_monitor_measures_it(judge, unequal, metric):
+    rows, _, champion, better, _ = unequal
+    found = judge(rows, champion, better, BIASED, metric="accuracy", facets=["area"], bias_metrics=[metric])
+    (told,) = found["fairness"]
+    (monitored,) = [each for each in found["bias"]["area"][0]["metrics"] if each["name"] == metric]
+    assert told["champion"] == pytest.approx(monitored["champion"])
+    assert told["challenger"] == pytest.approx(monitored["challenger"])
+
+
+def test_equal_models_are_seldom_told_less_fair():
+    """Of models that are equally fair, and differ, at most one in twenty is called worse."""
+    source = np.random.default_rng(11)
+    options, worse = Options(facets=("area",)), 0
+    for _ in range(200):
+        said = source.random((2, 400)) < 0.5  # what either says has nothing to do with the facet
+        counts = np.zeros((2, 1, 2, 2, 2), np.int64)
+        np.add.at(counts, (said[1] * 1, 0, source.integers(0, 2, 400), source.integers(0, 2, 400), said[0] * 1), 1)
+        entry = Entry("area", "south", "south", is_configured=True, is_threshold=False)
+        (found,) = fairness._judged([fairness._measured(entry, counts, "DPPL", options)], options)
+        worse += found.is_worse
+    assert worse <= 20
+
+
+def test_facets_that_nobody_declared_are_refused(judge, unequal):
+    rows, _, champion, better, _ = unequal
+    with pytest.raises(SettingsError, match="'size' is no facet"):
+        judge(rows, champion, better, BIASED, facets=["size"])
+    with pytest.raises(SettingsError, match="has no monitors"):
+        judge(rows, champion, better, facets=["area"])
+    with pytest.raises(SettingsError, match="'FT' is no metric of what models say"):
+        judge(rows, champion, better, BIASED, facets=["area"], bias_metrics=["FT"])
 
 
 # --- how often equal models are told apart -----------------------------------------------------------------------------

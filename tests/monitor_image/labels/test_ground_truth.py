@@ -25,6 +25,7 @@ from model_monitor.errors import NoDataset, UnpacksTooLarge
 from model_monitor.label_text import normalise, normalise_all
 from model_monitor.labels.ground_truth import GroundTruth, label_files, label_units, leaves_threads, read_ground_truth
 from model_monitor.labels.keys import record_keys
+from model_monitor.labels.truth_lines import reviewed_line
 from model_monitor.runners.fold import fold
 from model_monitor.schema import Events
 from tests.effort import examples
@@ -202,7 +203,12 @@ def test_files_read_in_parts_are_one_ground_truth(
 ) -> None:
     folder, cuts = tmp_path_factory.mktemp("labels"), sorted(data.draw(st.lists(st.integers(0, 30), max_size=4)))
     for number, (start, stop) in enumerate(zip([0, *cuts], [*cuts, None], strict=True)):
-        lines = [json.dumps({"InferenceId": event, "groundTruthLabel": label}) for event, label in labels[start:stop]]
+        lines = [
+            json.dumps({"InferenceId": event, "groundTruthLabel": label})
+            if label != "y"
+            else reviewed_line(event, 0, label, ["ann"])
+            for event, label in labels[start:stop]
+        ]
         (folder / f"{number}.jsonl").write_text("\n".join(lines))
     files = label_files(folder)
     whole, units = read_ground_truth(files), label_units(files, data.draw(st.integers(0, 300)))
@@ -210,6 +216,8 @@ def test_files_read_in_parts_are_one_ground_truth(
     parts = [read_ground_truth(unit) for unit in units]
     for merged in (fold(parts, GroundTruth()), reduce(GroundTruth.merge, reversed_grouping(parts), GroundTruth())):
         assert merged.keys.tolist() == whole.keys.tolist()
+        assert (merged.reviewed.tolist(), merged.reviews) == (whole.reviewed.tolist(), whole.reviews)
+        assert whole.are_reviewed(whole.keys).tolist() == [whole.words[code] == "y" for code in whole.codes]
         assert [merged.words[code] for code in merged.codes] == [whole.words[code] for code in whole.codes]
         assert (merged.words, merged.repeats, merged.rejects) == (whole.words, whole.repeats, whole.rejects)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from model_monitor.job.configuration import RowLocations, parse_configuration
 from model_monitor.job.job import DatasetKind, DatasetSource, Job, LabelledRows, MonitorSettings
 from model_monitor.labels.keys import drawn, hashes
 from model_monitor.labels.labelled_rows import SALT
+from model_monitor.labels.truth_lines import reviewed_line
 from model_monitor.schema import Feature, FeatureType, OutputMapping, PayloadMapping, Schema, Window
 from tests.captures import HOUR, csv_side, event, json_side, write_capture
 
@@ -64,6 +65,44 @@ def many(root: Path, count: int = 400, files: int = 1) -> None:
     """Record n has size n, in events of two, each with a label."""
     write(root, [{"size": n, "area": "a", "rooms": 2} for n in range(count)], files=files)
     write_labels([(f"event-{n // 2:06d}", n % 2, n % 2) for n in range(count)], root / "labels", HOUR)
+
+
+def reviewed(root: Path, number: int, label: str, hour: datetime = HOUR) -> None:
+    """What the review's clerk writes of one record."""
+    folder = root / "labels" / f"{hour:%Y/%m/%d/%H}"
+    folder.mkdir(parents=True, exist_ok=True)
+    line = reviewed_line(f"event-{number // 2:06d}", number % 2, label, ["ann@example.com"])
+    (folder / f"z-review-{number}.jsonl").write_text(line + "\n")
+
+
+def test_rows_whose_label_reviewers_gave_lie_apart_and_replace_what_was_known(tmp_path: Path) -> None:
+    many(tmp_path, 8)
+    flow.run(job_of(tmp_path, share=0.0))
+    assert len(table(tmp_path / "fresh")) == 8
+    assert not list((tmp_path / "fresh").glob("*-review.csv")), "nobody reviewed"
+    reviewed(tmp_path, 3, "0")
+    flow.run(job_of(tmp_path, share=0.0))
+    assert [row[1] for row in table(tmp_path / "fresh")] == ["0", "1", "2", "4", "5", "6", "7"]
+    (name,) = (tmp_path / "fresh").glob("*-review.csv")
+    assert name.read_text() == "0,3,a,2\n"
+    later = HOUR + timedelta(hours=1)
+    write_labels([("event-000001", 1, "1")], tmp_path / "labels", later)  # the application learns better
+    flow.run(job_of(tmp_path, share=0.0))
+    assert len(table(tmp_path / "fresh")) == 8
+    assert name.read_text() == "", "a row lies in one file"
+
+
+def test_reviewed_rows_are_held_out_as_any_others(tmp_path: Path) -> None:
+    many(tmp_path, 40)
+    for number in range(40):
+        reviewed(tmp_path, number, "1")
+    flow.run(job_of(tmp_path, share=0.5))
+    counts = [
+        len((tmp_path / side / "2026-03-02T0400-review.csv").read_text().split()) for side in ("fresh", "holdout")
+    ]
+    assert sum(counts) == 40
+    assert all(counts)
+    assert (tmp_path / "fresh" / "2026-03-02T0400.csv").read_text() == ""
 
 
 def test_rows_have_the_label_first_then_the_features_in_the_order_of_the_mapping(tmp_path: Path) -> None:

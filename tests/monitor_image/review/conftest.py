@@ -12,8 +12,9 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from model_monitor.review.desk import Desk, Rules, Store
+from model_monitor.review.desk import Desk, Rules
 from model_monitor.review.local_store import LocalStores
+from model_monitor.review.store import Store
 from model_monitor.review.written import task_id
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
 
 import pytest
 
-from model_monitor.review.desk import DONE, EXPIRED, OPEN, UNSETTLED, Desk, Finished, Outcome, Put, Rules, Store
-from model_monitor.review.local_store import LocalStores
+from model_monitor.review.backend import Put
+from model_monitor.review.desk import Desk, Outcome
+from model_monitor.review.records import DONE, EXPIRED, OPEN, UNSETTLED, Finished
+from model_monitor.review.store import Store
 from tests.monitor_image.review.conftest import CONTEXT, NOW, later, task
 
 DeskOf = Callable[..., Desk]
@@ -292,20 +293,3 @@ def test_a_store_replaces_only_what_nobody_changed(store_of: Callable[[str], Sto
     assert not store.replace("a", {"version": 2}, 1)
     assert not store.replace("b", {"version": 2}, 1)
     assert store.get("b") is None
-
-
-def test_a_thousand_tasks_and_twenty_people_at_once_lose_none_and_answer_none_twice() -> None:
-    desk = Desk(LocalStores().of("clinic"), Rules(per_day=1000, second_opinions=0.0))
-    desk.put(map(task, range(1000)), CONTEXT, NOW)
-
-    def work(reviewer: str) -> list[str]:
-        done = []
-        while (record := desk.lease(reviewer, NOW).task) is not None:
-            assert not desk.answer(reviewer, record["task"]["id"], "1", NOW).problem
-            done.append(record["task"]["id"])
-        return done
-
-    with ThreadPoolExecutor(20) as people:
-        done = [each for part in people.map(work, [f"person-{number}" for number in range(20)]) for each in part]
-    assert len(done) == len(set(done)) == 1000
-    assert len(desk.collect(later(hours=1))) == 1000

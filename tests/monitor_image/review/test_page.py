@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http.server import ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -32,6 +33,10 @@ CONTEXT = {
         "Area": {"categories": [["Rawah", 60], ["Cache", 30], [HOSTILE, 10]]},
     },
 }
+
+
+AXE = Path(__file__).resolve().parents[3] / "node_modules" / "axe-core" / "axe.min.js"
+FAULTS = "axe.run().then(found => found.violations.map(one => `${one.id}: ${one.nodes.map(each => each.html)}`))"
 
 
 @dataclass
@@ -225,3 +230,28 @@ def test_a_screen_reader_is_told_what_it_needs(chromium: browser.Browser, app: A
     assert ("progressbar", "Done today") in named
     assert any(role == "button" and name.startswith("0: agree") for role, name in named)
     assert "above 2 % of the baseline" in page.text()
+
+
+@pytest.mark.skipif(not AXE.is_file(), reason="no axe-core: make setup")
+@pytest.mark.parametrize(("width", "height", "is_dark"), [(390, 844, False), (1280, 900, True), (1280, 900, False)])
+def test_axe_finds_nothing_that_shuts_people_out(
+    chromium: browser.Browser, app: App, width: int, height: int, is_dark: bool
+) -> None:
+    page = chromium.page(width, height, is_dark)
+    page.open(app.url)
+    page.wait("!document.getElementById('names').hidden")
+    page.ask(AXE.read_text() + ";0")
+    assert page.ask(FAULTS) == []
+    signed_in(page, app, "ann")
+    page.ask(AXE.read_text() + ";0")
+    assert page.ask(FAULTS) == []
+    press(page, "a", 1)
+    assert page.ask(FAULTS) == []
+
+
+@pytest.mark.skipif(not AXE.is_file(), reason="no axe-core: make setup")
+def test_axe_would_find_a_field_without_a_name(chromium: browser.Browser, app: App) -> None:
+    page = signed_in(chromium.page(), app, "ann")
+    page.ask("document.querySelector('main').append(document.createElement('select'))")
+    page.ask(AXE.read_text() + ";0")
+    assert [one.partition(":")[0] for one in page.ask(FAULTS)] == ["select-name"]

@@ -33,17 +33,17 @@ def deployed(*assemblies: Assembly) -> list[Path]:
     return sorted(folder / f"asset.{hash_}" for hash_, folder in found.items())
 
 
-def test_every_function_is_deployed_with_its_own_modules_and_the_shared_ones(dev, prod):
+def test_every_function_is_deployed_with_its_own_modules_and_the_shared_ones(dev, prod, reviews):
     expected = [modules(FOLDER / name) | modules(SHARED) for name in FUNCTIONS]
-    found = [modules(folder) for folder in deployed(dev, prod)]
+    found = [modules(folder) for folder in deployed(dev, prod, reviews)]
     assert {name for name in FUNCTIONS if modules(FOLDER / name) | modules(SHARED) in found} == set(FUNCTIONS)
     assert all(asset in expected for asset in found)
 
 
-def test_a_handler_is_imported_from_its_asset_alone(dev, prod):
+def test_a_handler_is_imported_from_its_asset_alone(dev, prod, reviews):
     environment = {"PATH": os.defpath, "PYTHONDONTWRITEBYTECODE": "1"}
     code = "import json, sys, aws, handler; handler.handle; print(json.dumps([aws.__file__, handler.__file__]))"
-    for folder in deployed(dev, prod):
+    for folder in deployed(dev, prod, reviews):
         done = subprocess.run(
             [sys.executable, "-c", code], cwd=folder, env=environment, capture_output=True, text=True, check=False
         )
@@ -62,3 +62,12 @@ def test_a_function_is_staged_without_what_tools_leave_beside_it(tmp_path, monke
     (tmp_path / "one" / "handler.py").write_text("handle = print\n")
     with staged("one") as folder:
         assert {path.name for path in Path(folder).iterdir()} == {"handler.py", *modules(SHARED)}
+
+
+def test_a_function_carries_the_modules_of_the_core_that_it_names(tmp_path, monkeypatch):
+    monkeypatch.setattr("stacks.constructs.python_function.FOLDER", tmp_path)
+    (tmp_path / "one").mkdir()
+    with staged("one", core=("model_monitor.review.records", "model_monitor.review.store")) as folder:
+        found = {path.relative_to(folder).as_posix() for path in (Path(folder) / "model_monitor").rglob("*.py")}
+    names = ("__init__", "review/__init__", "review/records", "review/store")
+    assert found == {f"model_monitor/{name}.py" for name in names}

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import re
+from pathlib import Path
 from typing import Any
 
+import cfnlint
 import pytest
 
+from stacks.settings.account import LACKING, SCHEDULES
 from tests.stacks.settings.test_settings import AT, MONITOR, RETRAINING, SHOP, faults_of
+from tests.synthesis import ROOT
 
 ELSEWHERE = "arn:aws:{}:us-east-1:123456789012:{}"
 IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/xgboost:3"
+OURS = IMAGE.replace("us-east-1", "eu-west-1")
 FOREIGN_ROLE = "arn:aws:iam::210987654321:role/runs"
 WIDE = {f"parameter_{number}": "x" * 60 for number in range(100)}
 
@@ -42,6 +49,22 @@ WIDE = {f"parameter_{number}": "x" * 60 for number in range(100)}
             "security.permissions_boundary: should begin with arn:aws-us-gov in Region us-gov-west-1, found arn:aws;",
         ),
         ({"network": {"functions": True}}, "network.functions: should be false without subnets"),
+        (
+            {"run_functions": {"architecture": "arm64", "image": IMAGE}},
+            "run_functions.image: should be an image in Region eu-west-1, found us-east-1",
+        ),
+        (
+            {"run_functions": {"image": OURS}},
+            "run_functions.image: belongs to architecture arm64; functions of x86_64 run monitor_image",
+        ),
+        (
+            {"run_functions": {"architecture": "arm64", "image": OURS}},
+            "monitor_image: is missing; of arm64 and of x86_64 both images are given",
+        ),
+        (
+            {"run_functions": {"architecture": "arm64"}, "monitor_image": OURS},
+            "run_functions.image: is missing; of arm64 and of x86_64 both images are given",
+        ),
         ({"monitor_image": IMAGE}, "monitor_image: should be an image in Region eu-west-1, found us-east-1"),
         ({f"{SHOP}model__image": IMAGE}, f"{AT}model.image: should be an image in Region eu-west-1"),
         (
@@ -100,6 +123,44 @@ def test_what_does_not_fit_the_account_is_told_once_with_what_to_do(changes, exp
     found = [fault for fault in faults if fault.startswith(expected)]
     assert len(found) == 1, faults
     assert "; " in found[0] or " in Region" in found[0]
+
+
+@pytest.mark.parametrize(
+    ("region", "changes", "expected"),
+    [
+        (
+            "il-central-1",
+            {f"{MONITOR}scheduler": "model_monitor"},
+            "monitors.data-quality.scheduler: Region il-central-1",
+        ),
+        (
+            "me-central-1",
+            {},
+            "model: Region me-central-1 has no AWS::SageMaker::Endpoint in CloudFormation; leave model out",
+        ),
+        ("us-gov-east-1", {}, "model: Region us-gov-east-1 has no AWS::SageMaker::Endpoint"),
+        ("cn-north-1", {f"{SHOP}review": {"features": []}}, "review: Region cn-north-1 has no AWS::Cognito::UserPool"),
+    ],
+)
+def test_a_region_without_a_resource_is_told_once_by_that_resource(region, changes, expected):
+    changes |= {f"{SHOP}ground_truth": {}} if "review" in expected else {}
+    found = [fault for fault in faults_of(region=region, **changes) if " has no AWS::" in fault]
+    assert [fault.startswith(f"{AT}{expected}") for fault in found] == [True], found
+
+
+def test_every_region_lacks_what_cloudformation_says_of_it():
+    """Of the types that the kit deploys: the samples' and the review's snapshots, and Model Monitor's."""
+    kept = [path.read_text() for path in (ROOT / "tests/stacks/__snapshots__").rglob("*.json")]
+    deployed = {type_ for text in kept for type_ in re.findall(r'"Type": "(AWS::[A-Za-z0-9:]+)"', text)} | {SCHEDULES}
+    assert len(deployed) > 30
+    folder = Path(cfnlint.__file__).parent / "data/schemas/providers"
+    schemas = {path.stem: set(json.loads(path.read_text())) for path in folder.glob("*-*.json")}
+    everything = schemas["us-east-1"]
+    known = {region: types for region, types in schemas.items() if region == "us-east-1" or types != everything}
+    assert len(known) > 30
+    for region, types in known.items():
+        assert deployed - types == set(LACKING.get(region, ())), region
+    assert set(LACKING) <= set(known)
 
 
 def test_endpoints_that_differ_in_case_alone_are_one_to_sagemaker():

@@ -139,6 +139,14 @@ def test_an_endpoint_with_every_type_has_no_faults():
             f"{AT}model_quality.slices[0].egdes: is unknown; did you mean edges?",
         ),
         ({"payload__metadata": ["age"]}, "endpoints.fraud.payload.metadata: 'age' is a feature too"),
+        (
+            {"payload__features": None, "payload__metadata": ["town"]},
+            "endpoints.fraud.payload.metadata: stands beside features, and none are named",
+        ),
+        (
+            {"payload__features": None, "payload__metadata": None},
+            "endpoints.fraud.payload.features: is missing; retraining needs the features' names",
+        ),
         ({f"{MONITOR}model_bias": None}, f"{AT}model_bias: is missing; model_bias is one of the types"),
         ({f"{MONITOR}model_bias": {"facets": []}}, f"{AT}model_bias.facets: "),
         ({f"{MONITOR}model_bias": {"facets": ["sex"]}}, f"{AT}model_bias.facets: 'sex' is no feature of the payload"),

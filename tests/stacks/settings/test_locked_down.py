@@ -71,6 +71,15 @@ def test_endpoints_are_not_made_where_services_have_other_names():
     assert [fault for fault in faults if fault.startswith("network.endpoints: services have other names in China")]
 
 
+def test_people_who_are_reached_over_the_internet_alone_are_refused_without_a_way_out():
+    webhook = {
+        "features": ["age"],
+        "webhook": {"url": "https://labels.example.com/x", "secret_parameter": "/labels/secret"},
+    }
+    faults = faults_of(network=INSIDE, **{f"{SHOP}review": webhook, f"{SHOP}ground_truth": {}})
+    assert [fault for fault in faults if fault.startswith(f"{AT}review.webhook: has no VPC endpoint")]
+
+
 def test_what_leaves_no_gap_has_no_fault():
     assert not faults_of(network=INSIDE, storage={"write_once": {"years": 1, "mode": "compliance"}})
     assert not faults_of(

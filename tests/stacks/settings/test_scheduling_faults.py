@@ -96,6 +96,7 @@ def test_what_is_at_its_bounds_is_accepted(key, value):
         ("window", "P1D"),
         ("delay", "PT15M"),
         ("runner", "auto"),
+        ("time_zone", "UTC"),
         ("function_megabytes", 2048),
         ("function_max_megabytes", 64),
     ],
@@ -113,3 +114,64 @@ def test_managed_monitors_of_an_endpoint_bring_one_role_at_most():
     assert faults(**both, monitors__daily={**daily, "role_arn": role}) == []
     (fault,) = faults(**both, monitors__daily={**daily, "role_arn": role.replace("one", "other")})
     assert "monitors: bring different roles" in fault
+
+
+@pytest.mark.parametrize(
+    ("schedule", "zone", "expected"),
+    [
+        ("daily", "Europe/Nowhere", "time_zone: should be a time zone of the IANA's database, such as Europe/Berlin"),
+        ("hourly", "Europe/Berlin", "time_zone: means nothing to a schedule that is hourly; take it away"),
+        (
+            "cron(0 2 ? * * *)",
+            "Europe/Berlin",
+            "schedule: a run at 02:15 falls into a change of the clocks of Europe/Berlin, such as on 2026-03-29",
+        ),
+        ("cron(0 2/6 ? * * *)", "America/New_York", "schedule: a run at 02:15 falls into a change of the clocks"),
+        ("cron(0 1 ? * * *)", "America/New_York", "schedule: a run at 01:15 falls into a change of the clocks"),
+    ],
+)
+def test_a_run_that_the_clocks_would_leave_out_is_refused(schedule, zone, expected):
+    found = faults(**MANAGED, **{f"{MONITOR}schedule": schedule, f"{MONITOR}time_zone": zone})
+    assert [fault.startswith(f"{AT}.{expected}") for fault in found] == [True], found
+
+
+@pytest.mark.parametrize(
+    ("schedule", "zone"),
+    [("daily", "Europe/Berlin"), ("cron(0 3 ? * * *)", "Europe/Berlin"), ("monthly", "Asia/Kolkata")],
+)
+def test_runs_at_hours_that_every_day_has_once_are_accepted(schedule, zone):
+    assert faults(**MANAGED, **{f"{MONITOR}schedule": schedule, f"{MONITOR}time_zone": zone}) == []
+
+
+TRANSFORM = {"inputs": f"{BUCKET}/in", "outputs": f"{BUCKET}/out", "inference_id": True}
+BATCH = {
+    **MANAGED,
+    "model": None,
+    "retraining": None,
+    "capture": {"destination": f"{BUCKET}/captured", "transform": TRANSFORM},
+}
+
+
+def test_transform_jobs_are_accepted_in_the_place_of_an_endpoint():
+    assert faults(**BATCH) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"capture": {"transform": TRANSFORM}}, "capture.destination: is missing"),
+        ({"capture__variants": ["Blue"]}, "capture.variants: belongs to endpoints; transform jobs have none"),
+        (
+            {f"{MONITOR}scheduler": "model_monitor"},
+            "monitors.all.scheduler: should be managed, as capture.transform is read",
+        ),
+        ({"capture__transform__longest": "P6D"}, "capture.transform.longest: should be at most P5D"),
+        (
+            {"capture__transform__inference_id": False},
+            "capture.transform.inference_id: is false, so no label finds its record",
+        ),
+    ],
+)
+def test_what_only_an_endpoint_has_is_refused_of_transform_jobs(changes, expected):
+    found = faults(**BATCH | changes)
+    assert [fault for fault in found if fault.startswith(f"endpoints.fraud.{expected}")], found

@@ -302,10 +302,14 @@ def test_what_the_service_or_the_twin_cannot_run_is_refused(path: str, value: An
         definitions.check("s", changed(path, value))
 
 
-def test_a_named_definition_is_refused() -> None:
-    named = {"MonitoringJobDefinitionName": "d", "MonitoringType": "DataQuality"}
-    with pytest.raises(ApiError, match="use an inline MonitoringJobDefinition"):
-        definitions.check("s", named)
+@pytest.mark.usefixtures("endpoint")
+def test_a_named_definition_has_to_be_there(twin: Twin) -> None:
+    for named, complaint in (
+        ({"MonitoringJobDefinitionName": "d", "MonitoringType": "DataQuality"}, "Could not find"),
+        ({"MonitoringJobDefinitionName": "d", "MonitoringType": "Mood"}, "MonitoringType should be one of"),
+    ):
+        with pytest.raises(ClientError, match=complaint):
+            create(twin, {**named, "ScheduleConfig": {"ScheduleExpression": "cron(0 * ? * * *)"}})
 
 
 @pytest.mark.usefixtures("endpoint")

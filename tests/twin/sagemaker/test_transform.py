@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC
 from typing import Any
 
 import pytest
@@ -99,6 +100,27 @@ def test_every_line_of_every_object_is_answered_in_its_place(twin: Twin, bus: Re
 
 
 @pytest.mark.usefixtures("model", "bus")
+def test_a_job_that_captures_lists_what_it_read_and_wrote_and_gives_each_answer_an_id(twin: Twin) -> None:
+    put(twin, "in/deep/a.csv", b"1\n2\n")
+    put(twin, "in/b.csv", b"3\n")
+    job = run(twin, DataCaptureConfig={"DestinationS3Uri": "s3://bucket/captured", "GenerateInferenceId": True})
+    began = job["CreationTime"].astimezone(UTC)
+    s3, found = twin.client("s3"), {}
+    for side in ("input", "output"):
+        (item,) = s3.list_objects_v2(Bucket="bucket", Prefix=f"captured/{side}/{began:%Y/%m/%d/%H}/")["Contents"]
+        name = item["Key"].rpartition("/")[2]
+        found[name, side] = json.loads(s3.get_object(Bucket="bucket", Key=item["Key"])["Body"].read())
+    assert len({name for name, _ in found}) == 1
+    head, *names = found[name, "input"]
+    assert (head, sorted(names)) == ({"prefix": "s3://bucket/in/"}, ["b.csv", "deep/a.csv"])
+    head, *names = found[name, "output"]
+    assert (head, sorted(names)) == ({"prefix": "s3://bucket/out/"}, ["b.csv.out", "deep/a.csv.out"])
+    lines = [line.split(",") for text in outputs(twin).values() for line in text.splitlines()]
+    assert len({id_ for _, id_, _ in lines}) == 3
+    assert {time for *_, time in lines} == {f"{began:%Y-%m-%dT%H:%M:%SZ}"}
+
+
+@pytest.mark.usefixtures("model", "bus")
 def test_a_manifest_names_the_objects_and_one_record_makes_one_request(twin: Twin) -> None:
     put(twin, "held/out/a.csv", b"1\n2\n")
     put(twin, "held/out/b.csv", b"3\n")
@@ -179,7 +201,7 @@ def machine_of(twin: Twin) -> str:
         ({"kind": "AugmentedManifestFile"}, "S3DataType AugmentedManifestFile is not in the twin"),
         ({"DataProcessing": {"InputFilter": "$[1:]"}}, r"InputFilter \$\[1:\] is not in the twin"),
         ({"DataProcessing": {"JoinSource": "Input"}}, "JoinSource Input is not in the twin"),
-        ({"DataCaptureConfig": {"DestinationS3Uri": "s3://b"}}, "DataCaptureConfig is not in the twin"),
+        ({"DataCaptureConfig": {"CaptureOptions": []}}, "DataCaptureConfig has no CaptureOptions for transform jobs"),
         ({"TransformResources": {"InstanceType": "ml.m5.large", "InstanceCount": 2}}, "on several instances"),
         ({"MaxPayloadInMB": 60, "MaxConcurrentTransforms": 2}, "MaxConcurrentTransforms is at most 100"),
         ({"TransformJobName": "a_b"}, "TransformJobName a_b"),

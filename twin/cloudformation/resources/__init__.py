@@ -4,8 +4,10 @@ of its service, as CloudFormation does it, and refuses properties that it does n
 from __future__ import annotations
 
 from twin.cloudformation.resources import (
+    apigateway,
     cdk,
     cloudwatch,
+    cognito,
     dynamodb,
     ecr,
     events,
@@ -24,8 +26,10 @@ from twin.cloudformation.resources import (
 from twin.cloudformation.types import Types
 
 SERVICES = (
+    apigateway,
     cdk,
     cloudwatch,
+    cognito,
     dynamodb,
     ecr,
     events,

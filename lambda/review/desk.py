@@ -1,1 +1,0 @@
-../../monitor_image/model_monitor/review/desk.py

@@ -1,1 +1,0 @@
-../../monitor_image/model_monitor/labels/truth_lines.py
