@@ -10,7 +10,8 @@ sys.path.insert(
     0, str(Path(__file__).resolve().parent / "monitor_image")
 )  # `contract`: the names that stacks and core share
 
-from aws_cdk import App, Environment, Tags, aws_iam as iam
+from aws_cdk import App, Environment, Stack, Tags, aws_iam as iam
+from constructs import Construct
 
 from model_monitor import contract
 from stacks import findings
@@ -27,6 +28,7 @@ from stacks.endpoint_stack import EndpointProps, EndpointStack
 from stacks.history_stack import HistoryStack
 from stacks.live_stack import LiveProps, LiveStack
 from stacks.monitoring_stack import MonitoringProps, MonitoringStack
+from stacks.network_stack import NetworkProps, NetworkStack
 from stacks.price import estimate, reckoning
 from stacks.recipients_stack import RecipientsStack
 from stacks.reconciler_stack import ReconcilerStack, ReconcilerStackProps
@@ -34,7 +36,8 @@ from stacks.release_stack import ReleaseProps, ReleaseStack
 from stacks.retraining_plane_stack import Retrained, RetrainingPlaneProps, RetrainingPlaneStack
 from stacks.retraining_stack import RetrainingProps, RetrainingStack
 from stacks.review_stack import ReviewProps, ReviewStack
-from stacks.settings import environment as settings
+from stacks.rules import compliance
+from stacks.settings import environment as settings, services
 from stacks.settings.attribution import shadow_prefix
 from stacks.settings.endpoint import Endpoint
 from stacks.settings.environment import Settings
@@ -43,7 +46,7 @@ from stacks.storage_stack import StorageProps, StorageStack
 OF_AN_ENDPOINT = ("Live", "Endpoint", "Monitoring", "Alarms", "Retraining")  # stacks
 
 
-def build(app: App, chosen: Settings) -> None:
+def build(app: Construct, chosen: Settings) -> None:
     """Every stack of an environment."""
     env = Environment(account=chosen.account, region=chosen.region)
     storage = StorageStack(
@@ -87,6 +90,7 @@ def build(app: App, chosen: Settings) -> None:
     _retraining_plane(app, chosen, retrained, storage, alerting, env)
     _release(app, chosen, retrained, storage, alerting, env)
     _review(app, chosen, storage, alerting, env)
+    _network(app, chosen, env)
     if chosen.network.functions:
         for construct in app.node.find_all():
             if isinstance(construct, PythonFunction):
@@ -96,10 +100,11 @@ def build(app: App, chosen: Settings) -> None:
     if chosen.security.permissions_boundary is not None:
         boundary = iam.ManagedPolicy.from_managed_policy_arn(storage, "Boundary", chosen.security.permissions_boundary)
         iam.PermissionsBoundary.of(app).apply(boundary)
-    findings.check_security(app)
+    if isinstance(app, App):  # an app of somebody else's decides for itself
+        findings.check_security(app)
 
 
-def _recipients(app: App, chosen: Settings, env: Environment) -> list[routes.Route]:
+def _recipients(app: Construct, chosen: Settings, env: Environment) -> list[routes.Route]:
     """Who is told besides everybody; no stack where that is nobody."""
     named = chosen.alarms.recipients
     if not named:
@@ -109,7 +114,7 @@ def _recipients(app: App, chosen: Settings, env: Environment) -> list[routes.Rou
     ).routes
 
 
-def _tell_more(app: App, chosen: Settings, name: str, alerting: AlertingStack, told: list[routes.Route]) -> None:
+def _tell_more(app: Construct, chosen: Settings, name: str, alerting: AlertingStack, told: list[routes.Route]) -> None:
     """Alarms of one endpoint tell these people, too, and that they are over, where that is wanted."""
     stack = app.node.find_child(f"{chosen.environment}-{name}-Alarms")
     schedules = [contract.schedule_name(name, monitor) for monitor in chosen.endpoints[name].monitors]
@@ -119,7 +124,7 @@ def _tell_more(app: App, chosen: Settings, name: str, alerting: AlertingStack, t
 
 
 def _control_plane(
-    app: App,
+    app: Construct,
     chosen: Settings,
     storage: StorageStack,
     alerting: AlertingStack,
@@ -159,8 +164,23 @@ def _distinct(places: Iterable[Place]) -> list[Place]:
     return list({place.uri: place for place in places}.values())
 
 
+def _network(app: Construct, chosen: Settings, env: Environment) -> None:
+    """VPC endpoints, before all that runs in the VPC; none where it has its own."""
+    if chosen.network.endpoints == "shared":
+        return
+    stacks = [stack for stack in app.node.children if isinstance(stack, Stack)]
+    network = NetworkStack(
+        app,
+        f"{chosen.environment}-Network",
+        NetworkProps(network=chosen.network, services=services.needed(chosen)),
+        env=env,
+    )
+    for stack in stacks:
+        stack.add_stack_dependency(network, "what runs in the VPC reaches AWS by its endpoints")
+
+
 def _reconciler(
-    app: App, chosen: Settings, monitors: list[ScheduledMonitor], storage: StorageStack, env: Environment
+    app: Construct, chosen: Settings, monitors: list[ScheduledMonitor], storage: StorageStack, env: Environment
 ) -> None:
     """Who looks after runs that report nothing, and after endpoints that killed runs left."""
     prefixes = [shadow_prefix(name) for name, endpoint in chosen.endpoints.items() if endpoint.has_shadows]
@@ -176,7 +196,7 @@ def _reconciler(
 
 
 def _retraining_plane(
-    app: App,
+    app: Construct,
     chosen: Settings,
     retrained: dict[str, Retrained],
     storage: StorageStack,
@@ -203,7 +223,7 @@ def _retraining_plane(
 
 
 def _release(
-    app: App,
+    app: Construct,
     chosen: Settings,
     retrained: dict[str, Retrained],
     storage: StorageStack,
@@ -230,7 +250,7 @@ def _release(
 
 
 def _build_endpoint(
-    app: App,
+    app: Construct,
     chosen: Settings,
     name: str,
     endpoint: Endpoint,
@@ -301,7 +321,7 @@ def _build_endpoint(
 
 
 def _close_loop(
-    app: App,
+    app: Construct,
     chosen: Settings,
     name: str,
     endpoint: Endpoint,
@@ -352,7 +372,7 @@ def _close_loop(
     return retraining.watched
 
 
-def _review(app: App, chosen: Settings, storage: StorageStack, alerting: AlertingStack, env: Environment) -> None:
+def _review(app: Construct, chosen: Settings, storage: StorageStack, alerting: AlertingStack, env: Environment) -> None:
     """Predictions that people look at, where any endpoint has some."""
     if not chosen.reviewed:
         return
@@ -381,6 +401,8 @@ def main() -> None:
         sys.exit(str(faults))
     build(app, chosen)
     assembly = Path(app.synth().directory)
+    if app.node.try_get_context("compliance") is not None:
+        compliance.report(app)
     if chosen.budget is not None:
         above = estimate.faults(chosen, reckoning.items(chosen, estimate.templates_of(assembly)))
         if told := "\n".join(above):

@@ -128,6 +128,7 @@ def watch_by_both(endpoint: dict[str, Any]) -> None:
 
 def test_several_variants_serve_and_all_their_traffic_is_watched():
     def change(document: dict[str, Any]) -> None:
+        document["security"] = {"instance_disks": "allowed"}
         watch_by_both(document["endpoints"]["covertype"])
         document["endpoints"]["covertype"]["retraining"]["monitor"] = "loop"
         document["endpoints"]["covertype"]["model"]["variants"] = {
