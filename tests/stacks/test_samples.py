@@ -25,7 +25,9 @@ MORE = {
     "payload": {"features": ["amount"], "label": "is_late"},
     "monitors": {"quality": {"baseline": {"dataset": "s3://elsewhere-310987654321/baseline.csv"}}},
 }
-CHANGED_IN_PLACE = {"AWS::IAM::Policy"}  # what the environment's shared functions may grows with its endpoints
+# what shared functions may and know, and what the environment's dashboard shows, grows with its endpoints
+CHANGED_IN_PLACE = {"AWS::IAM::Policy", "AWS::CloudWatch::Dashboard", "AWS::Lambda::Function"}
+NAMES = ("Name", "FunctionName", "DashboardName", "PolicyName", "Roles", "Role", "Runtime", "Handler")
 
 
 def test_every_sample_is_synthesized_somewhere():
@@ -71,4 +73,7 @@ def test_one_more_endpoint_replaces_and_removes_nothing():
         assert old.keys() <= new.keys(), stack
         changed = {found["Type"] for name, found in old.items() if new[name] != found}
         assert changed <= CHANGED_IN_PLACE, stack
+        for name, found in old.items():
+            given, left = found.get("Properties", {}), new[name].get("Properties", {})
+            assert [given.get(key) for key in NAMES] == [left.get(key) for key in NAMES], "a new name is a new resource"
         assert template.get("Outputs", {}).items() <= after[stack].get("Outputs", {}).items()
