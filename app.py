@@ -16,6 +16,7 @@ from model_monitor import contract
 from stacks import findings
 from stacks.alarms_stack import AlarmsProps, AlarmsStack
 from stacks.alerting_stack import AlertingProps, AlertingStack
+from stacks.constructs import routes
 from stacks.constructs.dashboard import Watched
 from stacks.constructs.places import Place
 from stacks.constructs.python_function import PythonFunction
@@ -23,9 +24,11 @@ from stacks.constructs.scheduled_monitor import ScheduledMonitor
 from stacks.control_plane_stack import ControlPlaneProps, ControlPlaneStack
 from stacks.dashboard_stack import DashboardProps, DashboardStack
 from stacks.endpoint_stack import EndpointProps, EndpointStack
+from stacks.history_stack import HistoryStack
 from stacks.live_stack import LiveProps, LiveStack
 from stacks.monitoring_stack import MonitoringProps, MonitoringStack
 from stacks.price import estimate, reckoning
+from stacks.recipients_stack import RecipientsStack
 from stacks.reconciler_stack import ReconcilerStack, ReconcilerStackProps
 from stacks.release_stack import ReleaseProps, ReleaseStack
 from stacks.retraining_plane_stack import Retrained, RetrainingPlaneProps, RetrainingPlaneStack
@@ -49,13 +52,16 @@ def build(app: App, chosen: Settings) -> None:
         StorageProps(storage=chosen.storage, kms_key_arn=chosen.security.kms_key_arn),
         env=env,
     )
+    if chosen.storage.tables:
+        HistoryStack(app, f"{chosen.environment}-History", chosen.environment, storage.tables, env=env)
     alerting = AlertingStack(
         app,
         f"{chosen.environment}-Alerting",
         AlertingProps(alarms=chosen.alarms, endpoints=list(chosen.endpoints)),
         env=env,
     )
-    plane = _control_plane(app, chosen, storage, alerting, env)
+    told = _recipients(app, chosen, env)
+    plane = _control_plane(app, chosen, storage, alerting, told, env)
     retrained: dict[str, Retrained] = {}
     reconciled: list[ScheduledMonitor] = []
     shown: list[Watched] = []
@@ -64,6 +70,7 @@ def build(app: App, chosen: Settings) -> None:
         reconciled += monitoring.reconciled
         shown.append(Watched(name, endpoint, monitoring.monitors))
         watched = _close_loop(app, chosen, name, endpoint, storage, alerting, monitoring, env)
+        _tell_more(app, chosen, name, alerting, told)
         if watched:
             retrained[name] = Retrained(endpoint, watched)
         for part in OF_AN_ENDPOINT:
@@ -92,8 +99,32 @@ def build(app: App, chosen: Settings) -> None:
     findings.check_security(app)
 
 
+def _recipients(app: App, chosen: Settings, env: Environment) -> list[routes.Route]:
+    """Who is told besides everybody; no stack where that is nobody."""
+    named = chosen.alarms.recipients
+    if not named:
+        return []
+    return RecipientsStack(
+        app, f"{chosen.environment}-Recipients", chosen.environment, named, list(chosen.endpoints), env=env
+    ).routes
+
+
+def _tell_more(app: App, chosen: Settings, name: str, alerting: AlertingStack, told: list[routes.Route]) -> None:
+    """Alarms of one endpoint tell these people, too, and that they are over, where that is wanted."""
+    stack = app.node.find_child(f"{chosen.environment}-{name}-Alarms")
+    schedules = [contract.schedule_name(name, monitor) for monitor in chosen.endpoints[name].monitors]
+    starts = [contract.alarm_name(chosen.environment, each, "") for each in sorted(schedules, key=len, reverse=True)]
+    if isinstance(stack, AlarmsStack) and (told or chosen.alarms.recovery):
+        routes.tell_more(stack, name, starts, told, alerting.topic if chosen.alarms.recovery else None)
+
+
 def _control_plane(
-    app: App, chosen: Settings, storage: StorageStack, alerting: AlertingStack, env: Environment
+    app: App,
+    chosen: Settings,
+    storage: StorageStack,
+    alerting: AlertingStack,
+    told: list[routes.Route],
+    env: Environment,
 ) -> ControlPlaneStack | None:
     """What the runs of all endpoints share; None where SageMaker Model Monitor starts every one of them."""
     managed = chosen.managed
@@ -115,6 +146,7 @@ def _control_plane(
             key=storage.key,
             table=storage.table,
             has_messages=chosen.alarms.of_runs,
+            routes=told,
             time_zones=chosen.time_zones,
         ),
         env=env,
@@ -223,6 +255,7 @@ def _build_endpoint(
             network=chosen.network,
             security=chosen.security,
             plane=plane.offer if plane else None,
+            links=chosen.links,
             tags=chosen.tags_of(name),
         ),
         env=env,

@@ -16,6 +16,7 @@ from aws_cdk import (
 )
 from constructs import Construct
 
+from model_monitor import contract
 from stacks.constructs.emptied_bucket import EmptiedBuckets
 from stacks.constructs.places import EndpointPlaces, Place, TransformPlaces
 from stacks.settings.endpoint import Endpoint
@@ -78,6 +79,11 @@ class StorageStack(Stack):
             history=self._place(self.reports, f"history/{name}/"),
             transform=_transform(endpoint),
         )
+
+    @property
+    def tables(self) -> Place:
+        """Where `model-monitor index` keeps the history of windows, once it is copied there."""
+        return Place.of(self.reports, contract.TABLES_PREFIX)
 
     def _place(self, bucket: s3.IBucket, prefix: str) -> Place:
         """For other stacks, so by export. Whoever uses it must be deployed after this stack."""

@@ -41,6 +41,34 @@ class SettingsFaults(Exception):
         super().__init__(f"{where}: {len(faults)} fault{'s' if len(faults) != 1 else ''}{lines}")
 
 
+class Recipients(Block):
+    """Who else is told, besides the people of `alarms.email`, who are told of everything."""
+
+    email: tuple[fields.Email, ...] = ()
+    """E-mail addresses; a topic is created for them. Default: nobody."""
+    topic_arn: fields.arn("sns", ".+") | None = None  # type: ignore[valid-type]
+    """ARN of an SNS topic of yours instead. Its key must let cloudwatch.amazonaws.com publish. Left out: see email."""
+    event_bus_arn: fields.arn("events", "event-bus/.+") | None = None  # type: ignore[valid-type]
+    """ARN of an EventBridge bus of yours, to which every end of a run and every change of an alarm goes as an event, of whatever
+    severity; its policy must admit this account. Left out: none."""
+    endpoints: tuple[fields.EndpointName, ...] = ()
+    """Endpoints that they are told of. Default: all."""
+    severities: Annotated[tuple[Literal["urgent", "notice"], ...], Field(min_length=1)] = ("urgent", "notice")
+    """What they are told of. urgent: runs that fail, silence, broken data, a model that answers worse; notice: drift, bias, other
+    features that decide, metrics of your own, late labels, rehearsals. Default: both."""
+
+    @check
+    def _place_faults(self) -> Iterator[str]:
+        if self.topic_arn and self.email:
+            yield "email: subscribe people to the topic you brought, or leave topic_arn out"
+        if not (self.topic_arn or self.email or self.event_bus_arn):
+            yield "email: is nobody; give addresses, topic_arn or event_bus_arn"
+
+    def are_told(self, endpoint: str, severity: str) -> bool:
+        """Whether mails about an endpoint go to them."""
+        return (not self.endpoints or endpoint in self.endpoints) and severity in self.severities
+
+
 class Alarms(Block):
     """Who is told."""
 
@@ -52,6 +80,12 @@ class Alarms(Block):
     """Who writes: alarms, one mail each; runs, one mail a cause that names the worst violations, and one when all is over, with
     alarms on violations silent (they still start retraining) and all others as ever; or both. Default: alarms."""
 
+    recovery: bool = False
+    """Whether alarms also write when they are over. A new alarm writes so once, too. Where runs write, they say when all is over,
+    whatever stands here. Default: false."""
+    recipients: Annotated[dict[fields.MonitorName, Recipients], Field(max_length=4)] = Field(default_factory=dict)
+    """More people, by a name of yours: of some endpoints, or of what is urgent alone. Up to four, since an alarm has five actions.
+    Default: none."""
     composites: bool = False
     """Whether composite alarms page once for one cause, of the model and of its service, and about the service only what outlasts
     an update of the endpoint. Each costs half a dollar a month. Default: false, every alarm pages."""
@@ -65,6 +99,16 @@ class Alarms(Block):
     def _people_faults(self) -> Iterator[str]:
         if self.topic_arn and self.email:
             yield "email: subscribe people to the topic you brought, or leave topic_arn out"
+
+
+class Links(Block):
+    """Where pages and messages lead, besides AWS's console."""
+
+    docs: fields.WebAddress | None = None
+    """Where you publish the folder docs/ of this repository, such as a folder of your Git host: runbooks are linked below it.
+    Left out: they are named by their path."""
+    review: fields.WebAddress | None = None
+    """Address of the review page: the output ReviewPage, or a name of yours before it. Left out: it is not linked."""
 
 
 class Network(Block):
@@ -163,6 +207,9 @@ class Storage(Block):
     """Days after which access logs of the buckets are deleted, at least 1. Default: 90."""
     keep_data: bool = True
     """Whether buckets and keys survive the deletion of their stack. Default: true, nothing is lost by a wrong command."""
+    tables: bool = False
+    """Whether Glue tables stand over the history of windows in the reports bucket (`tables/`), for Athena and QuickSight. Default:
+    false."""
     buckets: Buckets = Buckets()
     """Buckets of yours to use instead of created ones. Default: all are created."""
 
@@ -195,6 +242,8 @@ class Settings(Block):
     """The functions that run small windows. Default: of the processor that jobs have, too."""
     alarms: Alarms = Alarms()
     """Who is told. Default: a topic without subscribers."""
+    links: Links = Links()
+    """Where pages and messages lead. Default: to AWS's console alone."""
     network: Network = Network()
     """The VPC of jobs and models. Default: none."""
     security: Security = Security()
@@ -308,6 +357,11 @@ class Settings(Block):
         boundary = security.permissions_boundary
         yield from account.of_arn("security.permissions_boundary", boundary, self.region, self.account)
         yield from account.of_topic("alarms.topic_arn", self.alarms.topic_arn, self.region)
+        for name, group in self.alarms.recipients.items():
+            path = f"alarms.recipients.{name}"
+            yield from account.of_topic(f"{path}.topic_arn", group.topic_arn, self.region)
+            for endpoint in sorted(set(group.endpoints) - self.endpoints.keys()):
+                yield f"{path}.endpoints: names {endpoint}, which is no endpoint of this environment"
         yield from account.of_image("monitor_image", self.monitor_image, self.region)
 
     @check

@@ -148,6 +148,7 @@ def build_job(variables: Variables, processing: ProcessingJob) -> tuple[Job, Pla
         max_rejected_fraction=configuration.max_rejected_fraction,
         false_alarms=configuration.false_alarms,
         design_effect=configuration.design_effect,
+        links=configuration.links,
         metrics=replace(configuration.metrics, is_enabled=variables.publishes_metrics),
         review=configuration.review if variables.kind is JobKind.MONITOR else None,
         workers=variables.workers,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -168,6 +169,7 @@ class Job:
     volume_key: str | None = None  # KMS key of that job's volumes
     max_rejected_fraction: float = 0.1
     false_alarms: FalseAlarms = field(default_factory=FalseAlarms)
+    links: Mapping[str, str] = field(default_factory=dict)  # where its page leads, by name
     design_effect: float = 1.0  # of records that come in alike groups: how many of them tell as much as one
     windows: int = 1  # that the run judges, its own and those that waited for labels: they share what it may err
     metrics: MetricsSettings = field(default_factory=MetricsSettings)

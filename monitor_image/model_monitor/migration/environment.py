@@ -16,6 +16,7 @@ VERSION: Final = 1  # of the environment file's format
 VARIANT: Final = "AllTraffic"
 VARIANTS_MAX: Final = 7  # whose traffic one alarm can watch
 ALL_TRAFFIC: Final = 100  # percent
+FULL: Final = "full"  # every metric that runs measure, not those of the kit's own alarms alone
 KEY: Final = ":key/"
 KEYS_MAX: Final = 20
 
@@ -167,12 +168,14 @@ def _metrics(
     """
     critical: list[str] = []
     namespaces: set[str] = set()
+    others: list[str] = []
     for each in made:
         found = rung.of_schedule(watched, each.schedule.name)
         if not found.names:
             continue
         written.topics |= found.topics
         namespaces |= found.namespaces
+        others += found.others
         here = (*path, "monitors", each.name)
         distances = found.distances if each.schedule.type is MonitoringType.DATA_QUALITY else {}
         distances = {feature: bound for feature, bound in distances.items() if not names or feature in names}
@@ -182,7 +185,10 @@ def _metrics(
         written.note(here, f"alarms on its metrics: {', '.join(found.names)}")
         if not each.keeps_its_name:
             written.note(here, "these alarms look for the old schedule's name: make them anew, or rename the schedule")
-    block = {"namespace": min(namespaces), "critical": critical} if namespaces else {}
+    block: dict[str, Any] = {"namespace": min(namespaces), "critical": critical} if namespaces else {}
+    if others:
+        block["level"] = FULL
+        written.note((*path, "metrics"), f"full, for alarms that look at other metrics: {', '.join(others)}")
     if len(namespaces) > 1:
         written.note((*path, "metrics"), f"alarms look into {', '.join(sorted(namespaces))}; a run publishes into one")
     if namespaces:

@@ -75,7 +75,7 @@ def adopted(schedule: Schedule, scheduler: str, read: Read, taken: Collection[st
 
 def _check(schedule: Schedule) -> None:
     if not schedule.endpoint:
-        raise NotTakenOver("it watches batch transforms, and the kit watches endpoints")
+        raise NotTakenOver("it watches batch transforms; describe them by hand in capture.transform")
     if not schedule.definition.is_of_aws:
         image = schedule.definition.application.get("ImageUri")
         raise NotTakenOver(f"it runs an image of yours ({image}), of which nobody here knows what it checks")

@@ -142,6 +142,15 @@ def test_alarms_go_on_ringing(account: PaperAccount) -> None:
     assert "make them anew" not in said(found, *WHERE, "data-quality")
 
 
+def test_alarms_on_other_metrics_go_on_ringing_too(account: PaperAccount) -> None:
+    account.add("churn-data-quality", DATA_QUALITY)
+    account.rung = [drift_alarm("churn-data-quality", "age", 0.2) | {"MetricName": "feature_non_null_age"}]
+    found, settings = adopted(account)
+    assert settings.endpoints["churn"].metrics.level == "full"
+    assert settings.endpoints["churn"].monitors["data-quality"].alarms.drift_features == {}
+    assert "drift of age" in said(found, "endpoints", "churn", "metrics")
+
+
 def test_alarms_of_a_name_that_changes_are_told(account: PaperAccount) -> None:
     account.add("My-Schedule", DATA_QUALITY)
     account.rung = [drift_alarm("My-Schedule", "age", 0.2)]
