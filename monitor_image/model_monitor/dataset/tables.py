@@ -150,7 +150,7 @@ def _rows_of_json(block: Block, records: Records, lines: Sequence[int], schema: 
     return rows
 
 
-def _losses(records: Records, lines: Sequence[int]) -> Iterator[_Loss]:
+def _losses(records: Records, lines: Sequence[int]) -> Iterable[_Loss]:
     """Faults of payloads and records where each payload is one line, in the order of the lines; made as they are asked for."""
     ends = np.cumsum(records.counts)
     faults = ((lines[i], records.faults[i]) for i in sorted(records.faults))
