@@ -211,7 +211,7 @@ def _count_widths(
         return
     places = (*(np.flatnonzero(side)[bad] for side in sides), event[bad])
     reasons, why = Counter[tuple[int, str]](), cache(partial(_why_one_value, group))
-    for i, j, owner in zip(*map(memoryview, places), strict=True):  # whole numbers of Python, one at a time
+    for i, j, owner in zip(*(place.data for place in places), strict=True):  # whole numbers of Python, one at a time
         found = left.widths.get(i), right.widths.get(j) if right else None
         if reason := why(owner, found[0] == 1, found[1] == 1):
             reasons[owner, reason] += 1

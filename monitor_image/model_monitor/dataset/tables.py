@@ -101,7 +101,7 @@ def filled_lines(data: bytes) -> tuple[Sequence[str], Sequence[int]]:
         end = data.find(b"\n", starts[i])
         is_filled[i] = bool(data[starts[i] : end if end >= 0 else None].decode().strip())
     bounds = np.append(starts[is_filled], len(data)).astype(np.int64)
-    return Texts(data, bounds), memoryview(np.flatnonzero(is_filled))
+    return Texts(data, bounds), np.flatnonzero(is_filled).data
 
 
 def first_row(segment: Segment) -> Row | None:
