@@ -47,6 +47,8 @@ def page(results: Cell) -> str:
         verdict=verdict(free),
         by_population=population_table(results["replay"]),
         hours=sets_table(bound),
+        hours_declared=sets_table(declared(bound)),
+        design_effect=f"{populations.DESIGN_EFFECT:g}",
         checks=check_table(free),
         checks_hours=check_table(bound),
         unjudged=unjudged_table(results["replay"]),
@@ -59,6 +61,11 @@ def page(results: Cell) -> str:
 def lines(found: Iterable[str]) -> str:
     """One below the other."""
     return "\n".join(found)
+
+
+def declared(cells: Sequence[Cell]) -> list[Cell]:
+    """The same runs, decided with what their populations' users would declare."""
+    return [{**cell, "violated": cell.get("declared", {})} for cell in cells]
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

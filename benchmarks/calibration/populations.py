@@ -14,6 +14,8 @@ Random = np.random.Generator
 PRODUCTS: Final = 3000
 SESSION_SHARE: Final = 0.7  # of a number's variance that the records of one session have in common
 RHO: Final = 0.3  # correlation of one session with the next
+# of a mean: noise, and the sessions' share times a session's 2.6 records (seen from a record) times (1 + rho) / (1 - rho): 3.7
+DESIGN_EFFECT: Final = 4.0
 
 
 def _signs(texts: Texts, size: float) -> np.ndarray:
@@ -199,7 +201,7 @@ POPULATIONS: Final = tuple(
         (imbalanced, SEX, {}),
         (amounts, SEX, {"quality": {"problem_type": "regression"}, "label_values": (350,)}),
         (classes, SEX, {"quality": {"problem_type": "multiclass"}, "label_values": (2,)}),
-        (hours, SEX, {"is_independent": False}),
+        (hours, SEX, {"design_effect": DESIGN_EFFECT}),
     )
 )
 

@@ -56,9 +56,9 @@ def chunks(rounds: int = ROUNDS, sizes: Sequence[int] = tuple(ROUND)) -> Iterato
 class Tally:
     """What was found in some runs.
 
-    judged: by monitor, runs in which it came to a verdict. violated: by set of monitors, runs with a false violation; aws: the
-    same by AWS's rule, and of how many runs. checks: false violations by monitor, type of check and subject. reasons: why there
-    was no verdict.
+    judged: by monitor, runs in which it came to a verdict. violated: by set of monitors, runs with a false violation; declared: the
+    same with the population's design effect; aws: the same by AWS's rule, and of how many runs. checks: false violations by
+    monitor, type of check and subject. reasons: why there was no verdict.
     """
 
     runs: int = 0
@@ -68,6 +68,7 @@ class Tally:
     aws: Counter[str] = field(default_factory=Counter)
     checks: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
+    declared: Counter[str] = field(default_factory=Counter)
 
     def add(self, other: Tally) -> None:
         """Count another's runs, too."""
@@ -83,10 +84,10 @@ class Tally:
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> Tally:
         """The inverse of `to_json`."""
-        return cls(content["runs"], content["seconds"], *(Counter(content[name]) for name in COUNTERS))
+        return cls(content["runs"], content["seconds"], *(Counter(content.get(name, {})) for name in COUNTERS))
 
 
-COUNTERS: Final = ("judged", "violated", "aws", "checks", "reasons")
+COUNTERS: Final = ("judged", "violated", "aws", "checks", "reasons", "declared")
 
 
 def replay(chunk: Chunk) -> Tally:
@@ -114,6 +115,7 @@ def _run(population: Population, size: int, number: int, tally: Tally) -> None:
     found = watch.found(population.make(random, size))
     ours = watch.conclusions(found, size)
     _count(watch, ours, tally)
+    _count_declared(watch, ours, population, tally)
     tally.runs += 1
     if number % AWS_EVERY == 0:
         theirs = watch.conclusions(found, size, Decision.AWS)
@@ -135,6 +137,14 @@ def _count(watch: Watch, conclusions: Sequence[Conclusion], tally: Tally) -> Non
                     tally.reasons[f"{key}: {conclusion.reason}"] += 1
         else:
             tally.checks.update(f"{name}: {each.check_type}: {each.subject}" for each in settled[0].violations)
+
+
+def _count_declared(watch: Watch, conclusions: Sequence[Conclusion], population: Population, tally: Tally) -> None:
+    if population.is_independent:
+        return
+    for name, places in watch.sets.items():
+        settled = watch.settled([conclusions[place] for place in places], population.design_effect)
+        tally.declared[name] += _is_violated(settled)
 
 
 def _is_violated(conclusions: Sequence[Conclusion]) -> bool:

@@ -43,7 +43,7 @@ class Population:
     """Where records come from, and how they are watched.
 
     what: in one line, for the page. facets, quality, label_values: of the monitors' options.
-    is_independent: records do not depend on each other; where they do, no test for independent ones holds exactly.
+    design_effect: what somebody who knows of records that depend on each other would declare; 1 where none do.
     """
 
     name: str
@@ -52,7 +52,12 @@ class Population:
     facets: tuple[Mapping[str, Any], ...]
     quality: Mapping[str, Any] = field(default_factory=lambda: {"problem_type": "binary"})
     label_values: tuple[float, ...] = (1,)
-    is_independent: bool = True
+    design_effect: float = 1.0
+
+    @property
+    def is_independent(self) -> bool:
+        """Records do not depend on each other; where they do, no test for independent ones holds exactly."""
+        return self.design_effect == 1.0
 
 
 def chosen(random: np.random.Generator, size: int, words: Sequence[str], shares: Sequence[float] | np.ndarray) -> Texts:

@@ -90,9 +90,9 @@ class Watch:
         report = Report(job, Reading(records=records), (), Dataset())
         return [bare(flow.conclude(monitor, statistics, report, self.baselines)) for monitor, statistics in found]
 
-    def settled(self, conclusions: Sequence[Conclusion]) -> list[Conclusion]:
+    def settled(self, conclusions: Sequence[Conclusion], design_effect: float = 1.0) -> list[Conclusion]:
         """The decision of a run over these monitors alone, whose conclusions are `bare`."""
-        return settle(conclusions, budget_of(self.job))
+        return settle(conclusions, budget_of(self.job), design_effect)
 
     @property
     def sets(self) -> dict[str, tuple[int, ...]]:

@@ -98,6 +98,21 @@ def test_hours_have_sessions_of_two_or_three_and_each_resembles_the_one_before()
     assert alike == pytest.approx(0.6 + 0.4 * (0.5**2 + 0.15**2 + 0.34**2 + 0.01**2), abs=0.02)
 
 
+def test_a_mean_of_hours_varies_as_its_design_effect_says() -> None:
+    whole = populations.find("hours").make(np.random.default_rng(11), 320 * 400).features["x"]
+    assert isinstance(whole, np.ndarray)
+    effect = 320 * whole.reshape(400, 320).mean(axis=1).var() / whole.var()
+    assert 0.8 * populations.DESIGN_EFFECT < effect < populations.DESIGN_EFFECT * 1.1
+
+
+def test_runs_of_dependent_records_are_also_decided_with_what_is_declared() -> None:
+    chunk = replay.Chunk("hours", 320, 25, 25)  # two of which are violated with the defaults
+    tally = replay.replay(chunk)
+    assert tally.declared["all"] < tally.violated["all"]
+    assert set(tally.declared) == set(tally.violated)
+    assert not replay.replay(replay.Chunk("nullable", 40, 0, 1)).declared
+
+
 def test_errors_of_amounts_grow_with_what_is_predicted() -> None:
     found = sample("amounts")
     errors = np.abs(found.label - found.prediction)
