@@ -70,7 +70,7 @@ format: build/.main-venv ## let ruff rewrite what it can
 
 .PHONY: synth
 synth: build/.main-venv node_modules/.package-lock.json ## synthesize every environment with security checks, and say what each costs a month
-	@for env in $(ENVIRONMENTS); do echo "synth $$env"; npx --no-install cdk synth --quiet --no-notices -c env=$$env -o build/synth/$$env; $(BIN)/python -m stacks.price $$env build/synth/$$env; done
+	@for env in $(ENVIRONMENTS); do echo "synth $$env"; npx --no-install cdk synth --quiet --no-notices -c env=$$env -c compliance=report -o build/synth/$$env; $(BIN)/python -m stacks.price $$env build/synth/$$env; done
 
 .PHONY: golden
 golden: build/.main-venv ## rewrite the golden outputs and the stack snapshots; review the diff
@@ -98,6 +98,10 @@ SEED ?= $(shell date +%s)
 .PHONY: fuzz
 fuzz: setup ## feed damaged captures to the compiled reader under sanitizers, and to both readers for SECONDS_BUDGET=3600 (SEED=n)
 	$(BIN)/python -m pytest -q tests/monitor_image/native/test_sanitizers.py
+	@$(MAKE) --no-print-directory parity
+
+.PHONY: parity
+parity: setup ## feed damaged captures, others each time, to both readers for SECONDS_BUDGET=3600 (SEED=n); pull requests: a minute
 	$(BIN)/python tests/monitor_image/dataset/differential.py $(SECONDS_BUDGET) $(SEED)
 
 .PHONY: clean

@@ -10,12 +10,14 @@ sys.path.insert(
     0, str(Path(__file__).resolve().parent / "monitor_image")
 )  # `contract`: the names that stacks and core share
 
-from aws_cdk import App, Environment, Tags, aws_iam as iam
+from aws_cdk import App, Environment, Stack, Tags, aws_iam as iam
+from constructs import Construct
 
 from model_monitor import contract
 from stacks import findings
 from stacks.alarms_stack import AlarmsProps, AlarmsStack
 from stacks.alerting_stack import AlertingProps, AlertingStack
+from stacks.constructs import routes
 from stacks.constructs.dashboard import Watched
 from stacks.constructs.places import Place
 from stacks.constructs.python_function import PythonFunction
@@ -23,15 +25,19 @@ from stacks.constructs.scheduled_monitor import ScheduledMonitor
 from stacks.control_plane_stack import ControlPlaneProps, ControlPlaneStack
 from stacks.dashboard_stack import DashboardProps, DashboardStack
 from stacks.endpoint_stack import EndpointProps, EndpointStack
+from stacks.history_stack import HistoryStack
 from stacks.live_stack import LiveProps, LiveStack
 from stacks.monitoring_stack import MonitoringProps, MonitoringStack
+from stacks.network_stack import NetworkProps, NetworkStack
 from stacks.price import estimate, reckoning
+from stacks.recipients_stack import RecipientsStack
 from stacks.reconciler_stack import ReconcilerStack, ReconcilerStackProps
 from stacks.release_stack import ReleaseProps, ReleaseStack
 from stacks.retraining_plane_stack import Retrained, RetrainingPlaneProps, RetrainingPlaneStack
 from stacks.retraining_stack import RetrainingProps, RetrainingStack
 from stacks.review_stack import ReviewProps, ReviewStack
-from stacks.settings import environment as settings
+from stacks.rules import compliance
+from stacks.settings import environment as settings, services
 from stacks.settings.attribution import shadow_prefix
 from stacks.settings.endpoint import Endpoint
 from stacks.settings.environment import Settings
@@ -40,7 +46,7 @@ from stacks.storage_stack import StorageProps, StorageStack
 OF_AN_ENDPOINT = ("Live", "Endpoint", "Monitoring", "Alarms", "Retraining")  # stacks
 
 
-def build(app: App, chosen: Settings) -> None:
+def build(app: Construct, chosen: Settings) -> None:
     """Every stack of an environment."""
     env = Environment(account=chosen.account, region=chosen.region)
     storage = StorageStack(
@@ -49,13 +55,16 @@ def build(app: App, chosen: Settings) -> None:
         StorageProps(storage=chosen.storage, kms_key_arn=chosen.security.kms_key_arn),
         env=env,
     )
+    if chosen.storage.tables:
+        HistoryStack(app, f"{chosen.environment}-History", chosen.environment, storage.tables, env=env)
     alerting = AlertingStack(
         app,
         f"{chosen.environment}-Alerting",
         AlertingProps(alarms=chosen.alarms, endpoints=list(chosen.endpoints)),
         env=env,
     )
-    plane = _control_plane(app, chosen, storage, alerting, env)
+    told = _recipients(app, chosen, env)
+    plane = _control_plane(app, chosen, storage, alerting, told, env)
     retrained: dict[str, Retrained] = {}
     reconciled: list[ScheduledMonitor] = []
     shown: list[Watched] = []
@@ -64,6 +73,7 @@ def build(app: App, chosen: Settings) -> None:
         reconciled += monitoring.reconciled
         shown.append(Watched(name, endpoint, monitoring.monitors))
         watched = _close_loop(app, chosen, name, endpoint, storage, alerting, monitoring, env)
+        _tell_more(app, chosen, name, alerting, told)
         if watched:
             retrained[name] = Retrained(endpoint, watched)
         for part in OF_AN_ENDPOINT:
@@ -80,6 +90,7 @@ def build(app: App, chosen: Settings) -> None:
     _retraining_plane(app, chosen, retrained, storage, alerting, env)
     _release(app, chosen, retrained, storage, alerting, env)
     _review(app, chosen, storage, alerting, env)
+    _network(app, chosen, env)
     if chosen.network.functions:
         for construct in app.node.find_all():
             if isinstance(construct, PythonFunction):
@@ -89,11 +100,36 @@ def build(app: App, chosen: Settings) -> None:
     if chosen.security.permissions_boundary is not None:
         boundary = iam.ManagedPolicy.from_managed_policy_arn(storage, "Boundary", chosen.security.permissions_boundary)
         iam.PermissionsBoundary.of(app).apply(boundary)
-    findings.check_security(app)
+    if isinstance(app, App):  # an app of somebody else's decides for itself
+        findings.check_security(app)
+
+
+def _recipients(app: Construct, chosen: Settings, env: Environment) -> list[routes.Route]:
+    """Who is told besides everybody; no stack where that is nobody."""
+    named = chosen.alarms.recipients
+    if not named:
+        return []
+    return RecipientsStack(
+        app, f"{chosen.environment}-Recipients", chosen.environment, named, list(chosen.endpoints), env=env
+    ).routes
+
+
+def _tell_more(app: Construct, chosen: Settings, name: str, alerting: AlertingStack, told: list[routes.Route]) -> None:
+    """Alarms of one endpoint tell these people, too, and that they are over, where that is wanted."""
+    stack = app.node.find_child(f"{chosen.environment}-{name}-Alarms")
+    schedules = [contract.schedule_name(name, monitor) for monitor in chosen.endpoints[name].monitors]
+    starts = [contract.alarm_name(chosen.environment, each, "") for each in sorted(schedules, key=len, reverse=True)]
+    if isinstance(stack, AlarmsStack) and (told or chosen.alarms.recovery):
+        routes.tell_more(stack, name, starts, told, alerting.topic if chosen.alarms.recovery else None)
 
 
 def _control_plane(
-    app: App, chosen: Settings, storage: StorageStack, alerting: AlertingStack, env: Environment
+    app: Construct,
+    chosen: Settings,
+    storage: StorageStack,
+    alerting: AlertingStack,
+    told: list[routes.Route],
+    env: Environment,
 ) -> ControlPlaneStack | None:
     """What the runs of all endpoints share; None where SageMaker Model Monitor starts every one of them."""
     managed = chosen.managed
@@ -115,6 +151,7 @@ def _control_plane(
             key=storage.key,
             table=storage.table,
             has_messages=chosen.alarms.of_runs,
+            routes=told,
             time_zones=chosen.time_zones,
         ),
         env=env,
@@ -127,8 +164,23 @@ def _distinct(places: Iterable[Place]) -> list[Place]:
     return list({place.uri: place for place in places}.values())
 
 
+def _network(app: Construct, chosen: Settings, env: Environment) -> None:
+    """VPC endpoints, before all that runs in the VPC; none where it has its own."""
+    if chosen.network.endpoints == "shared":
+        return
+    stacks = [stack for stack in app.node.children if isinstance(stack, Stack)]
+    network = NetworkStack(
+        app,
+        f"{chosen.environment}-Network",
+        NetworkProps(network=chosen.network, services=services.needed(chosen)),
+        env=env,
+    )
+    for stack in stacks:
+        stack.add_stack_dependency(network, "what runs in the VPC reaches AWS by its endpoints")
+
+
 def _reconciler(
-    app: App, chosen: Settings, monitors: list[ScheduledMonitor], storage: StorageStack, env: Environment
+    app: Construct, chosen: Settings, monitors: list[ScheduledMonitor], storage: StorageStack, env: Environment
 ) -> None:
     """Who looks after runs that report nothing, and after endpoints that killed runs left."""
     prefixes = [shadow_prefix(name) for name, endpoint in chosen.endpoints.items() if endpoint.has_shadows]
@@ -144,7 +196,7 @@ def _reconciler(
 
 
 def _retraining_plane(
-    app: App,
+    app: Construct,
     chosen: Settings,
     retrained: dict[str, Retrained],
     storage: StorageStack,
@@ -171,7 +223,7 @@ def _retraining_plane(
 
 
 def _release(
-    app: App,
+    app: Construct,
     chosen: Settings,
     retrained: dict[str, Retrained],
     storage: StorageStack,
@@ -198,7 +250,7 @@ def _release(
 
 
 def _build_endpoint(
-    app: App,
+    app: Construct,
     chosen: Settings,
     name: str,
     endpoint: Endpoint,
@@ -223,6 +275,7 @@ def _build_endpoint(
             network=chosen.network,
             security=chosen.security,
             plane=plane.offer if plane else None,
+            links=chosen.links,
             tags=chosen.tags_of(name),
         ),
         env=env,
@@ -268,7 +321,7 @@ def _build_endpoint(
 
 
 def _close_loop(
-    app: App,
+    app: Construct,
     chosen: Settings,
     name: str,
     endpoint: Endpoint,
@@ -319,7 +372,7 @@ def _close_loop(
     return retraining.watched
 
 
-def _review(app: App, chosen: Settings, storage: StorageStack, alerting: AlertingStack, env: Environment) -> None:
+def _review(app: Construct, chosen: Settings, storage: StorageStack, alerting: AlertingStack, env: Environment) -> None:
     """Predictions that people look at, where any endpoint has some."""
     if not chosen.reviewed:
         return
@@ -348,6 +401,8 @@ def main() -> None:
         sys.exit(str(faults))
     build(app, chosen)
     assembly = Path(app.synth().directory)
+    if app.node.try_get_context("compliance") is not None:
+        compliance.report(app)
     if chosen.budget is not None:
         above = estimate.faults(chosen, reckoning.items(chosen, estimate.templates_of(assembly)))
         if told := "\n".join(above):

@@ -106,7 +106,7 @@ class Bench:
 
     def cells(self) -> Iterator[Cell]:
         """Every wanted cell, in the table's order."""
-        if any(self._wants(job) for job in jobs.names() if job not in jobs.ANALYSES):
+        if any(self._wants(job) for job in jobs.names() if job not in {*jobs.ANALYSES, *jobs.SYNTHS}):
             self._prepare_baselines()
         ratios = [ratio for ratio in jobs.RATIOS if self._wants(ratio.job)]
         yield from (self._ratio(ratio) for ratio in ratios if not self.against or ratio.other in self.against)
@@ -187,6 +187,9 @@ class Bench:
         if limit.what in ("cold", "warm"):
             cold, warm = self._function(limit.job, self.repeats)
             return cell(limit, cold if limit.what == "cold" else warm, "s", self.repeats)
+        if limit.what == "synth":
+            synth = ([sys.executable, "-m", "benchmarks.synth", str(jobs.SYNTHS[limit.job])], OTHERS_STATUS)
+            return cell(limit, measure.medians(measure.interleaved([synth], 1, self.log))[0], "s", 1)
         command = self._ours(limit.job)
         if limit.what == "first_byte":
             command = [*self._core(), "--until-first-byte", *command[2:]]

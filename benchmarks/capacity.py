@@ -106,7 +106,7 @@ def runners(prices: dict[str, Any]) -> Iterator[Runner]:
             f"Lambda {memory} MB",
             min(memory / small["mb_per_core"], ONE_PROCESS),
             memory,
-            small["per_gb_second"] * memory / 1024,
+            small["per_gb_second"]["x86_64"] * memory / 1024,
             small["start_seconds"],
             small["per_request"],
             small["seconds_at_most"],

@@ -25,6 +25,7 @@ DATA = {
 }
 SAME = {"startup": "small_window", "lambda_small": "small_window"}  # jobs that read another one's data
 JOINED = {"one_file_10m": "csv_10m"}  # the same bytes in one file
+SYNTHS = {"synth_100": 100}  # environments of so many endpoints: benchmarks/synth.py
 LABELLED = {  # labels of a data set, for data quality and model quality together
     "join_1m": LabelRecipe("csv_1m"),
     "join_records_1m": LabelRecipe("csv_1m", per_line="record"),
@@ -79,7 +80,7 @@ ANALYSES = {
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """A value of our own command that must stay below a number. what: memory | wall | first_byte | cold | warm."""
+    """A value of our own command that must stay below a number. what: memory | wall | first_byte | cold | warm | synth."""
 
     job: str
     measure: str
@@ -98,6 +99,7 @@ LIMITS = (
     Limit("small_window", "wall", "wall", 1.5, 0.8),
     Limit("lambda_small", "cold: start of the process to its first answer", "cold", 1.5),
     Limit("lambda_small", "warm: one answer", "warm", 0.5),
+    Limit("synth_100", "wall of a synth with security rules", "synth", None, 60),
 )
 GROWTH = Limit("csv_10m", "peak PSS / peak PSS of csv_1m", "growth", 1.25)
 

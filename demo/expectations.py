@@ -182,6 +182,8 @@ def _reviewed(story: Story) -> Iterator[Expectation]:
     is_met = len(scored) > 1 and all(any(math.isclose(one, share) for share in found.agreement) for one in scored)
     shares = ", ".join(f"{value:.4f}" for value in scored) or "not scored"
     yield Expectation("review", "model quality is scored with them", is_met, shares)
+    files = f"{found.rows} files of reviewed rows"
+    yield Expectation("review", "they are rows of the training set", found.rows > 0, files)
 
 
 def _identity(story: Story) -> Iterator[Expectation]:

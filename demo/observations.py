@@ -154,12 +154,14 @@ class Release:
 @dataclass(frozen=True, slots=True)
 class Reviewed:
     """What people did with uncertain predictions. routed: tasks of every run; sampled: those that the model was sure of. labels:
-    in the ground truth. agreement: of each hour in which they answered, how often the model was right. scores: of their tasks."""
+    in the ground truth; rows: files of the training set that hold reviewed records. agreement: of each hour in which they answered,
+    how often the model was right. scores: of their tasks."""
 
     routed: int = 0
     sampled: int = 0
     answered: int = 0
     labels: int = 0
+    rows: int = 0
     agreement: list[float] = field(default_factory=list)
     scores: list[float] = field(default_factory=list)
 
@@ -167,7 +169,7 @@ class Reviewed:
         """`review` in summary.json."""
         shares = [round(share, 6) for share in self.agreement]
         told = {"routed": self.routed, "sampled": self.sampled, "answered": self.answered, "labels": self.labels}
-        return {**told, "agreement": shares}
+        return {**told, "rows": self.rows, "agreement": shares}
 
 
 @dataclass(slots=True)

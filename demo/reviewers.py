@@ -74,13 +74,14 @@ class Reviewers:
             raise RuntimeError(f"{call} of a reviewer of {self.endpoint} should be answered, found {reply.status}")
         return reply.json()
 
-    def told(self, routed: int, sampled: int, labels: int) -> Reviewed:
+    def told(self, routed: int, sampled: int, labels: int, rows: int) -> Reviewed:
         """What came of it."""
         return Reviewed(
             routed=routed,
             sampled=sampled,
             answered=sum(map(len, self.agreed)),
             labels=labels,
+            rows=rows,
             agreement=[sum(hour) / len(hour) for hour in self.agreed if hour],
             scores=sorted(self.scores),
         )

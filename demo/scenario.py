@@ -22,6 +22,7 @@ from demo.timeline import Timeline
 from twin.server import Twin
 
 START = datetime(2026, 3, 2, 6, tzinfo=UTC)
+REVIEWED_ROWS = "-review.csv"  # how files of a training set end that hold what people labelled
 CLERK = timedelta(minutes=17)  # one round of the clerk of human review, after the time for an undo
 JUDGED = timedelta(minutes=46)  # into the next hour: executions, their metrics, alarms and the reconciler are over
 UNSEEN = "adapted"  # no training saw its records: a new model is measured on them
@@ -197,13 +198,15 @@ class Scenario:
 
     def _labelled(self, labels: str) -> Reviewed:
         """What became labels, once the last answers are written."""
-        endpoint = self.reviewers.endpoint
-        keys = list_keys(self.account.client("s3"), labels, f"{endpoint}/ground-truth/")
-        written = sum(key.rpartition("/")[2].startswith("review-") for key in keys)
+        endpoint, s3 = self.reviewers.endpoint, self.account.client("s3")
+        keys = [key.rpartition("/")[2] for key in list_keys(s3, labels, f"{endpoint}/ground-truth/")]
+        written = sum(name.startswith("review-") for name in keys)
+        parts = [key for part in ("training", "holdout") for key in list_keys(s3, labels, f"{endpoint}/{part}/")]
+        rows = sum(key.endswith(REVIEWED_ROWS) for key in parts)
         routed = Counter[str]()
         for hour in self.story.of(endpoint):
             routed.update(hour.routed)
-        return self.reviewers.told(routed.total(), routed["routed_sample"], written)
+        return self.reviewers.told(routed.total(), routed["routed_sample"], written, rows)
 
     def _examine_training(self) -> None:
         """Unpack what the training jobs wrote, and ask the new model about a drifting hour that it never saw."""

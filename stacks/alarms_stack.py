@@ -42,10 +42,11 @@ class AlarmsProps:
 @dataclass
 class AlarmNames:
     """Of one monitor. of_model: type → alarm → the check types it is about; a policy chooses which types may train.
-    of_broken_data: alarms that never do."""
+    of_broken_data: alarms that never do. of_bounds: those on bounds of the environment, which no message of a run tells."""
 
     of_model: dict[str, dict[str, tuple[str, ...]]] = field(default_factory=dict)
     of_broken_data: list[str] = field(default_factory=list)
+    of_bounds: list[str] = field(default_factory=list)
 
     @property
     def every(self) -> list[str]:
@@ -79,9 +80,7 @@ class AlarmsStack(Stack):
 
         usual, names = props(settings.alarms.periods, settings.alarms.of_periods), AlarmNames()
         bounded = replace(usual, is_silent=self._props.alarms.composites)
-        # with Model Monitor's scheduler there is no last step that could tell
-        is_told = self._props.alarms.messages == "runs" and settings.is_managed
-        of_runs = replace(usual, is_silent=is_told or self._props.alarms.composites)
+        of_runs = replace(usual, is_silent=self._is_told(name) or self._props.alarms.composites)
         if "data_quality" in settings.types:
             _data_alarms(scope, bounded, of_runs, settings, names)
         for type_ in settings.types:
@@ -102,12 +101,18 @@ class AlarmsStack(Stack):
         MonitorAlarm(scope, "Stale", props(periods), stale)
         return names
 
+    def _is_told(self, name: str) -> bool:
+        """Whether the last step of a run tells people; with Model Monitor's scheduler there is none that could."""
+        return self._props.alarms.messages == "runs" and self._props.endpoint.monitors[name].is_managed
+
     def _capture_loss(self, scope: Construct, props: MonitorAlarmProps, settings: Monitor) -> None:
         """The last step of a run compares captures with calls; where there is none, metric math does."""
+        endpoint = self._props.endpoint
+        if not endpoint.variant_names:  # of batch transform jobs nobody counts calls
+            return
         if settings.is_managed:
             _watch(scope, props, Cause.CAPTURE_LOSS)
             return
-        endpoint = self._props.endpoint
         variants, sampling = settings.variants or endpoint.variant_names, endpoint.capture.sampling_percentage
         lost = capture_loss(props.monitor, variants, sampling, settings.alarms.captured_share)
         MonitorAlarm(scope, "CaptureLoss", props, lost)
@@ -115,7 +120,8 @@ class AlarmsStack(Stack):
     def _service(self) -> Iterator[str]:
         """How the endpoint answers; a release's own alarms watch the same, and take a bad one back."""
         props, bounds = self._props, self._props.endpoint.alarms
-        if props.endpoint.retraining is not None and props.endpoint.model is not None:
+        is_released = props.endpoint.retraining is not None and props.endpoint.model is not None
+        if is_released or not props.endpoint.variant_names:  # batch transform jobs serve nobody
             return
         variants, found = props.endpoint.variant_names, []
         if bounds.error_share is not None:
@@ -137,8 +143,12 @@ class AlarmsStack(Stack):
     def _page_once(self, served: Sequence[str]) -> None:
         """One page for what runs find, unless they tell people themselves, and one for the service."""
         props = self._props
-        found = [alarm for names in self.names.values() for alarm in names.every]
-        pages = {"model": (MODEL, found if props.alarms.messages != "runs" else []), "service": (SERVICE, served)}
+        found = [
+            alarm
+            for name, names in self.names.items()
+            for alarm in (names.of_bounds if self._is_told(name) else names.every)
+        ]
+        pages = {"model": (MODEL, found), "service": (SERVICE, served)}
         for what, (words, over) in pages.items():
             if not over:
                 continue
@@ -170,11 +180,14 @@ def _data_alarms(
     told = of_runs if alarms.drift_max is None else props
     alarm = MonitorAlarm(scope, "Drift", told, drift(monitor, alarms.drift_max))
     drifted = [alarm.name]
+    if alarms.drift_max is not None:
+        names.of_bounds.append(alarm.name)
     if alarms.drift_share is not None:
         drifted.append(watch(alarm, "Share", props, drift_share(monitor, alarms.drift_share)))
     for feature, distance in alarms.drift_features.items():
         child = f"Feature-{feature.replace('/', '-')}"
         drifted.append(watch(alarm, child, props, feature_drift(monitor, feature, distance)))
+    names.of_bounds += drifted[1:]
     names.of_model["data_quality"] = dict.fromkeys(drifted, CHECKS_OF[Cause.DRIFT])
     names.of_broken_data.append(_watch(scope, of_runs, Cause.DATA_QUALITY))
 
@@ -184,10 +197,12 @@ def _value_alarms(scope: Construct, props: MonitorAlarmProps, settings: Monitor,
     monitor, alarms = props.monitor, settings.alarms
     for metric, threshold in alarms.quality.items():
         alarm = MonitorAlarm(scope, f"Quality-{metric}", props, quality(monitor, metric, threshold))
+        names.of_bounds.append(alarm.name)
         names.of_model["model_quality"][alarm.name] = (contract.CHECK_LESS, contract.CHECK_GREATER)
     for metric, bound in alarms.custom.items():
         bounded = custom_metric(monitor, metric, above=bound.above, below=bound.below)
         alarm = MonitorAlarm(scope, f"Custom-{metric}", props, bounded)
+        names.of_bounds.append(alarm.name)
         names.of_model["custom_metrics"][alarm.name] = (contract.CHECK_CUSTOM_METRIC,)
     if alarms.label_coverage is not None:
         told = replace(props, is_silent=False)  # late labels are no cause of the others

@@ -39,17 +39,21 @@ def payload_document(payload: Payload) -> dict[str, Any]:
 
 
 def configuration_document(
-    endpoint_name: str, endpoint: Endpoint, monitor_name: str, code: Mapping[str, str] | None = None
+    endpoint_name: str,
+    endpoint: Endpoint,
+    monitor_name: str,
+    code: Mapping[str, str] | None = None,
+    links: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """What the runs of one schedule read and check. Where baselines, labels and the history lie are variables: buckets are
     named at deployment.
 
-    code: path of a Python file in this repository → S3 URI that it is uploaded to.
+    code: path of a Python file in this repository → S3 URI that it is uploaded to. links: where its pages lead.
     """
     monitor = endpoint.monitors[monitor_name]
     blocks: dict[str, Any] = {type_: _type_document(endpoint_name, monitor, type_) for type_ in monitor.types}
     document = _document(endpoint_name, endpoint, monitor_name, blocks, code or {})
-    return document | _review(endpoint, monitor_name)
+    return document | _review(endpoint, monitor_name) | ({"links": dict(links)} if links else {})
 
 
 def comparison_document(endpoint_name: str, endpoint: Endpoint) -> dict[str, Any]:

@@ -38,6 +38,7 @@ from stacks.constructs.managed_schedule import Plane
 from stacks.constructs.monitor_alarm import AT_LEAST, BELOW, Watched
 from stacks.constructs.places import Place
 from stacks.constructs.python_function import PythonFunction, PythonFunctionProps
+from stacks.constructs.routes import Route, as_variable
 from stacks.constructs.time_zones import zone_bytes, zone_file
 from stacks.constructs.told_alarm import SILENCE_BREACHES, SILENCE_IS_FINE, Told, tell
 
@@ -58,6 +59,7 @@ class ControlPlaneProps:
     key: kms.IKey
     table: dynamodb.ITable
     has_messages: bool = False  # of runs, to the topic
+    routes: Sequence[Route] = ()  # to others than those of the topic
     time_zones: Sequence[str] = ()  # of schedules
     manifests: Sequence[Place] = ()  # capture of transform jobs: lists of files
     read_key_arns: Sequence[str] = ()  # with which others encrypt these
@@ -135,16 +137,17 @@ class ControlPlaneStack(Stack):
         return function
 
     def _allow_publishing(self, function: PythonFunction) -> None:
-        """Messages to the topic, and the use of its key."""
-        topic = self._props.topic
-        permissions.allow(function.role, ["sns:Publish"], [topic.topic_arn])
-        if isinstance(topic, sns.Topic) and topic.master_key is not None:
-            permissions.allow(function.role, ["kms:Decrypt", "kms:GenerateDataKey"], [topic.master_key.key_arn])
-        else:
-            permissions.allow_key_through(function.role, self, "sns")
+        """Messages to the topics, and the use of their keys."""
+        for topic in (self._props.topic, *(route.topic for route in self._props.routes)):
+            permissions.allow(function.role, ["sns:Publish"], [topic.topic_arn])
+            if isinstance(topic, sns.Topic) and topic.master_key is not None:
+                permissions.allow(function.role, ["kms:Decrypt", "kms:GenerateDataKey"], [topic.master_key.key_arn])
+            else:
+                permissions.allow_key_through(function.role, self, "sns")
 
     def _finish(self) -> PythonFunction:
-        more = {"MESSAGES_TOPIC_ARN": self._props.topic.topic_arn} if self._props.has_messages else {}
+        to = {"MESSAGES_TOPIC_ARN": self._props.topic.topic_arn, **as_variable(self._props.routes)}
+        more = to if self._props.has_messages else {}
         function = self._function("finish", "Last step of a run: its verdict, its metrics, its event", more)
         self._allow_state(function, ["UpdateItem", *(["GetItem", "PutItem"] if more else [])])
         if more:
@@ -164,6 +167,7 @@ class ControlPlaneStack(Stack):
             "TOPIC_ARN": props.topic.topic_arn,
             "NAMESPACE": contract.NAMESPACE_OWN,
             "ENVIRONMENT": props.environment,
+            **as_variable(props.routes),
         }
         function = self._function("sweep", "Tells people of monitors that are silent while there is traffic", more)
         self._allow_state(function, ["GetItem", "PutItem", "Query"])

@@ -61,7 +61,7 @@ class DashboardStack(Stack):
                 files={INDEX_FILE: json.dumps(shown, indent=1).encode() + b"\n"},
             ),
         )
-        permissions.allow(function.role, ["dynamodb:Query"], [props.table.table_arn])
+        permissions.allow_items(function.role, props.table, ["Query"])
         return function.function.function_arn
 
 

@@ -1,7 +1,7 @@
 """Security findings that are accepted, each where it arises and with its reason.
 
-cdk-nag runs at every synthesis and an unexplained finding fails it. An acknowledgement names one finding of one construct; a test
-proves that each still matches a finding, so that none outlives its cause.
+cdk-nag's rules of AWS Solutions and our own (stacks/rules/) run at every synthesis, and an unexplained finding fails it. An
+acknowledgement names one finding of one construct; a test proves that each still matches a finding: none outlives its cause.
 """
 
 from __future__ import annotations
@@ -13,12 +13,15 @@ from aws_cdk import Acknowledgment, App, Stack, Validations
 from cdk_nag import AwsSolutionsChecks
 from constructs import IConstruct
 
+from stacks.rules.pack import ModelMonitorChecks
+
 PACK = "AwsSolutions"
+REFERENCE = "${Token["  # how the CDK writes what only the deployment knows
 
 
 def check_security(app: App) -> None:
-    """Run the rules of AWS Solutions at synthesis."""
-    Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    """Run the rules of AWS Solutions and our own at synthesis."""
+    Validations.of(app).add_plugins(AwsSolutionsChecks(app), ModelMonitorChecks())
 
 
 def accept(scope: IConstruct, rule: str, reason: str) -> None:
@@ -28,7 +31,10 @@ def accept(scope: IConstruct, rule: str, reason: str) -> None:
 
 def accept_wildcard(scope: IConstruct, resource: str, reason: str) -> None:
     """Accept the wildcard in a resource of a policy of `scope`; `resource` may hold references."""
-    accept(scope, f"IAM5[Resource::{_flat(Stack.of(scope).resolve(resource))}]", reason)
+    resolved = (
+        Stack.of(scope).resolve(resource) if REFERENCE in resource else resource
+    )  # most are plain: no call to the CDK
+    accept(scope, f"IAM5[Resource::{_flat(resolved)}]", reason)
 
 
 def _flat(value: Any) -> str:

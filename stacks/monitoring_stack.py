@@ -20,9 +20,10 @@ from stacks.constructs.monitoring_schedule import MonitoringSchedule
 from stacks.constructs.next_baseline import NextBaseline
 from stacks.constructs.places import EndpointPlaces
 from stacks.constructs.scheduled_monitor import MonitorProps, ScheduledMonitor
+from stacks.links import links
 from stacks.settings import published
 from stacks.settings.endpoint import Endpoint
-from stacks.settings.environment import Network, RunFunctions, Security
+from stacks.settings.environment import Links, Network, RunFunctions, Security
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +41,7 @@ class MonitoringProps:
     security: Security
     plane: Plane | None
     tags: Mapping[str, str] = field(default_factory=dict)
+    links: Links = field(default_factory=Links)
 
 
 class MonitoringStack(Stack):
@@ -111,11 +113,18 @@ class MonitoringStack(Stack):
     def _props_of(self, name: str) -> MonitorProps:
         props, settings = self._props, self._props.endpoint.monitors[name]
         scope = Construct(self, name.title().replace("-", ""))
-        document = configuration_document(props.name, props.endpoint, name, self._code_uris)
+        schedule = contract.schedule_name(props.name, name)
+        document = configuration_document(
+            props.name,
+            props.endpoint,
+            name,
+            self._code_uris,
+            links(props.environment, self.region, schedule, props.links),
+        )
         return MonitorProps(
             monitor=ScheduledMonitor(
                 endpoint_name=props.name,
-                schedule_name=contract.schedule_name(props.name, name),
+                schedule_name=schedule,
                 namespace=props.endpoint.metrics.namespace,
                 every=settings.period,
                 published=published.names(props.endpoint, settings),

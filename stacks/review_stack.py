@@ -326,7 +326,7 @@ class ReviewStack(Stack):
             Told(environment=self._props.environment, of=name, topic=self._props.topic),
             Watched(
                 what="review-answers-unreadable",
-                description=f"The labelling tool of {name} sent answers that cannot be read. A queue keeps them.",
+                description=f"The labelling tool of {name} and the clerk cannot read what the other sent. A queue keeps it.",
                 metric=queues.unreadable.metric_approximate_number_of_messages_visible(period=Duration.minutes(15)),
             ),
         )

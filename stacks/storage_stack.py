@@ -16,10 +16,11 @@ from aws_cdk import (
 )
 from constructs import Construct
 
+from model_monitor import contract
 from stacks.constructs.emptied_bucket import EmptiedBuckets
 from stacks.constructs.places import EndpointPlaces, Place, TransformPlaces
 from stacks.settings.endpoint import Endpoint
-from stacks.settings.environment import Buckets, Storage
+from stacks.settings.environment import DAYS_OF_A_YEAR, Buckets, Storage, WriteOnce
 
 COLD_AFTER_DAYS, COLD_BYTES = 1, 1 << 20
 KEEP_VERSIONS_DAYS = 30
@@ -41,6 +42,7 @@ class StorageStack(Stack):
         self._removal = RemovalPolicy.RETAIN if props.storage.keep_data else RemovalPolicy.DESTROY
         self.key = self._key(props.kms_key_arn)
         self._logs: s3.Bucket | None = None
+        self._exported: dict[int, tuple[str, str]] = {}  # name and ARN of a bucket, as other stacks say them
         self._emptied: EmptiedBuckets | None = None
         self._props = props.storage
         brought = props.storage.buckets
@@ -48,7 +50,11 @@ class StorageStack(Stack):
         self.capture = self._bucket("Capture", brought, expires=days, purpose="captured requests and responses")
         self.baseline = self._bucket("Baseline", brought, versioned=True, purpose="baselines and their pointers")
         self.reports = self._bucket(
-            "Reports", brought, expires=props.storage.report_days, purpose="reports of every run"
+            "Reports",
+            brought,
+            expires=props.storage.report_days,
+            locked=props.storage.write_once,
+            purpose="reports of every run",
         )
         self.ground_truth = self._bucket(
             "GroundTruth", brought, versioned=True, purpose="labels, as the application learns them"
@@ -79,11 +85,19 @@ class StorageStack(Stack):
             transform=_transform(endpoint),
         )
 
+    @property
+    def tables(self) -> Place:
+        """Where `model-monitor index` keeps the history of windows, once it is copied there."""
+        return Place.of(self.reports, contract.TABLES_PREFIX)
+
     def _place(self, bucket: s3.IBucket, prefix: str) -> Place:
         """For other stacks, so by export. Whoever uses it must be deployed after this stack."""
-        if isinstance(bucket, s3.Bucket):
-            return Place(self.export_value(bucket.bucket_name), self.export_value(bucket.bucket_arn), prefix)
-        return Place.of(bucket, prefix)
+        if not isinstance(bucket, s3.Bucket):
+            return Place.of(bucket, prefix)
+        if id(bucket) not in self._exported:  # asked of every endpoint, and each time a call to the CDK
+            names = self.export_value(bucket.bucket_name), self.export_value(bucket.bucket_arn)
+            self._exported[id(bucket)] = names
+        return Place(*self._exported[id(bucket)], prefix)
 
     def _key(self, brought_arn: str | None) -> kms.IKey:
         if brought_arn is not None:
@@ -99,7 +113,14 @@ class StorageStack(Stack):
         return key
 
     def _bucket(
-        self, what: str, brought: Buckets, *, purpose: str, expires: int | None = None, versioned: bool = False
+        self,
+        what: str,
+        brought: Buckets,
+        *,
+        purpose: str,
+        expires: int | None = None,
+        versioned: bool = False,
+        locked: WriteOnce | None = None,
     ) -> s3.IBucket:
         names = {
             "Capture": brought.capture,
@@ -110,9 +131,11 @@ class StorageStack(Stack):
         }
         if name := names[what]:
             return s3.Bucket.from_bucket_name(self, what, name)
+        versioned = versioned or locked is not None  # a lock is of versions
         bucket = s3.Bucket(
             self,
             what,
+            object_lock_default_retention=_retention(locked) if locked else None,
             encryption=s3.BucketEncryption.KMS,
             encryption_key=self.key,
             bucket_key_enabled=True,
@@ -183,6 +206,14 @@ class StorageStack(Stack):
         if self._emptied is None:
             self._emptied = EmptiedBuckets(self, "Emptied")
         self._emptied.add(what, bucket)
+
+
+def _retention(locked: WriteOnce) -> s3.ObjectLockRetention:
+    """How long every new object stays as it was written."""
+    period = Duration.days(locked.years * DAYS_OF_A_YEAR)
+    if locked.mode == "compliance":
+        return s3.ObjectLockRetention.compliance(period)
+    return s3.ObjectLockRetention.governance(period)
 
 
 def _transform(endpoint: Endpoint) -> TransformPlaces | None:

@@ -213,12 +213,20 @@ def traffic(schedule: Schedule, requests: Sequence[Sequence[Record]], hour: date
         event(
             number,
             side(part),
-            json_side([said(schedule, place, record) for place, record in enumerate(part)]),
+            _answer(schedule, [said(schedule, place, record) for place, record in enumerate(part)]),
             hour + timedelta(seconds=number),
             f"{hour:%H}-{number}",
         )
         for number, part in enumerate(requests)
     ]
+
+
+def _answer(schedule: Schedule, answers: list[Record]) -> dict[str, Any]:
+    """One line for each record where the mapping names places in a line."""
+    output = schedule.block.payload.output if schedule.block.payload else None
+    if output is None or not isinstance(output.prediction, int):
+        return json_side(answers)
+    return csv_side([{name: answer[name] for name in ("label", "score")} for answer in answers])
 
 
 def labels(

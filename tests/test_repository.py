@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -90,14 +91,68 @@ def test_every_make_target_that_is_written_about_exists() -> None:
             assert target in targets, f"{page.name}: make {target}"
 
 
-def test_the_workflow_has_read_only_rights_and_actions_pinned_by_commit() -> None:
-    for path in (ROOT / ".github" / "workflows").glob("*.yml"):
-        workflow = yaml.safe_load(path.read_text())
-        assert workflow["permissions"] == {"contents": "read"}
-        uses = [step["uses"] for job in workflow["jobs"].values() for step in job["steps"] if "uses" in step]
-        assert uses
-        assert all(re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", use) for use in uses)
-        assert any(step.get("run") == "make check" for job in workflow["jobs"].values() for step in job["steps"])
+WORKFLOWS = {path.stem: yaml.safe_load(path.read_text()) for path in (ROOT / ".github" / "workflows").glob("*.yml")}
+JOBS = [(name, job, WORKFLOWS[name]["jobs"][job]) for name in WORKFLOWS for job in WORKFLOWS[name]["jobs"]]
+TAKES_A_ROLE = "aws-actions/configure-aws-credentials"
+
+
+def triggers(name: str) -> set[str]:
+    """What starts a workflow; YAML 1.1 reads `on` as true."""
+    return set(WORKFLOWS[name][True])
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_workflows_read_alone_and_take_actions_by_commit(name: str) -> None:
+    assert WORKFLOWS[name]["permissions"] == {"contents": "read"}
+    uses = [step["uses"] for job in WORKFLOWS[name]["jobs"].values() for step in job["steps"] if "uses" in step]
+    assert uses
+    assert all(re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", use) for use in uses)
+    runs = [step.get("run", "") for job in WORKFLOWS[name]["jobs"].values() for step in job["steps"]]
+    shell = WORKFLOWS[name].get("defaults", {}).get("run", {}).get("shell")
+    assert shell == "bash" or not any(" | " in run for run in runs), "else a pipe hides a failure"
+
+
+def test_a_pull_request_runs_the_gate_and_is_told_what_it_changes_without_credentials() -> None:
+    of_requests = [name for name in WORKFLOWS if "pull_request" in triggers(name)]
+    assert set(of_requests) == {"pr", "changes"}
+    texts = {name: (ROOT / ".github" / "workflows" / f"{name}.yml").read_text() for name in of_requests}
+    assert "make check" in texts["pr"]
+    assert "make parity SECONDS_BUDGET=60 " in texts["pr"], "other damage each time"
+    assert "python -m stacks.changes" in texts["changes"]
+    assert not any(re.search("id-token|secrets\\.|configure-aws-credentials", text) for text in texts.values())
+    assert not any("pull_request_target" in triggers(name) for name in WORKFLOWS), (
+        "it would run foreign code with rights"
+    )
+
+
+@pytest.mark.parametrize(("name", "job", "content"), JOBS, ids=[f"{name}-{job}" for name, job, _ in JOBS])
+def test_a_job_that_may_more_than_read_is_bound(name: str, job: str, content: dict[str, Any]) -> None:
+    """Who may comment runs no code of the pull request; who may take a role does so in an environment, after the synth."""
+    rights = content.get("permissions", {})
+    steps = content["steps"]
+    if "pull-requests" in rights:
+        assert not [step for step in steps if "uses" in step]
+        assert rights == {"pull-requests": "write"}
+    taking = [number for number, step in enumerate(steps) if TAKES_A_ROLE in step.get("uses", "")]
+    assert bool(taking) == ("id-token" in rights)
+    if taking:
+        assert content["environment"], "its reviewers and variables are the environment's"
+        synths = [number for number, step in enumerate(steps) if step.get("run", "").startswith("make synth")]
+        assert synths
+        assert synths[0] < taking[0]
+        assert not set(steps[taking[0]]["with"]) & {"aws-access-key-id", "aws-secret-access-key"}
+    assert not any("${{ github." in step.get("run", "") for step in steps), "what others write is no shell"
+
+
+def test_main_is_deployed_in_order_and_looked_at_every_night() -> None:
+    assert triggers("deploy") == {"push", "workflow_dispatch"}
+    assert WORKFLOWS["deploy"][True]["push"] == {"branches": ["main"]}
+    deploy, drift = WORKFLOWS["deploy"]["jobs"]["deploy"], WORKFLOWS["drift"]["jobs"]["drift"]
+    assert deploy["strategy"]["max-parallel"] == 1
+    assert WORKFLOWS["deploy"]["concurrency"]["cancel-in-progress"] is False
+    assert WORKFLOWS["drift"][True]["schedule"]
+    assert drift["steps"][-1]["run"].endswith("--fail")
+    assert drift["environment"] != deploy["environment"], "who looks may not change"
 
 
 def test_hooks_download_nothing() -> None:

@@ -2,7 +2,7 @@
 and people where messages of runs are wanted.
 
 Environment: TABLE (of runs), MONITORS_PREFIX (SSM path of what each schedule runs), MESSAGES_TOPIC_ARN
-(only where runs tell people).
+(only where runs tell people), ROUTES (to others, see recipients).
 Event: {"plan", "now"}. The plan has `result` of the runner or `error` of the step that failed; where the plan itself failed, it
 has `schedule`, `scheduled_time`, `owner` and `error`. It may be called again at any point: a window has one verdict, and metrics
 are read by their maximum. A message is sent first and remembered second: only a call that was killed in between sends it again.
@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 import decide
 import message
 import monitors
+import recipients
 import runs
 from aws import client, log, table_named
 from botocore.exceptions import ClientError
@@ -119,7 +120,9 @@ def _tell_people(plan: dict[str, Any], run: decide.Ended, report: dict[str, Any]
             if is_over
             else message.text(plan, run.verdict, run.reason, report, region)
         )
-        client("sns").publish(TopicArn=topic, Subject=subject, Message=text)
+        how = recipients.severity(known.causes if is_over else found)
+        for each in recipients.topics(topic, plan["endpoint"], how):
+            client("sns").publish(TopicArn=each, Subject=subject, Message=text)
         table.update_item(
             Key=place, UpdateExpression="SET told = :told", ExpressionAttributeValues={":told": run.verdict}
         )

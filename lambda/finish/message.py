@@ -72,7 +72,7 @@ def text(plan: Mapping[str, Any], verdict: str, reason: str, report: Mapping[str
     return (
         f"{rehearsal}{plan['endpoint']} {head}.\n{_where(plan)}\n"
         f"{_broken(report) if verdict == 'violated' else f'Why: {_clean(reason, REASON_MAX)}'}\n\n"
-        f"{_links(str(plan.get('report') or '') if report else '', region)}"
+        f"{_links(str(plan.get('report') or '') if report else '', region, (report or {}).get('links') or {})}"
         "\nYou are told again when something else breaks, and when it is over."
     )
 
@@ -102,9 +102,12 @@ def _moment(time: str) -> str:
     return time[:16].replace("T", " ")
 
 
-def _links(report: str, region: str) -> str:
-    """Where to look on, and what to do there."""
-    found = f"Runbook: {RUNBOOK}"
+def _links(report: str, region: str, links: Mapping[str, str] | None = None) -> str:
+    """Where to look on, and what to do there. links: where the report's page leads."""
+    given = links or {}
+    found = f"Runbook: {given.get('runbook', RUNBOOK)}"
+    if "dashboard" in given:
+        found = f"Dashboard: {given['dashboard']}\n{found}"
     if not report:
         return found
     parts = urlsplit(report)

@@ -70,8 +70,9 @@ def is_often(monitor: Mapping[str, Any]) -> bool:
 
 
 def traffic(monitor: Mapping[str, Any]) -> dict[str, Any] | None:
-    """What the last step compares the window's capture with; None for a monitor that was deployed before it could."""
-    if "captured_share" not in monitor:
+    """What the last step compares the window's capture with; None for batch transform jobs, of which nobody counts calls, and for a
+    monitor that was deployed before this."""
+    if not monitor.get("captured_variants"):
         return None
     return {
         "variants": monitor["captured_variants"],

@@ -108,9 +108,11 @@ def _transformed(
         for found in _listed(bucket, f"{prefix}{transforms.INPUT}{hour}/")
     ]
     pairs = list(transforms.paired(outputs, inputs, settings))
+    if not pairs:
+        return [], {}
     times = {place: runs.stamp(time) for place, time in ended.items()}
     uris = {pair[side] for pair in pairs for side in transforms.PLACES}
-    below = [decide.split(place) for place in transforms.common(uris)]
+    below = [decide.split(transforms.common(pair[side] for pair in pairs)) for side in transforms.PLACES]
     objects = [found for name, start in below for found in _listed(name, start) if f"s3://{name}/{found.key}" in uris]
     return objects, transforms.document(pairs, times, settings)
 

@@ -7,7 +7,6 @@ wrote, and below `input/` of what it read. They come when the job has ended, so 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -91,10 +90,6 @@ def document(
     return {**told, "pairs": listed}
 
 
-def common(uris: Iterable[str]) -> list[str]:
-    """A prefix a bucket, below which all of these lie."""
-    by_bucket: dict[str, list[str]] = {}
-    for uri in uris:
-        bucket = re.match(r"s3://[^/]+/", uri)
-        by_bucket.setdefault(bucket[0] if bucket else "", []).append(uri)
-    return [commonprefix(found) for _, found in sorted(by_bucket.items())]  # noqa: RUF071 (keys are texts, no paths)
+def common(uris: Iterable[str]) -> str:
+    """What all files of one side begin with: their folder at least, since both sides are held to one."""
+    return commonprefix(list(uris))  # noqa: RUF071 (keys are texts, no paths)

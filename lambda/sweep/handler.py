@@ -1,6 +1,7 @@
 """Sweep Lambda: every few minutes, looks over all monitors of the environment for those that are silent while there is traffic.
 
-Environment: TABLE (of runs), MONITORS_PREFIX (SSM path of what each schedule runs), TOPIC_ARN, NAMESPACE, ENVIRONMENT.
+Environment: TABLE (of runs), MONITORS_PREFIX (SSM path of what each schedule runs), TOPIC_ARN, NAMESPACE,
+ENVIRONMENT, ROUTES (to others, see recipients).
 A message is sent first and remembered second: after a crash in between it is sent again, while one that was remembered and not
 sent would hide a dead monitor.
 """
@@ -14,6 +15,7 @@ from typing import Any
 
 import decide
 import monitors
+import recipients
 import runs
 from aws import client, log, table_named
 from boto3.dynamodb.conditions import Key
@@ -79,7 +81,8 @@ def _look(monitor: dict[str, Any], now: datetime, table: Any) -> bool:
     if what is not None:
         fault = _capture_fault(monitor) if what is decide.Change.STALE else ""
         subject, text = decide.message(what, seen, monitor, fault)
-        client("sns").publish(TopicArn=os.environ["TOPIC_ARN"], Subject=subject, Message=text)
+        for topic in recipients.topics(os.environ["TOPIC_ARN"], monitor["endpoint"], recipients.URGENT):
+            client("sns").publish(TopicArn=topic, Subject=subject, Message=text)
         is_stale = what is decide.Change.STALE
         table.put_item(Item={**place, "since": known.get("since", runs.stamp(now)), "is_stale": is_stale})
         log(what.value, schedule=monitor["schedule"], endpoint=monitor["endpoint"])

@@ -1,4 +1,5 @@
-"""The command as functions, for notebooks and programs: `baseline`, `monitor`, `read_report`, `draw_report`, `draw_index`.
+"""The command as functions, for notebooks and programs: `baseline`, `monitor`; `read_report`, `draw_report`, `draw_index`,
+`frames`.
 
     learnt = baseline(training, "baseline/", config="monitoring.json")
     result = monitor(window, learnt, "report/", config="monitoring.json")
@@ -20,6 +21,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import pyarrow as pa
+
 from model_monitor import cli
 from model_monitor.aws.s3 import is_s3
 from model_monitor.contract import REPORT_FILE, REPORT_VERSION, TIME_FORMAT, JobKind, Verdict
@@ -30,7 +33,7 @@ from model_monitor.job.job import DatasetKind
 from model_monitor.job.variables import parse_time
 from model_monitor.outputs.report import Failure
 
-__all__ = ["MonitorError", "Result", "baseline", "draw_index", "draw_report", "monitor", "read_report"]
+__all__ = ["MonitorError", "Result", "baseline", "draw_index", "draw_report", "frames", "monitor", "read_report"]
 
 Location: TypeAlias = str | os.PathLike[str]
 Data: TypeAlias = Any  # a path, or a DataFrame
@@ -161,6 +164,21 @@ def read_report(path: Location) -> Result:
     if version != REPORT_VERSION or "monitors" not in report:
         raise SettingsError(str(file), f"is no report of version {REPORT_VERSION}.", "Name a folder that a run wrote.")
     return _result(report, file.parent)
+
+
+def frames(result: Result | Location) -> dict[str, Any]:
+    """The tables of a report's page as DataFrames of pandas: checks, features, distributions, quality, confusion_matrix,
+    bias, attributions. result: of a run, or where its report lies.
+
+    Raises: MonitorError where there is no report, or pandas is not installed.
+    """
+    from model_monitor.pages import tables
+
+    found = result if isinstance(result, Result) else read_report(result)
+    try:
+        return {name: pa.Table.from_pylist(rows).to_pandas() for name, rows in tables.rows(found.report).items()}
+    except ModuleNotFoundError as error:
+        raise SettingsError("frames", f"needs {error.name}, which is not installed.", "pip install pandas") from None
 
 
 # --- one run -----------------------------------------------------------------------------------------------------------

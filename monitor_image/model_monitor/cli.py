@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from model_monitor import __version__, reader
 from model_monitor.comparison import command as cli_comparison
-from model_monitor.contract import EXIT_ERROR, EXIT_STATUS, REHEARSAL_ARGUMENT, JobKind, monitor_key
+from model_monitor.contract import EXIT_ERROR, EXIT_STATUS, REHEARSAL_ARGUMENT, REPORT_PRINT, JobKind, monitor_key
 from model_monitor.errors import SettingsError
 from model_monitor.labels import command as cli_labels
 from model_monitor.migration import adopt as cli_adopt, compare as cli_compare
@@ -308,6 +308,14 @@ def _add_pages(commands: Any) -> None:
     drawn = commands.add_parser("report", help="draw report.json as a page: report.html, which needs nothing else")
     drawn.add_argument("file", type=_local, metavar="FILE", help="report.json of a run, or the folder that holds it")
     drawn.add_argument("--html", type=_local, metavar="OUT", help="the page (default: report.html beside the report)")
+    drawn.add_argument(
+        "--pdf",
+        type=_local,
+        metavar="OUT",
+        nargs="?",
+        const=Path(),
+        help="print it (default: report.pdf beside the report)",
+    )
     drawn.add_argument("--notebook", type=_local, metavar="OUT", help="a notebook that loads and draws it, and no page")
     index = commands.add_parser(
         "index", help="draw all windows below a folder: index.html, and the history it is made of"
@@ -335,17 +343,24 @@ def _index(options: argparse.Namespace) -> int:
 
 def _draw(options: argparse.Namespace) -> int:
     from model_monitor.outputs.report import Failure
-    from model_monitor.pages import notebook, report
+    from model_monitor.pages import notebook, pdf, report
 
     try:
+        if options.pdf is not None:
+            print(pdf.write(options.file, _beside(options.file, options.pdf, REPORT_PRINT)))
         if options.notebook is not None:
             print(notebook.write(options.file, options.notebook))
-        if options.notebook is None or options.html is not None:
+        if (options.notebook is None and options.pdf is None) or options.html is not None:
             print(report.write(options.file, options.html))
     except Exception as error:  # noqa: BLE001 - the front door: a traceback may hold values of the data
         print(f"model-monitor: {Failure.of(error).message}", file=sys.stderr)
         return EXIT_ERROR
     return 0
+
+
+def _beside(file: Path, given: Path, name: str) -> Path:
+    """Where it was said, else beside the report, which a folder stands for."""
+    return given if given.name else (file if file.is_dir() else file.parent) / name
 
 
 def _compare(options: argparse.Namespace) -> int:

@@ -197,7 +197,9 @@ ANALYSIS_FILE: Final = "analysis.json"  # of Clarify: results of a run, and cons
 LOCAL_SHAP_FILE: Final = "explanations_shap/out.csv"
 SHAP_BASELINE_FILE: Final = "explanations_shap/baseline.csv"  # when the baseline rows were made by clustering
 REPORT_FILE: Final = "report.json"
+LINKS: Final = ("dashboard", "alarms", "decisions", "review", "runbook")  # where a page leads, by its configuration
 REPORT_PAGE: Final = "report.html"  # a view of report.json, drawn on request
+REPORT_PRINT: Final = "report.pdf"  # the same on paper
 INDEX_PAGE: Final = "index.html"  # a view of all reports below a folder
 METRICS_LINES_FILE: Final = "metrics.jsonl"  # in the output folder: what a publisher sends when the container may not
 REVIEW_TASKS_FILE: Final = "review_tasks.jsonl"  # predictions that people look at; holds values of listed features
@@ -289,6 +291,45 @@ VIOLATIONS_PREFIX: Final = "CompletedWithViolations"
 NO_DATA_REASON: Final = (
     "Job inputs had no data"  # the service's failure reason for an empty window; no container is started
 )
+
+# --- the history of windows, in Parquet by date of a window's start ------------------------------------------------------
+
+HISTORY_PARTITION: Final = "date"
+TABLES_PREFIX: Final = "tables/"  # in the reports bucket, where Athena looks
+HISTORY_RUNS: Final = {  # column → (type as Athena calls it, what it means)
+    "endpoint": ("string", "the endpoint"),
+    "schedule": ("string", "the schedule, empty on a laptop"),
+    "window_start": ("string", "first moment of the window, UTC, as 2026-03-02T06:00:00Z"),
+    "window_end": ("string", "its end, itself not part of it"),
+    "verdict": ("string", "ok, violated, insufficient_data, waiting, no_data, error"),
+    "is_rehearsal": ("boolean", "one violation was forced, to try what hangs on violations"),
+    "records": ("bigint", "records inside the window"),
+    "rejected": ("bigint", "records and events that could not be read"),
+    "checks": ("bigint", "checks that were evaluated"),
+    "violations": ("bigint", "checks that were violated"),
+    "causes": ("string", "types of the violated checks, with commas between them"),
+    "told": ("string", "the verdict in a sentence"),
+    "baseline": ("string", "version of the baseline, or how its statistics' digest begins; empty without one"),
+    "image": ("string", "how the digest of the image begins, else the version of the program"),
+    "report": ("string", "path of report.json, from the folder that holds the history"),
+    "finished": ("string", "when the run ended; of two runs of one window the later counts"),
+    "size_bytes": ("bigint", "of report.json when it was read"),
+    "modified_ns": ("bigint", "its time when it was read, nanoseconds since 1970"),
+}
+HISTORY_METRICS: Final = {
+    "endpoint": ("string", "the endpoint"),
+    "schedule": ("string", "the schedule"),
+    "window_start": ("string", "first moment of the window, UTC"),
+    "window_end": ("string", "its end"),
+    "monitor": ("string", "data_quality, model_quality, model_bias, model_explainability, custom_metrics"),
+    "metric": ("string", "the metric: drift_max, accuracy, DPPL of a group, ..."),
+    "value": ("double", "observed in the window"),
+    "limit": ("double", "null where it has none"),
+    "baseline": ("double", "of the baseline, in the metric's unit; null where it is not known"),
+    "outcome": ("string", "held, violated, not_evaluated; empty of what is not checked"),
+}
+HISTORY_TABLES: Final = {"runs": HISTORY_RUNS, "metrics": HISTORY_METRICS}  # folder, and table → columns
+
 
 # --- checks ------------------------------------------------------------------------------------------------------------
 

@@ -49,6 +49,11 @@ def number(value: float | None) -> str:
     return f"{value:.4f}" if value == 0 or 1e-3 <= abs(value) < 1e5 else f"{value:.{DIGITS}g}"
 
 
+def moment(time: str) -> str:
+    """A time as people read it: `2026-03-02 09:00`."""
+    return time[:16].replace("T", " ")
+
+
 def figure(value: float) -> str:
     """As a sentence tells it: three decimals, or four digits of what is tiny or large."""
     return f"{value:.3f}" if value == 0 or 1e-2 <= abs(value) < 1e3 else f"{value:.4g}"

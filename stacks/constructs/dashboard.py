@@ -97,11 +97,15 @@ def _endpoint(watched: Watched) -> Tiles:
         for variant in watched.endpoint.variant_names
         for name, statistic in SERVED
     ]
-    return [
+    tiles: list[cloudwatch.IWidget] = [
         cloudwatch.TextWidget(markdown=f"## {watched.name}\ncauses: {places}", width=WIDTH, height=6),
         cloudwatch.GraphWidget(title=f"{watched.name}: causes", left=causes, width=WIDTH),
-        cloudwatch.GraphWidget(title="calls and errors; latency", left=served[:-1], right=served[-1:], width=WIDTH),
     ]
+    if served:  # batch transform jobs serve nobody
+        slow = [metric for metric in served if metric.metric_name == SERVED[-1][0]]
+        calls = [metric for metric in served if metric not in slow]
+        tiles.append(cloudwatch.GraphWidget(title="calls and errors; latency", left=calls, right=slow, width=WIDTH))
+    return tiles
 
 
 def _rows(shown: Shown) -> Iterator[Tiles]:

@@ -46,10 +46,10 @@ class UploadedFile(Construct):
         self._place = Place(
             asset.s3_bucket_name,
             f"arn:{Aws.PARTITION}:s3:::{asset.s3_bucket_name}",
-            of_stack(Stack.of(self).stack_name),
+            of_stack(Stack.of(self).node.id),  # its name, unless somebody's own app makes it below a construct
         )
         if not asset.s3_object_key.startswith(self._place.prefix):
-            raise ValueError(f"stack {Stack.of(self).stack_name} should be made with files.below_its_name")
+            raise ValueError(f"stack {Stack.of(self).node.id} should be made with files.below_its_name")
 
     def allow_reading(self, role: iam.IRole) -> None:
         """Let a role read this file and the one that it was before: a policy that named one of the two would refuse the other

@@ -6,21 +6,20 @@ from aws_cdk import CfnOutput, Duration, aws_iam as iam, aws_sqs as sqs
 from constructs import Construct
 
 READ = ("sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:ReceiveMessage")
-MOST_RECEIVES = 5  # of an answer that nobody can read, before it is put aside
+MOST_RECEIVES = 5  # of a message that nobody can read, before it is put aside
 
 
 class LabellingQueues(Construct):
-    """unreadable: answers that are put aside."""
+    """unreadable: messages that are put aside, of either queue."""
 
     def __init__(
         self, scope: Construct, construct_id: str, *, endpoint: str, tool_role_arn: str, clerk: iam.Role
     ) -> None:
         super().__init__(scope, construct_id)
         self.unreadable = self._queue("Unreadable")
-        self.tasks = self._queue("Tasks")
-        self.answers = self._queue(
-            "Answers", sqs.DeadLetterQueue(queue=self.unreadable, max_receive_count=MOST_RECEIVES)
-        )
+        put_aside = sqs.DeadLetterQueue(queue=self.unreadable, max_receive_count=MOST_RECEIVES)
+        self.tasks = self._queue("Tasks", put_aside)
+        self.answers = self._queue("Answers", put_aside)
         tool = iam.ArnPrincipal(tool_role_arn)
         for queue, calls in ((self.tasks, READ), (self.answers, ("sqs:SendMessage",))):
             statement = iam.PolicyStatement(principals=[tool], actions=list(calls), resources=[queue.queue_arn])

@@ -89,7 +89,7 @@ class RunFunction(Construct):
             "Role",
             path=contract.role_path(environment),
             assumed_by=iam.CompositePrincipal(
-                iam.ServicePrincipal(LAMBDA), iam.ServicePrincipal(permissions.SAGEMAKER)
+                iam.ServicePrincipal(LAMBDA), permissions.of_this_account(self, permissions.SAGEMAKER)
             ),
             description=f"Runs the monitors of {monitors[0].monitor.endpoint_name}",
         )

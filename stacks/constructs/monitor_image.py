@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from aws_cdk import IgnoreMode, aws_ecr_assets as ecr_assets, aws_iam as iam
 from constructs import Construct
 
 from stacks.constructs import permissions
+from stacks.settings.sources import source
 
-SOURCE = Path(__file__).resolve().parents[2] / "monitor_image"
+SOURCE = source("monitor_image")
 X86_64, ARM64 = "x86_64", "arm64"  # as Lambda calls them; SageMaker runs processing jobs on the first alone
 PLATFORMS = {X86_64: ecr_assets.Platform.LINUX_AMD64, ARM64: ecr_assets.Platform.LINUX_ARM64}
 UNUSED = ["**/__pycache__", "**/*.pyc", "**/*.egg-info", "**/.mypy_cache", "**/.ruff_cache", "*.md"]

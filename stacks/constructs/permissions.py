@@ -34,16 +34,24 @@ def service_role(
     """A role that one service assumes; a role that was brought is used as it is, and nothing is added to it."""
     if brought_arn is not None:
         return iam.Role.from_role_arn(scope, construct_id, brought_arn, mutable=False)
-    return iam.Role(scope, construct_id, assumed_by=iam.ServicePrincipal(service), description=description, path=path)
+    assumed_by = of_this_account(scope, service)
+    return iam.Role(scope, construct_id, assumed_by=assumed_by, description=description, path=path)
+
+
+def of_this_account(scope: Construct, service: str) -> iam.ServicePrincipal:
+    """A service that takes a role for what lies in this account, and for nobody else's."""
+    conditions = {"StringEquals": {"aws:SourceAccount": Stack.of(scope).account}}
+    return iam.ServicePrincipal(service, conditions=conditions)
 
 
 def allow(
     role: iam.IRole, actions: Sequence[str], resources: Sequence[str], conditions: Mapping[str, Any] | None = None
 ) -> None:
     """One statement."""
-    role.add_to_principal_policy(
-        iam.PolicyStatement(actions=list(actions), resources=list(resources), conditions=dict(conditions or {}))
-    )
+    if isinstance(role, iam.Role):  # a role that was brought stays as it is; its owner has the list (docs/deploy.md)
+        role.add_to_policy(
+            iam.PolicyStatement(actions=list(actions), resources=list(resources), conditions=dict(conditions or {}))
+        )
 
 
 def accept(role: iam.IRole, resource: str, reason: str) -> None:

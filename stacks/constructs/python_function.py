@@ -17,8 +17,9 @@ from aws_cdk import Duration, RemovalPolicy, aws_iam as iam, aws_lambda as lambd
 from constructs import Construct
 
 from stacks.constructs import permissions
+from stacks.settings.sources import source
 
-FOLDER = Path(__file__).resolve().parents[2] / "lambda"
+FOLDER = source("lambda")
 SHARED = FOLDER / "shared"
 CORE = FOLDER.parent / "monitor_image"
 HANDLER = "handler.handle"

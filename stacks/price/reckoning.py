@@ -16,6 +16,7 @@ from stacks.settings.endpoint import Endpoint
 from stacks.settings.environment import Settings
 from stacks.settings.monitor import Monitor
 
+CONTROL: Final = "x86_64"  # the processor of the control plane's own functions
 MEGABYTE: Final = 1 << 20
 GIGABYTE: Final = 1 << 30
 DAYS_A_MONTH: Final = 365 / 12
@@ -78,7 +79,7 @@ def series(endpoint: Endpoint, monitor: Monitor) -> int:
 def _endpoint(settings: Settings, name: str, endpoint: Endpoint, templates: Templates) -> Iterator[Item]:
     list_ = prices()
     for monitor_name, monitor in endpoint.monitors.items():
-        for item in _runs(monitor_name, endpoint, monitor):
+        for item in _runs(monitor_name, endpoint, monitor, settings.run_functions.architecture):
             yield Item(item.kind, item.what, item.amount, item.unit, item.each, name)
         count, share = series(endpoint, monitor), min(1.0, HOUR / monitor.period)
         yield Item("metrics", f"{monitor_name}: series", count * share, "months", list_["cloudwatch"]["metric"], name)
@@ -95,7 +96,7 @@ def _endpoint(settings: Settings, name: str, endpoint: Endpoint, templates: Temp
             yield Item("endpoint", what, count, "instances", month or 0.0, name)
 
 
-def _runs(name: str, endpoint: Endpoint, monitor: Monitor) -> Iterator[Item]:
+def _runs(name: str, endpoint: Endpoint, monitor: Monitor, architecture: str) -> Iterator[Item]:
     """Compute, control plane and requests of a schedule."""
     list_, counted = prices(), prices()["counted"]
     runs = list_["hours_per_month"] * (HOUR / monitor.period)
@@ -104,7 +105,7 @@ def _runs(name: str, endpoint: Endpoint, monitor: Monitor) -> Iterator[Item]:
     seconds = megabytes * counted["seconds_per_megabyte"]
     if _is_small(monitor, megabytes):
         at = runs * (seconds + list_["lambda"]["start_seconds"]) * monitor.function_megabytes / 1024
-        yield Item("runs", f"{name}: in Lambda", at, "GB-seconds", list_["lambda"]["per_gb_second"])
+        yield Item("runs", f"{name}: in Lambda", at, "GB-seconds", list_["lambda"]["per_gb_second"][architecture])
         yield Item("runs", f"{name}: calls", runs, "requests", list_["lambda"]["per_request"])
     else:
         hours = runs * (seconds + list_["processing"]["start_seconds"]) / 3600
@@ -123,7 +124,13 @@ def _runs(name: str, endpoint: Endpoint, monitor: Monitor) -> Iterator[Item]:
         steps = runs * counted["transitions_per_run"]
         yield Item("state machine", f"{name}: transitions", steps, "transitions", list_["states"]["per_transition"])
         control = runs * counted["control_seconds_per_run"] * counted["control_gb"]
-        yield Item("state machine", f"{name}: plan and finish", control, "GB-seconds", list_["lambda"]["per_gb_second"])
+        yield Item(
+            "state machine",
+            f"{name}: plan and finish",
+            control,
+            "GB-seconds",
+            list_["lambda"]["per_gb_second"][CONTROL],
+        )
         yield Item("state machine", f"{name}: starts and events", 2 * runs, "events", list_["events"]["per_event"])
         yield Item("state machine", f"{name}: table, writes", 2 * runs, "writes", list_["dynamodb"]["per_write"])
 
@@ -175,7 +182,7 @@ def _shared(settings: Settings, templates: Templates) -> Iterator[Item]:
     )
     keys = sum(r["Type"] == "AWS::KMS::Key" for t in templates.values() for r in t.get("Resources", {}).values())
     yield Item("keys", "KMS keys", keys, "keys", list_["kms"]["key"])
-    yield Item("state machine", "sweep", SWEEPS_PER_MONTH * 2, "GB-seconds", list_["lambda"]["per_gb_second"])
+    yield Item("state machine", "sweep", SWEEPS_PER_MONTH * 2, "GB-seconds", list_["lambda"]["per_gb_second"][CONTROL])
     network = settings.network
     if network.is_private and not network.has_endpoints:
         services = len(SERVICES) + (len(FUNCTION_SERVICES) if network.functions else 0)

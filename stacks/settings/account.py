@@ -8,6 +8,7 @@ from typing import Final
 
 from model_monitor import contract
 from stacks.settings.endpoint import Endpoint
+from stacks.settings.fields import has_local_storage
 
 TAGS_MAX: Final = 50
 OUR_TAGS: Final = ("Endpoint", "Environment")
@@ -95,6 +96,17 @@ def of_image(path: str, uri: str | None, region: str) -> Iterator[str]:
         yield f"{path}: should be an image in Region {region}, found {match[1]}; copy it there, or name the Region's own"
     elif match[2] != (_SUFFIX[region.startswith("cn-")] or None):
         yield f"{path}: should end its host in amazonaws.com{_SUFFIX[region.startswith('cn-')]} in Region {region}"
+
+
+def of_instances(path: str, endpoint: Endpoint) -> Iterator[str]:
+    """Instances with disks of their own, which take no key of the customer: their hardware holds it."""
+    for at, type_ in endpoint.instance_types.items():
+        if type_ is not None and has_local_storage(type_):
+            yield (
+                f"{path}.{at}: should be an instance type whose volumes take the environment's key, found {type_}, whose own disks "
+                "the hardware encrypts with a key of its own; choose a type without such disks, or set security.instance_disks: "
+                "allowed"
+            )
 
 
 def of_tags(tags: Mapping[str, str]) -> Iterator[str]:

@@ -360,6 +360,24 @@ class Endpoint(Block):
         return found
 
     @property
+    def instance_types(self) -> dict[str, str | None]:
+        """Path → instance type whose volumes hold data of this endpoint."""
+        found: dict[str, str | None] = {}
+        if self.model is not None:
+            found["model.instance_type"] = self.model.instance_type
+            for name, variant in self.model.variants.items():
+                found[f"model.variants.{name}.instance_type"] = variant.instance_type
+        for name, monitor in self.monitors.items():
+            found[f"monitors.{name}.instance_type"] = monitor.instance_type
+            explained = monitor.model_explainability
+            if explained is not None and explained.predictor is not None:
+                path = f"monitors.{name}.model_explainability.predictor.instance_type"
+                found[path] = explained.predictor.instance_type
+        if self.retraining is not None:
+            found["retraining.transform_instance_type"] = self.retraining.transform_instance_type
+        return found
+
+    @property
     def role_arns(self) -> dict[str, str | None]:
         """Path → role that a service is handed, which has to be of the account."""
         found = {f"monitors.{name}.role_arn": monitor.role_arn for name, monitor in self.monitors.items()}

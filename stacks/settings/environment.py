@@ -19,17 +19,19 @@ import yaml
 from pydantic import Field, ValidationError
 
 from model_monitor import contract
-from stacks.settings import account, fields
+from stacks.settings import account, defaults, fields, services
 from stacks.settings.block import Block, check, check_what_is_valid
 from stacks.settings.endpoint import Endpoint
 from stacks.settings.faults import field_faults
 from stacks.settings.fields import Count, told
 from stacks.settings.review import AugmentedAi, ReviewApp
+from stacks.settings.sources import of_the_user
 from stacks.settings.traffic import Budget
 
 MOST_WORKFORCES = 12  # how each is reached is a variable of one function, of which Lambda takes 4 KB
 COLD_DAYS = 90
-ENVIRONMENTS = Path(__file__).resolve().parents[2] / "environments"
+DAYS_OF_A_YEAR = 366
+ENVIRONMENTS = of_the_user() / "environments"
 
 
 class SettingsFaults(Exception):
@@ -39,6 +41,34 @@ class SettingsFaults(Exception):
         self.where, self.faults = where, faults
         lines = "".join(f"\n  {fault}" for fault in faults)
         super().__init__(f"{where}: {len(faults)} fault{'s' if len(faults) != 1 else ''}{lines}")
+
+
+class Recipients(Block):
+    """Who else is told, besides the people of `alarms.email`, who are told of everything."""
+
+    email: tuple[fields.Email, ...] = ()
+    """E-mail addresses; a topic is created for them. Default: nobody."""
+    topic_arn: fields.arn("sns", ".+") | None = None  # type: ignore[valid-type]
+    """ARN of an SNS topic of yours instead. Its key must let cloudwatch.amazonaws.com publish. Left out: see email."""
+    event_bus_arn: fields.arn("events", "event-bus/.+") | None = None  # type: ignore[valid-type]
+    """ARN of an EventBridge bus of yours, to which every end of a run and every change of an alarm goes as an event, of whatever
+    severity; its policy must admit this account. Left out: none."""
+    endpoints: tuple[fields.EndpointName, ...] = ()
+    """Endpoints that they are told of. Default: all."""
+    severities: Annotated[tuple[Literal["urgent", "notice"], ...], Field(min_length=1)] = ("urgent", "notice")
+    """What they are told of. urgent: runs that fail, silence, broken data, a model that answers worse; notice: drift, bias, other
+    features that decide, metrics of your own, late labels, rehearsals. Default: both."""
+
+    @check
+    def _place_faults(self) -> Iterator[str]:
+        if self.topic_arn and self.email:
+            yield "email: subscribe people to the topic you brought, or leave topic_arn out"
+        if not (self.topic_arn or self.email or self.event_bus_arn):
+            yield "email: is nobody; give addresses, topic_arn or event_bus_arn"
+
+    def are_told(self, endpoint: str, severity: str) -> bool:
+        """Whether mails about an endpoint go to them."""
+        return (not self.endpoints or endpoint in self.endpoints) and severity in self.severities
 
 
 class Alarms(Block):
@@ -52,6 +82,12 @@ class Alarms(Block):
     """Who writes: alarms, one mail each; runs, one mail a cause that names the worst violations, and one when all is over, with
     alarms on violations silent (they still start retraining) and all others as ever; or both. Default: alarms."""
 
+    recovery: bool = False
+    """Whether alarms also write when they are over. A new alarm writes so once, too. Where runs write, they say when all is over,
+    whatever stands here. Default: false."""
+    recipients: Annotated[dict[fields.MonitorName, Recipients], Field(max_length=4)] = Field(default_factory=dict)
+    """More people, by a name of yours: of some endpoints, or of what is urgent alone. Up to four, since an alarm has five actions.
+    Default: none."""
     composites: bool = False
     """Whether composite alarms page once for one cause, of the model and of its service, and about the service only what outlasts
     an update of the endpoint. Each costs half a dollar a month. Default: false, every alarm pages."""
@@ -65,6 +101,16 @@ class Alarms(Block):
     def _people_faults(self) -> Iterator[str]:
         if self.topic_arn and self.email:
             yield "email: subscribe people to the topic you brought, or leave topic_arn out"
+
+
+class Links(Block):
+    """Where pages and messages lead, besides AWS's console."""
+
+    docs: fields.WebAddress | None = None
+    """Where you publish the folder docs/ of this repository, such as a folder of your Git host: runbooks are linked below it.
+    Left out: they are named by their path."""
+    review: fields.WebAddress | None = None
+    """Address of the review page: the output ReviewPage, or a name of yours before it. Left out: it is not linked."""
 
 
 class Network(Block):
@@ -81,6 +127,12 @@ class Network(Block):
     functions: bool = False
     """Whether functions run in these subnets too, for organisations that admit no others; they reach AWS by the subnets' VPC
     endpoints then. Default: false."""
+    endpoints: Literal["shared", "created"] = "shared"
+    """Whose VPC endpoints reach AWS's services. shared: those that the VPC has; `python -m stacks.settings --services FILE` names
+    what it needs. created: a stack of the environment makes one for each service that is called. Default: shared."""
+    route_tables: Annotated[tuple[Annotated[str, Field(pattern=r"^rtb-[0-9a-f]+$")], ...], Field(max_length=16)] = ()
+    """Ids of the subnets' route tables, by which S3 and DynamoDB are reached; given exactly when endpoints are created.
+    Default: none."""
     isolation: bool = False
     """Containers without any network; only false works: a monitoring schedule cannot mount the configuration. Default: false."""
 
@@ -96,6 +148,17 @@ class Network(Block):
             yield "subnets: is empty, but a VPC is named"
         if self.functions and not self.subnets:
             yield "functions: should be false without subnets; give subnets and security groups, or leave it out"
+        yield from self._endpoint_faults()
+
+    def _endpoint_faults(self) -> Iterator[str]:
+        """What creating VPC endpoints takes."""
+        if self.endpoints == "shared":
+            if self.route_tables:
+                yield "route_tables: are of endpoints that are created; set endpoints: created, or leave them out"
+            return
+        for key, given in (("vpc_id", self.vpc_id), ("subnets", self.subnets), ("route_tables", self.route_tables)):
+            if not given:
+                yield f"{key}: is missing; endpoints that are created need the VPC, its subnets and their route tables"
 
     @check
     def _isolation_faults(self) -> Iterator[str]:
@@ -116,6 +179,9 @@ class Security(Block):
     their policies must admit the roles. Default: none."""
     permissions_boundary: fields.arn("iam", "policy/.+") | None = None  # type: ignore[valid-type]
     """ARN of the IAM policy that bounds every role. Left out: no boundary."""
+    instance_disks: Literal["refused", "allowed"] = "refused"
+    """Instance types with disks of their own (NVMe), which are encrypted by their hardware and take no key of yours. Default:
+    refused, so that the key encrypts whatever is at rest."""
     encrypt_traffic_between_containers: bool = True
     """Whether the containers of one job talk encrypted; costs some speed with several instances. Default: true."""
 
@@ -152,6 +218,16 @@ class Buckets(Block):
     """Name of an existing bucket for what training jobs make. Left out: one is created."""
 
 
+class WriteOnce(Block):
+    """Reports and records of retrainings that nobody changes or removes before their time (S3 Object Lock)."""
+
+    years: Annotated[int, Field(ge=1, le=100)]
+    """For how many years each object is kept as it was written, 1 to 100."""
+    mode: Literal["governance", "compliance"] = "governance"
+    """governance: who holds s3:BypassGovernanceRetention may still remove one. compliance: nobody may, AWS included, before
+    the years are over. Default: governance."""
+
+
 class Storage(Block):
     """How long data is kept."""
 
@@ -161,8 +237,14 @@ class Storage(Block):
     """Days after which reports are deleted, at least 1. Default: 400, a year and a month to compare with."""
     log_days: Count = 90
     """Days after which access logs of the buckets are deleted, at least 1. Default: 90."""
+    write_once: WriteOnce | None = None
+    """Lock the reports bucket. Decide before the first deployment: CloudFormation replaces a bucket to lock it, and the old one
+    stays beside it. Default: reports can be removed, as above."""
     keep_data: bool = True
     """Whether buckets and keys survive the deletion of their stack. Default: true, nothing is lost by a wrong command."""
+    tables: bool = False
+    """Whether Glue tables stand over the history of windows in the reports bucket (`tables/`), for Athena and QuickSight. Default:
+    false."""
     buckets: Buckets = Buckets()
     """Buckets of yours to use instead of created ones. Default: all are created."""
 
@@ -171,6 +253,21 @@ class Storage(Block):
         """Whether large files of reports go where a GB costs a sixth and is read at once: not below the 90 days that the class
         charges at least, and not in a bucket of others."""
         return self.buckets.reports is None and self.report_days >= COLD_DAYS
+
+    @check
+    def _write_once_faults(self) -> Iterator[str]:
+        if self.write_once is None:
+            return
+        needed = self.write_once.years * DAYS_OF_A_YEAR
+        if not self.keep_data:
+            yield "keep_data: should be true with write_once; a locked bucket cannot be emptied with its stack"
+        if self.buckets.reports is not None:
+            yield "buckets.reports: is yours, so lock it yourself (S3 Object Lock, default retention); leave write_once out"
+        if self.report_days < needed:
+            yield (
+                f"report_days: hides reports after {self.report_days} days, and write_once keeps them for "
+                f"{self.write_once.years} years; raise it to at least {needed}"
+            )
 
 
 class Settings(Block):
@@ -195,6 +292,8 @@ class Settings(Block):
     """The functions that run small windows. Default: of the processor that jobs have, too."""
     alarms: Alarms = Alarms()
     """Who is told. Default: a topic without subscribers."""
+    links: Links = Links()
+    """Where pages and messages lead. Default: to AWS's console alone."""
     network: Network = Network()
     """The VPC of jobs and models. Default: none."""
     security: Security = Security()
@@ -300,6 +399,27 @@ class Settings(Block):
         yield from account.of_tags(self.tags)
 
     @check
+    def _endpoint_name_faults(self) -> Iterator[str]:
+        if self.network.endpoints == "created" and self.region.startswith("cn-"):
+            yield (
+                "network.endpoints: services have other names in China; make the endpoints that --services lists yourself, and "
+                "leave it at shared"
+            )
+
+    @check
+    def _way_out_faults(self) -> Iterator[str]:
+        """What only the internet reaches, where there is no way to it."""
+        if self.network.endpoints != "created":
+            return
+        for name, endpoint in self.reviewed.items():
+            for key in ("augmented_ai", "webhook"):
+                if getattr(endpoint.review, key) is not None:
+                    yield (
+                        f"endpoints.{name}.review.{key}: has no VPC endpoint, and network.endpoints: created leaves no way out; "
+                        "use queue or the page, or the VPC's own endpoints and its own way out (endpoints: shared)"
+                    )
+
+    @check
     def _brought_faults(self) -> Iterator[str]:
         security = self.security
         yield from account.of_arn("security.kms_key_arn", security.kms_key_arn, self.region)
@@ -308,6 +428,11 @@ class Settings(Block):
         boundary = security.permissions_boundary
         yield from account.of_arn("security.permissions_boundary", boundary, self.region, self.account)
         yield from account.of_topic("alarms.topic_arn", self.alarms.topic_arn, self.region)
+        for name, group in self.alarms.recipients.items():
+            path = f"alarms.recipients.{name}"
+            yield from account.of_topic(f"{path}.topic_arn", group.topic_arn, self.region)
+            for endpoint in sorted(set(group.endpoints) - self.endpoints.keys()):
+                yield f"{path}.endpoints: names {endpoint}, which is no endpoint of this environment"
         yield from account.of_image("monitor_image", self.monitor_image, self.region)
 
     @check
@@ -332,6 +457,8 @@ class Settings(Block):
                 yield from account.of_arn(f"{path}.{at}", arn, self.region, self.account)
             yield from account.of_monitor_ids(path, endpoint)
             yield from account.of_feature_names(path, endpoint)
+            if self.security.instance_disks == "refused":
+                yield from account.of_instances(path, endpoint)
             yield from account.of_policy_size(path, self.environment, name, endpoint, self.tags)
 
 
@@ -351,14 +478,35 @@ _Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping
 
 
 def load(path: Path) -> Settings:
-    """Settings of the environment that the file is named after. Raises: SettingsFaults."""
+    """Settings of the environment that the file is named after. Raises: SettingsFaults.
+
+    Beside it a folder of the same name may hold more endpoints, one a file that is named after its endpoint.
+    """
+    document = _read(path)
+    folder = path.with_suffix("")
+    if folder.is_dir() and isinstance(document, dict):
+        document["endpoints"] = _with_files(path, folder, document.get("endpoints") or {})
+    return parse(document, path.stem, str(path))
+
+
+def _read(path: Path) -> Any:
     try:
-        document = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 (a SafeLoader)
+        return yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 (a SafeLoader)
     except OSError as error:
         raise SettingsFaults(str(path), [f"the file cannot be read ({error.strerror})"]) from error
     except yaml.YAMLError as error:
         raise SettingsFaults(str(path), [f"the file is no YAML: {' '.join(str(error).split())}"]) from error
-    return parse(document, path.stem, str(path))
+
+
+def _with_files(path: Path, folder: Path, endpoints: Any) -> Any:
+    """The endpoints of a file and of the files beside it. Raises: SettingsFaults where one stands twice."""
+    more = {file.stem: _read(file) for file in sorted(folder.glob("*.yaml"))}
+    if not isinstance(endpoints, dict):
+        return endpoints
+    if twice := sorted(endpoints.keys() & more.keys()):
+        told = [f"endpoints.{name}: stands in {path} and in {folder / name}.yaml; keep one of them" for name in twice]
+        raise SettingsFaults(str(path), told)
+    return endpoints | more
 
 
 def parse(document: object, environment: str, where: str) -> Settings:
@@ -366,14 +514,15 @@ def parse(document: object, environment: str, where: str) -> Settings:
     if not isinstance(document, dict):
         raise SettingsFaults(where, ["the file should hold keys and values"])
     unknown = ["environment: is unknown; an environment is named by its file"] if "environment" in document else []
-    named = {**document, "environment": environment}
+    named = defaults.spread({**document, "environment": environment})
     try:
         settings = Settings.model_validate(named)
     except ValidationError as error:
         of_fields = field_faults(Settings, error.errors(), named)
-        raise SettingsFaults(where, unknown + of_fields + check_what_is_valid(Settings, named)) from error
-    if unknown:
-        raise SettingsFaults(where, unknown)
+        faults = unknown + of_fields + check_what_is_valid(Settings, named)
+        raise SettingsFaults(where, defaults.located(faults, document)) from error
+    if faults := defaults.located(unknown, document):
+        raise SettingsFaults(where, faults)
     return settings
 
 
@@ -393,6 +542,11 @@ def schema() -> dict[str, Any]:
     document = Settings.model_json_schema()
     del document["properties"]["environment"]
     document["required"].remove("environment")
+    document["properties"][defaults.KEY] = {
+        "type": "object",
+        "description": "What the endpoints of this file have in common: keys of an endpoint, which each endpoint may override.",
+        "propertyNames": {"enum": sorted(Endpoint.model_fields)},
+    }
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **document}
 
 
@@ -431,7 +585,20 @@ Exit status: 0 every file is valid, 1 a file has faults, 2 wrong arguments.""",
     parser.add_argument(
         "--schema", action="store_true", help="print the JSON Schema: every setting with meaning, range and default"
     )
+    parser.add_argument(
+        "--services",
+        action="store_true",
+        help="also name the VPC endpoints that the environment needs in subnets without a way out",
+    )
     return parser
+
+
+def _told(path: Path, settings: Settings, *, has_services: bool) -> str:
+    """What is said of a valid file."""
+    lines = [f"{path}: valid, {len(settings.endpoints)} endpoints in {settings.account}/{settings.region}"]
+    if has_services:
+        lines += [f"  {service.name(settings.region)}" for service in services.needed(settings)]
+    return "\n".join(lines) + "\n"
 
 
 def main(arguments: list[str]) -> int:
@@ -451,7 +618,5 @@ def main(arguments: list[str]) -> int:
             sys.stderr.write(f"{faults}\n")
             status = 1
         else:
-            sys.stdout.write(
-                f"{argument}: valid, {len(settings.endpoints)} endpoints in {settings.account}/{settings.region}\n"
-            )
+            sys.stdout.write(_told(argument, settings, has_services=options.services))
     return status

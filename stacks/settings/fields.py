@@ -117,6 +117,7 @@ MetricName = _text(r"[A-Za-z][A-Za-z0-9_]{0,199}", "a metric's name: 1 to 200 le
 AlarmName = _text(r"[\x20-\x7e]{1,255}", "the name of an alarm: 1 to 255 printable ASCII characters")
 MimeType = _text(r"[\w.+-]+/[\w.+-]+", "a MIME type without parameters")
 Email = _text(r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address")
+WebAddress = _text(r"https://[^\s\"'<>]{1,500}", "an address that begins with https://")
 Moment = Annotated[str, BeforeValidator(_as_written)]  # YAML reads a time with seconds as one
 Schedule = Annotated[str, AfterValidator(_known_schedule)]
 TimeZone = Annotated[str, AfterValidator(_known_zone)]

@@ -26,8 +26,8 @@ from stacks.settings.cadence import (
     is_of_model_monitor,
 )
 from stacks.settings.fields import Count, Finite, Share
+from stacks.settings.sources import of_the_user
 
-ROOT = Path(__file__).resolve().parents[2]
 UTC: Final = "UTC"
 HOURLY_MAX_SECONDS = 3600
 MAX_SECONDS = 86400
@@ -288,7 +288,7 @@ class Monitor(Block):
     @property
     def code_files(self) -> dict[str, Path]:
         """Path as it is written → Python file of this repository."""
-        return {code: ROOT / code for code in self._code.values() if not code.startswith("s3://")}
+        return {code: of_the_user() / code for code in self._code.values() if not code.startswith("s3://")}
 
     @check
     def _code_faults(self) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -52,6 +52,10 @@ def _time(text: str) -> datetime | None:
     return time.replace(tzinfo=UTC) if time.tzinfo is None else time
 
 
+def _usual_parameters() -> dict[Any, fields.PipelineFact]:
+    return {"TrainManifest": "train", "FreshManifest": "fresh", "OutputUri": "output"}
+
+
 class Pipeline(Block):
     """A SageMaker Pipeline that trains: it is told where the rows lie, and its training step's model is the challenger."""
 
@@ -60,7 +64,7 @@ class Pipeline(Block):
     step: fields.PipelineName | None = None
     """Name of the training step whose model is compared. Left out: the only one."""
     parameters: Annotated[dict[fields.PipelineParameter, fields.PipelineFact], Field(max_length=20)] = Field(
-        default_factory=lambda: {"TrainManifest": "train", "FreshManifest": "fresh", "OutputUri": "output"}
+        default_factory=_usual_parameters
     )
     """Parameters of the pipeline, and what each is told: train, fresh or validation (the manifest of a channel's objects), output
     (where the model is to lie), run, endpoint; at most 20. Default: TrainManifest, FreshManifest and OutputUri."""

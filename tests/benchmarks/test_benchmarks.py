@@ -149,7 +149,7 @@ def test_every_job_has_data_and_a_known_opponent() -> None:
         "local",
         *jobs.DATA,
     }
-    assert set(jobs.names()) <= {*jobs.DATA, *jobs.JOINED, *jobs.LABELLED, *jobs.ANALYSES, *jobs.SAME}
+    assert set(jobs.names()) <= {*jobs.DATA, *jobs.JOINED, *jobs.LABELLED, *jobs.ANALYSES, *jobs.SAME, *jobs.SYNTHS}
     assert {recipe.capture for recipe in jobs.LABELLED.values()} <= jobs.DATA.keys()
 
 

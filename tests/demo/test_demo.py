@@ -13,6 +13,7 @@ import pytest
 
 from model_monitor.contract import CheckType
 from tests.conftest import ROOT
+from tests.monitor_image.pages.test_report import Page
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("demo")]  # the demo runs once, on whichever worker is free
 SECONDS = 600
@@ -110,3 +111,46 @@ def test_reports_and_captured_files_lie_where_it_says(
     assert all(Path(report).is_file() for report in reports)
     lines = [line for path in (run[1] / "capture").rglob("*.jsonl") for line in path.read_text().splitlines()]
     assert len(lines) == sum(hour["requests"] for hour in summary["hours"])
+
+
+ANSWERS = {  # phase → what broke, since when, how bad, what to do, as its page says to somebody who knows nothing else
+    "healthy": (
+        "No violation All ",
+        "No violation since 2026-03-02 06:00 UTC",
+        "evaluated checks held over 360 records",
+        "Nothing.",
+    ),
+    "broken": (
+        "wrong types in Slope",
+        "Violated since 2026-03-02 09:00 UTC, in this window alone so far.",
+        "Slope: 100.0% of the values are not Integral",
+        "Have the data mended where it comes from",
+    ),
+    "drifting": (
+        "drift of Temperature; accuracy",
+        "Violated since 2026-03-02 09:00 UTC, in 2 windows in a row.",
+        "Temperature: median",
+        "Ask what changed",
+    ),
+    "adapted": (
+        "No violation All ",
+        "No violation since 2026-03-02 11:00 UTC, in this window alone so far.",
+        "evaluated checks held over 360 records",
+        "Nothing.",
+    ),
+    "drifting again": (
+        "drift of Temperature; accuracy",
+        "Violated since 2026-03-02 12:00 UTC, in this window alone so far.",
+        "accuracy: accuracy",
+        "go back to the last model if a release is behind it, train on fresh labels if the world is",
+    ),
+}
+
+
+@pytest.mark.parametrize("phase", ANSWERS)
+def test_the_page_of_each_hour_answers_what_broke_since_when_how_bad_and_what_to_do(
+    summary: dict[str, Any], phase: str
+) -> None:
+    page = Path(phases(summary, "covertype")[phase]["report"]).with_name("report.html")
+    text = Page(page.read_text()).text
+    assert [answer for answer in ANSWERS[phase] if answer not in text] == []

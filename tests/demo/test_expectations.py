@@ -59,7 +59,7 @@ def story() -> Story:
     training = Training("job", "Completed", "s3://b/model.tar.gz", True, rows, 0.9, 0.38, 0.87)
     release = Release("covertype", "job", "deployed", "1 window", "better", training.artifact, "v2", True)
     baselines = {"covertype": "v1", "breast-cancer": "v1"}
-    review = Reviewed(4, 1, 4, 4, [300 / 360], [0.2, 0.5, 0.8, 0.99])
+    review = Reviewed(4, 1, 4, 4, 2, [300 / 360], [0.2, 0.5, 0.8, 0.99])
     return Story(hours, [training], [release], ["dev-Storage"], baselines, identity_calls=7, review=review)
 
 
@@ -101,6 +101,7 @@ def test_one_deviation_is_named_in_its_phase_alone(phase: str) -> None:
         {"sampled": 4},
         {"answered": 3},
         {"agreement": [0.5]},
+        {"rows": 0},
         {"routed": 0, "answered": 0, "labels": 0},
     ],
 )

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 from model_monitor.dataset import records as reasons
+from model_monitor.errors import UnpacksTooLarge
+from model_monitor.labels import ground_truth, label_records
 from tests import hostile
 from tests.conftest import ROOT
 
@@ -25,7 +27,29 @@ REJECTED = {  # what of an input cannot be read; of the others nothing is
     "lines_of_numbers": {reasons.NOT_A_CAPTURE_EVENT},
     "empty_objects": {reasons.NOT_A_CAPTURE_EVENT},
     "lines_cut_short": {reasons.NOT_JSON},
+    "narrow_rows": {reasons.WRONG_WIDTH},
+    "empty_lists": {reasons.WRONG_WIDTH},
+    "lists_in_lists": {reasons.MALFORMED_JSON, reasons.NOT_JSON},
+    "csv_of_narrow_rows": {reasons.WRONG_WIDTH},
+    "csv_of_open_quotes": {reasons.WRONG_WIDTH},
+    "csv_of_one_wide_row": {reasons.WRONG_WIDTH},
+    "json_lines_of_numbers": {reasons.WRONG_WIDTH},
+    "json_lines_cut_short": {reasons.MALFORMED_JSON},
+    "labels_of_one_letter": {ground_truth.NOT_JSON},
+    "labels_without_breaks": {label_records.NO_LABEL},
+    "labels_of_a_long_id": {label_records.ID_TOO_LONG},
+    "labels_in_a_list_of_numbers": {label_records.NOT_A_RECORD},
+    "labels_in_lists_in_lists": {ground_truth.NOT_JSON},
+    "labels_in_narrow_rows": {ground_truth.WRONG_WIDTH},
+    "labels_in_empty_rows": {label_records.NO_LABEL},
+    "labels_beside_columns": {ground_truth.WRONG_WIDTH},
+    "labels_beside_too_many_columns": {ground_truth.TOO_MANY_COLUMNS},
+    **{name: {UnpacksTooLarge.__name__} for name in hostile.BOMBS},
 }
+CASES = [
+    *((name, "compiled") for name in hostile.READ_TWICE),
+    *((n, "python") for n in hostile.READ_TWICE | hostile.READ_ONCE),
+]
 Costs = dict[tuple[str, str], dict[str, Any]]
 
 
@@ -40,8 +64,7 @@ def costs() -> Costs:
     return {(cost["name"], cost["reader"]): cost for cost in found}
 
 
-@pytest.mark.parametrize("reader", ["compiled", "python"])
-@pytest.mark.parametrize("name", hostile.JOBS)
+@pytest.mark.parametrize(("name", "reader"), CASES)
 def test_the_cost_of_an_input_follows_its_size(name: str, reader: str, costs: Costs, request) -> None:
     if reader == "compiled":
         request.getfixturevalue("native")

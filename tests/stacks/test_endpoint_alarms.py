@@ -84,10 +84,37 @@ def test_where_runs_tell_people_no_composite_tells_the_same():
     assert "service" in found
 
 
+@pytest.mark.parametrize(
+    ("monitor", "over"),
+    [
+        ({"alarms": {"drift_share": 0.3, "quality": {"recall": 0.5}}}, {"drift-share", "quality-recall"}),
+        ({"scheduler": "model_monitor"}, set(RUNS)),
+    ],
+)
+def test_what_no_message_of_a_run_tells_has_its_page(monitor, over):
+    block = {**ENVIRONMENT["endpoints"][NAME]["monitors"]["all"], **monitor}
+    found = alarms({"composites": True, "messages": "runs"}, monitors={"all": block})
+    assert set(found["model"]["AlarmRule"].split(" OR ")) == {f'ALARM("{START}all-{what}")' for what in over}
+    unheard = {name for name, alarm in found.items() if not alarm.get("AlarmActions")} - {
+        "updating",
+        "errors",
+        "latency",
+    }
+    assert unheard == {f"all-{what}" for what in {*over, *RUNS}}
+
+
 def test_bounds_of_the_service_can_be_taken_away():
     found = alarms(None, service={"error_share": None, "latency_seconds": 2})
     assert "errors" not in found
     assert found["latency"]["Threshold"] == 2_000_000
+
+
+def test_batch_transform_jobs_have_no_alarms_of_an_endpoint():
+    places = {"inputs": "s3://b/in", "outputs": "s3://b/out"}
+    block = {"model": None, "ground_truth": None, "capture": {"destination": "s3://b/c", "transform": places}}
+    baseline = ENVIRONMENT["endpoints"][NAME]["monitors"]["all"]["baseline"]
+    found = alarms(None, **block, monitors={"all": {"types": ["data_quality"], "baseline": baseline}})
+    assert found.keys() == {f"all-{what}" for what in ("drift", "data-quality", "rejected", "error")}
 
 
 def test_without_the_kits_scheduler_capture_is_compared_by_metric_math_over_a_day():

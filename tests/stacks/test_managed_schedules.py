@@ -31,7 +31,7 @@ NIGHTLY: dict[str, Any] = {  # batch transform jobs, no endpoint
     "payload": {
         "features": ["amount", "age", "visits"],
         "label": "is_fraud",
-        "output": {"prediction": 0, "payload_index": None},
+        "output": {"prediction": 0, "score": None, "payload_index": None},
     },
     "monitors": {"quality": {"baseline": {"dataset": "s3://team-123456789012/fraud/baseline.csv"}}},
 }

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from model_monitor import contract
+from stacks.rules import rights
 from tests.deployed_runs import Schedule
 from tests.synthesis import Assembly
 from twin.cloudwatch import alarm_math
@@ -19,16 +20,7 @@ pytestmark = pytest.mark.xdist_group("synth")
 
 SCHEDULE = "AWS::SageMaker::MonitoringSchedule"
 ALARM = "AWS::CloudWatch::Alarm"
-WITHOUT_RESOURCES = re.compile(  # IAM's reference lists no resource type for these
-    r"ecr:GetAuthorizationToken|cloudwatch:PutMetricData|cloudwatch:GetMetric(Data|Statistics)|ec2:Describe\w+|sagemaker:List\w+"
-    # all alarms that ring, and those of a deployment, which SageMaker asks about as one list
-    r"|cloudwatch:DescribeAlarms"
-    # a state machine's log and its traces: deliveries belong to the account, and traces to no resource at all
-    r"|logs:\w+LogDelivery|logs:ListLogDeliveries|logs:(Put|Describe)ResourcePolic(y|ies)|logs:DescribeLogGroups"
-    # Lambda makes the interfaces of a function in subnets, and checks these rights on all resources
-    r"|ec2:(Create|Delete)NetworkInterface|ec2:(Una|A)ssignPrivateIpAddresses"
-    r"|xray:(GetSamplingRules|GetSamplingTargets|PutTelemetryRecords|PutTraceSegments)"
-)
+WITHOUT_RESOURCES = re.compile("|".join(rights.WITHOUT_RESOURCES))
 
 
 def statements(assembly: Assembly) -> Iterator[dict[str, Any]]:
@@ -109,7 +101,18 @@ def test_every_bucket_has_a_lifecycle(assembly):
 
 def test_baselines_labels_and_models_are_versioned(assembly):
     versioned = [b for b in assembly.properties("AWS::S3::Bucket") if b.get("VersioningConfiguration")]
-    assert len(versioned) == 3
+    assert len(versioned) == (4 if assembly.settings.storage.write_once else 3), "a lock is of versions"
+
+
+def test_reports_and_decisions_are_written_once_where_the_environment_says_so(prod, dev):
+    assert [b for b in dev.properties("AWS::S3::Bucket") if b.get("ObjectLockEnabled")] == []
+    (locked,) = [b for b in prod.properties("AWS::S3::Bucket") if b.get("ObjectLockEnabled")]
+    assert locked["LoggingConfiguration"]["LogFilePrefix"] == "reports/"
+    retention = {"Mode": "GOVERNANCE", "Days": 3 * 366}
+    assert locked["ObjectLockConfiguration"] == {
+        "ObjectLockEnabled": "Enabled",
+        "Rule": {"DefaultRetention": retention},
+    }
 
 
 def test_data_survives_where_the_environment_says_so(prod, dev):

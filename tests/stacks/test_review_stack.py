@@ -57,8 +57,8 @@ def team() -> Assembly:
     return synthesize(settings.parse(content, "reviews", "reviews.yaml"))
 
 
-def test_without_a_review_block_nothing_of_it_is_deployed() -> None:
-    assert not [name for name in environment("dev").templates if name.endswith("-Review")]
+def test_without_a_review_block_nothing_of_it_is_deployed(every_type: Assembly) -> None:
+    assert not [name for name in every_type.templates if name.endswith("-Review")]
 
 
 def test_the_stack_matches_its_snapshot(reviewed: Assembly, snapshot: SnapshotAssertion) -> None:

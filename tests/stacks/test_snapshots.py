@@ -25,6 +25,7 @@ STACKS = (
     "dev-covertype-Monitoring",
     "dev-covertype-Alarms",
     "dev-covertype-Retraining",
+    "prod-Network",
     "prod-Storage",
     "prod-ControlPlane",
     "prod-Reconciler",

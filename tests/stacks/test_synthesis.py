@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from stacks.settings import account, environment as settings
-from tests.synthesis import ENVIRONMENTS, ROOT, Assembly, synthesize
+from tests.synthesis import ROOT, SAMPLES, Assembly, synthesize
 
 pytestmark = pytest.mark.xdist_group("synth")
 
@@ -87,7 +87,7 @@ def test_a_missing_environment_is_refused_with_the_list_of_those_there_are(conte
         [sys.executable, "app.py"], cwd=ROOT, env=variables, capture_output=True, text=True, check=False
     )
     assert result.returncode == 1
-    assert f"Environments: {', '.join(ENVIRONMENTS)}" in result.stderr
+    assert f"Environments: {', '.join(SAMPLES)}" in result.stderr
     assert "Traceback" not in result.stderr
 
 

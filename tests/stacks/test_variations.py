@@ -18,6 +18,7 @@ from tests.synthesis import Assembly, environment, synthesize
 
 pytestmark = pytest.mark.xdist_group("synth")
 
+PAGER = "arn:aws:sns:eu-west-1:123456789012:pager"
 ROLE = "arn:aws:iam::123456789012:role/brought"
 SCHEDULE = "AWS::SageMaker::MonitoringSchedule"
 
@@ -127,6 +128,7 @@ def watch_by_both(endpoint: dict[str, Any]) -> None:
 
 def test_several_variants_serve_and_all_their_traffic_is_watched():
     def change(document: dict[str, Any]) -> None:
+        document["security"] = {"instance_disks": "allowed"}
         watch_by_both(document["endpoints"]["covertype"])
         document["endpoints"]["covertype"]["retraining"]["monitor"] = "loop"
         document["endpoints"]["covertype"]["model"]["variants"] = {
@@ -257,6 +259,8 @@ def told_by_runs() -> Assembly:
 
     def change(document: dict[str, Any]) -> None:
         document["alarms"]["messages"] = "runs"
+        document["alarms"]["recipients"] = {"pager": {"topic_arn": PAGER, "severities": ["urgent"]}}
+        document["storage"]["tables"] = True
 
     return varied(change)
 
@@ -274,10 +278,12 @@ def finishing(assembly: Assembly) -> tuple[dict[str, Any], list[dict[str, Any]]]
     return function["Environment"]["Variables"], own["PolicyDocument"]["Statement"]
 
 
-def test_runs_that_tell_people_may_publish_to_the_topic_alone(told_by_runs, dev):
+def test_runs_that_tell_people_may_publish_to_their_topics_alone(told_by_runs, dev):
     variables, statements = finishing(told_by_runs)
     (publishing,) = [each for each in statements if each["Action"] == "sns:Publish"]
-    assert publishing["Resource"] == variables["MESSAGES_TOPIC_ARN"]
+    assert len(publishing["Resource"]) == 2
+    assert all(topic in publishing["Resource"] for topic in (variables["MESSAGES_TOPIC_ARN"], PAGER))
+    assert json.loads(variables["ROUTES"]) == [{"topic": PAGER, "endpoints": [], "severities": ["urgent"]}]
     (state,) = [each for each in statements if "dynamodb:UpdateItem" in each["Action"]]
     assert sorted(state["Action"]) == ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
     variables, statements = finishing(dev)
@@ -295,3 +301,13 @@ def test_alarms_on_what_runs_tell_are_silent_and_all_others_are_not(told_by_runs
     assert {"drift", "data-quality", "model-quality", "bias-drift", "attribution-drift"} <= silent
     assert {"error", "rehearsal", "labels-missing"} <= of(told_by_runs).keys() - silent
     assert of(told_by_runs).keys() == of(dev).keys(), "alarms start retraining, heard or not"
+
+
+def test_others_hear_alarms_of_what_is_urgent_and_tables_stand_over_the_reports(told_by_runs):
+    found = told_by_runs.properties("AWS::CloudWatch::Alarm", "covertype-Alarms")
+    heard = {each["AlarmName"].split("covertype-loop-")[1] for each in found if PAGER in each.get("AlarmActions", ())}
+    assert "error" in heard
+    assert not heard & {"rehearsal", "labels-missing", "drift"}
+    tables = told_by_runs.properties("AWS::Glue::Table")
+    assert {table["DatabaseName"] for table in tables} == {"model_monitor_varied"}
+    assert "/tables/runs/" in json.dumps(tables[0]) + json.dumps(tables[1])

@@ -30,9 +30,12 @@ def put_what_a_team_has_already(twin: Twin) -> list[str]:
         features = endpoint["payload"]["features"]
         why = endpoint["payload"].get("output", {}).get("attributions", [])
         named = [*features, endpoint["payload"]["label"], "label", "score"]
+        rows = rng.integers(0, 50, (200, len(named)))
+        if "review" in endpoint:  # two classes
+            rows[:, len(features) :] %= 2
         lines = [
             dict(zip(named, row, strict=True)) | {place: rng.random(len(features)).tolist() for place in why}
-            for row in rng.integers(0, 50, (200, len(named))).tolist()
+            for row in rows.tolist()
         ]
         body = "\n".join(map(json.dumps, lines)).encode()
         s3.put_object(Bucket=BUCKET, Key=f"{name}/baseline/baseline.jsonl", Body=body)

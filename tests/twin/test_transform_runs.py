@@ -32,7 +32,7 @@ DOCUMENT: dict[str, Any] = {
             "payload": {
                 "features": ["height", "weight"],
                 "label": "size",
-                "output": {"prediction": 0, "payload_index": None},
+                "output": {"prediction": 0, "score": None, "payload_index": None},
             },
             "monitors": {"quality": {"min_records": 20, "baseline": {"dataset": f"s3://{TEAM}/baseline.csv"}}},
         }

@@ -15,9 +15,6 @@ _NOT_HERE: Final = (
     "EvaluationCriteria",
     "EvaluationInterval",
     "ActionConfiguration",
-    "ActionsSuppressor",
-    "ActionsSuppressorWaitPeriod",
-    "ActionsSuppressorExtensionPeriod",
 )
 
 

@@ -22,6 +22,7 @@ from twin.cloudwatch.alarm_settings import ACTIONS_OF, check, check_common
 from twin.cloudwatch.alarm_state import INSUFFICIENT_DATA, Conclusion, conclude, evaluation_range
 from twin.cloudwatch.metric_queries import Queries, invalid
 from twin.cloudwatch.metrics import MetricStore
+from twin.cloudwatch.suppression import Held, suppressor_of
 from twin.iam.service_principals import CLOUDWATCH
 from twin.listing import has, is_between, page
 from twin.surroundings import Surroundings
@@ -43,6 +44,7 @@ class Alarm:
     reason: str = "Unchecked: Initial alarm creation"
     reason_data: str | None = None
     tags: dict[str, str] = field(default_factory=dict)
+    held: Held | None = None
     changed: datetime = field(init=False)
 
     def __post_init__(self) -> None:
@@ -99,7 +101,9 @@ class Alarms:
             rule = parse_rule(settings["AlarmRule"])
         except RuleError as error:
             raise invalid(str(error)) from error
-        unknown = [name for name in rule.alarms if name not in self._alarms]
+        suppressor = suppressor_of(settings)
+        named = [*rule.alarms, *([suppressor] if suppressor else [])]
+        unknown = [name for name in named if name not in self._alarms]
         if unknown:
             raise invalid(f"AlarmRule names alarms that do not exist: {', '.join(unknown)}")
         self._keep(settings, parameters.get("Tags"), rule=rule)
@@ -191,6 +195,8 @@ class Alarms:
             moved = [self._evaluate_rule(alarm) for alarm in composites]
             if not any(moved):
                 break
+        for alarm in composites:
+            self._let_act(alarm, now)
 
     def _evaluate(self, alarm: Alarm, queries: Queries, now: datetime) -> None:
         settings = alarm.settings
@@ -235,11 +241,28 @@ class Alarms:
         )
         states = {"version": "1.0", "oldState": _history_state(previous), "newState": _history_state(alarm.describe())}
         self._record(alarm, "StateUpdate", f"Alarm updated from {old} to {state}", states)
-        if alarm.settings.get("ActionsEnabled", True):
-            for action in alarm.settings.get(ACTIONS_OF[state]) or ():
-                self._act(alarm, action, previous)
+        if suppressor_of(alarm.settings) is None:
+            self._act_all(alarm, previous)
+        else:
+            alarm.held = Held.again(alarm.held, previous, alarm.changed)
         detail = alarm_messages.event_detail(alarm.describe(), previous)
         self._twin.events.emit("aws.cloudwatch", "CloudWatch Alarm State Change", detail, [alarm.arn])
+
+    def _let_act(self, alarm: Alarm, now: datetime) -> None:
+        """Run what waited for a suppressor, once its waiting is over."""
+        name = suppressor_of(alarm.settings)
+        if alarm.held is None or name is None:
+            return
+        other = self._alarms.get(name)
+        if alarm.held.may_act(alarm.settings, other.state if other else None, now):
+            previous, alarm.held = alarm.held.previous, None
+            if previous["StateValue"] != alarm.state:
+                self._act_all(alarm, previous)
+
+    def _act_all(self, alarm: Alarm, previous: Mapping[str, Any]) -> None:
+        if alarm.settings.get("ActionsEnabled", True):
+            for action in alarm.settings.get(ACTIONS_OF[alarm.state]) or ():
+                self._act(alarm, action, previous)
 
     def _act(self, alarm: Alarm, action: str, previous: Mapping[str, Any]) -> None:
         description = alarm.describe()

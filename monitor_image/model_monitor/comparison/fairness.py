@@ -161,7 +161,7 @@ def _models(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def unfair(metric: str, values: np.ndarray) -> np.ndarray:
     """How far from fair: 0 is fair."""
     if metric != RATIO:
-        return np.abs(values)
+        return np.asarray(np.abs(values))
     with np.errstate(divide="ignore"):
         return np.asarray(1 - np.minimum(values, 1 / values))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,7 @@ def table_of(data: Any) -> pa.Table:
         raise SettingsError("the DataFrame", _problem(error), MIXED) from None
     if not table.num_columns:
         raise SettingsError("the DataFrame", "has no columns.")
-    repeated = sorted({name for name in table.column_names if table.column_names.count(name) > 1})
+    repeated = sorted(name for name, count in Counter(table.column_names).items() if count > 1)
     if repeated:
         raise SettingsError("the DataFrame", f"has several columns named '{repeated[0]}'.")
     return _as_written(_of_pandas(table))

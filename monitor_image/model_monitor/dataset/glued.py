@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from typing import Final
+
+BLANKS: Final = re.compile(r"[ \t]*")
 
 _decoder: Final = json.JSONDecoder()
 
@@ -18,7 +21,7 @@ def pieces_of(line: str) -> list[str]:
         except (ValueError, RecursionError):
             break
         found.append(text[start:stop])
-        start = len(text) - len(text[stop:].lstrip(" \t"))
+        start = BLANKS.match(text, stop).end()  # type: ignore[union-attr]  # it matches nothing, too
     if start < len(text):
         is_start_of_another = bool(found) and text.startswith("{", start)
         return [*found, text[start:]] if is_start_of_another else []

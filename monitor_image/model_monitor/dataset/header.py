@@ -65,10 +65,11 @@ def _refuse_separator(file: DataFile, cell: str) -> None:
 
 
 def _refuse_header(file: DataFile, row: Sequence[str], known: set[str | None]) -> None:
+    first = {name: i for i, name in reversed(list(enumerate(row)))}
     faults = {
         "a number": [i for i, name in enumerate(row) if NUMBER.fullmatch(name) and name not in known],
         "no name": [i for i, name in enumerate(row) if not name.strip()],
-        "the name of an earlier column": [i for i, name in enumerate(row) if name.strip() and name in row[:i]],
+        "the name of an earlier column": [i for i, name in enumerate(row) if name.strip() and first[name] < i],
     }
     told = [f"{what} at {_places(positions)}" for what, positions in faults.items() if positions]
     if told:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache, partial
 
 import numpy as np
 
@@ -208,11 +209,12 @@ def _count_widths(
     """Rejects of single records for their number of values; in positional schemas the two sides count as one row."""
     if not bad.any():
         return
-    left_at, right_at = (np.flatnonzero(side)[bad].tolist() for side in sides)
-    for i, j, owner in zip(left_at, right_at, event[bad].tolist(), strict=True):
-        number = int(group.numbers[owner])
-        if why := _why_one_value(group, owner, (left.widths.get(i), right.widths.get(j) if right else None)):
-            losses.add(number, why, 1, is_inside=True)
+    places = (*(np.flatnonzero(side)[bad] for side in sides), event[bad])
+    reasons, why = Counter[tuple[int, str]](), cache(partial(_why_one_value, group))
+    for i, j, owner in zip(*(place.data for place in places), strict=True):  # whole numbers of Python, one at a time
+        found = left.widths.get(i), right.widths.get(j) if right else None
+        if reason := why(owner, found[0] == 1, found[1] == 1):
+            reasons[owner, reason] += 1
             continue
         if schema.is_positional:
             wrong = left.widths.get(i, len(schema.features) - schema.outputs)
@@ -220,19 +222,21 @@ def _count_widths(
         elif i in left.widths:
             wrong = left.widths[i]
         else:
-            losses.add(number, WRONG_OUTPUT_WIDTH, 1, is_inside=True)
+            reasons[owner, WRONG_OUTPUT_WIDTH] += 1
             continue
-        losses.add(number, WRONG_WIDTH, 1, is_inside=True)
+        reasons[owner, WRONG_WIDTH] += 1
         losses.widths[wrong] += 1
+    for (owner, reason), count in reasons.items():
+        losses.add(int(group.numbers[owner]), reason, count, is_inside=True)
 
 
-def _why_one_value(group: Group, place: int, widths: tuple[int | None, int | None]) -> str:
-    """Why a record of an event has one value on a side in the place of several; "" where its payloads do not show it."""
+def _why_one_value(group: Group, place: int, *is_one: bool) -> str:
+    """Why records of an event have one value on a side in the place of several; "" where its payloads do not show it."""
     sides = ((group.input_format, group.inputs), (group.output_format, group.outputs))
     found = (
         foreign.why_one_value(texts[place], is_csv=form is Format.CSV)
-        for width, (form, texts) in zip(widths, sides, strict=True)
-        if width == 1
+        for is_asked, (form, texts) in zip(is_one, sides, strict=True)
+        if is_asked
     )
     return next(filter(None, found), "")
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import islice
+from collections.abc import Iterable, Iterator, Sequence
+from heapq import merge, nsmallest
+from itertools import islice, repeat
+from operator import itemgetter
 
 import numpy as np
 
@@ -25,13 +26,7 @@ from model_monitor.schema import LOCATED_REJECTS, Reject, Rejects, Rows, Schema,
 FIRST_ROW_BYTES = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class _Loss:
-    """A line of a block that cannot be read. `width`: its number of values where that is the reason."""
-
-    line: int
-    reason: str
-    width: int | None = None
+_Loss = tuple[int, str]  # a line of a block, or a record on it, that cannot be read, and why
 
 
 def read_csv_files(unit: Unit, job: Job) -> Iterator[Rows]:
@@ -46,7 +41,7 @@ def csv_blocks(segment: Segment, job: Job) -> Iterator[tuple[Block, Side, set[st
     first = first_row(segment)
     if first is None:
         return
-    header = [value or "" for value in first] if job.dataset.has_header else None
+    header = [value or "" for value in first] if job.dataset.has_header else [*job.dataset.columns] or None
     places = [f"_c{i}" for i in range(len(first))]  # AWS's names, where features and roles have them
     asked = {*job.schema.names, job.schema.payload.label or places[0]}
     named = header or (places if asked <= {*places} else None)
@@ -54,7 +49,7 @@ def csv_blocks(segment: Segment, job: Job) -> Iterator[tuple[Block, Side, set[st
     unclaimed = set(header or ()) - {field.key for field in side.fields}
     for block in read_blocks(segment, has_quotes=True):
         text = block.data.decode("utf-8", "replace")
-        is_head = header is not None and segment.start == 0 and block.skipped == 0
+        is_head = job.dataset.has_header and segment.start == 0 and block.skipped == 0
         head = _split_first_row(text)[1] if is_head else 0
         yield block, side, unclaimed, text[head:], text.count("\n", 0, head)
 
@@ -89,7 +84,7 @@ def read_json_files(unit: Unit, job: Job) -> Iterator[Rows]:
             yield _rows_of_json(Block(segment.file, 0, 0, b"", blocks[-1].fault), records, [0], job.schema)
 
 
-def filled_lines(data: bytes) -> tuple[Sequence[str], list[int]]:
+def filled_lines(data: bytes) -> tuple[Sequence[str], Sequence[int]]:
     """The lines that are not blank, perhaps with the blank ones that follow them, and the number of each, from 0."""
     if not data.isascii():
         try:
@@ -106,7 +101,7 @@ def filled_lines(data: bytes) -> tuple[Sequence[str], list[int]]:
         end = data.find(b"\n", starts[i])
         is_filled[i] = bool(data[starts[i] : end if end >= 0 else None].decode().strip())
     bounds = np.append(starts[is_filled], len(data)).astype(np.int64)
-    return Texts(data, bounds), np.flatnonzero(is_filled).tolist()
+    return Texts(data, bounds), np.flatnonzero(is_filled).data
 
 
 def first_row(segment: Segment) -> Row | None:
@@ -130,50 +125,57 @@ def _split_first_row(text: str) -> tuple[Row | None, int]:
 
 def _rows_of_csv(block: Block, side: Side, unclaimed: set[str], schema: Schema, body: str, before: int) -> Rows:
     records = read_csv([body], side)
-    losses: list[_Loss] = []
-    if records.faults.get(0) not in (None, EMPTY_PAYLOAD):  # an open quote: line by line, so that it costs one line
+    losses: Iterable[_Loss] = ()
+    if records.faults.get(0) == EMPTY_PAYLOAD:  # no rows are no loss
+        records.faults.clear()
+    elif records.faults:  # an open quote: line by line, so that it costs one line
         lines = {i: line for i, line in enumerate(body.split("\n")) if line.strip("\r")}
         records = read_csv(list(lines.values()), side)
         losses = _losses(records, list(lines))
     elif records.widths:
-        wrong = sorted(records.widths)
-        known = lines_of_records(body, wrong[:LOCATED_REJECTS], is_single=side.width == 1)
-        places = known + [known[-1]] * (len(wrong) - len(known))
-        losses = [_Loss(line, WRONG_WIDTH, records.widths[i]) for line, i in zip(places, wrong, strict=True)]
+        wrong = lines_of_records(body, nsmallest(LOCATED_REJECTS, records.widths), is_single=side.width == 1)
+        losses = zip(wrong, repeat(WRONG_WIDTH), strict=False)
     columns = dict(zip([field.key for field in side.fields], records.columns, strict=True))
     count = int(records.counts.sum()) - len(records.widths)
     extra = Counter(dict.fromkeys(unclaimed, count)) if count else Counter()
-    return named_rows(schema, count, columns, extra, _rejects(block, losses, before))
+    return named_rows(schema, count, columns, extra, _rejects(block, records, losses, before))
 
 
 def _rows_of_json(block: Block, records: Records, lines: Sequence[int], schema: Schema) -> Rows:
-    losses = _losses(records, lines)
     columns = dict(zip([field.key for field in named_side(schema).fields], records.columns, strict=True))
     count = int(records.counts.sum()) - len(records.widths)
     extra = counts_of(records.unclaimed)
-    rows = named_rows(schema, count, columns, extra, _rejects(block, losses, 0))
+    rows = named_rows(schema, count, columns, extra, _rejects(block, records, _losses(records, lines), 0))
     rows.tolerated.update(records.tolerated.values())
     return rows
 
 
-def _losses(records: Records, lines: Sequence[int]) -> list[_Loss]:
-    """Faults of payloads and records where each payload is one line."""
+def _losses(records: Records, lines: Sequence[int]) -> Iterable[_Loss]:
+    """Faults of payloads and records where each payload is one line, in the order of the lines; made as they are asked for."""
     ends = np.cumsum(records.counts)
-    losses = [_Loss(lines[i], reason) for i, reason in records.faults.items()]
-    for record, width in records.widths.items():
-        losses.append(_Loss(lines[int(np.searchsorted(ends, record, side="right"))], WRONG_WIDTH, width))
-    return sorted(losses, key=lambda loss: loss.line)
+    faults = ((lines[i], records.faults[i]) for i in sorted(records.faults))
+    wrong = ((lines[int(np.searchsorted(ends, i, side="right"))], WRONG_WIDTH) for i in sorted(records.widths))
+    return merge(faults, wrong, key=itemgetter(0))
 
 
-def _rejects(block: Block, losses: list[_Loss], lines_before: int) -> Rejects:
-    by_reason = Counter(loss.reason for loss in losses)
-    widths = Counter(loss.width for loss in losses if loss.width is not None)
-    different = dict.fromkeys((loss.line, loss.reason) for loss in losses)
+def _rejects(block: Block, records: Records, losses: Iterable[_Loss], lines_before: int) -> Rejects:
+    """losses: the first of them, or all."""
+    by_reason = Counter(records.faults.values())
+    by_reason[WRONG_WIDTH] += len(records.widths)
     located = [
         Reject(block.file.relative, block.line_number(lines_before + line), reason)
-        for line, reason in islice(different, LOCATED_REJECTS)
+        for line, reason in islice(_different(losses), LOCATED_REJECTS)
     ]
     if block.fault:
         by_reason[block.fault] += 1
         located.append(Reject(block.file.relative, block.line_number(0), block.fault))
-    return Rejects(by_reason, first_rejects(located), widths)
+    return Rejects(+by_reason, first_rejects(located), Counter(records.widths.values()))
+
+
+def _different(losses: Iterable[_Loss]) -> Iterator[_Loss]:
+    """Each once."""
+    known = set[_Loss]()
+    for loss in losses:
+        if loss not in known:
+            known.add(loss)
+            yield loss

@@ -9,14 +9,21 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from model_monitor.contract import BIAS_METRICS, BiasStage
+from model_monitor.job.job import DatasetKind
 
 STAGES: Final = ("pre_training_bias", "post_training_bias")
 EVERY: Final = "[*]"
+DATASET_TYPES: Final = {
+    "text/csv": DatasetKind.CSV,
+    "application/jsonlines": DatasetKind.JSON_LINES,
+    "application/json": DatasetKind.JSON,
+    "application/x-parquet": DatasetKind.PARQUET,
+}
 
 
 def bias_options(document: Mapping[str, Any]) -> dict[str, Any]:
     """The keys of `monitors.model_bias` that it sets; what it leaves out is left out."""
-    headers = _headers(document)
+    headers = headers_of(document)
     facets = document.get("facet")
     found = {
         "facets": [_facet(each, headers) for each in (facets if isinstance(facets, list) else [facets])]
@@ -33,7 +40,7 @@ def bias_options(document: Mapping[str, Any]) -> dict[str, Any]:
 
 def payload(document: Mapping[str, Any]) -> dict[str, Any] | None:
     """The `payload` block that it describes; None without headers, since features have no names then."""
-    headers = _headers(document)
+    headers = headers_of(document)
     if not headers:
         return None
     predicted = _named(document.get("predicted_label"), headers)
@@ -67,7 +74,8 @@ def _facet(content: Any, headers: Sequence[str]) -> Any:
     return {key: value for key, value in facet.items() if value is not None}
 
 
-def _headers(document: Mapping[str, Any]) -> list[str]:
+def headers_of(document: Mapping[str, Any]) -> list[str]:
+    """The names of the columns; none where the data set names them itself."""
     headers = document.get("headers")
     return [str(name) for name in headers] if isinstance(headers, list) else []
 

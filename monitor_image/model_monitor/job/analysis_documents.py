@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ from model_monitor.aws import s3
 from model_monitor.contract import OPT_ML
 from model_monitor.job import analysis_config
 from model_monitor.job.blocks import Faults
+from model_monitor.job.job import DatasetKind
 
 KEY: Final = "analysis_config"
 Local = Callable[[str], Path]
@@ -39,14 +41,41 @@ def embedded(monitors: object, faults: Faults, local: Local | None = None) -> ob
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class DescribedDataset:
+    """How a document says that the data set of a baseline is written. headers: of its columns, where no file names them."""
+
+    kind: DatasetKind
+    headers: tuple[str, ...] = ()
+
+
+def described_dataset(monitors: object, faults: Faults) -> DescribedDataset | None:
+    """What the documents' `dataset_type` says of the data set; None when none has any."""
+    found: dict[str, DescribedDataset] = {}
+    for name, document in _documents(monitors):
+        said = document.get("dataset_type")
+        kind = analysis_config.DATASET_TYPES.get(said.lower()) if isinstance(said, str) else None
+        if kind is not None:
+            found[name] = DescribedDataset(kind, tuple(analysis_config.headers_of(document)))
+        elif said is not None:
+            known = ", ".join(analysis_config.DATASET_TYPES)
+            faults.add(f"monitors.{name}.{KEY}.dataset_type", f"should be one of {known}; other data is not analysed")
+    if len({each.kind for each in found.values()}) > 1:
+        faults.add("monitors", f"{KEY}.dataset_type differs between {', '.join(found)}, and one data set serves them")
+    return next(iter(found.values()), None)
+
+
 def described_payload(monitors: object) -> dict[str, Any] | None:
     """The payload of the first document that describes one; None when none does."""
-    for options in monitors.values() if isinstance(monitors, Mapping) else ():
+    payloads = (analysis_config.payload(document) for _, document in _documents(monitors))
+    return next((payload for payload in payloads if payload is not None), None)
+
+
+def _documents(monitors: object) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for name, options in monitors.items() if isinstance(monitors, Mapping) else ():
         document = options.get(KEY) if isinstance(options, Mapping) else None
-        payload = analysis_config.payload(document) if isinstance(document, Mapping) else None
-        if payload is not None:
-            return payload
-    return None
+        if isinstance(document, Mapping):
+            yield str(name), document
 
 
 def _read(location: str, path: str, faults: Faults) -> object:

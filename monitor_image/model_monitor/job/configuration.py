@@ -6,6 +6,7 @@ Everything is validated here and nowhere later: unknown keys are refused, and al
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
@@ -15,6 +16,7 @@ import orjson
 from model_monitor.contract import (
     CONFIG_VERSION,
     HOLDOUT_SHARE,
+    LINKS,
     Decision,
     MetricsLevel,
     MetricsRoute,
@@ -23,7 +25,14 @@ from model_monitor.contract import (
     monitor_key,
 )
 from model_monitor.errors import SettingsError
-from model_monitor.job.analysis_documents import Local, described_payload, embedded, relocated
+from model_monitor.job.analysis_documents import (
+    DescribedDataset,
+    Local,
+    described_dataset,
+    described_payload,
+    embedded,
+    relocated,
+)
 from model_monitor.job.attributes import Attributes, with_options, with_places
 from model_monitor.job.blocks import Block, Faults
 from model_monitor.job.dialect import of_one_type, take_monitors
@@ -89,11 +98,13 @@ class Configuration:
     variants: tuple[str, ...] = ()  # none named: all
     scripts: ScriptLocations = field(default_factory=ScriptLocations)
     is_rehearsal: bool = False
+    dataset: DescribedDataset | None = None  # of a baseline, as Clarify's analysis configuration has it
     max_rejected_fraction: float = 0.1
     false_alarms: FalseAlarms = field(default_factory=FalseAlarms)
     design_effect: float = 1.0
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
     review: ReviewSettings | None = None
+    links: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def facet_source(self) -> str | None:
@@ -169,18 +180,33 @@ def _configuration(document: object, faults: Faults, beside: Surroundings) -> Co
         merged=block.flag("merged", False),
         labelled_rows=_labelled_rows(block.take("labelled_rows"), faults),
         variants=block.texts("variants"),
+        dataset=described_dataset(content, faults),
         scripts=_scripts(block.take("scripts"), faults),
         is_rehearsal=block.flag("create_violation_tests", False),
         max_rejected_fraction=block.share("max_rejected_fraction", 0.1),
         false_alarms=_false_alarms(block),
         design_effect=block.ratio("design_effect", 1.0),
         metrics=_metrics(block.take("metrics"), faults),
+        links=_links(block.take("links"), faults),
         review=None if (review := block.take("review")) is None else read_review(review, schema, faults),
     )
     block.end()
     _refuse_unknown_features(configuration, faults)
     _refuse_slices_by_facets(configuration, faults)
     return configuration
+
+
+def _links(given: object, faults: Faults) -> dict[str, str]:
+    """Where a page leads. An address of another scheme could run something where it is clicked."""
+    if given is None:
+        return {}
+    block = Block(given, "links", faults)
+    found = {name: address for name in LINKS if (address := block.text(name))}
+    for name, address in found.items():
+        if not address.startswith("https://"):
+            faults.add(f"links.{name}", "should be an address that begins with https://")
+    block.end()
+    return found
 
 
 def _with_metadata(schema: Schema, monitors: tuple[MonitorSettings, ...]) -> Schema:

@@ -30,9 +30,10 @@ from model_monitor.job import baselines, user_code
 from model_monitor.job.attributes import Attributes
 from model_monitor.job.configuration import Configuration, Surroundings, parse_configuration
 from model_monitor.job.fetching import fetch_table
+from model_monitor.job.guess import begins_with
 from model_monitor.job.job import BaselineFiles, DatasetSource, Job, LabelledRows, MonitorSettings
 from model_monitor.job.transform import fetch_transform
-from model_monitor.job.variables import Variables
+from model_monitor.job.variables import WORKING_NAMES, Variables
 
 CAPTURE_INPUT: Final = re.compile(r"(s3://.+)/[^/]+/\d{4}/\d{2}/\d{2}/\d{2}/?")
 
@@ -129,7 +130,7 @@ def build_job(variables: Variables, processing: ProcessingJob) -> tuple[Job, Pla
     places = _places(configuration, variables, processing)
     job = Job(
         kind=variables.kind,
-        dataset=replace(_dataset(variables), variants=configuration.variants),
+        dataset=replace(_dataset(configuration, variables), variants=configuration.variants),
         output=variables.output,
         schema=configuration.schema,
         monitors=monitors,
@@ -147,6 +148,7 @@ def build_job(variables: Variables, processing: ProcessingJob) -> tuple[Job, Pla
         max_rejected_fraction=configuration.max_rejected_fraction,
         false_alarms=configuration.false_alarms,
         design_effect=configuration.design_effect,
+        links=configuration.links,
         metrics=replace(configuration.metrics, is_enabled=variables.publishes_metrics),
         review=configuration.review if variables.kind is JobKind.MONITOR else None,
         workers=variables.workers,
@@ -155,6 +157,29 @@ def build_job(variables: Variables, processing: ProcessingJob) -> tuple[Job, Pla
         provenance=variables.provenance | image | inputs | user_code.digests(scripts, monitors),
     )
     return job, places
+
+
+def _dataset(configuration: Configuration, variables: Variables) -> DatasetSource:
+    """Where captures, what transform jobs read and wrote as such, or a baseline's data set lie, and how they are written.
+
+    Raises: SettingsError where nobody says it of a data set, or two say something else.
+    """
+    said, source = configuration.dataset, variables.dataset
+    if variables.transform is not None:
+        folder = variables.local(FETCHED_PATH) / "transform"
+        return replace(source, path=fetch_transform(_local(variables.transform, variables), folder))
+    if variables.kind is JobKind.MONITOR or (said is None and variables.is_format_said):
+        return source
+    if said is None:
+        expected = f"Expected one of {WORKING_NAMES}, or dataset_type in an analysis configuration."
+        raise SettingsError(Variable.DATASET_FORMAT, "is missing.", expected)
+    if not variables.is_format_said:
+        is_named = not said.headers or begins_with(source.path, said.headers)
+        return replace(source, kind=said.kind, has_header=is_named, columns=said.headers)
+    if said.kind is not source.kind:
+        told = f"says {source.kind}, and dataset_type in the analysis configuration {said.kind}."
+        raise SettingsError(Variable.DATASET_FORMAT, told, "Correct one of them, or leave it out.")
+    return source
 
 
 def job_before_settings(variables: Variables) -> Job:
@@ -206,14 +231,6 @@ def _labelled_rows(configuration: Configuration, variables: Variables) -> Labell
         holdout=None if holdout is None else _local(holdout, variables),
     )
     return places.rows(f"{Variable.FRESH_ROWS}, {Variable.HOLDOUT_ROWS}")
-
-
-def _dataset(variables: Variables) -> DatasetSource:
-    """What is mounted, or what transform jobs read and wrote, as capture."""
-    if variables.transform is None:
-        return variables.dataset
-    folder = variables.local(FETCHED_PATH) / "transform"
-    return replace(variables.dataset, path=fetch_transform(_local(variables.transform, variables), folder))
 
 
 def _facets(configuration: Configuration, variables: Variables) -> Path | None:

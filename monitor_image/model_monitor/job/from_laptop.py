@@ -48,6 +48,7 @@ def build_job(options: argparse.Namespace) -> Job:
         max_rejected_fraction=configuration.max_rejected_fraction,
         false_alarms=configuration.false_alarms,
         design_effect=configuration.design_effect,
+        links=configuration.links,
         metrics=configuration.metrics,
         review=configuration.review if is_monitor else None,
         workers=options.workers or _workers_variable(),

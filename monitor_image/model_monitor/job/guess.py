@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import csv
+from collections.abc import Sequence
 from pathlib import Path
 
 from model_monitor.errors import DatasetError, NoDataset, SettingsError
 from model_monitor.job.job import DatasetKind
-from model_monitor.packing import DAMAGES, open_plain, plain_name
+from model_monitor.packing import DAMAGES, head_of, open_plain, plain_name
 
 PEEKED_BYTES = 65536
 BY_SUFFIX = {
@@ -35,6 +37,16 @@ def guess_kind(path: Path) -> DatasetKind:
     if kind is None:
         raise SettingsError(str(first), "its name does not tell how it is written.", "Say it with --format.")
     return kind
+
+
+def begins_with(path: Path, names: Sequence[str]) -> bool:
+    """Whether the first line of a CSV file, or of a folder's first one, is these names."""
+    line = head_of(path if path.is_file() else _first_file(path)).partition(b"\n")[0].decode("utf-8", "replace")
+    try:
+        found = next(csv.reader([line.rstrip("\r")]), [])
+    except csv.Error:
+        return False
+    return [name.strip() for name in found] == [*names]
 
 
 def _first_file(folder: Path) -> Path:

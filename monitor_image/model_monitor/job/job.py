@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -38,6 +39,7 @@ class DatasetSource:
     path: a file or a folder, walked in sorted order.
     captured: sides of a capture event to analyse (`captureIndexNames`).
     variants: production variants whose captured files are read; none named: all.
+    columns: names of a CSV file's columns that has no header, where the configuration knows them.
     margin: how far from a window the hour of a file's folder may lie for the file to be read: whole days may have been
         downloaded, and what lies near the window is read and counted.
     """
@@ -47,6 +49,7 @@ class DatasetSource:
     has_header: bool = True
     captured: tuple[str, ...] = ("endpointInput", "endpointOutput")
     variants: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
     margin: timedelta = timedelta(days=1)
 
 
@@ -166,6 +169,7 @@ class Job:
     volume_key: str | None = None  # KMS key of that job's volumes
     max_rejected_fraction: float = 0.1
     false_alarms: FalseAlarms = field(default_factory=FalseAlarms)
+    links: Mapping[str, str] = field(default_factory=dict)  # where its page leads, by name
     design_effect: float = 1.0  # of records that come in alike groups: how many of them tell as much as one
     windows: int = 1  # that the run judges, its own and those that waited for labels: they share what it may err
     metrics: MetricsSettings = field(default_factory=MetricsSettings)

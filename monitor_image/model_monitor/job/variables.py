@@ -84,6 +84,7 @@ class Variables:
     baseline: str | None = None  # folder of baselines, path or S3 URI
     labels: LabelVariables = field(default_factory=lambda: LabelVariables())
     attributes: Attributes = field(default_factory=Attributes)
+    is_format_said: bool = True
     capture_prefix: str | None = None  # where the endpoint's capture lies in S3
     now: datetime | None = None  # stands for the clock
     preprocessor: str | None = None  # scripts, path or S3 URI
@@ -176,6 +177,7 @@ def read_variables(environment: Mapping[str, str]) -> Variables:
             holdout=get(Variable.HOLDOUT_ROWS),
         ),
         attributes=attributes,
+        is_format_said=get(Variable.DATASET_FORMAT) is not None,
         capture_prefix=(get(Variable.CAPTURE_PREFIX) or "").strip("*").rstrip("/")
         or None,  # documents print asterisks around it
         now=now,
@@ -258,8 +260,6 @@ def _format(text: str | None, kind: JobKind, faults: list[str]) -> tuple[Dataset
     """Kind and lower-cased options; AWS spells names and booleans in several ways."""
     fallback = DatasetKind.CAPTURE if kind is JobKind.MONITOR else DatasetKind.CSV
     if text is None:
-        if kind is JobKind.BASELINE:
-            faults.append(f"{Variable.DATASET_FORMAT}: is missing. Expected one of {WORKING_NAMES}")
         return fallback, {}
     try:
         ((name, options),) = json.loads(text).items()

@@ -5,8 +5,10 @@ Only the columns that a monitor asks for are kept, and nothing of them is ever w
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +22,14 @@ from model_monitor.dataset.classify import type_column
 from model_monitor.errors import DatasetError
 from model_monitor.labels.keys import hashes, keys_of
 from model_monitor.labels.label_records import ID_COLUMNS, INDEX_COLUMNS, plain
-from model_monitor.packing import unpacked
+from model_monitor.packing import LEAST_ROW_BYTES, Allowance, unpacked
 from model_monitor.schema import Column, Kind, Rows
 from model_monitor.words import did_you_mean
 
 COLUMNS_WANTED = "Expected a column InferenceId (or EventId) and one for each facet, as CSV, JSON Lines or Parquet."
+
+
+FAULTS = (OSError, EOFError, pa.ArrowException, orjson.JSONDecodeError, UnicodeDecodeError, TypeError, csv.Error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,17 +93,17 @@ class _Table:
 
 def _table(relative: str, path: Path, names: Sequence[str]) -> _Table:
     try:
-        columns = _columns(path)
-    except (OSError, EOFError, pa.ArrowInvalid, orjson.JSONDecodeError, UnicodeDecodeError, TypeError) as error:
+        every, columns = _columns(path, names)
+    except FAULTS as error:
         raise DatasetError(
             f"{relative}: the table of facets cannot be read ({type(error).__name__}). {COLUMNS_WANTED}"
         ) from error
     known = {plain(name): name for name in columns}
     id_name = next((known[name] for name in ID_COLUMNS if name in known), None)
-    lacking = [name for name in names if name not in columns]
+    lacking = [name for name in names if name not in every]
     if id_name is None or lacking:
         what = "an id" if id_name is None else ", ".join(f"'{name}'" for name in lacking)
-        asked = did_you_mean(lacking, sorted(columns))
+        asked = did_you_mean(lacking, sorted(every))
         raise DatasetError(
             f"{relative}: the table of facets has no column for {what}{f': {asked}' if asked else '.'} {COLUMNS_WANTED}"
         )
@@ -111,19 +116,36 @@ def _table(relative: str, path: Path, names: Sequence[str]) -> _Table:
     return _Table(ids, places, {name: columns[name] for name in names})
 
 
-def _columns(path: Path) -> dict[str, list[Any]]:
+def _columns(path: Path, names: Sequence[str]) -> tuple[Sequence[str], dict[str, list[Any]]]:
+    """What the columns are called, and those that are asked for or tell a record."""
     content = unpacked(path)
     if content[:4] == b"PAR1":
-        found: dict[str, list[Any]] = pyarrow.parquet.read_table(pa.BufferReader(content)).to_pydict()
-        return found
+        file = pyarrow.parquet.ParquetFile(pa.BufferReader(content))
+        every = file.schema_arrow.names
+        rows = file.metadata.num_rows * LEAST_ROW_BYTES
+        Allowance(path).take(
+            max(rows, sum(file.metadata.row_group(i).total_byte_size for i in range(file.num_row_groups)))
+        )
+        return every, file.read(_wanted(every, names)).to_pydict()
     if content.lstrip()[:1] in (b"{", b"["):
         records = list(_records(content))
-        return {name: [record.get(name) for record in records] for name in dict.fromkeys(k for r in records for k in r)}
-    header = content.split(b"\n", 1)[0].decode().strip().split(",")
-    types = {name.strip().strip('"'): pa.string() for name in header}  # as text: codes keep their zeros until typed
-    convert = pyarrow.csv.ConvertOptions(column_types=types, strings_can_be_null=True)
-    table: dict[str, list[Any]] = pyarrow.csv.read_csv(pa.BufferReader(content), convert_options=convert).to_pydict()
-    return table
+        if not all(isinstance(record, dict) for record in records):
+            raise TypeError
+        every = list(dict.fromkeys(chain.from_iterable(records)))
+        return every, {name: [record.get(name) for record in records] for name in _wanted(every, names)}
+    every = next(csv.reader([content.split(b"\n", 1)[0].decode().strip()]), [])
+    wanted = _wanted(every, names)
+    if not wanted:
+        return every, {}
+    convert = pyarrow.csv.ConvertOptions(  # as text: codes keep their zeros until typed
+        column_types=dict.fromkeys(wanted, pa.string()), strings_can_be_null=True, include_columns=wanted
+    )
+    return every, pyarrow.csv.read_csv(pa.BufferReader(content), convert_options=convert).to_pydict()
+
+
+def _wanted(every: Sequence[str], names: Sequence[str]) -> list[str]:
+    known = {*names}
+    return [name for name in every if name in known or plain(name) in (*ID_COLUMNS, *INDEX_COLUMNS)]
 
 
 def _records(content: bytes) -> Iterator[dict[str, Any]]:

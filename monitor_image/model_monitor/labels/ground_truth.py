@@ -7,6 +7,7 @@ Common forms are read many at a time (`label_lines.py`), all others one by one (
 from __future__ import annotations
 
 import csv
+import io
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -66,6 +67,8 @@ WRONG_WIDTH = "unexpected number of values"
 UNREADABLE = "file cannot be read"
 OTHER_SEPARATORS = {";": "a semicolon", "\t": "a tab", "|": "a vertical bar"}
 TWO_COLUMNS = "two columns that may hold the same"
+MOST_COLUMNS = 10_000
+TOO_MANY_COLUMNS = f"table of more than {MOST_COLUMNS:,} columns"
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,8 +298,7 @@ def _read_file(builder: _Builder, relative: str, path: Path) -> None:
     elif start and (fault := _header_fault(_header(content))):
         builder.reject(relative, 1, fault)
     elif start:
-        table = _csv_table(builder, relative, content)
-        _read_batches(builder, relative, table.column_names, table.to_batches(max_chunksize=BATCH), first_line=2)
+        _read_csv(builder, relative, content)
 
 
 def _read_parquet(builder: _Builder, relative: str, path: Path, content: bytes) -> None:
@@ -305,13 +307,16 @@ def _read_parquet(builder: _Builder, relative: str, path: Path, content: bytes) 
     file = pyarrow.parquet.ParquetFile(pa.BufferReader(content))
     allowance.take(file.metadata.num_rows * LEAST_ROW_BYTES)
     allowance = Allowance(path)
+    wanted = _wanted(builder, relative, file.schema_arrow.names)
+    if wanted is None:
+        return
 
     def batches() -> Iterator[pa.RecordBatch]:
-        for batch in file.iter_batches(BATCH, use_threads=False):
+        for batch in file.iter_batches(BATCH, columns=wanted, use_threads=False):
             allowance.take(batch.nbytes)
             yield batch
 
-    _read_batches(builder, relative, file.schema_arrow.names, batches(), first_line=1)
+    _read_batches(builder, relative, batches(), first_line=1)
 
 
 def _header(content: bytes) -> str:
@@ -336,35 +341,48 @@ def _is_label_table(header: str) -> bool:
     return bool(named & {*ID_COLUMNS} and named & {*LABEL_COLUMNS})
 
 
-def _csv_table(builder: _Builder, relative: str, content: bytes) -> pa.Table:
-    """Every column as text: ids keep their zeros, and labels are normalised by us."""
+def _read_csv(builder: _Builder, relative: str, content: bytes) -> None:
+    """A table of texts: ids keep their zeros, and labels are normalised by us. Columns that are none of ours cost nothing."""
 
     def refuse(row: pyarrow.csv.InvalidRow) -> str:
         builder.reject(relative, row.number or 0, WRONG_WIDTH)
         return "skip"
 
-    types = {
-        name: pa.string() for name in next(csv.reader([_header(content)]))
-    }  # with their blanks, as pyarrow has them
-    convert = pyarrow.csv.ConvertOptions(column_types=types, strings_can_be_null=True)
-    return pyarrow.csv.read_csv(
+    names = next(
+        csv.reader(line.decode() for line in io.BytesIO(content.lstrip()))
+    )  # with their blanks, as pyarrow has them
+    wanted = _wanted(builder, relative, names)
+    if wanted is None:
+        return
+    convert = pyarrow.csv.ConvertOptions(
+        column_types=dict.fromkeys(wanted, pa.string()), strings_can_be_null=True, include_columns=wanted
+    )
+    table = pyarrow.csv.read_csv(
         pa.BufferReader(content),
         read_options=pyarrow.csv.ReadOptions(use_threads=False),  # rows are numbered only so
         parse_options=pyarrow.csv.ParseOptions(invalid_row_handler=refuse),
         convert_options=convert,
     )
+    _read_batches(builder, relative, table.to_batches(max_chunksize=BATCH), first_line=2)
 
 
-def _read_batches(
-    builder: _Builder, relative: str, names: Sequence[str], batches: Iterable[pa.RecordBatch], first_line: int
-) -> None:
-    known = [plain(name) for name in names]
-    if any(known.count(name) > 1 for wanted in TABLE_COLUMNS for name in wanted):
+def _wanted(builder: _Builder, relative: str, names: Sequence[str]) -> list[str] | None:
+    """The columns of a table that labels are made of, at least one column; None where it is a reject."""
+    if len(names) > MOST_COLUMNS:
+        builder.reject(relative, 0, TOO_MANY_COLUMNS)
+        return None
+    known = {name: plain(name) for name in names}
+    ours = [name for name in names if any(known[name] in wanted for wanted in TABLE_COLUMNS)]
+    if len({known[name] for name in ours}) < len(ours):
         builder.reject(relative, 0, TWO_COLUMNS)
-        return
+        return None
+    return ours or list(names[:1])
+
+
+def _read_batches(builder: _Builder, relative: str, batches: Iterable[pa.RecordBatch], first_line: int) -> None:
     line = first_line
     for read in batches:
-        batch = read.rename_columns(known)
+        batch = read.rename_columns([plain(name) for name in read.schema.names])
         if not _add_batch(builder, batch):
             for number, record in enumerate(batch.to_pylist(), line):
                 _add(builder, relative, number, record)

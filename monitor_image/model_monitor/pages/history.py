@@ -20,46 +20,16 @@ from typing import Any, Final, TypeVar
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from model_monitor.contract import CheckType, JobKind, MonitoringType
+from model_monitor.contract import HISTORY_METRICS, HISTORY_RUNS, CheckType, JobKind, MonitoringType
 from model_monitor.errors import SettingsError
 from model_monitor.outputs import files
 from model_monitor.pages import telling
 
 FOLDER: Final = "history"
 PART: Final = "part.parquet"
-TEXT: Final = pa.string()
-RUN_COLUMNS: Final = {  # name → (type, what it means)
-    "endpoint": (TEXT, "the endpoint"),
-    "schedule": (TEXT, "the schedule, empty on a laptop"),
-    "window_start": (TEXT, "first moment of the window, UTC, as 2026-03-02T06:00:00Z"),
-    "window_end": (TEXT, "its end, itself not part of it"),
-    "verdict": (TEXT, "ok, violated, insufficient_data, waiting, no_data, error"),
-    "is_rehearsal": (pa.bool_(), "one violation was forced, to try what hangs on violations"),
-    "records": (pa.int64(), "records inside the window"),
-    "rejected": (pa.int64(), "records and events that could not be read"),
-    "checks": (pa.int64(), "checks that were evaluated"),
-    "violations": (pa.int64(), "checks that were violated"),
-    "causes": (TEXT, "types of the violated checks, with commas between them"),
-    "told": (TEXT, "the verdict in a sentence"),
-    "baseline": (TEXT, "version of the baseline, or how its statistics' digest begins; empty without one"),
-    "image": (TEXT, "how the digest of the image begins, else the version of the program"),
-    "report": (TEXT, "path of report.json, from the folder that holds the history"),
-    "finished": (TEXT, "when the run ended; of two runs of one window the later counts"),
-    "size_bytes": (pa.int64(), "of report.json when it was read"),
-    "modified_ns": (pa.int64(), "its time when it was read, nanoseconds since 1970"),
-}
-METRIC_COLUMNS: Final = {
-    "endpoint": (TEXT, "the endpoint"),
-    "schedule": (TEXT, "the schedule"),
-    "window_start": (TEXT, "first moment of the window, UTC"),
-    "window_end": (TEXT, "its end"),
-    "monitor": (TEXT, "data_quality, model_quality, model_bias, model_explainability, custom_metrics"),
-    "metric": (TEXT, "the metric: drift_max, accuracy, DPPL of a group, ..."),
-    "value": (pa.float64(), "observed in the window"),
-    "limit": (pa.float64(), "null where it has none"),
-    "baseline": (pa.float64(), "of the baseline, in the metric's unit; null where it is not known"),
-    "outcome": (TEXT, "held, violated, not_evaluated; empty of what is not checked"),
-}
+TYPES: Final = {"string": pa.string(), "boolean": pa.bool_(), "bigint": pa.int64(), "double": pa.float64()}
+RUN_COLUMNS: Final = {name: (TYPES[type_], meaning) for name, (type_, meaning) in HISTORY_RUNS.items()}
+METRIC_COLUMNS: Final = {name: (TYPES[type_], meaning) for name, (type_, meaning) in HISTORY_METRICS.items()}
 DRIFT: Final = "drift_max"
 SHARE: Final = "label_coverage"
 DIGEST_SHOWN: Final = 12

@@ -21,6 +21,7 @@ from model_monitor.errors import SettingsError
 from model_monitor.outputs import files
 from model_monitor.pages import history, report, stretches, telling, trends
 from model_monitor.pages.history import Run
+from model_monitor.words import moment
 
 SCHEDULE_PAGE: Final = "index.html.j2"
 FLEET_PAGE: Final = "fleet.html.j2"
@@ -238,9 +239,7 @@ def _cell(run: Run, home: Path, beside: Path) -> Cell:
     link = quote(Path(os.path.relpath(page, beside)).as_posix()) if page.is_file() else ""
     rehearsal = " (a rehearsal)" if run.is_rehearsal else ""
     head = stretches.SAID[Verdict(run.verdict)]
-    return Cell(
-        run.verdict, SIGNS[Verdict(run.verdict)], link, f"{stretches.moment(run.window_start)} {head}{rehearsal}"
-    )
+    return Cell(run.verdict, SIGNS[Verdict(run.verdict)], link, f"{moment(run.window_start)} {head}{rehearsal}")
 
 
 def _calendar(runs: Sequence[Run], home: Path, beside: Path) -> list[tuple[str, list[Cell | None]]]:

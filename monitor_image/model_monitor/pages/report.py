@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from model_monitor.contract import REPORT_FILE, REPORT_PAGE, REPORT_VERSION, MonitoringType
+from model_monitor.contract import LINKS, REPORT_FILE, REPORT_PAGE, REPORT_VERSION, MonitoringType
 from model_monitor.errors import SettingsError
 from model_monitor.outputs import files
 from model_monitor.pages import drawing, telling
-from model_monitor.words import NO_VALUE, number, share
+from model_monitor.words import NO_VALUE, moment, number, share
 
 if TYPE_CHECKING:  # loaded by who draws, not by every run
     from jinja2 import Template
@@ -56,17 +56,24 @@ def page(report: Mapping[str, Any], since: str = "") -> str:
     return template(TEMPLATE).render(
         report=report,
         since=since or telling.alone(report),
-        head=telling.HEADS.get(report["verdict"], report["verdict"]),
+        head=telling.head(report),
         sentence=telling.sentence(report),
         changes=telling.changes(report),
         steps=telling.steps(report),
-        features=_features(monitors.get(MonitoringType.DATA_QUALITY)),
-        quality=_quality(monitors.get(MonitoringType.MODEL_QUALITY)),
-        bias=_bias(monitors.get(MonitoringType.MODEL_BIAS)),
-        attribution=_attribution(monitors.get(MonitoringType.MODEL_EXPLAINABILITY)),
+        links=_links(report),
+        features=features(monitors.get(MonitoringType.DATA_QUALITY)),
+        quality=quality(monitors.get(MonitoringType.MODEL_QUALITY)),
+        bias=bias(monitors.get(MonitoringType.MODEL_BIAS)),
+        attribution=attribution(monitors.get(MonitoringType.MODEL_EXPLAINABILITY)),
         width=drawing.WIDTH,
         height=drawing.HEIGHT,
     )
+
+
+def _links(report: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Where to look on. A report is a file that anybody may have written: of its addresses only the web's are links."""
+    given = report.get("links") or {}
+    return [(name, given[name]) for name in LINKS if str(given.get(name, "")).startswith("https://")]
 
 
 @cache
@@ -81,7 +88,7 @@ def template(name: str) -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": told, "share": share, "words": words}
+    environment.filters |= {"number": told, "share": share, "words": words, "moment": moment}
     return environment.get_template(name)
 
 
@@ -101,7 +108,7 @@ def words(value: str) -> str:
     return value.replace("_", " ")
 
 
-def _features(monitor: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+def features(monitor: Mapping[str, Any] | None) -> list[dict[str, Any]]:
     """Features by drift, those of violated checks first."""
     if monitor is None:
         return []
@@ -125,7 +132,7 @@ def _features(monitor: Mapping[str, Any] | None) -> list[dict[str, Any]]:
     return sorted(found, key=lambda one: (not one["violated"], -(one.get("distance") or -1.0)))
 
 
-def _quality(monitor: Mapping[str, Any] | None) -> dict[str, Any] | None:
+def quality(monitor: Mapping[str, Any] | None) -> dict[str, Any] | None:
     """Metrics beside the baseline's, with intervals; matrix, curves and scores."""
     if monitor is None or not monitor["summary"].get("metrics"):
         return None
@@ -170,7 +177,7 @@ def _matrix(matrix: Mapping[str, Mapping[str, int]]) -> list[dict[str, Any]]:
     return rows
 
 
-def _bias(monitor: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+def bias(monitor: Mapping[str, Any] | None) -> list[dict[str, Any]]:
     """Each group with its metrics, and the checks about them."""
     if monitor is None:
         return []
@@ -190,7 +197,7 @@ def _group(facet: Mapping[str, Any], checks: Mapping[str, Mapping[str, Any]]) ->
     return {**facet, "metrics": metrics, "violated": violated}
 
 
-def _attribution(monitor: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+def attribution(monitor: Mapping[str, Any] | None) -> list[dict[str, Any]]:
     """Of each label the features that decide most, now and then, with their shares of the largest."""
     if monitor is None:
         return []
@@ -206,7 +213,7 @@ def _rankings(then: Mapping[str, float], now: Mapping[str, float]) -> list[dict[
     """The first features of either side, by today's weight."""
     places = [_places(side) for side in (then, now)]
     largest = [
-        max((abs(value) for value in side.values() if _is_finite(value)), default=0.0) or 1.0 for side in (then, now)
+        max((abs(value) for value in side.values() if is_finite(value)), default=0.0) or 1.0 for side in (then, now)
     ]
     chosen = [
         name for name in dict.fromkeys((*now, *then)) if min(place.get(name, RANKED) for place in places) < RANKED
@@ -223,15 +230,20 @@ def _rankings(then: Mapping[str, float], now: Mapping[str, float]) -> list[dict[
 
 
 def _places(side: Mapping[str, float]) -> dict[str, int]:
-    ordered: Sequence[str] = sorted(side, key=lambda name: -abs(side[name]) if _is_finite(side[name]) else 0.0)
+    ordered: Sequence[str] = sorted(side, key=lambda name: -abs(side[name]) if is_finite(side[name]) else 0.0)
     return {name: place for place, name in enumerate(ordered)}
 
 
 def _side(side: Mapping[str, float], name: str, places: Mapping[str, int], largest: float) -> dict[str, Any] | None:
-    if name not in side or not _is_finite(side[name]):
+    if name not in side or not is_finite(side[name]):
         return None
     return {"rank": places[name] + 1, "value": side[name], "share": 100 * abs(side[name]) / largest}
 
 
-def _is_finite(value: object) -> bool:
+def is_finite(value: object) -> bool:
     return isinstance(value, (int, float)) and math.isfinite(value)
+
+
+def finite(value: object) -> float | None:
+    """A number that a table can hold; Clarify's infinite ones are words in a report."""
+    return float(value) if is_finite(value) else None  # type: ignore[arg-type]

@@ -7,7 +7,7 @@ from typing import Final
 
 from model_monitor.contract import VERDICT_ORDER, Verdict
 from model_monitor.pages.history import Run
-from model_monitor.words import counted
+from model_monitor.words import counted, moment
 
 BAD: Final = (Verdict.VIOLATED, Verdict.ERROR)
 SILENT: Final = (Verdict.NO_DATA, Verdict.WAITING)  # says nothing of how it stands
@@ -53,11 +53,6 @@ def since(runs: Sequence[Run], last: Run) -> str:
     head = SAID.get(Verdict(last.verdict), last.verdict)
     count = f"in {counted(len(found), 'window')} in a row" if len(found) > 1 else "in this window alone so far"
     return f"{head} since {moment(found[0].window_start)} UTC, {count}."
-
-
-def moment(time: str) -> str:
-    """As people read it: `2026-03-02 09:00`."""
-    return time[:16].replace("T", " ")
 
 
 def severity(run: Run | None) -> int:

@@ -16,7 +16,7 @@ from model_monitor.contract import (
     JobKind,
     Verdict,
 )
-from model_monitor.words import counted, named
+from model_monitor.words import counted, moment, named
 
 Report = Mapping[str, Any]
 CHANGES_TOLD: Final = 12
@@ -74,6 +74,18 @@ STEPS: Final = (  # (check types, what to do)
 )
 
 
+REHEARSED: Final = (
+    "Look whether the alarms and messages of this window arrived where they should, and marked as a rehearsal. "
+    "Mend nothing: what is real is violated in the next window, too."
+)
+
+
+def head(report: Report) -> str:
+    """The verdict in a word or two."""
+    found = HEADS.get(report["verdict"], str(report["verdict"]))
+    return f"{found}, a rehearsal" if "rehearsal" in report else found
+
+
 def sentence(report: Report) -> str:
     """The verdict in one sentence."""
     verdict, reason, records = report["verdict"], str(report["reason"]), report["reading"]["records"]
@@ -121,8 +133,8 @@ def alone(report: Report) -> str:
         Verdict.INSUFFICIENT_DATA,
     ):
         return ""
-    start, end = report["window"]["start"], report["window"]["end"]
-    return f"Seen in the window {start} to {end}. Since when: the index over time says it (model-monitor index FOLDER)."
+    start, end = moment(report["window"]["start"]), moment(report["window"]["end"])
+    return f"Seen in the window {start} to {end} UTC. Since when: the index over time says it (model-monitor index FOLDER)."
 
 
 def excess(check: Mapping[str, Any]) -> float:
@@ -142,7 +154,7 @@ def steps(report: Report) -> list[str]:
     """What to do next."""
     if report["kind"] == JobKind.BASELINE and report["verdict"] != Verdict.ERROR:
         return ["Read the notes below; then have windows compared with this baseline."]
-    return steps_of(report["verdict"], causes(report))
+    return [REHEARSED] if "rehearsal" in report else steps_of(report["verdict"], causes(report))
 
 
 def steps_of(verdict: str, violated: Collection[str], where: str = "below") -> list[str]:

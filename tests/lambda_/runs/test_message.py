@@ -217,3 +217,35 @@ def test_hostile_names_stay_on_their_line(told: Plane):
 def test_an_environment_of_alarms_alone_sends_nothing(plane: Plane):
     ran(plane, BROKEN)
     assert plane.messages == []
+
+
+def topics(plane: Plane) -> list[list[str]]:
+    """Of each message, to whom it went, by its subject."""
+    found: dict[str, list[str]] = {}
+    for message in plane.messages:
+        found.setdefault(message["Subject"], []).append(message["TopicArn"].rpartition(":")[2])
+    return list(found.values())
+
+
+def test_others_are_told_of_their_endpoints_and_of_what_is_urgent(told: Plane, monkeypatch: pytest.MonkeyPatch):
+    listed = [
+        {"topic": "a:pager", "endpoints": [], "severities": ["urgent"]},
+        {"topic": "a:shop", "endpoints": ["shop"], "severities": ["urgent", "notice"]},
+        {"topic": "a:churn", "endpoints": ["churn"], "severities": ["urgent", "notice"]},
+    ]
+    monkeypatch.setenv("ROUTES", json.dumps(listed))
+    drifted = copy.deepcopy(BROKEN)
+    for check in drifted["monitors"][0]["checks"]:
+        if check["check_type"] == "data_type_check":
+            check["outcome"] = "held"
+    for hours, content in enumerate((drifted, HEALTHY, BROKEN, HEALTHY)):
+        ran(told, content, hours)
+    notice, urgent = ["topic", "shop"], ["topic", "pager", "shop"]
+    assert topics(told) == [notice, notice, urgent, urgent], "who was told of it is told that it is over"
+
+
+def test_a_message_leads_where_the_page_leads(told: Plane):
+    links = {"dashboard": "https://a.example/d", "runbook": "https://a.example/operations.md#wakes"}
+    ran(told, {**BROKEN, "links": links})
+    lines = told.messages[0]["Message"].splitlines()
+    assert lines[-3:-1] == [f"Dashboard: {links['dashboard']}", f"Runbook: {links['runbook']}"]

@@ -66,4 +66,4 @@ PIECES = ["\n", "\n", "\r\n", " ", "\t", "\x0b", "\x1c", "\u00a0", "\u3000", "\u
 def test_lines_that_are_not_blank_are_found_with_their_numbers(data: bytes) -> None:
     texts, numbers = filled_lines(data)
     lines = {i: line.strip() for i, line in enumerate(data.decode("utf-8", "replace").split("\n")) if line.strip()}
-    assert ([text.strip() for text in texts], numbers) == (list(lines.values()), list(lines))
+    assert ([text.strip() for text in texts], list(numbers)) == (list(lines.values()), list(lines))

@@ -227,6 +227,49 @@ def test_a_mounted_analysis_configuration_of_nothing_is_refused(tmp_path, docume
         job_of(tmp_path, None, **asked)
 
 
+DATA = {
+    "text/csv": ("a.csv", "1,2,0\n3,4,1\n"),
+    "application/jsonlines": ("a.jsonl", '{"a": 1, "b": 2, "y": 0}\n{"a": 3, "b": 4, "y": 1}\n'),
+    "application/json": ("a.json", '[{"a": 1, "b": 2, "y": 0}, {"a": 3, "b": 4, "y": 1}]'),
+}
+
+
+def baseline_of(root: Path, document: dict[str, Any], name: str, content: str, **environment: str) -> Job:
+    place_document(root, document, "mounted")
+    (root / name).write_text(content)
+    return job_of(root, None, monitor_job="baseline", dataset_source=f"/opt/ml/{name}", **environment)
+
+
+@pytest.mark.parametrize("type_", DATA)
+def test_the_dataset_type_of_an_analysis_configuration_is_heeded(tmp_path, type_):
+    job = baseline_of(tmp_path, FACETS | {"dataset_type": type_}, *DATA[type_])
+    (rows,) = read_all(job)
+    assert [column.numbers.tolist() for column in rows.features] == [[1, 3], [2, 4]]
+    assert rows.label.numbers.tolist() == [0, 1]
+
+
+def test_a_csv_file_may_name_its_columns_beside_an_analysis_configuration(tmp_path):
+    (rows,) = read_all(baseline_of(tmp_path, FACETS | {"dataset_type": "text/csv"}, "a.csv", "a,b,y\n1,2,0\n"))
+    assert rows.count == 1
+
+
+@pytest.mark.parametrize(
+    ("document", "environment", "told"),
+    [
+        ({"dataset_type": "application/x-image"}, {}, r"dataset_type: should be one of text/csv"),
+        ({}, {}, r"dataset_format: is missing\. Expected one of"),
+        (
+            {"dataset_type": "text/csv"},
+            {"dataset_format": '{"parquet":{}}'},
+            r"dataset_format: says parquet, and dataset_type in the analysis configuration csv",
+        ),
+    ],
+)
+def test_a_dataset_type_that_cannot_be_heeded_is_refused(tmp_path, document, environment, told):
+    with pytest.raises(SettingsError, match=told):
+        baseline_of(tmp_path, FACETS | document, *DATA["text/csv"], **environment)
+
+
 # --- where paths lie -------------------------------------------------------------------------------------------------------
 
 

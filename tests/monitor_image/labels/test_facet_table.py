@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from model_monitor.errors import DatasetError
+from model_monitor import packing
+from model_monitor.errors import DatasetError, UnpacksTooLarge
 from model_monitor.labels.facet_table import read_facets
 from model_monitor.monitors.model_bias.coded import Coded
 from model_monitor.schema import Rows
@@ -99,6 +100,7 @@ def test_no_files_and_rows_without_events_join_to_nothing(rows: Rows) -> None:
         ("InferenceId,age\na,secret\n", "'sex'"),
         ("who,sex\nsecret,f\n", "an id"),
         ('{"InferenceId": "a", "sex": ', "cannot be read"),
+        ('["secret"]', "cannot be read"),
         ("InferenceId,payload_index,sex\na,secret,f\n", "no position"),
     ],
 )
@@ -112,3 +114,11 @@ def test_a_table_that_is_none_says_what_it_lacks_and_none_of_its_values(
     assert str(error.value).startswith("facets/t.csv: ")
     assert said in str(error.value)
     assert "secret" not in str(error.value)
+
+
+def test_a_table_that_repeats_a_few_values_for_ever_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packing, "LEAST_LIMIT", 1 << 10)
+    once = pa.repeat(pa.scalar("a"), 100_000)
+    pyarrow.parquet.write_table(pa.table({"InferenceId": once, "sex": once}), tmp_path / "t.parquet")
+    with pytest.raises(UnpacksTooLarge):
+        read_facets([("t", tmp_path / "t.parquet")], ("sex",))

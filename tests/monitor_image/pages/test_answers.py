@@ -71,9 +71,9 @@ ANSWERS: dict[
         window(2, "violated", rehearsal=True),
         (
             "A rehearsal. One violation was forced",
-            "Seen in the window 2026-03-02T02:00:00Z to 2026-03-02T03:00:00Z.",
+            "Seen in the window 2026-03-02 02:00 to 2026-03-02 03:00 UTC.",
             "it says nothing of the data",
-            "to try alarms and messages",
+            "What to do next Look whether the alarms and messages of this window arrived",
         ),
     ),
 }

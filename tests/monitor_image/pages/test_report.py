@@ -14,6 +14,7 @@ from model_monitor import cli
 from model_monitor.api import draw_report
 from model_monitor.contract import Verdict
 from model_monitor.errors import SettingsError
+from model_monitor.job.configuration import parse_configuration
 from model_monitor.pages import drawing, report, telling
 from tests.conftest import ROOT
 
@@ -137,7 +138,7 @@ def test_a_rehearsal_says_that_it_is_one() -> None:
 
 
 def test_features_stand_by_drift_those_of_violations_first() -> None:
-    names = [feature["name"] for feature in report._features(of("broken")["monitors"][0])]
+    names = [feature["name"] for feature in report.features(of("broken")["monitors"][0])]
     assert names == ["Slope", "Elevation", "Income", "Area"]
 
 
@@ -249,7 +250,7 @@ def test_hostile_names_and_values_show_as_text(case: str) -> None:
 
 def test_nothing_of_a_restricted_feature_is_drawn() -> None:
     content = of("broken")
-    (income,) = [feature for feature in report._features(content["monitors"][0]) if feature["name"] == "Income"]
+    (income,) = [feature for feature in report.features(content["monitors"][0]) if feature["name"] == "Income"]
     assert income["bars"] is None
     assert income["rows"] == []
     assert (
@@ -268,6 +269,26 @@ def test_a_report_of_a_thousand_features_stays_below_five_megabytes() -> None:
     html = report.page(content)
     assert html.count("<section") == 1000
     assert len(html.encode()) < 5_000_000
+
+
+def test_a_page_leads_where_its_configuration_says_and_nowhere_else() -> None:
+    links = {
+        "dashboard": "https://a.example/#d",
+        "runbook": "https://a.example/r",
+        "review": "javascript:alert(1)",
+        "x": "https://b",
+    }
+    page = seen({**of("broken"), "links": links})
+    assert [attributes["href"] for tag, attributes in page.tags if tag == "a"] == [links["dashboard"], links["runbook"]]
+    assert "Look on: dashboard · runbook" in page.text
+
+
+def test_an_address_that_is_none_of_the_web_is_refused() -> None:
+    links = {"runbook": "http://a.example", "elsewhere": "https://a.example"}
+    with pytest.raises(SettingsError) as error:
+        parse_configuration(json.dumps({"version": 1, "links": links}).encode(), "config.json")
+    assert "links.runbook: should be an address that begins with https://" in str(error.value)
+    assert "elsewhere" in str(error.value)
 
 
 # --- doors -----------------------------------------------------------------------------------------------------------------

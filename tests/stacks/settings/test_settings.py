@@ -379,9 +379,9 @@ def test_text_that_is_no_yaml_is_told_with_its_line(tmp_path):
         settings.load(path)
 
 
-@pytest.mark.parametrize("chosen", [None, "", "staging", "../dev", 5])
+@pytest.mark.parametrize("chosen", [None, "", "nowhere", "../dev", 5])
 def test_there_is_no_environment_to_fall_back_to(chosen):
-    with pytest.raises(SettingsFaults, match="Environments: dev, prod"):
+    with pytest.raises(SettingsFaults, match="Environments: dev, fleet, prod, staging"):
         settings.find(chosen)
 
 

@@ -230,6 +230,50 @@ def test_a_composite_follows_its_children_in_the_same_minute(twin: Twin, inbox: 
     assert "Trigger" not in message
 
 
+def suppressed(twin: Twin, topic: str) -> None:
+    """A composite over the alarm `a` that waits for `updating`: two minutes, and three after it."""
+    alarm(twin, AlarmName="a")
+    alarm(twin, AlarmName="updating", MetricName="updating")
+    twin.client("cloudwatch").put_composite_alarm(
+        AlarmName="page",
+        AlarmRule="ALARM(a)",
+        AlarmActions=[topic],
+        ActionsSuppressor="updating",
+        ActionsSuppressorWaitPeriod=120,
+        ActionsSuppressorExtensionPeriod=180,
+    )
+    twin.advance(MINUTE)
+
+
+@pytest.mark.usefixtures("bus")
+def test_a_page_waits_for_its_suppressor_no_longer_than_it_says(twin: Twin, inbox: Any) -> None:
+    topic, read = inbox
+    suppressed(twin, topic)
+    pages = []
+    for _ in range(4):
+        put(twin, 0.9)
+        twin.advance(MINUTE)
+        pages.append(len(read()))
+    assert (sum(pages), pages[0]) == (1, 0)
+
+
+@pytest.mark.usefixtures("bus")
+@pytest.mark.parametrize(("lasting", "told"), [(2, 0), (9, 1)])
+def test_a_page_is_told_only_when_its_cause_outlasts_the_suppressor(twin: Twin, inbox: Any, lasting, told) -> None:
+    topic, read = inbox
+    suppressed(twin, topic)
+    pages = 0
+    for minute in range(12):
+        if minute < lasting:
+            put(twin, 0.9)
+        if minute < 3:
+            put(twin, 0.9, name="updating")
+        twin.advance(MINUTE)
+        pages += len(read())
+        assert not (pages and minute < 5), "the extension had not ended"
+    assert pages == told
+
+
 @pytest.mark.usefixtures("bus")
 def test_a_state_set_by_hand_acts_and_lasts_until_the_next_evaluation(twin: Twin, inbox: Any) -> None:
     topic, read = inbox

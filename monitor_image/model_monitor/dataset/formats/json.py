@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import chain, groupby
 from operator import itemgetter
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 import numpy as np
@@ -35,6 +35,8 @@ from model_monitor.dataset.records import (
 from model_monitor.dataset.texts import Texts
 from model_monitor.dataset.unclaimed import Runs
 
+Layout: TypeAlias = tuple[Shape, str | None]  # of the records; the key behind which they are though it was not declared
+HELD_PAYLOADS = 4096  # decoded before they become columns
 TRIED_PAYLOADS = 8
 
 _decode = msgspec.json.Decoder().decode
@@ -89,7 +91,7 @@ def read_json(
         return _read_carefully(payloads, side, expected, is_lines)
     return (
         _read_compiled(payloads, side, expected, is_lines, guess)
-        or json_fast.read(payloads, side, is_lines=is_lines, shape=guess.shape, container=guess.container)
+        or json_fast.read(payloads, side, is_lines=is_lines, shape=guess[0], container=guess[1])
         or _read_carefully(payloads, side, expected, is_lines)
     )
 
@@ -101,27 +103,28 @@ def may_hold_tensors(payloads: Sequence[str]) -> bool:
     return any(MENTIONS_TENSORS in text for text in payloads)
 
 
-def _guess(payloads: Sequence[str], side: Side, is_lines: bool) -> Payload | None:
-    """The first payload that can be read, whose layout is a guess for the rest; one with records, if it is near."""
-    empty: Payload | None = None
+def _guess(payloads: Sequence[str], side: Side, is_lines: bool) -> Layout | None:
+    """That of the first payload that can be read, which is a guess for the rest; of one with records, if it is near."""
+    empty: Layout | None = None
     for text, _ in zip(payloads, range(TRIED_PAYLOADS), strict=False):
         try:
             found = records_of(load(text, is_lines=is_lines)[0], side)
         except BadPayload:
             continue
+        layout = found.shape, found.container
         if found.count:
-            return found
-        empty = empty or found
+            return layout
+        empty = empty or layout
     return empty
 
 
 def _read_compiled(
-    payloads: Sequence[str], side: Side, expected: np.ndarray | None, is_lines: bool, guess: Payload
+    payloads: Sequence[str], side: Side, expected: np.ndarray | None, is_lines: bool, guess: Layout
 ) -> Records | None:
     texts = _texts(payloads) if native.is_available() else None
     if texts is None:
         return None
-    found = native.read_json(texts, side, guess.shape, guess.container, expected, is_lines=is_lines)
+    found = native.read_json(texts, side, *guess, expected, is_lines=is_lines)
     if found is None:
         return None
     records, odd = found
@@ -151,7 +154,7 @@ def _read_carefully(payloads: Sequence[str], side: Side, expected: np.ndarray | 
     counts = np.zeros(len(payloads), np.int64)
     faults: dict[int, str] = {}
     tolerated: dict[int, str] = {}
-    found: list[Payload] = []
+    table, found = _Table([[] for _ in side.fields]), list[Payload]()
     for i, text in enumerate(payloads):
         try:
             values, is_tolerated = load(text, is_lines=is_lines)
@@ -164,7 +167,10 @@ def _read_carefully(payloads: Sequence[str], side: Side, expected: np.ndarray | 
             tolerated[i] = UNSTANDARD_JSON
         counts[i] = payload.count
         found.append(payload)
-    table = _assemble(found, side)
+        if len(found) == HELD_PAYLOADS:
+            _assemble(table, found, side)
+            found.clear()
+    _assemble(table, found, side)
     json_fast.learn(side, table.unclaimed.names)
     return Records(counts, list(table.columns), faults, table.widths, (table.unclaimed.build(),), tolerated)
 
@@ -290,8 +296,7 @@ def _of_indexed_columns(columns: dict[str, dict[str, Any]], extra: frozenset[str
 # --- records to columns ----------------------------------------------------------------------------------------------
 
 
-def _assemble(payloads: list[Payload], side: Side) -> _Table:
-    table = _Table([[] for _ in side.fields])
+def _assemble(table: _Table, payloads: list[Payload], side: Side) -> None:
     for shape, run in groupby(payloads, key=lambda payload: payload.shape):
         if shape is Shape.COLUMNS:
             for payload in run:
@@ -300,7 +305,6 @@ def _assemble(payloads: list[Payload], side: Side) -> _Table:
             _add_rows(table, [row for payload in run for row in payload.rows or []], side)
         else:
             _add_objects(table, [record for payload in run for record in payload.objects or []], side)
-    return table
 
 
 def _add_columns(table: _Table, payload: Payload, side: Side) -> None:
@@ -320,10 +324,9 @@ def _add_rows(table: _Table, rows: list[list[Any]], side: Side) -> None:
         for i, row in enumerate(rows):
             if not _fits(row, side):
                 table.widths[table.seen + i] = len(row)
-    turned = list(zip(*good, strict=False))  # as many columns as the shortest row has values
+    turned = json_fast.turned(good, side.needed)
     for column, wanted in zip(table.columns, side.fields, strict=True):
-        is_there = wanted.position < len(turned)
-        column.extend(turned[wanted.position] if is_there else [msgspec.UNSET] * len(good))
+        column.extend(turned[wanted.position])
     table.seen += len(rows)
     table.readable += len(good)
 

@@ -22,6 +22,7 @@ from model_monitor.dataset.records import Records, Shape
 from model_monitor.dataset.unclaimed import Unclaimed
 
 Scalar = int | float | str | bool | None | msgspec.UnsetType
+TURNED_ROWS = 1024
 MOST_EXTRAS = 64  # unclaimed keys that are worth a place in the decoder
 UNSUITABLE = re.compile(r'["\\\x00-\x1f\ud800-\udfff]')  # no decoder can be made for keys with these
 
@@ -90,7 +91,7 @@ def _read_objects(texts: list[str], side: Side, is_lines: bool, found_behind: st
         groups = found if is_list else [payload.records for payload in found] if container else None
         rows = found if groups is None else [row for group in groups for row in group]
         counts = np.array(list(map(len, groups)) if groups is not None else [1] * len(texts), np.int64)
-    columns = list(zip(*map(msgspec.structs.astuple, rows), strict=True)) or [()] * (len(keys) + len(extras))
+    columns = turned(list(map(msgspec.structs.astuple, rows)), len(keys) + len(extras))
     extra = {key: _present(columns[len(keys) + i]) for i, key in enumerate(extras)}
     by_key = dict(zip(keys, columns, strict=False))
     if msgspec.UNSET in columns[0] and any(
@@ -98,6 +99,15 @@ def _read_objects(texts: list[str], side: Side, is_lines: bool, found_behind: st
     ):
         return None  # perhaps the keys stand elsewhere
     return Records(counts, [by_key[f.key] for f in side.fields], unclaimed=(Unclaimed.of(extra),))
+
+
+def turned(rows: Sequence[Sequence[Any]], width: int) -> list[list[Any]]:
+    """The first columns of rows that are at least so wide. In parts: each row that is turned costs an iterator."""
+    columns: list[list[Any]] = [[] for _ in range(width)]
+    for start in range(0, len(rows), TURNED_ROWS):
+        for column, part in zip(columns, zip(*rows[start : start + TURNED_ROWS], strict=False), strict=False):
+            column.extend(part)
+    return columns
 
 
 def _present(column: Sequence[Any]) -> np.ndarray:

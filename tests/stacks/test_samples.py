@@ -1,0 +1,79 @@
+"""The smaller samples of environments/, and that whatever is added to an environment leaves the rest of it as it is."""
+
+from __future__ import annotations
+
+import json
+import re
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from constructs import Construct
+from syrupy.extensions.json import JSONSnapshotExtension
+
+from app import build
+from stacks.settings import environment as settings
+from tests.synthesis import ENVIRONMENTS, SAMPLES, environment, new_app
+
+pytestmark = pytest.mark.xdist_group("synth")
+
+SMALL = {"fleet": "fleet-deliveries-Monitoring", "staging": "staging-covertype-Monitoring"}
+MORE = {
+    "capture": {"destination": "s3://elsewhere-310987654321/live"},
+    "payload": {"features": ["amount"], "label": "is_late"},
+    "monitors": {"quality": {"baseline": {"dataset": "s3://elsewhere-310987654321/baseline.csv"}}},
+}
+# what shared functions may and know, and what the environment's dashboard shows, grows with its endpoints
+CHANGED_IN_PLACE = {"AWS::IAM::Policy", "AWS::CloudWatch::Dashboard", "AWS::Lambda::Function"}
+NAMES = ("Name", "FunctionName", "DashboardName", "PolicyName", "Roles", "Role", "Runtime", "Handler")
+
+
+def test_every_sample_is_synthesized_somewhere():
+    assert {*SMALL, *ENVIRONMENTS} == set(SAMPLES)
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_a_sample_is_clean_and_matches_its_snapshot(name, snapshot):
+    assembly = environment(name)
+    assert [report.get("violations") for report in assembly.report["pluginReports"]] == [[]]
+    watched = {schedule["Name"] for schedule in assembly.properties("AWS::Scheduler::Schedule")}
+    monitors = {(e, m) for e, block in assembly.settings.endpoints.items() for m in block.monitors}
+    assert watched == {f"{endpoint}-{monitor}" for endpoint, monitor in monitors}
+    masked = re.sub(r"[0-9a-f]{64}", "<hash>", json.dumps(assembly.templates[SMALL[name]]))
+    assert json.loads(masked) == snapshot(extension_class=JSONSnapshotExtension)
+
+
+def test_the_fleet_takes_what_it_has_in_common_from_its_defaults():
+    fleet = environment("fleet")
+    assert set(fleet.settings.endpoints) == {"orders", "deliveries", "refunds"}
+    periods = {name: found.monitors["quality"].schedule for name, found in fleet.settings.endpoints.items()}
+    assert periods == {"orders": "hourly", "refunds": "hourly", "deliveries": "daily"}
+    assert fleet.properties("AWS::SageMaker::Endpoint") == []
+
+
+def templates(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Of an environment, without the security rules, which look at one synth at a time."""
+    folder = Path(tempfile.mkdtemp(prefix="synthesis-"))
+    app = new_app(folder)
+    build(Construct(app, "Environment"), settings.parse(document, "staging", "test"))
+    app.synth()
+    return {path.name: json.loads(path.read_text()) for path in folder.glob("*.template.json")}
+
+
+def test_one_more_endpoint_replaces_and_removes_nothing():
+    document = yaml.safe_load((settings.ENVIRONMENTS / "staging.yaml").read_text())
+    before = templates(document)
+    document["endpoints"] = {"another": MORE, **document["endpoints"]}
+    after = templates(document)
+    assert len(after) == len(before) + 2
+    for stack, template in before.items():
+        old, new = template["Resources"], after[stack]["Resources"]
+        assert old.keys() <= new.keys(), stack
+        changed = {found["Type"] for name, found in old.items() if new[name] != found}
+        assert changed <= CHANGED_IN_PLACE, stack
+        for name, found in old.items():
+            given, left = found.get("Properties", {}), new[name].get("Properties", {})
+            assert [given.get(key) for key in NAMES] == [left.get(key) for key in NAMES], "a new name is a new resource"
+        assert template.get("Outputs", {}).items() <= after[stack].get("Outputs", {}).items()
