@@ -54,7 +54,11 @@ def test_alarms_are_the_same_under_either_scheduler_but_for_silence(both: tuple[
     managed, model_monitor = map(alarms, both)
     others = {"adopted-churn-data-quality-stale", "adopted-churn-quality-stale"}  # a sweep watches the managed ones
     assert managed.keys() ^ model_monitor.keys() == others & model_monitor.keys() == others
-    assert managed == {name: alarm for name, alarm in model_monitor.items() if name not in others}
+    same = {
+        name for name in managed if not name.endswith("-capture-loss")
+    }  # the sweep's word, or the calls that CloudWatch counts
+    assert len(same) == len(managed) - 2
+    assert {name: managed[name] for name in same} == {name: model_monitor[name] for name in same}
 
 
 def test_the_alarm_that_there_was_has_a_counterpart_on_the_same_metric(both: tuple[Assembly, Assembly]) -> None:
