@@ -7,7 +7,16 @@ What programs outside may import stands in `PUBLIC`, and only that stays where i
 __version__ = "0.1.0"
 
 PUBLIC = {  # module → names
-    "model_monitor.api": ("MonitorError", "Result", "baseline", "draw_index", "draw_report", "monitor", "read_report"),
+    "model_monitor.api": (
+        "MonitorError",
+        "Result",
+        "baseline",
+        "draw_index",
+        "draw_report",
+        "frames",
+        "monitor",
+        "read_report",
+    ),
     "model_monitor.custom": ("CustomMetric", "Table", "metric"),
     "model_monitor.ground_truth_writer": ("Written", "file_contents", "group", "write_labels"),
 }

@@ -74,7 +74,7 @@ CLARIFY = {"analysis_config"}  # its own files say the same in other words
 OF_THE_SCHEDULE = {"min_records", "decision"}
 ELSEWHERE = {
     "": {"endpoint", "schedule", "monitors", "baseline", "ground_truth", "history", "metrics", "version", "payload"}
-    | {"labelled_rows", "review"},  # retraining.holdout_share, review
+    | {"labelled_rows", "review", "links"},  # retraining.holdout_share, review, links of the environment
     "monitors.model_explainability.predictor": {"endpoint_name_prefix", "accelerator_type"},  # ours; gone
 }
 SETTINGS = {
