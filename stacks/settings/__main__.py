@@ -2,6 +2,6 @@
 
 import sys
 
-from stacks.settings.environment import main
+from stacks.settings.command import main
 
 sys.exit(main(sys.argv[1:]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from stacks.settings import environment as settings
+from stacks.settings import command
 from tests.stacks.settings.test_settings import AT, MONITOR, RETRAINING, SHOP, faults_of
 from tests.synthesis import ROOT
 
@@ -89,7 +89,7 @@ def test_what_leaves_no_gap_has_no_fault():
 
 
 def test_the_command_names_the_endpoints_that_a_vpc_needs(capsys):
-    assert settings.main(["--services", str(ROOT / "environments" / "dev.yaml")]) == 0
+    assert command.main(["--services", str(ROOT / "environments" / "dev.yaml")]) == 0
     told = capsys.readouterr().out.splitlines()
     assert told[0].endswith("valid, 2 endpoints in 123456789012/eu-west-1")
     assert {"  com.amazonaws.eu-west-1.s3", "  com.amazonaws.eu-west-1.monitoring"} <= set(told)

@@ -15,7 +15,7 @@ import jsonschema
 import pytest
 import yaml
 
-from stacks.settings import environment as settings
+from stacks.settings import command, environment as settings
 from stacks.settings.cadence import cadence, is_of_model_monitor, model_monitor_expression
 from stacks.settings.environment import ENVIRONMENTS, SettingsFaults
 from stacks.settings.fields import has_local_storage
@@ -440,10 +440,10 @@ def test_settings_are_read_without_the_cdk():
 def test_the_command_validates_files_and_prints_the_schema(capsys, tmp_path):
     broken = tmp_path / "broken.yaml"
     broken.write_text(SMALL.replace("eu-west-1\n", "nowhere\n"))
-    assert settings.main([str(ENVIRONMENTS / "dev.yaml")]) == 0
-    assert settings.main([str(broken)]) == 1
+    assert command.main([str(ENVIRONMENTS / "dev.yaml")]) == 0
+    assert command.main([str(broken)]) == 1
     assert "region: should be a region such as eu-west-1" in capsys.readouterr().err
-    assert settings.main(["--schema"]) == 0
+    assert command.main(["--schema"]) == 0
     schema = json.loads(capsys.readouterr().out)
     assert "environment" not in schema["properties"]
     assert schema["additionalProperties"] is False
@@ -474,19 +474,19 @@ def test_the_schema_describes_every_setting_and_tells_every_default():
 @pytest.mark.parametrize("option", ["--help", "-h"])
 def test_help_ends_well_and_shows_a_file_that_is_valid(option, capsys, tmp_path):
     with pytest.raises(SystemExit) as ended:
-        settings.main([option])
+        command.main([option])
     assert ended.value.code == 0
     told = capsys.readouterr().out
     assert "--schema" in told
     start, end = told.index("  version: 1"), told.index("For help while you write")
     path = tmp_path / "shown.yaml"
     path.write_text(textwrap.dedent(told[start:end]))
-    assert settings.main([str(path)]) == 0
+    assert command.main([str(path)]) == 0
 
 
 def test_without_arguments_the_command_says_what_it_needs(capsys):
     with pytest.raises(SystemExit) as ended:
-        settings.main([])
+        command.main([])
     assert ended.value.code == 2
     assert "name an environment file" in capsys.readouterr().err
 
