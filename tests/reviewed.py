@@ -46,6 +46,7 @@ def document(*names: str, **review: Any) -> dict[str, Any]:
         "account": ACCOUNT,
         "region": REGION,
         "storage": {"keep_data": False},
+        "alarms": {"composites": True},
         "endpoints": endpoints,
     }
 

@@ -104,10 +104,10 @@ def _moment(time: str) -> str:
 
 def _links(report: str, region: str, links: Mapping[str, str] | None = None) -> str:
     """Where to look on, and what to do there. links: where the report's page leads."""
-    given = links or {}
-    found = f"Runbook: {given.get('runbook', RUNBOOK)}"
-    if "dashboard" in given:
-        found = f"Dashboard: {given['dashboard']}\n{found}"
+    leads = links or {}
+    found = f"Runbook: {leads.get('runbook', RUNBOOK)}"
+    if "dashboard" in leads:
+        found = f"Dashboard: {leads['dashboard']}\n{found}"
     if not report:
         return found
     parts = urlsplit(report)

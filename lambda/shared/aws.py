@@ -34,13 +34,13 @@ def client_as(service: str, role_arn: str) -> Any:
     """A client in the name of a role, of another account perhaps; "" is the function's own. Its credentials last an hour."""
     if not role_arn:
         return client(service)
-    given = client("sts").assume_role(RoleArn=role_arn, RoleSessionName="model-monitor-retraining")["Credentials"]
+    lent = client("sts").assume_role(RoleArn=role_arn, RoleSessionName="model-monitor-retraining")["Credentials"]
     return boto3.client(
         service,
         config=STANDARD,
-        aws_access_key_id=given["AccessKeyId"],
-        aws_secret_access_key=given["SecretAccessKey"],
-        aws_session_token=given["SessionToken"],
+        aws_access_key_id=lent["AccessKeyId"],
+        aws_secret_access_key=lent["SecretAccessKey"],
+        aws_session_token=lent["SessionToken"],
     )
 
 

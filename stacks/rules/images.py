@@ -25,7 +25,10 @@ def _images(templates: Templates) -> Iterator[tuple[Resource, str]]:
     for holder in resources(templates, *JOB_HOLDERS):
         for document in (holder.properties, *documents(holder)):
             yield from ((holder, text(each["ImageUri"])) for each in blocks(document, "ImageUri"))
-            yield from ((holder, text(each["image"])) for each in blocks(document, "image", "output_uri"))
+            # none where a pipeline trains
+            yield from (
+                (holder, text(each["image"])) for each in blocks(document, "image", "output_uri") if each["image"]
+            )
 
 
 def public_images(templates: Templates) -> Iterator[Finding]:

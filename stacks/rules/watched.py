@@ -12,7 +12,7 @@ SCHEDULES: Final = {"AWS::SageMaker::MonitoringSchedule": "MonitoringScheduleNam
 
 
 def silent_schedules(templates: Templates) -> Iterator[Finding]:
-    """Schedules of which no alarm that acts watches a metric."""
+    """Schedules of monitors, which are known by their names, of which no alarm that acts watches a metric."""
     watched = {
         str(dimension["Value"])
         for alarm in resources(templates, "AWS::CloudWatch::Alarm")
@@ -22,8 +22,9 @@ def silent_schedules(templates: Templates) -> Iterator[Finding]:
     }
     for type_, key in SCHEDULES.items():
         for schedule in resources(templates, type_):
-            if str(schedule.properties.get(key)) not in watched:
-                yield Finding(schedule, f"no alarm of {schedule.properties.get(key)}")
+            name = schedule.properties.get(key)
+            if name is not None and str(name) not in watched:
+                yield Finding(schedule, f"no alarm of {name}")
 
 
 def unlogged(templates: Templates) -> Iterator[Finding]:

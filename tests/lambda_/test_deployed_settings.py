@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,7 +17,8 @@ from botocore.validate import ParamValidator
 
 from model_monitor import contract
 from stacks.retraining_plane_stack import FOLDER
-from tests.synthesis import ENVIRONMENTS, Assembly, environment
+from tests.reviewed import everywhere
+from tests.synthesis import ENVIRONMENTS, Assembly, environment, synthesize
 
 pytestmark = pytest.mark.xdist_group("synth")
 
@@ -93,8 +95,10 @@ WORDS = {  # of its description
     "baseline": "Baseline of",
     "collect": "which rows, which models",
     "conclude": "Last step of a retraining",
+    "dashboard": "for the dashboard",
     "emptying": "Empties",
     "finish": "Last step of a run",
+    "human_flow": "flow definitions of Augmented AI",
     "live_pointer": "Seeds",
     "plan": "First step of a run",
     "pipeline": "SageMaker Pipeline",
@@ -104,10 +108,18 @@ WORDS = {  # of its description
     "release": "Puts a model live",
     "retraining": "alarm",
     "review": "The page that reviewers",
+    "review_answers": "what labelling tools answer",
     "review_clerk": "their answers as labels",
     "sweep": "silent",
+    "updates": "being updated",
     "watch": "Asks the monitors",
 }
+
+
+@cache
+def reviews() -> Assembly:
+    """With every way to review predictions, and composite alarms."""
+    return synthesize(everywhere())
 
 
 def imported(module: Path) -> set[Path]:
@@ -131,8 +143,8 @@ def test_every_variable_a_function_reads_is_set(folder: str) -> None:
     wanted = set(re.findall(r"os\.environ\.get\(['\"](\w+)['\"]", code))
     functions = [
         function
-        for name in ENVIRONMENTS
-        for function in environment(name).properties("AWS::Lambda::Function")
+        for each in (*map(environment, ENVIRONMENTS), reviews())
+        for function in each.properties("AWS::Lambda::Function")
         if WORDS[folder] in function.get("Description", "") and function.get("Handler") == "handler.handle"
     ]
     assert functions

@@ -110,8 +110,12 @@ def test_bounds_of_the_service_can_be_taken_away():
 
 
 def test_batch_transform_jobs_have_no_alarms_of_an_endpoint():
-    places = {"inputs": "s3://b/in", "outputs": "s3://b/out"}
-    block = {"model": None, "ground_truth": None, "capture": {"destination": "s3://b/c", "transform": places}}
+    places = {"inputs": "s3://jobs-123456789012/in", "outputs": "s3://jobs-123456789012/out"}
+    block = {
+        "model": None,
+        "ground_truth": None,
+        "capture": {"destination": "s3://jobs-123456789012/captured", "transform": places},
+    }
     baseline = ENVIRONMENT["endpoints"][NAME]["monitors"]["all"]["baseline"]
     found = alarms(None, **block, monitors={"all": {"types": ["data_quality"], "baseline": baseline}})
     assert found.keys() == {f"all-{what}" for what in ("drift", "data-quality", "rejected", "error")}

@@ -102,7 +102,7 @@ def test_with_them_it_removes_those_of_jobs_that_end():
     ]
     assert pattern["detail"] == {"ProcessingJobStatus": ["Completed", "Failed", "Stopped"]}
     assert json.loads(watched([MONITOR], ["mine"])) == {
-        "schedules": {"churn-explain": {"endpoint": "churn", "namespace": "n"}},
+        "schedules": {"churn-explain": {"endpoint": "churn", "namespace": "n", "published": None}},
         "shadow_prefixes": ["mine"],
     }
 

@@ -30,7 +30,7 @@ def deployed(*assemblies: Assembly) -> list[Path]:
         for function in assembly.properties("AWS::Lambda::Function")
         if function.get("Handler") == "handler.handle"
     }
-    return sorted(folder / f"asset.{hash_}" for hash_, folder in found.items())
+    return sorted(folder / f"asset.{key.rpartition('/')[2]}" for key, folder in found.items())
 
 
 def test_every_function_is_deployed_with_its_own_modules_and_the_shared_ones(dev, prod, reviews):

@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from stacks.settings import command, environment as settings
+from stacks.settings.account import LACKING, SERVING
 from stacks.settings.cadence import cadence, is_of_model_monitor, model_monitor_expression
 from stacks.settings.environment import ENVIRONMENTS, SettingsFaults
 from stacks.settings.fields import has_local_storage
@@ -335,7 +336,10 @@ def test_every_region_of_aws_is_taken():
         region: f"123456789012.dkr.ecr.{region}.amazonaws.com{'.cn' * region.startswith('cn-')}/xgboost:3"
         for region in regions
     }
-    assert [r for r in regions if faults_of(region=r, **{f"{SHOP}model__image": images[r]})] == []
+    faults = {region: faults_of(region=region, **{f"{SHOP}model__image": images[region]}) for region in regions}
+    without_endpoints = {region for region, types in LACKING.items() if SERVING[0] in types}
+    assert {region for region in regions if faults[region]} == without_endpoints & set(regions)
+    assert all("AWS::SageMaker::Endpoint" in "".join(faults[region]) for region in without_endpoints & set(regions))
 
 
 def test_a_small_file_has_no_faults():
