@@ -5,7 +5,7 @@ from __future__ import annotations
 from aws_cdk import aws_cognito as cognito, aws_sagemaker as sagemaker
 from constructs import Construct
 
-CALLBACK = "https://localhost/oauth2/idpresponse"  # until the workforce writes its own portal's there
+CALLBACK = "https://replaced.invalid/oauth2/idpresponse"  # until the workforce writes its own portal's there
 
 
 class WorkTeam(Construct):

@@ -134,7 +134,7 @@ def test_an_application_hands_over_the_labels_of_its_requests() -> None:
             written[Key] = Body
 
     requests = COVERTYPE.traffic(1, Mode.HEALTHY, 60)
-    label(COVERTYPE, requests, datetime(2026, 3, 2, 6, tzinfo=UTC), Mode.HEALTHY, "labels", Store())
+    label(COVERTYPE, requests, datetime(2026, 3, 2, 6, tzinfo=UTC), "labels", Store())
     (key,) = [key for key in written if "/ground-truth/" in key]
     assert key.startswith("covertype/ground-truth/2026/03/02/06/")
     truth = {}

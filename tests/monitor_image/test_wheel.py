@@ -84,6 +84,7 @@ def test_the_installed_functions_are_the_wheels_own(installed):
         "baseline",
         "draw_index",
         "draw_report",
+        "frames",
         "monitor",
         "read_report",
     ]

@@ -23,6 +23,9 @@ OLDEST_CLI = (2, 1147, 0)  # the first that reads the assemblies of the pinned l
 def moved(assembly: Assembly, region: str, convert: Callable[[str], str] = str) -> settings.Settings:
     """The settings of an environment in another region, everything that names a partition converted, what it lacks left out."""
     document = assembly.settings.model_dump(mode="json", exclude={"environment"}, exclude_unset=True)
+    if region.startswith("cn-"):  # the kit makes no VPC endpoints there
+        for key in ("endpoints", "route_tables"):
+            document.get("network", {}).pop(key, None)
     for endpoint in document["endpoints"].values():
         if account.POOLS[0] in account.LACKING.get(region, ()):
             endpoint.pop("review", None)
@@ -80,7 +83,7 @@ def test_the_app_does_not_know_the_twin():
     assert [str(path) for path in sources if re.search(r"\b(twin|moto|localhost)\b", path.read_text())] == []
 
 
-@pytest.mark.parametrize("context", [{}, {"env": "staging"}])
+@pytest.mark.parametrize("context", [{}, {"env": "nowhere"}])
 def test_a_missing_environment_is_refused_with_the_list_of_those_there_are(context):
     variables = {"PATH": "/usr/bin:/bin", "CDK_CONTEXT_JSON": json.dumps(context)}
     result = subprocess.run(
