@@ -36,6 +36,7 @@ DOCUMENT: dict[str, Any] = {
         "shop": {
             "capture": {"destination": f"s3://{TEAM}/capture"},
             "payload": {"features": ["height", "weight"], "label": "size"},
+            "metrics": {"level": "full"},  # by default each scheduler publishes what its own alarms read
             "monitors": {
                 name: {
                     "scheduler": scheduler,

@@ -47,7 +47,7 @@ def test_a_run_without_a_report_publishes_what_its_schedule_does_and_nothing_els
 
 def test_the_last_step_knows_the_prices_of_the_list(plane: Plane):
     decide = plane.load("finish").decide
-    assert prices()["lambda"]["per_gb_second"] == decide.LAMBDA_GIGABYTE_SECOND["x86_64"]
+    assert prices()["lambda"]["per_gb_second"] == decide.LAMBDA_GIGABYTE_SECOND
     assert decide.INSTANCE_HOUR.items() <= prices()["instance_hour"].items()
 
 

@@ -305,7 +305,7 @@ def test_what_the_service_or_the_twin_cannot_run_is_refused(path: str, value: An
 @pytest.mark.usefixtures("endpoint")
 def test_a_named_definition_has_to_be_there(twin: Twin) -> None:
     for named, complaint in (
-        ({"MonitoringJobDefinitionName": "d", "MonitoringType": "DataQuality"}, "Could not find"),
+        ({"MonitoringJobDefinitionName": "d", "MonitoringType": "DataQuality"}, "Job definition d not found"),
         ({"MonitoringJobDefinitionName": "d", "MonitoringType": "Mood"}, "MonitoringType should be one of"),
     ):
         with pytest.raises(ClientError, match=complaint):
