@@ -75,8 +75,9 @@ def test_an_environment_that_was_destroyed_serves_again(twin: Twin, *, keep_data
     assert answer(twin) == "second"
 
     for stack in reversed(STACKS):
+        deployed = twin.deployments.find(stack)
         cloudformation.delete_stack(StackName=stack)
-        assert twin.deployments.wait(twin.deployments.find(stack)) == "DELETE_COMPLETE"
+        assert twin.deployments.wait(deployed) == "DELETE_COMPLETE"
     assert (models in buckets(twin)) is keep_data
     twin.deploy_assembly(folder, STACKS)
     assert len([name for name in buckets(twin) if "models" in name]) == 1 + keep_data
