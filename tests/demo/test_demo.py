@@ -138,12 +138,6 @@ ANSWERS = {  # phase → what broke, since when, how bad, what to do, as its pag
         "evaluated checks held over 360 records",
         "Nothing.",
     ),
-    "drifting again": (
-        "drift of Temperature; accuracy",
-        "Violated since 2026-03-02 12:00 UTC, in this window alone so far.",
-        "accuracy: accuracy",
-        "go back to the last model if a release is behind it, train on fresh labels if the world is",
-    ),
 }
 
 

@@ -67,7 +67,7 @@ def test_another_way_to_measure_is_another_baseline_and_another_threshold_is_not
 
 
 def test_other_code_is_another_baseline(tmp_path, monkeypatch):
-    monkeypatch.setattr(monitor_settings, "ROOT", tmp_path)
+    monkeypatch.setattr(monitor_settings, "of_the_user", lambda: tmp_path)
     (tmp_path / "metrics.py").write_text("one = 1")
     endpoint = analysed(**{f"{MONITOR}custom_metrics": {"module": "metrics.py"}}).endpoints["fraud"]
     before = baseline_version(endpoint)

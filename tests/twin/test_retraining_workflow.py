@@ -384,7 +384,8 @@ def test_one_command_brings_an_earlier_package_back(pump: Pump) -> None:
     assert pump.current().startswith("v1-")
     pump.twin.advance_to(pump.now.replace(minute=0) + HOUR + 5 * MINUTE)
     pump.call(OLD)
-    assert pump.ended(arn, minutes=200)["result"] == "deployed"
+    record = pump.ended(arn, minutes=200)
+    assert record["result"] == "deployed", record["reason"]
 
 
 def test_an_execution_that_is_stopped_in_an_update_puts_the_old_model_back_and_says_so(pump: Pump) -> None:

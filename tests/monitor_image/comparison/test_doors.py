@@ -70,7 +70,12 @@ def test_help_says_what_the_files_are_and_what_the_status_means(capsys):
     with pytest.raises(SystemExit):
         cli.main(["compare-models", "--help"])
     told = capsys.readouterr().out
-    for words in ("the label first, no header", "2  not better, worse in a slice, or less fair", "--max-slice-loss", ".out"):
+    for words in (
+        "the label first, no header",
+        "2  not better, worse in a slice, or less fair",
+        "--max-slice-loss",
+        ".out",
+    ):
         assert words in told
 
 

@@ -46,7 +46,10 @@ def test_the_environments_own_block_is_a_configuration_of_the_same_monitors():
     ("arguments", "told"),
     [
         (("--env", "dev", "nothing"), "there is no 'nothing'; there are covertype, breast-cancer"),
-        (("--env", "nothing", "covertype"), "there is no environment 'nothing'. Environments: dev, fleet, prod, staging"),
+        (
+            ("--env", "nothing", "covertype"),
+            "there is no environment 'nothing'. Environments: dev, fleet, prod, staging",
+        ),
         (("--env", "dev", "covertype", "--monitor", "other"), "has no 'other'; name one with --monitor: loop"),
     ],
 )
