@@ -23,7 +23,7 @@ from typing import Any, TypeAlias
 
 import pyarrow as pa
 
-from model_monitor import cli
+from model_monitor import cli, laptop
 from model_monitor.aws.s3 import is_s3
 from model_monitor.contract import REPORT_FILE, REPORT_VERSION, TIME_FORMAT, JobKind, Verdict
 from model_monitor.dataset.frames import is_frame, write_frame
@@ -193,12 +193,12 @@ def _run(kind: JobKind, data: Data, output: Location, config: Config, given: dic
             given["format"] = DatasetKind.PARQUET.value
         if given.get("ground_truth") is not None:
             given["ground_truth"] = _path("ground_truth", given["ground_truth"], beside / "labels.parquet")
-        if given["format"] is not None and given["format"] not in cli.FORMATS:
-            raise SettingsError("format", f"should be one of {', '.join(cli.FORMATS)}.")
+        if given["format"] is not None and given["format"] not in laptop.FORMATS:
+            raise SettingsError("format", f"should be one of {', '.join(laptop.FORMATS)}.")
         options = cli.parser().parse_args([kind, "--dataset", "data", "--output", "output"])  # every default
         options = argparse.Namespace(**vars(options) | given | {"output": _local("output", output)})
         try:
-            report, _, _ = cli.carried_out(from_laptop.build_job(options), datetime.now(UTC))
+            report, _, _ = laptop.carried_out(from_laptop.build_job(options), datetime.now(UTC))
         except MonitorError:
             raise
         except Exception as error:  # noqa: BLE001 - a front door: a traceback may hold values of the data

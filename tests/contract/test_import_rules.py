@@ -20,7 +20,7 @@ MODULES = {
 
 # room -> rooms or modules it may import, besides its own. A room is a module of the core's root, a folder of it, or a monitor's
 # folder; `monitors` alone stands for the modules that all monitors share, and their registry is a room of its own.
-GROUND = {"contract", "errors", "packing", "schema", "words", "label_text", "reader"}
+GROUND = {"contract", "errors", "packing", "schema", "words", "label_text", "reader", "command"}
 ANALYSES = ("data_quality", "model_quality", "model_bias", "model_explainability", "custom_metrics")
 SHARED_BY_MONITORS = GROUND | {"job", "sketches", "labels", "monitors", "outputs.metric"}
 ALLOWED = {
@@ -30,11 +30,13 @@ ALLOWED = {
     "schema": set(),
     "packing": {"contract", "errors"},  # what is compressed, datasets and labels alike
     "logs": set(),
+    "command": set(),  # what a command of the command line is
     "errors": {"words"},
     "label_text": {"schema"},  # labels in one spelling, wherever they come from
     "reader": {"contract", "errors"},  # whether the compiled one runs, for the loops that it has
     # what every run needs
     "aws": {"errors", "contract"},
+    "arguments": {"aws", "job"},  # types that commands of several rooms take
     "sketches": GROUND,
     "job": GROUND | {"aws", "monitors.registry"},  # a configuration asks each monitor for its options, by its key
     "dataset": GROUND | {"job"},
@@ -52,24 +54,23 @@ ALLOWED = {
     | {"outputs.files"},
     # what leaves a run, the two jobs, the front doors
     "outputs": GROUND | {"job", "sketches", "monitors", "monitors.registry"},
-    "pages": GROUND | {"outputs.files"},  # from report.json alone
+    "pages": GROUND | {"outputs.files", "arguments"},  # from report.json alone
     "flow": GROUND
     | {"job", "dataset", "labels", "sketches", "monitors", "monitors.registry", "outputs", "runners", "review"},
     "late": GROUND | {"job", "labels", "monitors.registry", "outputs", "flow", "logs"},  # windows before a run's
     "windows": GROUND | {"job", "dataset", "outputs"},  # many of them, one run each
     # from SageMaker's own monitors: an account as an environment file, and its past windows once more
-    "migration": GROUND | {"job", "aws", "outputs", "runners", "flow", "windows", ""},
+    "migration": GROUND | {"arguments", "job", "aws", "outputs", "runners", "flow", "windows", ""},
     "container": GROUND | {"job", "aws", "outputs", "runners", "flow", "late", "logs", ""},
     "function": GROUND  # a container whose service is Lambda
     | {"job", "aws", "container", "runners", "logs", "flow", "late", "comparison", "outputs"},
-    "cli": GROUND
-    | {"job", "aws", "labels", "comparison", "outputs", "pages", "runners", "flow", "windows", "review", ""}
-    | {"migration"},
+    "laptop": GROUND | {"arguments", "job", "outputs", "runners", "flow", "windows", ""},
+    "cli": GROUND | {"laptop", "job", "labels", "comparison", "outputs", "pages", "review", "migration", "runners", ""},
     "review": GROUND | {"job", "sketches", "labels", "outputs"},  # predictions that people look at, and their answers
     "__main__": {"cli", "container", "function", "contract", "runners"},
     "": set(),
     # public doors
-    "api": GROUND | {"job", "aws", "dataset", "outputs", "pages", "cli"},  # the command as functions
+    "api": GROUND | {"job", "aws", "dataset", "outputs", "pages", "laptop", "cli"},  # the command as functions
     "custom": {"monitors.custom_metrics"},
     "ground_truth_writer": {"labels"},
 }

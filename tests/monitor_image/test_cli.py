@@ -299,7 +299,7 @@ def test_an_error_that_nobody_foresaw_tells_its_place_and_no_value(tmp_path, con
     monkeypatch.setattr("model_monitor.flow.run", fail)
     assert monitor(tmp_path, config, baseline, events_of(land(40))) == 1
     error = capsys.readouterr().err
-    assert "unexpected ValueError at cli.py" in error
+    assert "unexpected ValueError at laptop.py" in error
     assert "a value of the data" not in error
 
 

@@ -6,9 +6,9 @@ import argparse
 from pathlib import Path
 from typing import Any, Final
 
+from model_monitor.command import Command, Outcome
 from model_monitor.contract import ComparisonVerdict
 
-NAME: Final = "compare-models"
 DESCRIPTION: Final = """\
 Is a challenger better than the champion? Both have predicted the same held-out rows; the difference of a metric must
 lie above the margin with its whole interval, and no named slice may be worse beyond chance.
@@ -74,8 +74,8 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--json", action="store_true", help="print comparison.json instead of a sentence")
 
 
-def run(options: argparse.Namespace) -> tuple[str, int]:
-    """What the terminal shows, and the exit status. Raises: MonitorError."""
+def run(options: argparse.Namespace) -> Outcome:
+    """Whether the challenger is better. Raises: MonitorError."""
     from model_monitor.comparison.document import document
     from model_monitor.comparison.reading import Places
     from model_monitor.comparison.request import asked_of
@@ -89,9 +89,19 @@ def run(options: argparse.Namespace) -> tuple[str, int]:
     if options.output is not None:
         files.write_json(options.output, content)
     told = f"{HEADS[found.verdict]}: {found.reason}."
-    return files.to_json(content).decode().rstrip("\n") if options.json else told, STATUS[found.verdict]
+    return Outcome(files.to_json(content).decode().rstrip("\n") if options.json else told, STATUS[found.verdict])
 
 
 def _deciding(options: argparse.Namespace) -> dict[str, Any]:
     names = ("metric", "margin", "confidence", "slices", "max_slice_loss", "facets", "max_bias_loss", "min_records")
     return {name: value for name in names if (value := getattr(options, name)) is not None}
+
+
+COMMAND: Final = Command(
+    "compare-models",
+    "say whether one model is better than another on the same held-out rows",
+    add_arguments,
+    run,
+    DESCRIPTION,
+    EXAMPLES,
+)

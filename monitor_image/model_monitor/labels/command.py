@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from model_monitor.command import Command, Outcome
 from model_monitor.errors import LabelsRefused, NoDataset, SettingsError
 from model_monitor.words import counted, did_you_mean
 
@@ -182,3 +183,13 @@ def _hour(text: str) -> datetime:
     except ValueError:
         raise argparse.ArgumentTypeError("should be an hour or a time, UTC, such as 2026-01-31T04") from None
     return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+COMMAND: Final = Command(
+    "labels",
+    "write labels as ground truth",
+    add_arguments,
+    lambda options: Outcome(write(options)),
+    DESCRIPTION,
+    EXAMPLES,
+)

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+from model_monitor.command import Command, Outcome
 from model_monitor.contract import EXIT_NOT_EVALUATED, EXIT_OK
 from model_monitor.errors import MonitorError
 
-NAME: Final = "adopt"
 DESCRIPTION: Final = """\
 Reads the monitoring schedules of an account and Region, of all four types, with their job definitions, endpoints,
 capture, baselines and the alarms on their metrics, and writes an environment file for the kit. What could not be taken
@@ -57,10 +57,10 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--policy", action="store_true", help="print the IAM policy that this needs, and read nothing")
 
 
-def run(options: argparse.Namespace) -> tuple[str, str, int]:
-    """What goes to the terminal, what is told beside it, and the exit status. Raises: MonitorError."""
+def run(options: argparse.Namespace) -> Outcome:
+    """The environment file, or where it was written. Raises: MonitorError."""
     if options.policy:
-        return json.dumps(policy(), indent=2), "", EXIT_OK
+        return Outcome(json.dumps(policy(), indent=2), EXIT_OK)
     from model_monitor.aws import s3
     from model_monitor.aws.monitors import Account
     from model_monitor.migration import environment, text
@@ -73,9 +73,9 @@ def run(options: argparse.Namespace) -> tuple[str, str, int]:
     told = f"{len(found.taken_over)} schedules taken over, {len(found.left_out)} left out"
     status = EXIT_OK if found.taken_over and not found.left_out else EXIT_NOT_EVALUATED
     if options.output is None:
-        return content.rstrip("\n"), told, status
+        return Outcome(content.rstrip("\n"), status, told)
     _write(options.output, content)
-    return str(options.output), told, status
+    return Outcome(str(options.output), status, told)
 
 
 class Reader:
@@ -131,3 +131,13 @@ def _write(path: Path, content: str) -> None:
         path.write_text(content, encoding="utf-8")
     except OSError as error:
         raise OutputError(str(path), f"cannot be written ({error.strerror}).", "Choose another place.") from error
+
+
+COMMAND: Final = Command(
+    "adopt",
+    "write an environment file from the monitoring schedules of an account",
+    add_arguments,
+    run,
+    DESCRIPTION,
+    EXAMPLES,
+)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import re
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from model_monitor import arguments
+from model_monitor.command import Command, Outcome
 from model_monitor.contract import EXIT_NOT_EVALUATED, EXIT_OK, EXIT_VIOLATED, monitor_type
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from model_monitor.migration.replay import Inputs
     from model_monitor.migration.reports import Judged
 
-NAME: Final = "compare"
 DESCRIPTION: Final = """\
 Replays windows that a monitor of SageMaker has judged, by AWS's own rule (decision: aws), and lists violation by
 violation: the same in both, a value that differs, only in AWS's report, only in ours. Reads executions, reports,
@@ -42,7 +42,6 @@ exit status:
   1  error                           3  no window could be compared
 """
 LOCAL: Final = ("dataset", "baseline")
-MINUTES: Final = {"m": 1, "h": 60, "d": 24 * 60}
 TYPES: Final = ("data_quality", "model_quality", "model_bias", "model_explainability")
 DAY: Final = timedelta(days=1)
 
@@ -53,9 +52,9 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     source.add_argument("--schedule", metavar="NAME", help="a monitoring schedule of the account")
     source.add_argument("--reports", type=Path, metavar="DIR", help="a copy of a schedule's reports; needs no AWS")
     command.add_argument(
-        "--start", type=_time, metavar="TIME", help="executions from here on, UTC (default: a day ago)"
+        "--start", type=arguments.time, metavar="TIME", help="executions from here on, UTC (default: a day ago)"
     )
-    command.add_argument("--end", type=_time, metavar="TIME", help="executions until here, UTC (default: now)")
+    command.add_argument("--end", type=arguments.time, metavar="TIME", help="executions until here, UTC (default: now)")
     command.add_argument("--dataset", type=Path, metavar="PATH", help="a copy of the capture, with --reports")
     command.add_argument(
         "--baseline", type=Path, metavar="DIR", help="constraints.json and statistics.json, with --reports"
@@ -63,7 +62,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--ground-truth", type=Path, metavar="PATH", help="a copy of the labels, with --reports")
     command.add_argument(
         "--every",
-        type=_every,
+        type=arguments.length,
         default=timedelta(hours=1),
         metavar="TIME",
         help="length of a window, with --reports (1h)",
@@ -85,16 +84,16 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--json", action="store_true", help="print JSON instead of a table")
 
 
-def run(options: argparse.Namespace) -> tuple[str, str, int]:
-    """What goes to the terminal, what is told beside it, and the exit status. Raises: MonitorError."""
+def run(options: argparse.Namespace) -> Outcome:
+    """Violation by violation, ours and AWS's. Raises: MonitorError."""
     from model_monitor.migration import outcome
     from model_monitor.outputs.files import to_json
 
     found = list(_of_schedule(options) if options.schedule else _of_copies(options))
     told = to_json(outcome.document(found)).decode().rstrip("\n") if options.json else outcome.table(found)
     if outcome.differ(found):
-        return told, "", EXIT_VIOLATED
-    return told, "", EXIT_OK if any(each.is_compared for each in found) else EXIT_NOT_EVALUATED
+        return Outcome(told, EXIT_VIOLATED)
+    return Outcome(told, EXIT_OK if any(each.is_compared for each in found) else EXIT_NOT_EVALUATED)
 
 
 def _of_copies(options: argparse.Namespace) -> Iterator[Compared]:
@@ -171,23 +170,6 @@ def _compared(judged: Judged, inputs: Inputs, options: argparse.Namespace) -> Co
     return Compared.of(judged, replay(inputs, judged.window, options.output), options.tolerance)
 
 
-def _time(text: str) -> datetime:
-    from model_monitor.job.variables import parse_time
-
-    try:
-        return parse_time(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError("should be a UTC time such as 2026-01-31T04:00:00Z") from None
-
-
-def _every(text: str) -> timedelta:
-    found = re.fullmatch(r"(\d{1,6})([mhd])", text.strip().lower())
-    length = timedelta(minutes=int(found[1]) * MINUTES[found[2]]) if found else timedelta(0)
-    if not length:
-        raise argparse.ArgumentTypeError("should be a length of time such as 1h or 1d")
-    return length
-
-
 def _tolerance(text: str) -> float:
     try:
         value = float(text)
@@ -196,3 +178,13 @@ def _tolerance(text: str) -> float:
     if not 0 <= value < 1:
         raise argparse.ArgumentTypeError("should be a number from 0 to below 1, such as 1e-6")
     return value
+
+
+COMMAND: Final = Command(
+    "compare",
+    "list where our violations differ from those that SageMaker reported",
+    add_arguments,
+    run,
+    DESCRIPTION,
+    EXAMPLES,
+)

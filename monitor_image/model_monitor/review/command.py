@@ -7,9 +7,11 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from model_monitor.command import Command, Outcome
 from model_monitor.contract import REVIEW_CONTEXT_FILE, REVIEW_TASKS_FILE
 from model_monitor.errors import SettingsError
 
@@ -53,9 +55,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         step.add_argument("--queue", type=Path, default=Path(QUEUE), metavar="FILE", help=f"default: {QUEUE}")
 
 
-def carry_out(options: argparse.Namespace, tell: Tell = print) -> None:
-    """One step. Raises: SettingsError."""
-    {"route": _route, "serve": _serve, "export": _export}[options.step](options, tell)
+def run(options: argparse.Namespace) -> Outcome:
+    """One step, which tells as it goes. Raises: SettingsError."""
+    {"route": _route, "serve": _serve, "export": _export}[options.step](options, partial(print, flush=True))
+    return Outcome("")
 
 
 def _route(options: argparse.Namespace, tell: Tell) -> None:
@@ -133,3 +136,6 @@ def _told(report: dict[str, float | None]) -> str:
     shares = {"with the model": report["model_agreement"], "among reviewers": report["reviewer_agreement"]}
     agreed = "".join(f", {share:.0%} agreement {what}" for what, share in shares.items() if share is not None)
     return f"{report['open']} open, {report['labels']} labels this week{agreed}"
+
+
+COMMAND: Final = Command("review", "predictions that people look at", add_arguments, run, DESCRIPTION, EXAMPLES)
