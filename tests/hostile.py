@@ -162,6 +162,8 @@ DATASETS: dict[str, tuple[str, Callable[[int], str]]] = {
     "csv_of_one_wide_row": ("a.csv", lambda size: "a,b\n" + "," * size),
     "json_lines_of_numbers": ("a.jsonl", lambda size: "1\n" * (size // 2)),
     "json_lines_cut_short": ("a.jsonl", lambda size: '{"a":\n' * (size // 6)),
+    "json_lines_without_breaks": ("a.jsonl", lambda size: '{"a":1}' * (size // 7)),
+    "json_of_empty_objects": ("a.json", lambda size: f"[{'{},' * (size // 3)}{{}}]"),
     "json_of_keys": ("a.json", lambda size: json.dumps({f"key{i}": 1 for i in range(size // 14)})),
 }
 KINDS = {".csv": DatasetKind.CSV, ".jsonl": DatasetKind.JSON_LINES, ".json": DatasetKind.JSON}

@@ -23,6 +23,7 @@ from model_monitor.dataset.unclaimed import Unclaimed
 
 Scalar = int | float | str | bool | None | msgspec.UnsetType
 TURNED_ROWS = 1024
+EXTRAS_PER_LETTER = 2  # a place takes 16 bytes at the most, which stays within what an input may cost
 MOST_EXTRAS = 64  # unclaimed keys that are worth a place in the decoder
 UNSUITABLE = re.compile(r'["\\\x00-\x1f\ud800-\udfff]')  # no decoder can be made for keys with these
 
@@ -73,7 +74,7 @@ def _keys(side: Side) -> tuple[str, ...]:
 
 def _read_objects(texts: list[str], side: Side, is_lines: bool, found_behind: str | None) -> Records | None:
     keys = _keys(side)
-    extras = _extras.get(keys, ()) if side.is_closed else ()
+    extras = _affordable(_extras.get(keys, ()), texts) if side.is_closed else ()
     container = None if is_lines else side.records or found_behind
     is_list = texts[0].startswith("[")
     if not all(text[:1] == texts[0][:1] and text[-1:] in "]}" and text for text in texts):
@@ -99,6 +100,12 @@ def _read_objects(texts: list[str], side: Side, is_lines: bool, found_behind: st
     ):
         return None  # perhaps the keys stand elsewhere
     return Records(counts, [by_key[f.key] for f in side.fields], unclaimed=(Unclaimed.of(extra),))
+
+
+def _affordable(extras: tuple[str, ...], texts: Sequence[str]) -> tuple[str, ...]:
+    """Keys that other payloads had, unless small records would pay for them: each record has a place for each key."""
+    records = sum(text.count("{") for text in texts)
+    return extras if len(extras) * records <= EXTRAS_PER_LETTER * sum(map(len, texts)) else ()
 
 
 def turned(rows: Sequence[Sequence[Any]], width: int) -> list[list[Any]]:
