@@ -260,6 +260,8 @@ class _Run:
             elif result.conclusion.verdict is Verdict.ERROR:
                 score = replace(self._failed(each, report), reason=result.conclusion.reason)
             else:
+                reason = result.conclusion.reason
+                log("still waiting", monitor=result.key, window=each.window.start.isoformat(), reason=reason)
                 self._coverages += _coverage(result)
                 continue
             if score.state is State.FAILED:

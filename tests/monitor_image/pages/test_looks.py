@@ -69,6 +69,7 @@ def shown(page: browser.Page, size: str, scheme: str) -> browser.Page:
     width, height = SIZES[size]
     about = {"width": width, "height": height, "deviceScaleFactor": SCALE, "mobile": size == "phone"}
     page.send("Emulation.setDeviceMetricsOverride", **about)
+    page.send("Emulation.setScrollbarsHidden", hidden=True)  # a bar that fades would make some pictures narrower
     page.send("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
     return page
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -103,7 +104,7 @@ class OfLoops:
 
 
 @dataclass
-class OfTool:
+class OfTool(ABC):
     """People of a company's own tool: parcels come in as texts, answers go back as texts."""
 
     desk: Desk
@@ -111,6 +112,7 @@ class OfTool:
     parcels: set[tuple[str, str]] = field(default_factory=set)  # that came, by name and text: each counts once
     answered: set[tuple[str, str]] = field(default_factory=set)
     sent: list[str] = field(default_factory=list)
+    backend: Any = None
 
     def work(self, name: str, judge: Judge, now: Any = NOW) -> list[str]:
         for body in self.fetched():
@@ -139,13 +141,13 @@ class OfTool:
             self.give(body, NOW)
         self.backend.take_in(NOW)
 
-    backend: Any = None
-
+    @abstractmethod
     def fetched(self) -> Iterator[str]:
-        raise NotImplementedError
+        """The texts of parcels that came."""
 
+    @abstractmethod
     def give(self, body: str, now: Any) -> None:
-        raise NotImplementedError
+        """Hand an answer's text back."""
 
 
 class Queues:

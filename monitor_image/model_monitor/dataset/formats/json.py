@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import chain, groupby
@@ -184,10 +185,8 @@ def load(text: str, *, is_lines: bool = False) -> tuple[Any, bool]:
     if not text:
         raise BadPayload(EMPTY_PAYLOAD)
     if not is_lines:
-        try:
+        with suppress(msgspec.DecodeError, UnicodeEncodeError, RecursionError):  # the tolerant parser has its say next
             return _decode(text), False
-        except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
-            pass
         try:
             return json.loads(text), True
         except (ValueError, RecursionError):
