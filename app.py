@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 sys.path.insert(
     0, str(Path(__file__).resolve().parent / "monitor_image")
 )  # `contract`: the names that stacks and core share
 
-from aws_cdk import App, Environment, Stack, Tags, aws_iam as iam
+from aws_cdk import App, Environment, Stack, Tags, aws_iam as iam, aws_sns as sns
 from constructs import Construct
 
 from model_monitor import contract
 from stacks import findings
-from stacks.alarms_stack import AlarmsProps, AlarmsStack
 from stacks.alerting_stack import AlertingProps, AlertingStack
 from stacks.constructs import routes
 from stacks.constructs.dashboard import Watched
 from stacks.constructs.places import Place
 from stacks.constructs.python_function import PythonFunction
-from stacks.constructs.scheduled_monitor import ScheduledMonitor
 from stacks.control_plane_stack import ControlPlaneProps, ControlPlaneStack
 from stacks.dashboard_stack import DashboardProps, DashboardStack
 from stacks.endpoint_stack import EndpointProps, EndpointStack
 from stacks.history_stack import HistoryStack
-from stacks.live_stack import LiveProps, LiveStack
+from stacks.live_stack import LiveStack
 from stacks.monitoring_stack import MonitoringProps, MonitoringStack
 from stacks.network_stack import NetworkProps, NetworkStack
 from stacks.price import estimate, reckoning
@@ -34,63 +33,23 @@ from stacks.recipients_stack import RecipientsStack
 from stacks.reconciler_stack import ReconcilerStack, ReconcilerStackProps
 from stacks.release_stack import ReleaseProps, ReleaseStack
 from stacks.retraining_plane_stack import Retrained, RetrainingPlaneProps, RetrainingPlaneStack
-from stacks.retraining_stack import RetrainingProps, RetrainingStack
 from stacks.review_stack import ReviewProps, ReviewStack
 from stacks.rules import compliance
 from stacks.settings import environment as settings, services
 from stacks.settings.attribution import shadow_prefix
-from stacks.settings.endpoint import Endpoint
 from stacks.settings.environment import Settings
 from stacks.storage_stack import StorageProps, StorageStack
-
-OF_AN_ENDPOINT = ("Live", "Endpoint", "Monitoring", "Alarms", "Retraining")  # stacks
 
 
 def build(app: Construct, chosen: Settings) -> None:
     """Every stack of an environment."""
-    env = Environment(account=chosen.account, region=chosen.region)
-    storage = StorageStack(
-        app,
-        f"{chosen.environment}-Storage",
-        StorageProps(storage=chosen.storage, kms_key_arn=chosen.security.kms_key_arn),
-        env=env,
-    )
-    if chosen.storage.tables:
-        HistoryStack(app, f"{chosen.environment}-History", chosen.environment, storage.tables, env=env)
-    alerting = AlertingStack(
-        app,
-        f"{chosen.environment}-Alerting",
-        AlertingProps(alarms=chosen.alarms, endpoints=list(chosen.endpoints)),
-        env=env,
-    )
-    told = _recipients(app, chosen, env)
-    plane = _control_plane(app, chosen, storage, alerting, told, env)
-    retrained: dict[str, Retrained] = {}
-    reconciled: list[ScheduledMonitor] = []
-    shown: list[Watched] = []
-    for name, endpoint in chosen.endpoints.items():
-        monitoring = _build_endpoint(app, chosen, name, endpoint, storage, plane, env)
-        reconciled += monitoring.reconciled
-        shown.append(Watched(name, endpoint, monitoring.monitors))
-        watched = _close_loop(app, chosen, name, endpoint, storage, alerting, monitoring, env)
-        _tell_more(app, chosen, name, alerting, told)
-        if watched:
-            retrained[name] = Retrained(endpoint, watched)
-        for part in OF_AN_ENDPOINT:
-            if (stack := app.node.try_find_child(f"{chosen.environment}-{name}-{part}")) is not None:
-                Tags.of(stack).add("Endpoint", name)
-    dashboard = DashboardStack(
-        app,
-        f"{chosen.environment}-Dashboard",
-        DashboardProps(environment=chosen.environment, watched=shown, table=storage.table),
-        env=env,
-    )
-    dashboard.add_stack_dependency(storage, "the table is exported by it")
-    _reconciler(app, chosen, reconciled, storage, env)
-    _retraining_plane(app, chosen, retrained, storage, alerting, env)
-    _release(app, chosen, retrained, storage, alerting, env)
-    _review(app, chosen, storage, alerting, env)
-    _network(app, chosen, env)
+    shared = _shared(app, chosen)
+    for name in chosen.endpoints:
+        _endpoint(shared, name)
+    _watch_all(shared)
+    _retraining(shared)
+    _review(shared)
+    _order(shared)
     if chosen.network.functions:
         for construct in app.node.find_all():
             if isinstance(construct, PythonFunction):
@@ -98,37 +57,67 @@ def build(app: Construct, chosen: Settings) -> None:
     for key, value in {**chosen.tags, "Environment": chosen.environment}.items():
         Tags.of(app).add(key, value)
     if chosen.security.permissions_boundary is not None:
-        boundary = iam.ManagedPolicy.from_managed_policy_arn(storage, "Boundary", chosen.security.permissions_boundary)
+        name = chosen.security.permissions_boundary
+        boundary = iam.ManagedPolicy.from_managed_policy_arn(shared.storage, "Boundary", name)
         iam.PermissionsBoundary.of(app).apply(boundary)
     if isinstance(app, App):  # an app of somebody else's decides for itself
         findings.check_security(app)
 
 
-def _recipients(app: Construct, chosen: Settings, env: Environment) -> list[routes.Route]:
-    """Who is told besides everybody; no stack where that is nobody."""
-    named = chosen.alarms.recipients
-    if not named:
-        return []
-    return RecipientsStack(
-        app, f"{chosen.environment}-Recipients", chosen.environment, named, list(chosen.endpoints), env=env
-    ).routes
+@dataclass(frozen=True)
+class Shared:
+    """What every endpoint uses. plane: None where SageMaker Model Monitor starts all runs; told: who, besides everybody;
+    endpoints: those built so far."""
+
+    app: Construct
+    chosen: Settings
+    env: Environment
+    storage: StorageStack
+    topic: sns.ITopic
+    told: Sequence[routes.Route]
+    plane: ControlPlaneStack | None
+    endpoints: dict[str, MonitoringStack] = field(default_factory=dict)
+
+    def name(self, part: str) -> str:
+        """Of a stack."""
+        return f"{self.chosen.environment}-{part}"
+
+    @property
+    def retrained(self) -> dict[str, Retrained]:
+        """Endpoints whose alarms may start something."""
+        found = self.chosen.endpoints
+        return {name: Retrained(found[name], stack.watched) for name, stack in self.endpoints.items() if stack.watched}
 
 
-def _tell_more(app: Construct, chosen: Settings, name: str, alerting: AlertingStack, told: list[routes.Route]) -> None:
-    """Alarms of one endpoint tell these people, too, and that they are over, where that is wanted."""
-    stack = app.node.find_child(f"{chosen.environment}-{name}-Alarms")
-    schedules = [contract.schedule_name(name, monitor) for monitor in chosen.endpoints[name].monitors]
-    starts = [contract.alarm_name(chosen.environment, each, "") for each in sorted(schedules, key=len, reverse=True)]
-    if isinstance(stack, AlarmsStack) and (told or chosen.alarms.recovery):
-        routes.tell_more(stack, name, starts, told, alerting.topic if chosen.alarms.recovery else None)
+def _shared(app: Construct, chosen: Settings) -> Shared:
+    """Stacks that those of endpoints need."""
+    env = Environment(account=chosen.account, region=chosen.region)
+    start = chosen.environment
+    storage = StorageStack(
+        app, f"{start}-Storage", StorageProps(storage=chosen.storage, kms_key_arn=chosen.security.kms_key_arn), env=env
+    )
+    if chosen.storage.tables:
+        HistoryStack(app, f"{start}-History", start, storage.tables, env=env)
+    alerting = AlertingStack(
+        app, f"{start}-Alerting", AlertingProps(alarms=chosen.alarms, endpoints=list(chosen.endpoints)), env=env
+    )
+    told: Sequence[routes.Route] = ()
+    if named := chosen.alarms.recipients:
+        told = RecipientsStack(app, f"{start}-Recipients", start, named, list(chosen.endpoints), env=env).routes
+    models = {name: endpoint.model for name, endpoint in chosen.endpoints.items() if endpoint.model is not None}
+    if models:
+        artifacts = {name: model.artifact for name, model in models.items()}
+        LiveStack(app, f"{start}-Live", start, artifacts, keep_data=chosen.storage.keep_data, env=env)
+    plane = _control_plane(app, chosen, storage, alerting.topic, told, env)
+    return Shared(app, chosen, env, storage, alerting.topic, told, plane)
 
 
 def _control_plane(
     app: Construct,
     chosen: Settings,
     storage: StorageStack,
-    alerting: AlertingStack,
-    told: list[routes.Route],
+    topic: sns.ITopic,
+    told: Sequence[routes.Route],
     env: Environment,
 ) -> ControlPlaneStack | None:
     """What the runs of all endpoints share; None where SageMaker Model Monitor starts every one of them."""
@@ -136,7 +125,7 @@ def _control_plane(
     if not managed:
         return None
     places = {name: storage.places(name, endpoint) for name, endpoint in managed.items()}
-    plane = ControlPlaneStack(
+    return ControlPlaneStack(
         app,
         f"{chosen.environment}-ControlPlane",
         ControlPlaneProps(
@@ -147,7 +136,7 @@ def _control_plane(
             reports=next(iter(places.values())).reports,
             roles=sorted({role for endpoint in managed.values() for role in endpoint.brought_roles}),
             namespaces=sorted({endpoint.metrics.namespace for endpoint in managed.values()}),
-            topic=alerting.topic,
+            topic=topic,
             key=storage.key,
             table=storage.table,
             has_messages=chosen.alarms.of_runs,
@@ -156,240 +145,144 @@ def _control_plane(
         ),
         env=env,
     )
-    plane.add_stack_dependency(storage, "places are exported by it")
-    return plane
 
 
 def _distinct(places: Iterable[Place]) -> list[Place]:
     return list({place.uri: place for place in places}.values())
 
 
-def _network(app: Construct, chosen: Settings, env: Environment) -> None:
-    """VPC endpoints, before all that runs in the VPC; none where it has its own."""
-    if chosen.network.endpoints == "shared":
-        return
-    stacks = [stack for stack in app.node.children if isinstance(stack, Stack)]
-    network = NetworkStack(
-        app,
-        f"{chosen.environment}-Network",
-        NetworkProps(network=chosen.network, services=services.needed(chosen)),
-        env=env,
-    )
-    for stack in stacks:
-        stack.add_stack_dependency(network, "what runs in the VPC reaches AWS by its endpoints")
-
-
-def _reconciler(
-    app: Construct, chosen: Settings, monitors: list[ScheduledMonitor], storage: StorageStack, env: Environment
-) -> None:
-    """Who looks after runs that report nothing, and after endpoints that killed runs left."""
-    prefixes = [shadow_prefix(name) for name, endpoint in chosen.endpoints.items() if endpoint.has_shadows]
-    if not monitors and not prefixes:
-        return
-    stack = ReconcilerStack(
-        app,
-        f"{chosen.environment}-Reconciler",
-        ReconcilerStackProps(monitors=monitors, shadow_prefixes=prefixes, table=storage.table),
-        env=env,
-    )
-    stack.add_stack_dependency(storage, "the table is exported by it")
-
-
-def _retraining_plane(
-    app: Construct,
-    chosen: Settings,
-    retrained: dict[str, Retrained],
-    storage: StorageStack,
-    alerting: AlertingStack,
-    env: Environment,
-) -> None:
-    """Who decides about retraining; nobody where no endpoint is retrained."""
-    if not retrained:
-        return
-    plane = RetrainingPlaneStack(
-        app,
-        f"{chosen.environment}-RetrainingPlane",
-        RetrainingPlaneProps(
-            environment=chosen.environment,
-            endpoints=retrained,
-            storage=storage,
-            topic=alerting.topic,
-            reserved_concurrency=chosen.decisions.reserved_concurrency or None,
-            read_key_arns=chosen.security.read_key_arns,
-        ),
-        env=env,
-    )
-    plane.add_stack_dependency(storage, "places are exported by it")
-
-
-def _release(
-    app: Construct,
-    chosen: Settings,
-    retrained: dict[str, Retrained],
-    storage: StorageStack,
-    alerting: AlertingStack,
-    env: Environment,
-) -> None:
-    """The workflow that retrains models and releases them; none where no endpoint is retrained."""
-    if not retrained:
-        return
-    release = ReleaseStack(
-        app,
-        f"{chosen.environment}-Release",
-        ReleaseProps(
-            environment=chosen.environment,
-            endpoints={name: found.endpoint for name, found in retrained.items()},
-            storage=storage,
-            topic=alerting.topic,
-            in_network=chosen.network.is_private,
-            read_key_arns=chosen.security.read_key_arns,
-        ),
-        env=env,
-    )
-    release.add_stack_dependency(storage, "places are exported by it")
-
-
-def _build_endpoint(
-    app: Construct,
-    chosen: Settings,
-    name: str,
-    endpoint: Endpoint,
-    storage: StorageStack,
-    plane: ControlPlaneStack | None,
-    env: Environment,
-) -> MonitoringStack:
-    """What serves and watches one endpoint."""
-    prefix = f"{chosen.environment}-{name}"
+def _endpoint(shared: Shared, name: str) -> None:
+    """What serves one endpoint, and what watches it."""
+    chosen, storage, endpoint = shared.chosen, shared.storage, shared.chosen.endpoints[name]
     places = storage.places(name, endpoint)
     monitoring = MonitoringStack(
-        app,
-        f"{prefix}-Monitoring",
+        shared.app,
+        shared.name(f"{name}-Monitoring"),
         MonitoringProps(
+            settings=chosen,
+            name=name,
+            places=places,
+            key=storage.key,
+            plane=shared.plane.offer if shared.plane else None,
+            topic=shared.topic,
+            routes=shared.told,
+        ),
+        env=shared.env,
+    )
+    shared.endpoints[name] = monitoring
+    Tags.of(monitoring).add("Endpoint", name)
+    if endpoint.model is None:
+        return
+    serving = EndpointStack(
+        shared.app,
+        shared.name(f"{name}-Endpoint"),
+        EndpointProps(
             environment=chosen.environment,
             name=name,
-            endpoint=endpoint,
-            image_uri=chosen.monitor_image,
-            run_functions=chosen.run_functions,
+            model=endpoint.model,
+            capture=endpoint.capture,
+            payload=endpoint.payload,
+            live_parameter=contract.live_parameter(chosen.environment, name, "model"),
             places=places,
             key=storage.key,
             network=chosen.network,
             security=chosen.security,
-            plane=plane.offer if plane else None,
-            links=chosen.links,
-            tags=chosen.tags_of(name),
+            is_retrained=endpoint.retraining is not None,
         ),
-        env=env,
+        env=shared.env,
     )
-    monitoring.add_stack_dependency(storage, "places are exported by it")
-    if plane is not None:
-        monitoring.add_stack_dependency(plane, "its schedules start the state machine")
-    if endpoint.model is not None:
-        parameter = contract.live_parameter(chosen.environment, name, "model")
-        live = LiveStack(
-            app,
-            f"{prefix}-Live",
-            LiveProps(
-                endpoint_name=name,
-                parameter_name=parameter,
-                artifact=endpoint.model.artifact,
-                keep_data=chosen.storage.keep_data,
-            ),
-            env=env,
-        )
-        serving = EndpointStack(
-            app,
-            f"{prefix}-Endpoint",
-            EndpointProps(
-                environment=chosen.environment,
-                name=name,
-                model=endpoint.model,
-                capture=endpoint.capture,
-                payload=endpoint.payload,
-                live_parameter=parameter,
-                places=places,
-                key=storage.key,
-                network=chosen.network,
-                security=chosen.security,
-                is_retrained=endpoint.retraining is not None,
-            ),
-            env=env,
-        )
-        serving.add_stack_dependency(storage, "places are exported by it")
-        serving.add_stack_dependency(live, "the template reads the parameter that the other stack seeds")
-        monitoring.add_stack_dependency(serving, "a schedule needs an endpoint that captures")
-    return monitoring
+    Tags.of(serving).add("Endpoint", name)
+    monitoring.add_stack_dependency(serving, "a schedule needs an endpoint that captures")
 
 
-def _close_loop(
-    app: Construct,
-    chosen: Settings,
-    name: str,
-    endpoint: Endpoint,
-    storage: StorageStack,
-    alerting: AlertingStack,
-    monitoring: MonitoringStack,
-    env: Environment,
-) -> list[str]:
-    """Who is told about one endpoint, and what that starts; the alarms that may."""
-    prefix = f"{chosen.environment}-{name}"
-    alarms = AlarmsStack(
-        app,
-        f"{prefix}-Alarms",
-        AlarmsProps(
+def _watch_all(shared: Shared) -> None:
+    """The dashboard, and who looks after runs that report nothing and after endpoints that killed runs left."""
+    chosen, table = shared.chosen, shared.storage.table
+    shown = [Watched(name, chosen.endpoints[name], stack.monitors) for name, stack in shared.endpoints.items()]
+    props = DashboardProps(environment=chosen.environment, watched=shown, table=table)
+    DashboardStack(shared.app, shared.name("Dashboard"), props, env=shared.env)
+    monitors = [monitor for stack in shared.endpoints.values() for monitor in stack.reconciled]
+    prefixes = [shadow_prefix(name) for name, endpoint in chosen.endpoints.items() if endpoint.has_shadows]
+    if monitors or prefixes:
+        looked_at = ReconcilerStackProps(monitors=monitors, shadow_prefixes=prefixes, table=table)
+        ReconcilerStack(shared.app, shared.name("Reconciler"), looked_at, env=shared.env)
+
+
+def _retraining(shared: Shared) -> None:
+    """Who decides about retraining, and the workflow that trains models and releases them; nobody where none is retrained."""
+    chosen, retrained = shared.chosen, shared.retrained
+    if not retrained:
+        return
+    RetrainingPlaneStack(
+        shared.app,
+        shared.name("RetrainingPlane"),
+        RetrainingPlaneProps(
             environment=chosen.environment,
-            name=name,
-            endpoint=endpoint,
-            monitors=monitoring.monitors,
-            topic=alerting.topic,
-            alarms=chosen.alarms,
+            endpoints=retrained,
+            storage=shared.storage,
+            topic=shared.topic,
+            reserved_concurrency=chosen.decisions.reserved_concurrency or None,
+            read_key_arns=chosen.security.read_key_arns,
         ),
-        env=env,
+        env=shared.env,
     )
-    if endpoint.retraining is None:
-        return []
-    watched = endpoint.watched
-    retraining = RetrainingStack(
-        app,
-        f"{prefix}-Retraining",
-        RetrainingProps(
+    ReleaseStack(
+        shared.app,
+        shared.name("Release"),
+        ReleaseProps(
             environment=chosen.environment,
-            name=name,
-            endpoint=endpoint,
-            settings=endpoint.retraining,
-            topic=alerting.topic,
-            payload=endpoint.payload,
-            monitor=monitoring.monitors[watched],
-            alarms=alarms.names[watched],
-            places=storage.places(name, endpoint),
-            key=storage.key,
-            network=chosen.network,
-            security=chosen.security,
-            tags=chosen.tags_of(name),
+            endpoints={name: found.endpoint for name, found in retrained.items()},
+            storage=shared.storage,
+            topic=shared.topic,
+            in_network=chosen.network.is_private,
+            read_key_arns=chosen.security.read_key_arns,
         ),
-        env=env,
+        env=shared.env,
     )
-    retraining.add_stack_dependency(storage, "places are exported by it")
-    return retraining.watched
 
 
-def _review(app: Construct, chosen: Settings, storage: StorageStack, alerting: AlertingStack, env: Environment) -> None:
+def _review(shared: Shared) -> None:
     """Predictions that people look at, where any endpoint has some."""
+    chosen = shared.chosen
     if not chosen.reviewed:
         return
-    review = ReviewStack(
-        app,
-        f"{chosen.environment}-Review",
+    ReviewStack(
+        shared.app,
+        shared.name("Review"),
         ReviewProps(
             environment=chosen.environment,
             endpoints=chosen.reviewed,
             app=chosen.review,
-            storage=storage,
-            topic=alerting.topic,
+            storage=shared.storage,
+            topic=shared.topic,
             keep_data=chosen.storage.keep_data,
         ),
-        env=env,
+        env=shared.env,
     )
-    review.add_stack_dependency(storage, "the table and the places are exported by it")
+
+
+def _order(shared: Shared) -> None:
+    """Who is deployed before whom, where templates do not say it themselves; with VPC endpoints first, where the kit makes them."""
+    chosen, app = shared.chosen, shared.app
+    stacks = [stack for stack in app.node.children if isinstance(stack, Stack)]
+    live = app.node.try_find_child(shared.name("Live"))
+    for stack in stacks:
+        if isinstance(stack, EndpointStack) and isinstance(live, Stack):
+            stack.add_stack_dependency(live, "the template reads the parameter that the other stack seeds")
+        if isinstance(stack, MonitoringStack) and shared.plane is not None:
+            stack.add_stack_dependency(shared.plane, "its schedules start the state machine")
+        if stack is not shared.storage:
+            stack.add_stack_dependency(shared.storage, "places are outputs of it")
+    if chosen.network.endpoints == "shared":
+        return
+    network = NetworkStack(
+        app,
+        shared.name("Network"),
+        NetworkProps(network=chosen.network, services=services.needed(chosen)),
+        env=shared.env,
+    )
+    for stack in stacks:
+        stack.add_stack_dependency(network, "what runs in the VPC reaches AWS by its endpoints")
 
 
 def main() -> None:

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from aws_cdk import CfnOutput, Environment, Stack, aws_kms as kms, aws_ssm as ssm
 from constructs import Construct
 
 from model_monitor import contract
-from stacks.configuration import payload_document
 from stacks.constructs.captured_endpoint import CapturedEndpoint, CapturedEndpointProps
-from stacks.constructs.files import UploadedFile, below_its_name, json_bytes, source_archive
+from stacks.constructs.files import below_its_name
+from stacks.constructs.model_scripts import model_code
 from stacks.constructs.places import EndpointPlaces
 from stacks.settings.endpoint import Capture, Model
 from stacks.settings.environment import Network, Security
 from stacks.settings.payload import Payload
-
-SCRIPTS = Path(__file__).resolve().parent / "model_code"
-MAPPING_FILE = "payload.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,9 +72,3 @@ class EndpointStack(Stack):
             value=props.places.capture.below(props.name).uri,
             description="Captured requests and responses, by variant and hour",
         )
-
-
-def model_code(scope: Construct, construct_id: str, payload: Payload) -> UploadedFile:
-    """The serving and training scripts with the endpoint's mapping beside them, as the framework container takes them."""
-    content = source_archive(SCRIPTS, {MAPPING_FILE: json_bytes(payload_document(payload))})
-    return UploadedFile(scope, construct_id, name="sourcedir.tar.gz", content=content)

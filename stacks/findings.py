@@ -6,8 +6,10 @@ acknowledgement names one finding of one construct; a test proves that each stil
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from aws_cdk import Acknowledgment, App, Stack, Validations
 from cdk_nag import AwsSolutionsChecks
@@ -16,7 +18,9 @@ from constructs import IConstruct
 from stacks.rules.pack import ModelMonitorChecks
 
 PACK = "AwsSolutions"
-REFERENCE = "${Token["  # how the CDK writes what only the deployment knows
+REFERENCE = re.compile(r"\$\{Token\[[^\]]+\]\}")  # how the CDK writes what only the deployment knows
+_ACCEPTED: WeakKeyDictionary[IConstruct, set[str]] = WeakKeyDictionary()
+_SPELLINGS: dict[str, str] = {}
 
 
 def check_security(app: App) -> None:
@@ -26,15 +30,22 @@ def check_security(app: App) -> None:
 
 def accept(scope: IConstruct, rule: str, reason: str) -> None:
     """Accept a finding on a construct and what is below it. `rule` as in `S1` or `IAM5[Action::s3:List*]`."""
-    Validations.of(scope).acknowledge(Acknowledgment(id=f"{PACK}::{PACK}-{rule}", reason=reason))
+    accepted = _ACCEPTED.setdefault(scope, set())
+    if rule not in accepted:  # monitors of one role accept much that is the same
+        accepted.add(rule)
+        Validations.of(scope).acknowledge(Acknowledgment(id=f"{PACK}::{PACK}-{rule}", reason=reason))
 
 
 def accept_wildcard(scope: IConstruct, resource: str, reason: str) -> None:
     """Accept the wildcard in a resource of a policy of `scope`; `resource` may hold references."""
-    resolved = (
-        Stack.of(scope).resolve(resource) if REFERENCE in resource else resource
-    )  # most are plain: no call to the CDK
-    accept(scope, f"IAM5[Resource::{_flat(resolved)}]", reason)
+    accept(scope, f"IAM5[Resource::{REFERENCE.sub(lambda found: _spelled(scope, found[0]), resource)}]", reason)
+
+
+def _spelled(scope: IConstruct, reference: str) -> str:
+    """As cdk-nag spells it in the id of a finding; each is looked up once, in whatever stack it is used."""
+    if reference not in _SPELLINGS:
+        _SPELLINGS[reference] = _flat(Stack.of(scope).resolve(reference))
+    return _SPELLINGS[reference]
 
 
 def _flat(value: Any) -> str:
@@ -49,6 +60,6 @@ def _flat(value: Any) -> str:
     if "Fn::GetAtt" in value:
         resource, attribute = value["Fn::GetAtt"]
         return f"<{resource}.{attribute}>"
-    if "Fn::ImportValue" in value:
-        return _flat(value["Fn::ImportValue"])
+    if "Fn::GetStackOutput" in value:
+        return json.dumps(value, separators=(",", ":"))
     raise ValueError(f"no spelling is known for {next(iter(value))} in the id of a finding")

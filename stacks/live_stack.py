@@ -1,37 +1,30 @@
-"""What is live, per endpoint: deployed before the stacks that read it."""
+"""What is live of every endpoint: deployed before the stacks that read it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 from aws_cdk import Environment, Stack
 from constructs import Construct
 
-from stacks.constructs.live_pointer import LivePointer
-
-
-@dataclass(frozen=True, kw_only=True)
-class LiveProps:
-    """parameter_name: of the live model; artifact: what it names after the first deployment.
-    keep_data: whether buckets survive their stacks, and with them what is live."""
-
-    endpoint_name: str
-    parameter_name: str
-    artifact: str
-    keep_data: bool
+from model_monitor import contract
+from stacks.constructs.live_pointer import LivePointers
 
 
 class LiveStack(Stack):
-    """The parameter that names the live model."""
+    """The parameters that name live models. artifacts: endpoint → what its parameter names after the first deployment."""
 
-    def __init__(self, scope: Construct, construct_id: str, props: LiveProps, *, env: Environment) -> None:
-        super().__init__(
-            scope, construct_id, env=env, description=f"Model monitoring: what {props.endpoint_name} serves"
-        )
-        LivePointer(
-            self,
-            "Model",
-            parameter_name=props.parameter_name,
-            initial_value=props.artifact,
-            keep_data=props.keep_data,
-        )
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        environment: str,
+        artifacts: Mapping[str, str],
+        *,
+        keep_data: bool,
+        env: Environment,
+    ) -> None:
+        super().__init__(scope, construct_id, env=env, description="Model monitoring: what endpoints serve")
+        pointers = LivePointers(self, "Models", environment, keep_data=keep_data)
+        for name, artifact in artifacts.items():
+            pointers.add(name, contract.live_parameter(environment, name, "model"), artifact)

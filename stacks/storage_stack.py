@@ -8,6 +8,7 @@ from aws_cdk import (
     CfnOutput,
     Duration,
     Environment,
+    Fn,
     RemovalPolicy,
     Stack,
     aws_dynamodb as dynamodb,
@@ -18,12 +19,13 @@ from constructs import Construct
 
 from model_monitor import contract
 from stacks.constructs.emptied_bucket import EmptiedBuckets
-from stacks.constructs.places import EndpointPlaces, Place, TransformPlaces
+from stacks.constructs.places import PARTITION, EndpointPlaces, Place, TransformPlaces
 from stacks.settings.endpoint import Endpoint
 from stacks.settings.environment import DAYS_OF_A_YEAR, Buckets, Storage, WriteOnce
 
 COLD_AFTER_DAYS, COLD_BYTES = 1, 1 << 20
 KEEP_VERSIONS_DAYS = 30
+REFERENCES = "@aws-cdk/core:defaultCrossStackReferences"  # `both` while stacks go over from imports: docs/upgrade.md
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,11 +40,17 @@ class StorageStack(Stack):
     """Key, buckets and the one table. Everything in them is encrypted with the key, over TLS only, and never public."""
 
     def __init__(self, scope: Construct, construct_id: str, props: StorageProps, *, env: Environment) -> None:
-        super().__init__(scope, construct_id, env=env, description="Model monitoring: key, buckets, table")
+        super().__init__(
+            scope,
+            construct_id,
+            env=env,
+            description="Model monitoring: key, buckets, table",
+            termination_protection=props.storage.is_protected,
+        )
         self._removal = RemovalPolicy.RETAIN if props.storage.keep_data else RemovalPolicy.DESTROY
         self.key = self._key(props.kms_key_arn)
         self._logs: s3.Bucket | None = None
-        self._exported: dict[int, tuple[str, str]] = {}  # name and ARN of a bucket, as other stacks say them
+        self._names: dict[int, str] = {}  # of created buckets, as other stacks say them
         self._emptied: EmptiedBuckets | None = None
         self._props = props.storage
         brought = props.storage.buckets
@@ -91,13 +99,19 @@ class StorageStack(Stack):
         return Place.of(self.reports, contract.TABLES_PREFIX)
 
     def _place(self, bucket: s3.IBucket, prefix: str) -> Place:
-        """For other stacks, so by export. Whoever uses it must be deployed after this stack."""
-        if not isinstance(bucket, s3.Bucket):
+        """For other stacks, by an output that they read. Whoever uses it must be deployed after this stack."""
+        name = self._names.get(id(bucket))
+        if name is None:  # brought
             return Place.of(bucket, prefix)
-        if id(bucket) not in self._exported:  # asked of every endpoint, and each time a call to the CDK
-            names = self.export_value(bucket.bucket_name), self.export_value(bucket.bucket_arn)
-            self._exported[id(bucket)] = names
-        return Place(*self._exported[id(bucket)], prefix)
+        return Place(name, f"arn:{PARTITION}:s3:::{name}", prefix)
+
+    def _publish(self, output: str, bucket: s3.Bucket, purpose: str) -> None:
+        """Tell people and other stacks its name. Whoever reads an output holds no bucket back from its deletion."""
+        CfnOutput(self, output, value=bucket.bucket_name, description=purpose)
+        self._names[id(bucket)] = Fn.get_stack_output(self.stack_name, output)
+        if self.node.try_get_context(REFERENCES) == "both":  # stacks that are deployed still import it
+            self.export_value(bucket.bucket_name)
+            self.export_value(bucket.bucket_arn)
 
     def _key(self, brought_arn: str | None) -> kms.IKey:
         if brought_arn is not None:
@@ -160,7 +174,9 @@ class StorageStack(Stack):
             at = "LifecycleConfiguration.Rules.1.ObjectSizeGreaterThan"  # a text in templates, a number in the CDK
             bucket.node.default_child.add_property_override(at, str(COLD_BYTES))
         self._empty(what, bucket)
-        CfnOutput(self, f"{what}Bucket", value=bucket.bucket_name, description=purpose.capitalize())
+        self._publish(f"{what}Bucket", bucket, purpose.capitalize())
+        if locked:  # a lock that comes later replaces the bucket: who reads another output hears of it
+            self._publish(f"Locked{what}Bucket", bucket, f"{purpose.capitalize()}, which nobody changes")
         return bucket
 
     def _table(self) -> dynamodb.Table:

@@ -46,9 +46,20 @@ class Assembly:
         """Their properties."""
         return [resource["Properties"] for resource in self.resources(type_, stack)]
 
+    def alarms(self, endpoint: str = "") -> list[Resource]:
+        """Properties of the alarms on an endpoint and its monitors; of all endpoints where none is named."""
+        ending = f"-{endpoint}-Monitoring" if endpoint else "-Monitoring"
+        found = [t["Resources"] for name, t in self.templates.items() if name.endswith(ending)]
+        return [
+            resource["Properties"]
+            for resources in found
+            for name, resource in resources.items()
+            if resource["Type"] == "AWS::CloudWatch::Alarm" and name.startswith("EndpointAlarms")
+        ]
+
     def policies(self) -> list[Resource]:
         """Properties of the parameters that say when alarms may start a training."""
-        found = self.properties("AWS::SSM::Parameter", "-Retraining")
+        found = self.properties("AWS::SSM::Parameter", "-Monitoring")
         return [parameter for parameter in found if parameter["Name"].endswith("/retraining/policy")]
 
 

@@ -151,6 +151,9 @@ def deploy_assembly(twin: Account, assembly: Path, stacks: Sequence[str] | None 
         if stacks is None or stack in stacks or name in stacks:
             body = (assembly / properties["templateFile"]).read_text()
             statuses[stack] = _deploy(twin, stack, body, properties.get("parameters", {}), properties.get("tags", {}))
+            twin.client("cloudformation").update_termination_protection(
+                StackName=stack, EnableTerminationProtection=properties.get("terminationProtection", False)
+            )
     return statuses
 
 

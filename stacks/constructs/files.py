@@ -12,11 +12,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from aws_cdk import Aws, DefaultStackSynthesizer, Stack, aws_iam as iam, aws_s3_assets as s3_assets
+from aws_cdk import DefaultStackSynthesizer, Stack, aws_iam as iam, aws_s3_assets as s3_assets
 from constructs import Construct
 
 from stacks.constructs import permissions
-from stacks.constructs.places import Place
+from stacks.constructs.places import PARTITION, Place
 
 
 def of_stack(stack_name: str) -> str:
@@ -45,7 +45,7 @@ class UploadedFile(Construct):
         self.uri = asset.s3_object_url
         self._place = Place(
             asset.s3_bucket_name,
-            f"arn:{Aws.PARTITION}:s3:::{asset.s3_bucket_name}",
+            f"arn:{PARTITION}:s3:::{asset.s3_bucket_name}",
             of_stack(Stack.of(self).node.id),  # its name, unless somebody's own app makes it below a construct
         )
         if not asset.s3_object_key.startswith(self._place.prefix):

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from aws_cdk import ArnFormat, Aws, Fn, Stack, aws_dynamodb as dynamodb, aws_iam as iam, aws_kms as kms
 from constructs import Construct
 
 from stacks import findings
-from stacks.constructs.places import Place
+from stacks.constructs.places import PARTITION, Place
 
 SAGEMAKER = "sagemaker.amazonaws.com"
 NO_RESOURCES = (
@@ -20,6 +22,7 @@ TABLE_KEY_CALLS = [
     f"kms:{call}" for call in ("Decrypt", "DescribeKey", "Encrypt", "GenerateDataKey", "ReEncryptFrom", "ReEncryptTo")
 ]
 COLON = ArnFormat.COLON_RESOURCE_NAME
+_ALLOWED: WeakKeyDictionary[iam.Role, set[str]] = WeakKeyDictionary()
 _IMAGE = re.compile(r"(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/([^:@]+)")
 
 
@@ -48,7 +51,12 @@ def allow(
     role: iam.IRole, actions: Sequence[str], resources: Sequence[str], conditions: Mapping[str, Any] | None = None
 ) -> None:
     """One statement."""
-    if isinstance(role, iam.Role):  # a role that was brought stays as it is; its owner has the list (docs/deploy.md)
+    if not isinstance(role, iam.Role):  # what was brought stays as it is; its owner has the list (docs/deploy.md)
+        return
+    said = _ALLOWED.setdefault(role, set())
+    statement = json.dumps([list(actions), list(resources), dict(conditions or {})])
+    if statement not in said:  # monitors of one role need much that is the same, and each is two calls to the CDK
+        said.add(statement)
         role.add_to_policy(
             iam.PolicyStatement(actions=list(actions), resources=list(resources), conditions=dict(conditions or {}))
         )
@@ -101,7 +109,7 @@ def allow_removing(role: iam.IRole, place: Place) -> None:
 
 def allow_object(role: iam.IRole, bucket_name: str, key: str) -> None:
     """Reading one object."""
-    allow(role, ["s3:GetObject"], [f"arn:{Aws.PARTITION}:s3:::{bucket_name}/{key}"])
+    allow(role, ["s3:GetObject"], [f"arn:{PARTITION}:s3:::{bucket_name}/{key}"])
 
 
 def allow_input(role: iam.IRole, place: Place) -> None:
@@ -112,8 +120,8 @@ def allow_input(role: iam.IRole, place: Place) -> None:
 
 def allow_live_object(role: iam.IRole, scope: Construct, uri: str) -> None:
     """Reading the object that a parameter names at deployment, in whatever bucket it lies, with that bucket's key."""
-    allow(role, ["s3:GetObject"], [f"arn:{Aws.PARTITION}:s3:::{Fn.select(1, Fn.split('s3://', uri))}"])
-    bucket_arn = f"arn:{Aws.PARTITION}:s3:::{Fn.select(2, Fn.split('/', uri))}"
+    allow(role, ["s3:GetObject"], [f"arn:{PARTITION}:s3:::{Fn.select(1, Fn.split('s3://', uri))}"])
+    bucket_arn = f"arn:{PARTITION}:s3:::{Fn.select(2, Fn.split('/', uri))}"
     stack = Stack.of(scope)
     keys = stack.format_arn(service="kms", resource="key", resource_name="*")
     conditions = {
@@ -167,7 +175,7 @@ def allow_image(role: iam.IRole, image_uri: str) -> None:
     if match is None:
         raise ValueError("an image should be given as {account}.dkr.ecr.{region}.amazonaws.com/{repository}")
     account, region, repository = match.groups()
-    allow_repository(role, f"arn:{Aws.PARTITION}:ecr:{region}:{account}:repository/{repository}")
+    allow_repository(role, f"arn:{PARTITION}:ecr:{region}:{account}:repository/{repository}")
 
 
 def allow_repository(role: iam.IRole, repository_arn: str) -> None:

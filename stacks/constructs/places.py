@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from aws_cdk import Aws, aws_s3 as s3
+
+PARTITION: Final = Aws.PARTITION  # asked once: each time is a call to the CDK
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,7 @@ class Place:
     def at(cls, uri: str) -> Place:
         """From an S3 URI of the settings."""
         bucket, _, prefix = uri.removeprefix("s3://").partition("/")
-        return cls(bucket, f"arn:{Aws.PARTITION}:s3:::{bucket}", prefix)
+        return cls(bucket, f"arn:{PARTITION}:s3:::{bucket}", prefix)
 
     @classmethod
     def folder(cls, uri: str) -> Place:

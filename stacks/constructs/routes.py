@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from aws_cdk import Stack, aws_cloudwatch as cloudwatch, aws_cloudwatch_actions as actions, aws_sns as sns
+from constructs import Construct
 
 from stacks.settings.environment import Recipients
 
@@ -53,17 +54,17 @@ def as_variable(routes: Sequence[Route]) -> dict[str, str]:
 
 
 def tell_more(
-    stack: Stack, endpoint: str, prefixes: Sequence[str], routes: Sequence[Route], topic: sns.ITopic | None
+    scope: Construct, endpoint: str, prefixes: Sequence[str], routes: Sequence[Route], topic: sns.ITopic | None
 ) -> None:
-    """Let alarms of an endpoint that tell people tell these, too. Silent ones stay silent.
+    """Let alarms below `scope` that tell people tell these, too. Silent ones stay silent.
 
     prefixes: how names of its alarms begin, the longest first. topic: of everybody, where alarms also say that they are over.
     """
-    for alarm in stack.node.find_all():
+    for alarm in scope.node.find_all():
         made = alarm.node.default_child
         if not isinstance(alarm, cloudwatch.AlarmBase) or not isinstance(made, (cloudwatch.CfnAlarm, COMPOSITE)):
             continue
-        if not stack.resolve(made.alarm_actions):
+        if not Stack.of(scope).resolve(made.alarm_actions):
             continue
         name = str(made.alarm_name)
         what = next((name.removeprefix(start) for start in prefixes if name.startswith(start)), name)

@@ -239,11 +239,18 @@ class Storage(Block):
     stays beside it. Default: reports can be removed, as above."""
     keep_data: bool = True
     """Whether buckets and keys survive the deletion of their stack. Default: true, nothing is lost by a wrong command."""
+    termination_protection: bool | None = None
+    """Whether the stack NAME-Storage refuses to be deleted until somebody lifts that. Default: as keep_data."""
     tables: bool = False
     """Whether Glue tables stand over the history of windows in the reports bucket (`tables/`), for Athena and QuickSight. Default:
     false."""
     buckets: Buckets = Buckets()
     """Buckets of yours to use instead of created ones. Default: all are created."""
+
+    @property
+    def is_protected(self) -> bool:
+        """Whether its stack refuses to be deleted."""
+        return self.keep_data if self.termination_protection is None else self.termination_protection
 
     @property
     def has_cold_reports(self) -> bool:

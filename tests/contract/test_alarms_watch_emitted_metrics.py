@@ -48,7 +48,7 @@ def deployed() -> Iterator[tuple[str, str, str]]:
 def alarm_series(assembly: Assembly, endpoint: str) -> dict[str, set[Series]]:
     """alarm → the series it watches."""
     found = {}
-    for alarm in assembly.properties("AWS::CloudWatch::Alarm", f"-{endpoint}-Alarms"):
+    for alarm in assembly.alarms(endpoint):
         watched = [query["MetricStat"]["Metric"] for query in alarm.get("Metrics", ()) if "MetricStat" in query]
         found[alarm["AlarmName"]] = {
             (

@@ -37,10 +37,7 @@ def both() -> tuple[Assembly, Assembly]:
 def alarms(assembly: Assembly) -> dict[str, Any]:
     """By name: what is watched, and from which value it rings."""
     watched = ("Threshold", "Namespace", "MetricName", "Dimensions", "Metrics", "ComparisonOperator")
-    return {
-        alarm["AlarmName"]: {key: alarm.get(key) for key in watched}
-        for alarm in assembly.properties("AWS::CloudWatch::Alarm", "-Alarms")
-    }
+    return {alarm["AlarmName"]: {key: alarm.get(key) for key in watched} for alarm in assembly.alarms()}
 
 
 def kept(assembly: Assembly) -> dict[str, Any]:

@@ -85,7 +85,7 @@ def test_code_of_this_repository_is_uploaded_and_read_by_the_jobs_that_run_it(pr
     resources = prod.templates["prod-fraud-Monitoring"]["Resources"].values()
     policies = [json.dumps(each["Properties"]) for each in resources if each["Type"] == "AWS::IAM::Policy"]
     reading = [text for text in policies if "/model-monitor/prod-fraud-Monitoring/*" in text]
-    assert len(reading) == 2, "the role of runs, and that of the baseline job"
+    assert len(reading) == 3, "the roles of runs, of the baseline job, and of trainings, whose scripts lie there, too"
     configurations = [json.loads(path.read_text()) for path in prod.folder.glob("asset.*.json")]
     told = [found["monitors"]["custom_metrics"] for found in configurations if "custom_metrics" in found["monitors"]]
     assert {found["module"].rpartition("/")[2] for found in told} == {asset.name.removeprefix("asset.")}
@@ -122,7 +122,7 @@ def test_rows_of_one_schedule_go_to_training_and_held_out_ones_where_no_training
     variables = definition(every_type)["Environment"]
     assert json.dumps(variables[contract.Variable.FRESH_ROWS]).endswith('"/fraud/training"]]}')
     assert json.dumps(variables[contract.Variable.HOLDOUT_ROWS]).endswith('"/fraud/holdout"]]}')
-    trained_on = json.dumps(list(granted(every_type, "s3:GetObject", "-Retraining", "TrainingRole")))
+    trained_on = json.dumps(list(granted(every_type, "s3:GetObject", "-Monitoring", "TrainingRole")))
     assert "/fraud/training/*" in trained_on
     assert "holdout" not in trained_on
 

@@ -19,6 +19,10 @@ from twin.cloudwatch import alarm_math
 pytestmark = pytest.mark.xdist_group("synth")
 
 SCHEDULE = "AWS::SageMaker::MonitoringSchedule"
+SHARED = {
+    *("Storage", "Alerting", "Live", "ControlPlane", "Dashboard", "Reconciler", "History", "Recipients"),
+    *("RetrainingPlane", "Release", "Review", "Network"),
+}
 ALARM = "AWS::CloudWatch::Alarm"
 WITHOUT_RESOURCES = re.compile("|".join(rights.WITHOUT_RESOURCES))
 
@@ -121,6 +125,35 @@ def test_data_survives_where_the_environment_says_so(prod, dev):
     assert (kept, removed) == ({"Retain"}, {"Delete"})
 
 
+def test_what_holds_data_is_neither_destroyed_nor_replaced_in_production(prod):
+    """Keys of messages, queues and logs hold no data of anybody."""
+    holders = {
+        "AWS::S3::Bucket",
+        "AWS::DynamoDB::Table",
+        "AWS::KMS::Key",
+        "AWS::Cognito::UserPool",
+        "AWS::EFS::FileSystem",
+    }
+    found = {
+        (stack.removeprefix("prod-"), name): {resource.get("DeletionPolicy"), resource.get("UpdateReplacePolicy")}
+        for stack, template in prod.templates.items()
+        for name, resource in template.get("Resources", {}).items()
+        if resource["Type"] in holders
+    }
+    assert len(found) > 5
+    lost = {stack for (stack, _), policies in found.items() if policies != {"Retain"}}
+    assert lost <= {"Alerting", "Recipients"}, "whose keys encrypt messages alone"
+
+
+def test_the_stack_that_holds_data_is_protected_where_data_is_kept(prod, dev):
+    def protected(assembly: Assembly) -> set[str]:
+        artifacts = json.loads((assembly.folder / "manifest.json").read_text())["artifacts"]
+        return {name for name, each in artifacts.items() if each.get("properties", {}).get("terminationProtection")}
+
+    assert protected(prod) == {"prod-Storage"}
+    assert protected(dev) == set()
+
+
 def test_every_key_rotates(assembly):
     assert all(key["EnableKeyRotation"] is True for key in assembly.properties("AWS::KMS::Key"))
 
@@ -159,7 +192,7 @@ def test_silence_breaches_no_alarm(assembly):
 def test_alarms_watch_whole_intervals_between_runs(assembly):
     for name, endpoint in assembly.settings.endpoints.items():
         hours = {monitor.period // timedelta(hours=1) for monitor in endpoint.monitors.values()}
-        for alarm in assembly.properties(ALARM, f"-{name}-Alarms"):
+        for alarm in assembly.alarms(name):
             if alarm["AlarmName"].endswith(("-errors", "-latency", "-capture-loss")):  # of minutes, and of a day
                 continue
             periods = [alarm.get("Period")] + [
@@ -171,7 +204,7 @@ def test_alarms_watch_whole_intervals_between_runs(assembly):
 def test_every_check_type_that_is_evaluated_has_an_alarm(assembly):
     kinds = {key: type_ for type_, key in contract.MONITOR_KEYS.items()}
     for name, endpoint in assembly.settings.endpoints.items():
-        watched = {cause for alarm in assembly.properties(ALARM, f"-{name}-Alarms") for cause in causes_of(alarm)}
+        watched = {cause for alarm in assembly.alarms(name) for cause in causes_of(alarm)}
         bounded = [monitor.alarms.drift_max for monitor in endpoint.monitors.values()]
         types = {type_ for monitor in endpoint.monitors.values() for type_ in monitor.types}
         evaluated = {check for type_ in types for check in contract.CHECK_TYPES[kinds[type_]]}
@@ -374,20 +407,20 @@ def policies(assembly: Assembly) -> dict[str, dict[str, Any]]:
 
 def test_the_policy_names_alarms_that_exist(assembly):
     for endpoint, policy in policies(assembly).items():
-        deployed = {alarm["AlarmName"] for alarm in assembly.properties(ALARM, f"-{endpoint}-Alarms")}
+        deployed = {alarm["AlarmName"] for alarm in assembly.alarms(endpoint)}
         assert {*policy["alarms"], *policy["other_alarm_names"], *policy["violation_alarm_names"]} <= deployed
 
 
 def test_only_alarms_on_the_model_and_its_drift_may_start_a_training(assembly):
     for endpoint, policy in policies(assembly).items():
-        watched = {a["AlarmName"]: causes_of(a) for a in assembly.properties(ALARM, f"-{endpoint}-Alarms")}
+        watched = {a["AlarmName"]: causes_of(a) for a in assembly.alarms(endpoint)}
         assert policy["alarms"]
         assert not [name for name in policy["alarms"] if contract.Cause.DATA_QUALITY in watched[name]]
         assert all(watched[name] == {contract.Cause.DATA_QUALITY} for name in policy["violation_alarm_names"])
 
 
 def test_every_alarm_of_an_endpoint_says_what_it_means_why_and_what_to_do(assembly):
-    for alarm in assembly.properties(ALARM, "-Alarms"):
+    for alarm in assembly.alarms():
         text = alarm["AlarmDescription"]
         assert [
             part for part in ("\nOften: ", "\nDo: ", "\nReports: https://", "\nRunbook: docs/") if part in text
@@ -407,9 +440,11 @@ def test_policies_fit_into_a_parameter(assembly):
 
 def test_the_training_role_reads_what_the_policy_names_and_writes_models_alone(assembly):
     for endpoint in policies(assembly):
-        (template,) = [t for name, t in assembly.templates.items() if name.endswith(f"-{endpoint}-Retraining")]
+        (template,) = [t for name, t in assembly.templates.items() if name.endswith(f"-{endpoint}-Monitoring")]
         (policy,) = [
-            r for name, r in template["Resources"].items() if name.startswith("TriggerTrainingRoleDefaultPolicy")
+            r
+            for name, r in template["Resources"].items()
+            if name.startswith("EndpointRetrainingTriggerTrainingRoleDefaultPolicy")
         ]
         written = [s for s in policy["Properties"]["PolicyDocument"]["Statement"] if "s3:PutObject" in s["Action"]]
         assert len(written) == 1
@@ -426,7 +461,7 @@ def test_an_endpoint_reads_what_is_live_and_its_seed_is_deployed_before(assembly
             live = contract.live_parameter(assembly.settings.environment, endpoint, "model")
             assert live in [parameter["Default"] for parameter in parameters]
             manifest = json.loads((assembly.folder / "manifest.json").read_text())
-            assert name.replace("-Endpoint", "-Live") in manifest["artifacts"][name]["dependencies"]
+            assert f"{assembly.settings.environment}-Live" in manifest["artifacts"][name]["dependencies"]
 
 
 def test_functions_run_on_python_with_their_own_logs(assembly):
@@ -446,5 +481,28 @@ def test_environment_tags_reach_everything(assembly):
 
 def test_outputs_say_what_they_are_for(assembly):
     for template in assembly.templates.values():
-        named = {name: o for name, o in template.get("Outputs", {}).items() if not name.startswith("ExportsOutput")}
+        named = {name: o for name, o in template.get("Outputs", {}).items() if not name.startswith("PublishOutput")}
         assert all(output.get("Description") for output in named.values())
+
+
+def test_no_stack_holds_another_back(assembly):
+    """What is imported can neither go nor change while somebody imports it; outputs that are read can."""
+    text = json.dumps(assembly.templates)
+    assert "Fn::ImportValue" not in text
+    assert '"Export"' not in text
+    read = set(re.findall(r'"StackName": "([^"]+)", "OutputName": "([^"]+)"', text))
+    assert read
+    assert all(output in assembly.templates[stack]["Outputs"] for stack, output in read)
+
+
+def test_an_endpoint_has_at_most_two_stacks(assembly):
+    start = f"{assembly.settings.environment}-"
+    found = {name.removeprefix(start) for name in assembly.templates}
+    own = {
+        name: {"Monitoring"} | ({"Endpoint"} if each.model else set())
+        for name, each in assembly.settings.endpoints.items()
+    }
+    assert {name for name in found if "-" in name} == {
+        f"{name}-{part}" for name, parts in own.items() for part in parts
+    }
+    assert {name for name in found if "-" not in name} <= SHARED

@@ -210,7 +210,7 @@ def test_models_and_data_of_other_teams_are_readable_where_they_are_declared():
         ("-Endpoint", "EndpointRole"),
         ("-Monitoring", "ExecutorRole"),
         ("-Monitoring", "BaselineRole"),
-        ("-Retraining", "TrainingRole"),
+        ("-Monitoring", "TrainingRole"),
     ):
         assert key in granted(assembly, "kms:Decrypt", stack, role), role
 
@@ -252,9 +252,7 @@ def test_what_a_role_may_read_of_its_files_stays_over_an_update(assembly):
     assert re.findall(r"[0-9a-f]{64}", read) == []
     for files in assembly.folder.glob("*-*.assets.json"):
         prefix = f"model-monitor/{files.name.removesuffix('.assets.json')}/"
-        of_endpoint = files.name.endswith(
-            ("-Monitoring.assets.json", "-Endpoint.assets.json", "-Retraining.assets.json")
-        )
+        of_endpoint = files.name.endswith(("-Monitoring.assets.json", "-Endpoint.assets.json"))
         for file in json.loads(files.read_text())["files"].values():
             for place in file["destinations"].values():
                 assert place["objectKey"].startswith(prefix) == of_endpoint

@@ -90,13 +90,13 @@ def test_jobs_in_subnets_are_told_so():
 
 
 def test_a_deployment_names_the_alarms_that_take_it_back(assembly):
-    for parameter in assembly.properties("AWS::SSM::Parameter", "-Retraining"):
+    for parameter in assembly.properties("AWS::SSM::Parameter", "-Monitoring"):
         if not parameter["Name"].endswith("/retraining/release"):
             continue
         parts = parameter["Value"]["Fn::Join"][1]
         document = json.loads("".join(part if isinstance(part, str) else "token" for part in parts))
         named = [alarm["AlarmName"] for alarm in document["deployment"]["AutoRollbackConfiguration"]["Alarms"]]
-        alarms = {a["AlarmName"]: a for a in assembly.properties("AWS::CloudWatch::Alarm", "-Retraining")}
+        alarms = {a["AlarmName"]: a for a in assembly.properties("AWS::CloudWatch::Alarm", "-Monitoring")}
         assert named
         for name in named:
             assert alarms[name]["TreatMissingData"] == "notBreaching"

@@ -40,7 +40,6 @@ def test_an_environment_has_one_function_and_one_subscription(assembly):
     queues = assembly.properties("AWS::SQS::Queue", PLANE)
     assert (len(functions), len(subscribed), len(queues)) == (1, 1, 1)
     assert functions[0]["ReservedConcurrentExecutions"] == 5
-    assert assembly.properties("AWS::Lambda::Function", "-Retraining") == []
 
 
 def test_the_index_knows_every_alarm_of_every_policy(assembly):
@@ -77,8 +76,10 @@ def test_failures_of_the_function_of_its_queue_and_of_trainings_page_people(asse
 
 def test_training_roles_are_handed_on_by_their_path_and_runs_cannot(assembly):
     path = contract.training_role_path(assembly.settings.environment)
-    roles = assembly.properties("AWS::IAM::Role", "-Retraining")
-    assert {role.get("Path") for role in roles} == {path}
+    roles = assembly.properties("AWS::IAM::Role", "-Monitoring")
+    trained = [role for role in roles if "train" in role.get("Description", "").lower()]
+    assert len(trained) == len(assembly.policies())
+    assert {role.get("Path") for role in trained} == {path}
     assert not path.startswith(contract.role_path(assembly.settings.environment))
 
 
@@ -181,7 +182,7 @@ def test_how_models_are_asked_and_judged_reaches_the_steps(asked: Assembly):
     assert found["gate"]["facets"] == ["age"]
     (places,) = [
         json.loads(each["Value"])
-        for each in asked.properties("AWS::SSM::Parameter", "-Retraining")
+        for each in asked.properties("AWS::SSM::Parameter", "-Monitoring")
         if each["Name"].endswith("/retraining/places/000")
     ]
     assert places == [[[name], ""] for name in ("amount", "age", "visits")]
@@ -191,7 +192,7 @@ def released(assembly: Assembly) -> dict[str, Any]:
     """What `releases.settings` reads."""
     (parameter,) = [
         each
-        for each in assembly.properties("AWS::SSM::Parameter", "-Retraining")
+        for each in assembly.properties("AWS::SSM::Parameter", "-Monitoring")
         if each["Name"].endswith("/retraining/release")
     ]
     parts = parameter["Value"]["Fn::Join"][1]

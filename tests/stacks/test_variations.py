@@ -11,7 +11,7 @@ import pytest
 
 from stacks.configuration import baseline_version
 from stacks.constructs.files import source_archive
-from stacks.endpoint_stack import SCRIPTS
+from stacks.constructs.model_scripts import SCRIPTS
 from stacks.settings import environment as settings
 from tests.deployed_runs import Schedule
 from tests.synthesis import Assembly, environment, synthesize
@@ -244,7 +244,7 @@ def test_an_alarm_can_wait_for_two_bad_windows_of_three_and_says_nothing_of_it_b
         document["endpoints"]["covertype"]["monitors"]["loop"]["alarms"] = {"periods": 2, "of_periods": 3}
 
     def drift(assembly: Assembly) -> dict[str, Any]:
-        found = assembly.properties("AWS::CloudWatch::Alarm", "-Alarms")
+        found = assembly.alarms()
         return next(alarm for alarm in found if alarm["AlarmName"].endswith("-drift"))
 
     patient, usual = drift(varied(change)), drift(varied(lambda _: None))
@@ -293,7 +293,7 @@ def test_runs_that_tell_people_may_publish_to_their_topics_alone(told_by_runs, d
 
 def test_alarms_on_what_runs_tell_are_silent_and_all_others_are_not(told_by_runs, dev):
     def of(assembly: Assembly) -> dict[str, bool]:
-        found = assembly.properties("AWS::CloudWatch::Alarm", "covertype-Alarms")
+        found = assembly.alarms("covertype")
         return {each["AlarmName"].split("covertype-loop-")[1]: "AlarmActions" in each for each in found}
 
     assert all(of(dev).values())
@@ -304,7 +304,7 @@ def test_alarms_on_what_runs_tell_are_silent_and_all_others_are_not(told_by_runs
 
 
 def test_others_hear_alarms_of_what_is_urgent_and_tables_stand_over_the_reports(told_by_runs):
-    found = told_by_runs.properties("AWS::CloudWatch::Alarm", "covertype-Alarms")
+    found = told_by_runs.alarms()
     heard = {each["AlarmName"].split("covertype-loop-")[1] for each in found if PAGER in each.get("AlarmActions", ())}
     assert "error" in heard
     assert not heard & {"rehearsal", "labels-missing", "drift"}

@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import ClientError
 
 from model_monitor import contract
 from tests.analyses import analysed
@@ -17,7 +18,7 @@ from twin.deploying import DeployFailed
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("twin")]
 
-STACKS = ("analysed-Storage", "analysed-fraud-Live", "analysed-fraud-Endpoint")
+STACKS = ("analysed-Storage", "analysed-Live", "analysed-fraud-Endpoint")
 SCRIPT = """
 from pathlib import Path
 
@@ -74,6 +75,10 @@ def test_an_environment_that_was_destroyed_serves_again(twin: Twin, *, keep_data
     twin.deploy_assembly(folder, STACKS)
     assert answer(twin) == "second"
 
+    if keep_data:
+        with pytest.raises(ClientError, match="TerminationProtection is enabled"):
+            cloudformation.delete_stack(StackName=STACKS[0])
+        cloudformation.update_termination_protection(StackName=STACKS[0], EnableTerminationProtection=False)
     for stack in reversed(STACKS):
         deployed = twin.deployments.find(stack)
         cloudformation.delete_stack(StackName=stack)

@@ -319,6 +319,13 @@ class Deployments:
                 f"Unable to fetch parameters [{name}] from parameter store for this account."
             ) from error
 
+    def _stack_output(self, name: str, output: str) -> str:
+        """Read when a stack is made or changed; nothing is remembered of it."""
+        for stack in tuple(self.stacks.values()):
+            if stack.name == name and output in stack.outputs:
+                return stack.outputs[output]["OutputValue"]
+        raise TemplateError(f"Stack {name} has no output {output}")
+
     def _scope(
         self, name: str, identity: str, template: Template, values: dict[str, Any], stack: Stack | None = None
     ) -> Scope:
@@ -339,7 +346,7 @@ class Deployments:
             "AWS::StackId": identity,
             "AWS::NotificationARNs": [],
         }
-        return Scope(template, pseudo, values, export, self._parameter)
+        return Scope(template, pseudo, values, export, self._parameter, self._stack_output)
 
     def _outputs(self, stack: Stack, scope: Scope) -> dict[str, dict[str, str]]:
         outputs = {}

@@ -80,6 +80,7 @@ class Scope:
     parameters: Mapping[str, Any]
     export: Callable[[str], Any] = lambda name: _missing(f"No export named {name} found")
     parameter_store: Callable[[str], str] = lambda name: _missing(f"SSM parameter {name} not found")
+    stack_output: Callable[[str, str], Any] = lambda stack, output: _missing(f"Stack {stack} has no output {output}")
     refs: dict[str, Any] = field(default_factory=dict)
     attributes: dict[str, Mapping[str, Any]] = field(default_factory=dict)
 
@@ -191,6 +192,15 @@ def _equals(scope: Scope, argument: Any) -> bool:
     return str(left) == str(right)
 
 
+def _stack_output(scope: Scope, argument: Any) -> Any:
+    given = scope.resolve(argument)
+    if given.keys() - {"StackName", "OutputName", "Region"} or given.get(
+        "Region", scope.ref("AWS::Region")
+    ) != scope.ref("AWS::Region"):
+        raise TemplateError("the twin reads outputs of stacks of its own account and region only: Fn::GetStackOutput")
+    return scope.stack_output(given["StackName"], given["OutputName"])
+
+
 def _base64(scope: Scope, argument: Any) -> str:
     return base64.b64encode(str(scope.resolve(argument)).encode()).decode()
 
@@ -206,6 +216,7 @@ _FUNCTIONS: Final[dict[str, Callable[[Scope, Any], Any]]] = {
     "Fn::If": lambda scope, argument: scope.resolve(argument[1] if scope.is_true(argument[0]) else argument[2]),
     "Fn::FindInMap": _find_in_map,
     "Fn::ImportValue": lambda scope, argument: scope.export(scope.resolve(argument)),
+    "Fn::GetStackOutput": _stack_output,
     "Fn::GetAZs": lambda scope, argument: [
         f"{scope.resolve(argument) or scope.ref('AWS::Region')}{az}" for az in "abc"
     ],

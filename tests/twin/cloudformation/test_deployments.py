@@ -186,6 +186,21 @@ def test_an_export_in_use_cannot_change_its_value(twin: Twin, log: list[str]) ->
     assert "in use by consumer" in reason(twin, "producer")
 
 
+def test_an_output_that_another_stack_reads_is_read_anew_and_held_by_nobody(twin: Twin, log: list[str]) -> None:
+    output = {"Out": {"Value": {"Fn::GetAtt": ["One", "Value"]}}}
+    read = a({"Fn::GetStackOutput": {"StackName": "producer", "OutputName": "Out"}})
+    deploy(twin, {"One": a(7)}, "producer", Outputs=output)
+    deploy(twin, {"User": read}, "consumer")
+    assert log[-1] == "create User 7"
+    assert deploy(twin, {"One": a(8)}, "producer", Outputs=output) == "UPDATE_COMPLETE"
+    assert deploy(twin, {"User": read, "Another": read}, "consumer") == "UPDATE_COMPLETE"
+    assert {"update User 7→8", "create Another 8"} <= set(log)
+    twin.client("cloudformation").delete_stack(StackName="producer")
+    assert twin.deployments.find("producer").status == "DELETE_COMPLETE"
+    assert deploy(twin, {"User": read}, "consumer") == "UPDATE_ROLLBACK_COMPLETE"
+    assert "Stack producer has no output Out" in reason(twin, "consumer")
+
+
 def test_the_same_export_from_two_stacks_is_refused(twin: Twin, log: list[str]) -> None:
     output = {"Out": {"Value": "x", "Export": {"Name": "shared"}}}
     deploy(twin, {"One": a(7)}, "first", Outputs=output)

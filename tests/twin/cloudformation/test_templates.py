@@ -58,6 +58,11 @@ def test_a_function_has_the_value_cloudformation_gives_it(node: Any, value: Any)
         ({"Ref": "AWS::Moon"}, "pseudo parameter AWS::Moon"),
         ("{{resolve:secretsmanager:x}}", "dynamic references to ssm only"),
         ({"Fn::ImportValue": "nobody-exports-this"}, "No export named nobody-exports-this"),
+        ({"Fn::GetStackOutput": {"StackName": "s", "OutputName": "Out"}}, "Stack s has no output Out"),
+        (
+            {"Fn::GetStackOutput": {"StackName": "s", "OutputName": "Out", "Region": "eu-west-9"}},
+            "own account and region",
+        ),
     ],
 )
 def test_what_cannot_be_resolved_is_an_error_that_names_it(node: Any, message: str) -> None:

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.xdist_group("synth")
 
 
 def alarms(assembly: Assembly) -> dict[str, dict[str, Any]]:
-    found = assembly.properties("AWS::CloudWatch::Alarm", "-Alarms")
+    found = assembly.alarms()
     return {alarm["AlarmName"].removeprefix("analysed-fraud-all-"): alarm for alarm in found}
 
 

@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from aws_cdk import CfnOutput, Environment, Stack, aws_kms as kms, aws_sns as sns
+from aws_cdk import CfnOutput, Stack, aws_kms as kms, aws_sns as sns
 from constructs import Construct
 
 from model_monitor import contract
-from stacks.alarms_stack import AlarmNames
 from stacks.constructs import permissions
-from stacks.constructs.files import below_its_name
+from stacks.constructs.endpoint_alarms import AlarmNames
+from stacks.constructs.model_scripts import model_code
 from stacks.constructs.places import EndpointPlaces
 from stacks.constructs.release_settings import ReleaseSettings, ReleaseSettingsProps
 from stacks.constructs.retraining_policy import RetrainingPolicy, RetrainingPolicyProps
 from stacks.constructs.scheduled_monitor import ScheduledMonitor
-from stacks.endpoint_stack import model_code
 from stacks.settings.endpoint import Endpoint
 from stacks.settings.environment import Network, Security
 from stacks.settings.payload import Payload
@@ -24,7 +23,7 @@ from stacks.settings.retraining import Retraining
 
 
 @dataclass(frozen=True, kw_only=True)
-class RetrainingProps:
+class EndpointRetrainingProps:
     """Whose alarms start what training."""
 
     environment: str
@@ -42,17 +41,11 @@ class RetrainingProps:
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
-class RetrainingStack(Stack):
+class EndpointRetraining(Construct):
     """The policy and the role of the training jobs. watched: every alarm that the policy names."""
 
-    def __init__(self, scope: Construct, construct_id: str, props: RetrainingProps, *, env: Environment) -> None:
-        super().__init__(
-            scope,
-            construct_id,
-            env=env,
-            synthesizer=below_its_name(construct_id),
-            description=f"Model monitoring: retraining of {props.name}",
-        )
+    def __init__(self, scope: Construct, construct_id: str, props: EndpointRetrainingProps) -> None:
+        super().__init__(scope, construct_id)
         of_model, chosen = props.alarms.of_model, props.settings.types
         is_kit = props.settings.training_script == "kit" and props.settings.pipeline is None
         triggers = {name: checks for type_ in chosen for name, checks in of_model.get(type_, {}).items()}
@@ -95,4 +88,6 @@ class RetrainingStack(Stack):
                 tags=props.tags,
             ),
         )
-        CfnOutput(self, "ModelLocation", value=props.places.models.uri, description="Models that retraining made")
+        CfnOutput(
+            Stack.of(self), "ModelLocation", value=props.places.models.uri, description="Models that retraining made"
+        )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from aws_cdk import Environment, Stack, aws_cloudwatch as cloudwatch, aws_sns as sns
+from aws_cdk import Stack, aws_cloudwatch as cloudwatch, aws_sns as sns
 from constructs import Construct
 
 from model_monitor import contract
@@ -28,7 +28,7 @@ from stacks.settings.monitor import Monitor
 
 
 @dataclass(frozen=True, kw_only=True)
-class AlarmsProps:
+class EndpointAlarmsProps:
     """Whose alarms, and who is told."""
 
     environment: str
@@ -54,11 +54,11 @@ class AlarmNames:
         return [*self.of_broken_data, *(name for alarms in self.of_model.values() for name in alarms)]
 
 
-class AlarmsStack(Stack):
+class EndpointAlarms(Construct):
     """`names` tells the retraining policy which alarm means what."""
 
-    def __init__(self, scope: Construct, construct_id: str, props: AlarmsProps, *, env: Environment) -> None:
-        super().__init__(scope, construct_id, env=env, description=f"Model monitoring: alarms of {props.name}")
+    def __init__(self, scope: Construct, construct_id: str, props: EndpointAlarmsProps) -> None:
+        super().__init__(scope, construct_id)
         self._props = props
         self.names = {name: self._alarms(name, monitor) for name, monitor in props.monitors.items()}
         served = list(self._service())
@@ -130,7 +130,7 @@ class AlarmsStack(Stack):
             found.append(latency(props.name, variants, bounds.latency_seconds))
         told = Told(environment=props.environment, of=props.name, topic=props.topic)
         for watched in found:
-            text = alarm_words.with_links(watched.description, props.environment, self.region)
+            text = alarm_words.with_links(watched.description, props.environment, Stack.of(self).region)
             yield tell(
                 self,
                 watched.what.title(),

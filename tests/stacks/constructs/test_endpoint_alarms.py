@@ -11,9 +11,9 @@ from aws_cdk.assertions import Template
 
 from benchmarks.price import ENVIRONMENT, NAME
 from model_monitor import contract
-from stacks.alarms_stack import AlarmsProps, AlarmsStack
 from stacks.alerting_stack import AlertingProps, AlertingStack
 from stacks.constructs.composite_alarm import UPDATING
+from stacks.constructs.endpoint_alarms import EndpointAlarms, EndpointAlarmsProps
 from stacks.constructs.scheduled_monitor import ScheduledMonitor
 from stacks.settings import environment as settings, published
 
@@ -42,10 +42,12 @@ def alarms(
     }
     app = App(analytics_reporting=False)
     topic = sns.Topic.from_topic_arn(Stack(app, "Host", env=ENV), "Topic", TOPIC)
-    props = AlarmsProps(
+    props = EndpointAlarmsProps(
         environment="prices", name=NAME, endpoint=found, monitors=monitors, topic=topic, alarms=chosen.alarms
     )
-    resources = Template.from_stack(AlarmsStack(app, "Alarms", props, env=ENV)).to_json()["Resources"].values()
+    stack = Stack(app, "Watched", env=ENV)
+    EndpointAlarms(stack, "EndpointAlarms", props)
+    resources = Template.from_stack(stack).to_json()["Resources"].values()
     return {r["Properties"]["AlarmName"].removeprefix(START): r["Properties"] for r in resources}
 
 
