@@ -8,6 +8,9 @@ BIN := .venv/bin
 UV := $(BIN)/uv
 ENVIRONMENTS := $(basename $(notdir $(wildcard environments/*.yaml)))
 
+# what is installed waits for the network and what is checked does not
+MAKEFLAGS += --jobs=3
+
 # a path of our own for caches that would otherwise print banners or ask the network
 export CDK_DISABLE_CLI_TELEMETRY := true
 export JSII_SILENCE_WARNING_DEPRECATED_NODE_VERSION := true
@@ -60,7 +63,7 @@ types: build/.main-venv
 	$(if $(wildcard app.py),$(BIN)/mypy app.py)
 	@for folder in lambda/*/; do \
 		echo "mypy $$folder"; \
-		(cd $$folder && $(CURDIR)/$(BIN)/mypy --config-file $(CURDIR)/pyproject.toml --cache-dir $(CURDIR)/.mypy_cache/$$folder .); \
+		(cd $$folder && $(CURDIR)/$(BIN)/mypy --config-file $(CURDIR)/pyproject.toml --cache-dir $(CURDIR)/.mypy_cache .); \
 	done
 
 .PHONY: format
