@@ -31,7 +31,7 @@ from tests.twin.accounts import archive, make_buckets
 from twin import Twin
 from twin.deploying import DeployFailed, bootstrap
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("twin")]
+pytestmark = pytest.mark.slow
 
 FOLDER = Path(__file__).parent / "upgrade"
 TEAM = "team-123456789012"
