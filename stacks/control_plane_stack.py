@@ -91,6 +91,7 @@ class ControlPlaneStack(Stack):
             machine_arn=self.machine.state_machine_arn,
             starter_role_arn=self.starter.role_arn,
             failed_queue_arn=self.failed.queue_arn,
+            quiet_function_arn=self._quiet().function.function_arn,
         )
         sweep = self._sweep()
         self._alarms({"plan": plan, "finish": finish, "sweep": sweep}, sweep)
@@ -185,6 +186,27 @@ class ControlPlaneStack(Stack):
             schedule=events.Schedule.rate(Duration.minutes(SWEEP_MINUTES)),
             targets=[targets.LambdaFunction(function.function, retry_attempts=0)],  # the next sweep is near
         )
+        return function
+
+    def _quiet(self) -> PythonFunction:
+        """What deletions of monitors wait in."""
+        function = PythonFunction(
+            self,
+            "Quiet",
+            PythonFunctionProps(
+                code="quiet",
+                description="Lets the deletion of a monitor wait until none of its runs goes on",
+                timeout=Duration.minutes(15),
+            ),
+        )
+        machine = self.machine.state_machine_arn
+        permissions.allow(function.role, ["states:ListExecutions"], [machine])
+        name = self.machine.state_machine_name
+        executions = self.format_arn(
+            service="states", resource="execution", resource_name=f"{name}:*", arn_format=permissions.COLON
+        )
+        reason = "executions get names of their own"
+        permissions.allow_named(function.role, ["states:DescribeExecution"], executions, reason)
         return function
 
     # --- the state machine -------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 from aws_cdk import (
+    CustomResource,
     RemovalPolicy,
     Stack,
     aws_iam as iam,
@@ -44,6 +45,7 @@ class Plane:
     machine_arn: str
     starter_role_arn: str
     failed_queue_arn: str
+    quiet_function_arn: str
 
 
 class RunFunction(Construct):
@@ -153,7 +155,15 @@ class ManagedSchedule(Construct):
                 dead_letter_config=scheduler.CfnSchedule.DeadLetterConfigProperty(arn=plane.failed_queue_arn),
             ),
         )
-        schedule.node.add_dependency(document, function)
+        quiet = CustomResource(  # deleted after the schedule, and before what its runs need
+            self,
+            "Quiet",
+            resource_type="Custom::QuietSchedule",
+            service_token=plane.quiet_function_arn,
+            properties={"Schedule": props.monitor.schedule_name, "MachineArn": plane.machine_arn},
+        )
+        quiet.node.add_dependency(document, function)
+        schedule.node.add_dependency(quiet)
 
     @property
     def _jitter_minutes(self) -> int:

@@ -44,6 +44,10 @@ def _is_retrained(settings: Settings) -> bool:
     return bool(settings.retrained)
 
 
+def _starts_executions(settings: Settings) -> bool:
+    return bool(settings.managed or settings.retrained)
+
+
 ALL: Final = (
     Service("s3", "s3", "s3", is_gateway=True),
     Service("dynamodb", "dynamodb", "dynamodb", is_gateway=True),
@@ -53,7 +57,7 @@ ALL: Final = (
     Service("sns", "sns", "sns"),
     Service("sagemaker", "sagemaker", "sagemaker.api"),
     Service("sagemaker-runtime", "sagemaker", "sagemaker.runtime", needed=_asks_models),
-    Service("stepfunctions", "states", "states", needed=_is_retrained),
+    Service("stepfunctions", "states", "states", needed=_starts_executions),
     Service("lambda", "lambda", "lambda", needed=_is_retrained),
     Service("sts", "sts", "sts", needed=_is_retrained),
     Service("sqs", "sqs", "sqs", needed=_has_queues),

@@ -101,6 +101,7 @@ WORDS = {  # of its description
     "human_flow": "flow definitions of Augmented AI",
     "live_pointer": "Seeds",
     "plan": "First step of a run",
+    "quiet": "none of its runs goes on",
     "pipeline": "SageMaker Pipeline",
     "rebaseline": "baseline current",
     "reconciler": "no container",

@@ -85,6 +85,22 @@ def test_every_managed_monitor_has_a_schedule_in_the_environment_s_group(assembl
     assert deployed == {(group, schedule.name) for schedule in managed(assembly)}
 
 
+def test_what_runs_need_goes_after_those_that_go_on_and_their_schedule_before(assembly):
+    """CloudFormation deletes whatever depends on something before it."""
+    for template in assembly.templates.values():
+        resources = template.get("Resources", {})
+        for name in [name for name, each in resources.items() if each["Type"] == SCHEDULE]:
+            schedule = resources[name]["Properties"]
+            if "GroupName" not in schedule:
+                continue
+            quiet = [
+                each for each in resources[name]["DependsOn"] if resources[each]["Type"] == "Custom::QuietSchedule"
+            ]
+            (found,) = [each for each in quiet if resources[each]["Properties"]["Schedule"] == schedule["Name"]]
+            needed = {resources[each]["Type"] for each in resources[found]["DependsOn"]}
+            assert {"AWS::SSM::Parameter", "AWS::Lambda::Function", "AWS::IAM::Policy"} <= needed
+
+
 def test_a_run_that_could_not_be_started_is_kept_and_told(assembly):
     queue, kept = one(assembly, "AWS::SQS::Queue")
     for schedule in assembly.properties(SCHEDULE):

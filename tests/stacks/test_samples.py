@@ -46,6 +46,13 @@ def test_a_sample_is_clean_and_matches_its_snapshot(name, snapshot):
     assert json.loads(masked) == snapshot(extension_class=JSONSnapshotExtension)
 
 
+def test_an_endpoint_that_is_there_already_is_five_lines():
+    lines = (settings.ENVIRONMENTS / "fleet" / "refunds.yaml").read_text().splitlines()
+    assert len(lines) <= 5
+    assert {"capture", "payload", "monitors"} <= {line.partition(":")[0] for line in lines}
+    assert environment("fleet").settings.endpoints["refunds"].monitors
+
+
 def test_the_fleet_takes_what_it_has_in_common_from_its_defaults():
     fleet = environment("fleet")
     assert set(fleet.settings.endpoints) == {"orders", "deliveries", "refunds"}

@@ -48,11 +48,11 @@ def output_fn(prediction, accept): return prediction, "text/csv"
 """
 
 
-@pytest.fixture(scope="module")
-def twin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Twin]:
+@pytest.fixture
+def twin(tmp_path: Path) -> Iterator[Twin]:
     """The earlier version, deployed, with something to lose."""
-    with Twin(tmp_path_factory.mktemp("upgrade") / "twin") as running:
-        make_buckets(running, TEAM, "brought-baselines", "brought-captures")
+    with Twin(tmp_path / "twin") as running:
+        make_buckets(running, TEAM)
         for number, name in enumerate(("first", "second")):
             content = archive({"name.txt": name, "code/inference.py": SCRIPT})
             running.client("s3").put_object(Bucket=TEAM, Key=f"fraud/{'next/' * number}model.tar.gz", Body=content)
@@ -94,11 +94,9 @@ def put_code(twin: Twin, key: str, files: Mapping[str, str]) -> None:
 
 
 @cache
-def synthesized(references: str = "weak", *, is_brought: bool = False) -> Path:
-    """This version of the same environment. is_brought: two of its buckets."""
+def synthesized(references: str = "weak") -> Path:
+    """This version of the same environment."""
     document = yaml.safe_load((FOLDER / "upgraded.yaml").read_text())
-    if is_brought:
-        document["storage"] = {"buckets": {"baseline": "brought-baselines", "capture": "brought-captures"}}
     context = json.loads((ROOT / "cdk.json").read_text())["context"] | {REFERENCES: references}
     folder = Path(tempfile.mkdtemp(prefix="synthesis-"))
     app = App(context=context, outdir=str(folder), analytics_reporting=False)
@@ -161,17 +159,3 @@ def test_a_deployed_environment_goes_over_in_two_steps_and_keeps_its_state(twin:
     key = {name: ROW[name] for name in ("pk", "sk")}
     assert twin.client("dynamodb").get_item(TableName=held["RunsTable"], Key=key)["Item"] == ROW
     assert {name for name in alarms if "fraud-data" in name} & alarm_names(twin)
-
-
-def test_buckets_are_brought_later_in_one_step_and_the_created_ones_stay(twin: Twin) -> None:
-    held = holders(twin)
-    twin.deploy_assembly(synthesized(is_brought=True))
-    assert holders(twin).keys() == held.keys() - {"BaselineBucket", "CaptureBucket"}
-    names = {bucket["Name"] for bucket in twin.client("s3").list_buckets()["Buckets"]}
-    assert {*held.values()} - {held["RunsTable"]} <= names
-    (config,) = [
-        twin.client("sagemaker").describe_endpoint_config(EndpointConfigName=each["EndpointConfigName"])
-        for each in [twin.client("sagemaker").describe_endpoint(EndpointName="fraud")]
-    ]
-    assert config["DataCaptureConfig"]["DestinationS3Uri"] == "s3://brought-captures/capture"
-    assert answer(twin) == "second"
