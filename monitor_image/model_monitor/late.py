@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Final
 
 from model_monitor import flow
-from model_monitor.contract import METRIC_LABEL_COVERAGE, JobKind, MonitoringType, Verdict
+from model_monitor.contract import METRIC_LABEL_COVERAGE, JobKind, MonitoringType, Verdict, monitor_key
 from model_monitor.errors import Stopped
 from model_monitor.job.fetching import Labels, fetch_capture
 from model_monitor.job.from_container import Places
@@ -260,8 +260,8 @@ class _Run:
             elif result.conclusion.verdict is Verdict.ERROR:
                 score = replace(self._failed(each, report), reason=result.conclusion.reason)
             else:
-                reason = result.conclusion.reason
-                log("still waiting", monitor=result.key, window=each.window.start.isoformat(), reason=reason)
+                key, start = monitor_key(each.monitor), each.window.start.isoformat()
+                log("still waiting", monitor=key, window=start, reason=result.conclusion.reason)
                 self._coverages += _coverage(result)
                 continue
             if score.state is State.FAILED:
