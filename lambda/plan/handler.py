@@ -18,7 +18,7 @@ import monitors
 import runs
 import transforms
 from aws import client, log, table_named
-from windows import Window, time_of, window as window_of
+from windows import Window, report_folder, time_of, window as window_of
 
 
 def handle(event: dict[str, Any], _context: object = None) -> dict[str, Any]:
@@ -49,13 +49,14 @@ def handle(event: dict[str, Any], _context: object = None) -> dict[str, Any]:
     else:
         objects = decide.wanted(_capture(bucket, prefix, window), window)
     name = decide.job_name(schedule, window, attempt)
-    folder = decide.report_folder(monitor["reports"], window, monitor)
+    folder = report_folder(monitor["reports"], window, monitor)
     plan = {
         **about,
         "runner": decide.runner(objects, monitor),
         "attempt": attempt,
         "name": name,
         "report": f"{folder}/report.json",
+        "kms_key": monitor["processing"]["kms_key"],
         "objects": len(objects),
         "bytes": sum(found.size_bytes for found in objects),
     }
