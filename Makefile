@@ -8,6 +8,9 @@ BIN := .venv/bin
 UV := $(BIN)/uv
 ENVIRONMENTS := $(basename $(notdir $(wildcard environments/*.yaml)))
 
+# what is installed waits for the network and what is checked does not
+MAKEFLAGS += --jobs=3
+
 # a path of our own for caches that would otherwise print banners or ask the network
 export CDK_DISABLE_CLI_TELEMETRY := true
 export JSII_SILENCE_WARNING_DEPRECATED_NODE_VERSION := true
@@ -39,13 +42,14 @@ review: setup ## the review app on http://127.0.0.1:8321, on generated predictio
 pictures: build/.main-venv ## the demo's pages as pictures for the docs; after make demo, with Chromium
 	$(BIN)/python -m demo.pictures
 
+WORKERS ?= 3# of the tests: one more than a small machine has cores, since many wait for a process of their own
 .PHONY: test
 test: setup build/.sdk-venv build/.hadolint-venv build/.smclarify-venv build/.shap-venv build/.models-venv build/.models-native lint ## every test, as CI runs them
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 
 .PHONY: check
 check: setup lint synth ## the pull-request gate: lint, types, fast tests, synth with security checks
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow and not exhaustive and not image"
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder -m "not slow and not exhaustive and not image"
 
 .PHONY: lint
 lint: types ## ruff and mypy
@@ -60,7 +64,7 @@ types: build/.main-venv
 	$(if $(wildcard app.py),$(BIN)/mypy app.py)
 	@for folder in lambda/*/; do \
 		echo "mypy $$folder"; \
-		(cd $$folder && $(CURDIR)/$(BIN)/mypy --config-file $(CURDIR)/pyproject.toml --cache-dir $(CURDIR)/.mypy_cache/$$folder .); \
+		(cd $$folder && $(CURDIR)/$(BIN)/mypy --config-file $(CURDIR)/pyproject.toml --cache-dir $(CURDIR)/.mypy_cache .); \
 	done
 
 .PHONY: format

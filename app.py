@@ -17,7 +17,7 @@ from model_monitor import contract
 from stacks import findings
 from stacks.alarms_stack import AlarmsProps, AlarmsStack
 from stacks.alerting_stack import AlertingProps, AlertingStack
-from stacks.constructs import routes
+from stacks.constructs import customer_key, routes
 from stacks.constructs.dashboard import Watched
 from stacks.constructs.places import Place
 from stacks.constructs.python_function import PythonFunction
@@ -91,6 +91,8 @@ def build(app: Construct, chosen: Settings) -> None:
     _release(app, chosen, retrained, storage, alerting, env)
     _review(app, chosen, storage, alerting, env)
     _network(app, chosen, env)
+    if chosen.security.kms_key_arn is not None:
+        customer_key.encrypt(app, chosen.security.kms_key_arn)
     if chosen.network.functions:
         for construct in app.node.find_all():
             if isinstance(construct, PythonFunction):

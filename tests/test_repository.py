@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +91,20 @@ def test_every_make_target_that_is_written_about_exists() -> None:
     for page in PAGES:
         for target in re.findall(r"(?:^ {4}|`)make ([a-z-]+)\b", page.read_text(), re.MULTILINE):
             assert target in targets, f"{page.name}: make {target}"
+
+
+def test_modules_of_the_cdk_that_are_imported_are_those_whose_types_are_checked() -> None:
+    checked = ["stacks", "twin", "demo", "lambda"]
+    imported = {"aws_cdk"}
+    for path in tracked():
+        if path.endswith(".py") and (path == "app.py" or path.split("/")[0] in checked):
+            for node in ast.walk(ast.parse((ROOT / path).read_text())):
+                if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "aws_cdk":
+                    imported |= {node.module or ""}
+                    imported |= {f"{node.module}.{name.name}" for name in node.names if name.name.startswith("aws_")}
+    overrides = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["mypy"]["overrides"]
+    [followed] = [each["module"] for each in overrides if each.get("follow_imports") == "normal"]
+    assert sorted(imported) == sorted(followed)
 
 
 WORKFLOWS = {path.stem: yaml.safe_load(path.read_text()) for path in (ROOT / ".github" / "workflows").glob("*.yml")}

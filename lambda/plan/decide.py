@@ -104,7 +104,7 @@ def job(
         "end_time": f"{of.end:{TIME_FORMAT}}",
         "sagemaker_endpoint_name": monitor["endpoint"],
         "sagemaker_monitoring_schedule_name": monitor["schedule"],
-        "sagemaker_endpoint_datacapture_prefix": monitor["capture"],
+        "sagemaker_endpoint_datacapture_prefix": destination(monitor),
         "MODEL_MONITOR_NOW": f"{now:{TIME_FORMAT}}",
     }
     inputs = [] if monitor.get("transform") else [_input("endpoint", manifest_uri, DATASET, "ManifestFile")]
@@ -127,6 +127,11 @@ def job(
         "RoleArn": given["role"],
         "Tags": given["tags"],
     }
+
+
+def destination(monitor: Mapping[str, Any]) -> str:
+    """Of the capture configuration, as the service tells it: it adds the endpoint's name to it, and so do runs."""
+    return str(monitor["capture"]).removesuffix(f"/{monitor['endpoint']}")
 
 
 def _input(name: str, uri: str, folder: str, kind: str) -> dict[str, Any]:

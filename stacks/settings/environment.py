@@ -170,7 +170,8 @@ class Security(Block):
     """What your organisation brings."""
 
     kms_key_arn: fields.arn("kms", "key/.+") | None = None  # type: ignore[valid-type]
-    """ARN of the KMS key that encrypts buckets and volumes. Left out: a key is created, and rotated yearly."""
+    """ARN of the KMS key that encrypts buckets, volumes, logs, queues and executions. Left out: a key is created for data, and
+    rotated yearly."""
     read_key_arns: Annotated[tuple[fields.arn("kms", "key/.+"), ...], Field(max_length=20)] = ()  # type: ignore[valid-type]
     """ARNs of KMS keys of others that captures, baselines, models, training data or facets are encrypted with, at most 20;
     their policies must admit the roles. Default: none."""

@@ -18,7 +18,7 @@ from tests.synthesis import synthesize
 from tests.twin.accounts import make_buckets
 from twin import Twin
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("twin")]
+pytestmark = pytest.mark.slow
 
 START = datetime(2026, 3, 2, 6, tzinfo=UTC)
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)

@@ -24,7 +24,7 @@ from tests.synthesis import synthesize
 from tests.twin.accounts import allow_everything, archive, make_buckets
 from twin import Twin
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("twin")]
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[2]
 START = datetime(2026, 3, 2, 6, tzinfo=UTC)

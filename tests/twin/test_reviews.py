@@ -18,7 +18,7 @@ from tests.reviewed import LOOPS, PAGE, QUEUE, SECRET_PARAMETER, WEBHOOK, everyw
 from tests.synthesis import synthesize
 from twin import Twin
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("twin")]
+pytestmark = pytest.mark.slow
 
 START = datetime(2026, 3, 2, 6, tzinfo=UTC)
 ROUND = timedelta(minutes=16)

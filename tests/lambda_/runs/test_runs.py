@@ -12,6 +12,8 @@ import jsonschema
 import pytest
 
 from model_monitor import contract
+from model_monitor.job.from_container import ProcessingJob, build_job
+from model_monitor.job.variables import read_variables
 from model_monitor.outputs.report import schema
 from model_monitor.pages import index
 from stacks.price.lists import prices
@@ -162,6 +164,7 @@ def test_a_run_is_told_what_model_monitor_would_tell_it(plane: Plane):
         "end_time": "2026-03-02T12:00:00Z",
         "sagemaker_endpoint_name": "shop",
         "sagemaker_monitoring_schedule_name": SCHEDULE,
+        "sagemaker_endpoint_datacapture_prefix": f"s3://{BUCKET}/capture",
         "baseline_constraints": contract.BASELINE_CONSTRAINTS_PATH,
         "dataset_source": contract.DATASET_SOURCE,
         "output_path": contract.OUTPUT_PATH,
@@ -169,6 +172,13 @@ def test_a_run_is_told_what_model_monitor_would_tell_it(plane: Plane):
     assert told.items() <= job["Environment"].items()
     (output,) = job["ProcessingOutputConfig"]["Outputs"]
     assert output["S3Output"]["S3Uri"] == f"s3://{BUCKET}/reports/shop/{SCHEDULE}/2026/03/02/12"
+
+
+def test_a_run_finds_a_window_that_waited_for_labels_where_its_plan_found_it(plane: Plane, tmp_path):
+    plane.capture("2026/03/02/11/05-00.jsonl", NOON)
+    told = plane.plan(DUE)["job"]["Environment"]
+    variables = read_variables({**told, "MODEL_MONITOR_ROOT": str(tmp_path)})
+    assert build_job(variables, ProcessingJob())[1].capture == MONITOR["capture"]
 
 
 @pytest.mark.parametrize("schedule", [SCHEDULE, "s" * 63])

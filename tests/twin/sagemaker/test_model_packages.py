@@ -14,8 +14,6 @@ from tests.twin.conftest import RememberingBus
 from tests.twin.deployed import deploy, reason, role
 from twin import Twin
 
-pytestmark = pytest.mark.xdist_group("twin")
-
 ROLE = "arn:aws:iam::123456789012:role/endpoint"
 WHERE = "arn:aws:sagemaker:eu-west-1:123456789012"
 PACKAGE = f"{WHERE}:model-package/fraud"
