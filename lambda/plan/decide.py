@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from windows import Window
+from windows import HOUR, Window, is_often
 
-HOUR = timedelta(hours=1)
 TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 MEGABYTE = 1 << 20
 NONE, LAMBDA, PROCESSING, TAKEN = "none", "lambda", "processing", "taken"
@@ -63,12 +62,6 @@ def manifest(bucket: str, prefix: str, objects: Iterable[Found]) -> list[Any]:
     return [{"prefix": f"s3://{bucket}/{prefix}"}, *(found.key.removeprefix(prefix) for found in objects)]
 
 
-def is_often(monitor: Mapping[str, Any]) -> bool:
-    """Whether runs come more often than hourly; a month has no minutes."""
-    minutes = monitor.get("period_minutes")
-    return minutes is not None and minutes < HOUR // timedelta(minutes=1)
-
-
 def traffic(monitor: Mapping[str, Any]) -> dict[str, Any] | None:
     """What the last step compares the window's capture with; None for batch transform jobs, of which nobody counts calls, and for a
     monitor that was deployed before this."""
@@ -87,12 +80,6 @@ def metrics_until(of: Window, monitor: Mapping[str, Any]) -> datetime:
     if is_often(monitor):
         return of.end
     return of.end + timedelta(minutes=monitor["delay_minutes"]) + HOUR
-
-
-def report_folder(reports: str, of: Window, monitor: Mapping[str, Any]) -> str:
-    """Where a run's files go: by the hour in which the window ends, and the minute where runs come more often."""
-    minute = f"/{of.end:%M}" if is_often(monitor) else ""
-    return f"{reports.rstrip('/')}/{of.end:%Y/%m/%d/%H}{minute}"
 
 
 def job_name(schedule: str, of: Window, attempt: int) -> str:
