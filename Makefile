@@ -76,6 +76,11 @@ format: build/.main-venv ## let ruff rewrite what it can
 synth: build/.main-venv node_modules/.package-lock.json ## synthesize every environment with security checks, and say what each costs a month
 	@for env in $(ENVIRONMENTS); do echo "synth $$env"; npx --no-install cdk synth --quiet --no-notices -c env=$$env -c compliance=report -o build/synth/$$env; $(BIN)/python -m stacks.price $$env build/synth/$$env; done
 
+ENV ?= prod
+.PHONY: roles
+roles: build/.main-venv node_modules/.package-lock.json ## the roles that another team creates for ENV=NAME (security.role_prefix): names, trust, policies
+	@npx --no-install cdk synth --quiet --no-notices -c env=$(ENV) -c roles=report -o build/roles/$(ENV)
+
 .PHONY: golden
 golden: build/.main-venv ## rewrite the golden outputs and the stack snapshots; review the diff
 	$(BIN)/python -m pytest tests/golden tests/monitor_image tests/stacks -k "golden or snapshot" --snapshot-update -q

@@ -14,7 +14,7 @@ from aws_cdk import App, Environment, Stack, Tags, aws_iam as iam
 from constructs import Construct
 
 from model_monitor import contract
-from stacks import findings
+from stacks import findings, role_names, roles
 from stacks.alarms_stack import AlarmsProps, AlarmsStack
 from stacks.alerting_stack import AlertingProps, AlertingStack
 from stacks.constructs import customer_key, routes
@@ -49,6 +49,8 @@ OF_AN_ENDPOINT = ("Live", "Endpoint", "Monitoring", "Alarms", "Retraining")  # s
 def build(app: Construct, chosen: Settings) -> None:
     """Every stack of an environment."""
     env = Environment(account=chosen.account, region=chosen.region)
+    if chosen.security.role_prefix is not None:
+        app.node.set_context(role_names.PREFIX, chosen.security.role_prefix)
     storage = StorageStack(
         app,
         f"{chosen.environment}-Storage",
@@ -394,6 +396,21 @@ def _review(app: Construct, chosen: Settings, storage: StorageStack, alerting: A
     review.add_stack_dependency(storage, "the table and the places are exported by it")
 
 
+def report_roles(app: App, chosen: Settings) -> str | None:
+    """Write the roles that the environment would create into the assembly, and say them; what keeps them from being said."""
+    prefix = chosen.security.role_prefix
+    if prefix is None:
+        return f"{chosen.environment}: security.role_prefix is missing; say how the names of brought roles begin"
+    build(app, chosen.model_copy(update={"security": chosen.security.model_copy(update={"role_prefix": None})}))
+    assembly = Path(app.synth().directory)
+    found = roles.Report(
+        estimate.templates_of(assembly), account=chosen.account, region=chosen.region, prefix=prefix
+    ).roles()
+    (assembly / roles.FILE).write_text(roles.documents(found), encoding="utf-8")
+    sys.stderr.write(roles.text(found))
+    return None
+
+
 def main() -> None:
     """What `cdk synth -c env=NAME` runs."""
     app = App()
@@ -401,6 +418,8 @@ def main() -> None:
         chosen = settings.find(app.node.try_get_context("env"))
     except settings.SettingsFaults as faults:
         sys.exit(str(faults))
+    if app.node.try_get_context("roles") is not None:
+        sys.exit(report_roles(app, chosen))
     build(app, chosen)
     assembly = Path(app.synth().directory)
     if app.node.try_get_context("compliance") is not None:

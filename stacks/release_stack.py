@@ -332,7 +332,7 @@ class ReleaseStack(Stack):
         )
 
     def _machine(self) -> sfn.StateMachine:
-        role = iam.Role(
+        role = permissions.role(
             self,
             "MachineRole",
             assumed_by=iam.ServicePrincipal(
@@ -363,7 +363,7 @@ class ReleaseStack(Stack):
         self._allow_steps(role, list(arns.values()))
         return machine
 
-    def _allow_steps(self, role: iam.Role, functions: list[str]) -> None:
+    def _allow_steps(self, role: iam.IRole, functions: list[str]) -> None:
         environment = self._props.environment
         permissions.allow(role, ["lambda:InvokeFunction"], functions)
         runners = [
