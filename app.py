@@ -14,7 +14,7 @@ from aws_cdk import App, Environment, Stack, Tags, aws_iam as iam
 from constructs import Construct
 
 from model_monitor import contract
-from stacks import findings, role_names, roles
+from stacks import findings, image_stack, role_names, roles
 from stacks.alarms_stack import AlarmsProps, AlarmsStack
 from stacks.alerting_stack import AlertingProps, AlertingStack
 from stacks.constructs import customer_key, routes
@@ -411,9 +411,23 @@ def report_roles(app: App, chosen: Settings) -> str | None:
     return None
 
 
+def build_images(app: App, where: str, accounts: str) -> str | None:
+    """The repository of images alone; what keeps it from being made."""
+    try:
+        env, admitted = image_stack.parse(where, accounts)
+    except ValueError as error:
+        return str(error)
+    image_stack.ImageStack(app, "ModelMonitorImages", admitted, env=env)
+    findings.check_security(app)
+    app.synth()
+    return None
+
+
 def main() -> None:
     """What `cdk synth -c env=NAME` runs."""
     app = App()
+    if (where := app.node.try_get_context("images")) is not None:
+        sys.exit(build_images(app, str(where), str(app.node.try_get_context("accounts") or "")))
     try:
         chosen = settings.find(app.node.try_get_context("env"))
     except settings.SettingsFaults as faults:
