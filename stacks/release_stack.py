@@ -49,6 +49,11 @@ DISK_GIGABYTES = 4  # rows and answers of a comparison pass through the disk
 STATE_CALLS = {  # of the table, where a step does other things than to read and to add to the record of a run
     "approval": ("GetItem", "PutItem", "DeleteItem"),
     "collect": ("GetItem", "PutItem", "Query", "UpdateItem"),
+    "watch": ("Query",),
+}
+SETTINGS_CALLS = {  # of the parameters, in whole or by their path where wide tables fill several; other steps read none
+    **dict.fromkeys(("register", "release", "watch"), ("ssm:GetParameter",)),
+    **dict.fromkeys(("collect", "rebaseline"), ("ssm:GetParameter", "ssm:GetParametersByPath")),
 }
 DESCRIPTIONS = {
     "collect": "First step of a retraining: which rows, which models",
@@ -164,11 +169,9 @@ class ReleaseStack(Stack):
         for step, function in self.functions.items():
             if step == "pipeline":  # it remembers nothing
                 continue
-            calls = STATE_CALLS.get(step, ("GetItem", "Query", "UpdateItem"))
-            permissions.allow_items(function.role, table, calls)
-            if step not in WITHOUT_SETTINGS:
-                reading = ["ssm:GetParameter", "ssm:GetParametersByPath"]
-                permissions.allow_named(function.role, reading, below, LATER)
+            permissions.allow_items(function.role, table, STATE_CALLS.get(step, ("GetItem", "UpdateItem")))
+            if step in SETTINGS_CALLS:
+                permissions.allow_named(function.role, SETTINGS_CALLS[step], below, LATER)
             permissions.allow_key(function.role, props.storage.key)
         for step in ("release", "rebaseline"):
             permissions.allow_named(self.functions[step].role, ["ssm:PutParameter"], live, LATER)
