@@ -45,11 +45,11 @@ pictures: build/.main-venv ## the demo's pages as pictures for the docs; after m
 WORKERS ?= 3# of the tests: one more than a small machine has cores, since many wait for a process of their own
 .PHONY: test
 test: setup build/.sdk-venv build/.hadolint-venv build/.smclarify-venv build/.shap-venv build/.models-venv build/.models-native lint ## every test, as CI runs them
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 
 .PHONY: check
 check: setup lint synth ## the pull-request gate: lint, types, fast tests, synth with security checks
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "not slow and not exhaustive and not image"
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder -m "not slow and not exhaustive and not image"
 
 .PHONY: lint
 lint: types ## ruff and mypy

@@ -158,7 +158,8 @@ class Bench:
         sides = [jobs.analysis_command(ratio.job, who) for who in ("ours", ratio.other)]
         runs = [[measure.told(command, self.log) for command in sides] for _ in range(self.repeats)]
         ours_s, other_s = (statistics.median(run["seconds"] for run in side) for side in zip(*runs, strict=True))
-        found = cell(ratio, other_s / ours_s, "x", self.repeats, wall_s=ours_s, other_wall_s=other_s)
+        value = other_s / ours_s if ratio.is_speedup else ours_s / other_s
+        found = cell(ratio, value, "x", self.repeats, wall_s=ours_s, other_wall_s=other_s)
         return found | {name: runs[0][0][name] for name in ("error", "half_interval") if name in runs[0][0]}
 
     def _missing(self, other: str) -> str | None:

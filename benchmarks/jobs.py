@@ -69,12 +69,15 @@ RATIOS = (
     Against("bias_200k", "speed against smclarify, no flip test", "smclarify", 100, is_speedup=True),
     Against("flip_test_200k", "speed against smclarify, both exact", "smclarify", 1, is_speedup=True),
     Against("flip_test_sample_200k", "speed of a sample of 20,000 against exact", "exact", None, is_speedup=True),
+    Against("page_1000", "drawing the page / the run that leaves its report", "run", 0.2),
 )
+OUR_SIDES = ("ours", "exact", "run")  # of analyses; all others are of other libraries
 ANALYSES = {
     "kernel_shap": "kernel_shap.py",
     "bias_200k": "bias_counts.py",
     "flip_test_200k": "flip_test.py",
     "flip_test_sample_200k": "flip_test.py",
+    "page_1000": "page_of_features.py",
 }  # scripts that time themselves: who (ours or the other) → {"seconds": …}
 
 
@@ -125,7 +128,7 @@ def capture_files(job: str) -> list[str]:
 
 def analysis_command(job: str, who: str) -> list[str]:
     """Our side or the other one of an analysis, which prints the seconds it took without its imports."""
-    environment = "image" if who in ("ours", "exact") else who
+    environment = "image" if who in OUR_SIDES else who
     side = "sample" if job == "flip_test_sample_200k" and who == "ours" else who
     return [f"{ROOT}/build/venv/{environment}/bin/python", str(ROOT / "benchmarks" / "peers" / ANALYSES[job]), side]
 

@@ -170,7 +170,7 @@ def _steady(story: Story) -> Iterator[Expectation]:
 
 
 def _reviewed(story: Story) -> Iterator[Expectation]:
-    """Uncertain predictions go to people and no others but a sample; every answer is a label."""
+    """Uncertain predictions go to people and no others but a sample; every answer is a label that the model is scored with."""
     found = story.review
     outside = sum(not UNCERTAIN[0] < score < UNCERTAIN[1] for score in found.scores)
     counts = f"{found.routed} routed, {found.sampled} sampled, {found.answered} answered, {found.labels} labels"
@@ -178,6 +178,12 @@ def _reviewed(story: Story) -> Iterator[Expectation]:
     yield Expectation("review", "predictions between the bounds went to people, and a sample of others", is_met, counts)
     is_met = found.routed == found.answered == found.labels > 0
     yield Expectation("review", "each was answered once and is a label", is_met, counts)
+    scored = [hour.values["accuracy"] for hour in story.of(STEADY) if "accuracy" in hour.values]
+    is_met = len(scored) > 1 and all(any(math.isclose(one, share) for share in found.agreement) for one in scored)
+    shares = ", ".join(f"{value:.4f}" for value in scored) or "not scored"
+    yield Expectation("review", "model quality is scored with them", is_met, shares)
+    files = f"{found.rows} files of reviewed rows"
+    yield Expectation("review", "they are rows of the training set", found.rows > 0, files)
 
 
 def _identity(story: Story) -> Iterator[Expectation]:

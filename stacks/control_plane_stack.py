@@ -154,6 +154,7 @@ class ControlPlaneStack(Stack):
             self._allow_publishing(function)
         self._allow_monitor(function)
         permissions.allow_reading(function.role, self._props.reports)
+        permissions.allow_writing(function.role, self._props.reports)
         permissions.allow_key(function.role, self._props.key)
         permissions.allow_metrics(function.role, *self._props.namespaces)
         permissions.allow_list_calls(function.role, ["cloudwatch:GetMetricData"])

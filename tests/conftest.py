@@ -15,6 +15,7 @@ effort.choose()
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("SHARED", ROOT.parent / "shared"))
+TWIN = ROOT / "tests" / "twin"
 
 ALLOWED_SKIPS = {
     "acceptance data not here": "golden tests read published inputs and results that are not ours to commit; set SHARED",
@@ -34,6 +35,16 @@ ALLOWED_SKIPS = {
     "shap environment not installed": "`make test` installs it in build/venv/shap; `make check` leaves it out",
     "smclarify environment not installed": "`make test` installs it in build/venv/smclarify; `make check` leaves it out",
 }
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """For several workers: what takes longest begins first, and each file that deploys into the twin stays on one of them."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+    for item in items:
+        if TWIN in item.path.parents:
+            item.add_marker(pytest.mark.xdist_group(item.path.relative_to(TWIN).as_posix()))
 
 
 @pytest.hookimpl(wrapper=True)

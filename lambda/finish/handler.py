@@ -1,5 +1,5 @@
 """Finish Lambda: the last step of every run, of failed ones too. Writes what came of it, publishes its metrics, tells EventBridge,
-and people where messages of runs are wanted.
+and people where messages of runs are wanted. A window that no run left a report of gets one here.
 
 Environment: TABLE (of runs), MONITORS_PREFIX (SSM path of what each schedule runs), MESSAGES_TOPIC_ARN
 (only where runs tell people), ROUTES (to others, see recipients).
@@ -18,13 +18,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import decide
+import left
 import message
 import monitors
 import recipients
 import runs
 from aws import client, log, table_named
 from botocore.exceptions import ClientError
-from windows import time_of, window
+from windows import report_folder, time_of, window
 
 UNPLANNED = timedelta(hours=1)  # after a window's end its values may carry its time
 
@@ -40,7 +41,7 @@ def handle(event: dict[str, Any], _context: object = None) -> dict[str, Any]:
         "verdict": run.verdict,
         "reason": run.reason,
         "runner": run.runner,
-        "report": plan.get("report", "") if report else "",
+        "report": plan.get("report", ""),
         "records": run.records,
         "violations": run.violations,
         "bytes": plan.get("bytes", 0),
@@ -54,6 +55,8 @@ def handle(event: dict[str, Any], _context: object = None) -> dict[str, Any]:
     if not runs.end(table, place, plan["owner"], facts):
         log("taken", schedule=plan["schedule"], window=plan["window"])
         return {"verdict": "taken"}
+    if report is None and plan.get("report"):
+        _leave(plan, left.report(plan, run))
     _publish(plan, run, report is not None and decide.is_of_this_run(report, plan), is_lost=_is_lost(plan, report))
     told = decide.event(plan, run)
     _tell(told)
@@ -83,6 +86,14 @@ def _is_lost(plan: dict[str, Any], report: dict[str, Any] | None) -> bool:
     if is_lost:
         log("capture_lost", schedule=plan["schedule"], endpoint=plan["endpoint"], window=plan["window"])
     return is_lost
+
+
+def _leave(plan: dict[str, Any], content: dict[str, Any]) -> None:
+    """With its key: some buckets refuse objects that name none."""
+    place, key = urlsplit(plan["report"]), plan.get("kms_key")
+    encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key} if key else {}
+    body = json.dumps(content).encode()
+    client("s3").put_object(Bucket=place.netloc, Key=place.path.lstrip("/"), Body=body, **encryption)
 
 
 def _publish(plan: dict[str, Any], run: decide.Ended, has_report: bool, *, is_lost: bool) -> None:
@@ -150,7 +161,8 @@ def _unplanned(event: dict[str, Any]) -> dict[str, Any]:
         "published": monitor.get("published"),
         "window": {"start": runs.stamp(found.start), "end": runs.stamp(found.end)},
         "name": "",
-        "report": "",
+        "report": f"{report_folder(monitor['reports'], found, monitor)}/report.json",
+        "kms_key": monitor["processing"]["kms_key"],
         "metrics_until": runs.stamp(found.end + UNPLANNED),
     }
 

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from windows import Window
+from windows import HOUR, Window, is_often
 
-HOUR = timedelta(hours=1)
 TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 MEGABYTE = 1 << 20
 NONE, LAMBDA, PROCESSING, TAKEN = "none", "lambda", "processing", "taken"
@@ -63,12 +62,6 @@ def manifest(bucket: str, prefix: str, objects: Iterable[Found]) -> list[Any]:
     return [{"prefix": f"s3://{bucket}/{prefix}"}, *(found.key.removeprefix(prefix) for found in objects)]
 
 
-def is_often(monitor: Mapping[str, Any]) -> bool:
-    """Whether runs come more often than hourly; a month has no minutes."""
-    minutes = monitor.get("period_minutes")
-    return minutes is not None and minutes < HOUR // timedelta(minutes=1)
-
-
 def traffic(monitor: Mapping[str, Any]) -> dict[str, Any] | None:
     """What the last step compares the window's capture with; None for batch transform jobs, of which nobody counts calls, and for a
     monitor that was deployed before this."""
@@ -87,12 +80,6 @@ def metrics_until(of: Window, monitor: Mapping[str, Any]) -> datetime:
     if is_often(monitor):
         return of.end
     return of.end + timedelta(minutes=monitor["delay_minutes"]) + HOUR
-
-
-def report_folder(reports: str, of: Window, monitor: Mapping[str, Any]) -> str:
-    """Where a run's files go: by the hour in which the window ends, and the minute where runs come more often."""
-    minute = f"/{of.end:%M}" if is_often(monitor) else ""
-    return f"{reports.rstrip('/')}/{of.end:%Y/%m/%d/%H}{minute}"
 
 
 def job_name(schedule: str, of: Window, attempt: int) -> str:
@@ -117,7 +104,7 @@ def job(
         "end_time": f"{of.end:{TIME_FORMAT}}",
         "sagemaker_endpoint_name": monitor["endpoint"],
         "sagemaker_monitoring_schedule_name": monitor["schedule"],
-        "sagemaker_endpoint_datacapture_prefix": monitor["capture"],
+        "sagemaker_endpoint_datacapture_prefix": destination(monitor),
         "MODEL_MONITOR_NOW": f"{now:{TIME_FORMAT}}",
     }
     inputs = [] if monitor.get("transform") else [_input("endpoint", manifest_uri, DATASET, "ManifestFile")]
@@ -140,6 +127,11 @@ def job(
         "RoleArn": given["role"],
         "Tags": given["tags"],
     }
+
+
+def destination(monitor: Mapping[str, Any]) -> str:
+    """Of the capture configuration, as the service tells it: it adds the endpoint's name to it, and so do runs."""
+    return str(monitor["capture"]).removesuffix(f"/{monitor['endpoint']}")
 
 
 def _input(name: str, uri: str, folder: str, kind: str) -> dict[str, Any]:

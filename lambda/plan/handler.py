@@ -18,7 +18,7 @@ import monitors
 import runs
 import transforms
 from aws import client, log, table_named
-from windows import Window, time_of, window as window_of
+from windows import HOUR, Window, report_folder, time_of, window as window_of
 
 
 def handle(event: dict[str, Any], _context: object = None) -> dict[str, Any]:
@@ -49,13 +49,14 @@ def handle(event: dict[str, Any], _context: object = None) -> dict[str, Any]:
     else:
         objects = decide.wanted(_capture(bucket, prefix, window), window)
     name = decide.job_name(schedule, window, attempt)
-    folder = decide.report_folder(monitor["reports"], window, monitor)
+    folder = report_folder(monitor["reports"], window, monitor)
     plan = {
         **about,
         "runner": decide.runner(objects, monitor),
         "attempt": attempt,
         "name": name,
         "report": f"{folder}/report.json",
+        "kms_key": monitor["processing"]["kms_key"],
         "objects": len(objects),
         "bytes": sum(found.size_bytes for found in objects),
     }
@@ -73,7 +74,7 @@ def handle(event: dict[str, Any], _context: object = None) -> dict[str, Any]:
         "instance_type": monitor["processing"]["cluster"]["InstanceType"],
         "job": job,
         "wait_seconds": decide.wait_seconds(name),
-        "wait_until": runs.stamp(now + runs.LEASE - decide.HOUR * 2),
+        "wait_until": runs.stamp(now + runs.LEASE - HOUR * 2),
     }
 
 
@@ -96,7 +97,7 @@ def _transformed(
     """Files of the transform jobs that ended in the window, and what the run is handed of them."""
     ended = {
         found.key.removeprefix(prefix + transforms.OUTPUT): found.modified
-        for day in transforms.days(window, decide.HOUR * settings["longest_hours"])
+        for day in transforms.days(window, HOUR * settings["longest_hours"])
         for found in _listed(bucket, f"{prefix}{transforms.OUTPUT}{day}")
         if window.start <= found.modified < window.end
     }

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+HOUR = timedelta(hours=1)
 ZONE_FILE = "zone-{}"  # beside this file: Lambda promises no time zone database
 
 
@@ -60,3 +61,15 @@ def zone(name: str) -> ZoneInfo:
         return ZoneInfo(name)
     with kept.open("rb") as content:
         return ZoneInfo.from_file(content, key=name)
+
+
+def is_often(monitor: Mapping[str, Any]) -> bool:
+    """Whether runs come more often than hourly; a month has no minutes."""
+    minutes = monitor.get("period_minutes")
+    return minutes is not None and minutes < HOUR // timedelta(minutes=1)
+
+
+def report_folder(reports: str, of: Window, monitor: Mapping[str, Any]) -> str:
+    """Where a run's files go: by the hour in which the window ends, and the minute where runs come more often."""
+    minute = f"/{of.end:%M}" if is_often(monitor) else ""
+    return f"{reports.rstrip('/')}/{of.end:%Y/%m/%d/%H}{minute}"

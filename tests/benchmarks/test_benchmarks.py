@@ -145,6 +145,7 @@ def test_every_job_has_data_and_a_known_opponent() -> None:
         "shap",
         "smclarify",
         "exact",
+        "run",
         "python_reader",
         "local",
         *jobs.DATA,

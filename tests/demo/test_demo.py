@@ -148,6 +148,12 @@ ANSWERS = {  # phase → what broke, since when, how bad, what to do, as its pag
         "evaluated checks held over 360 records",
         "Nothing.",
     ),
+    "drifting again": (  # the model that learnt Celsius has seen Fahrenheit before, and is as often right
+        "drift of Temperature; drift of the model's answers: score",
+        "Violated since 2026-03-02 12:00 UTC, in this window alone so far.",
+        "Temperature: median 15 -> 60",
+        "if the model copes with it, make a new baseline",
+    ),
 }
 
 

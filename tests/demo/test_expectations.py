@@ -100,6 +100,8 @@ def test_one_deviation_is_named_in_its_phase_alone(phase: str) -> None:
         {"scores": [0.2, 0.5, 0.99, 0.999]},
         {"sampled": 4},
         {"answered": 3},
+        {"agreement": [0.5]},
+        {"rows": 0},
         {"routed": 0, "answered": 0, "labels": 0},
     ],
 )

@@ -31,8 +31,6 @@ CONSTRAINTS = {
     ],
 }
 
-pytestmark = pytest.mark.xdist_group("twin")
-
 
 @pytest.fixture
 def churn(twin: Twin) -> Twin:

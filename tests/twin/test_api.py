@@ -13,8 +13,6 @@ from tests.twin.accounts import make_buckets
 from twin import Twin
 from twin.api import ApiError, Call
 
-pytestmark = pytest.mark.xdist_group("twin")
-
 
 @pytest.fixture
 def calls(twin: Twin) -> list[Call]:

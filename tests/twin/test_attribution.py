@@ -48,7 +48,7 @@ def output_fn(prediction, accept):
     return "\\n".join(map(str, prediction)), "text/csv"
 """
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("twin")]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture

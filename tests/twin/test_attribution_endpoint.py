@@ -17,7 +17,7 @@ from twin import Twin
 HOUR = timedelta(hours=1)
 PREDICTOR = {"content_type": "text/csv", "accept_type": "text/csv", "probability": 1, "label_headers": ["warm"]}
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("twin")]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture

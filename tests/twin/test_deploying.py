@@ -17,8 +17,6 @@ from tests.twin.deployed import ref
 from twin import Twin, docker_shim
 from twin.deploying import DeployFailed
 
-pytestmark = pytest.mark.xdist_group("twin")
-
 APP = Path(__file__).parent / "app" / "app.py"
 
 

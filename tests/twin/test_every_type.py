@@ -20,7 +20,7 @@ from tests.twin import called
 from tests.twin.accounts import make_buckets
 from twin import Twin
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("twin")]
+pytestmark = pytest.mark.slow
 
 BUCKET = "team-123456789012"
 START = datetime(2026, 3, 2, tzinfo=UTC)

@@ -20,7 +20,7 @@ from sklearn.metrics import accuracy_score, f1_score
 from tests.twin.accounts import capture_below, definition, furnished, make_endpoint, put
 from twin import Twin
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("twin")]
+pytestmark = pytest.mark.slow
 ENDPOINT, SCHEDULE = "churn", "churn-model-quality"
 START = datetime(2026, 3, 2, tzinfo=UTC)
 DAY, HOUR, MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)

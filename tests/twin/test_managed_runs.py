@@ -19,7 +19,7 @@ from tests.twin import called
 from tests.twin.accounts import make_buckets
 from twin import Twin
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("twin")]
+pytestmark = pytest.mark.slow
 
 START = datetime(2026, 3, 2, 6, tzinfo=UTC)
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
@@ -167,6 +167,11 @@ def test_quiet_is_told_from_dead_and_both_schedulers_leave_the_same_bytes(shop: 
     twin.advance_to(at[3] + 50 * MINUTE)
     assert shop.verdicts() == {"06": "no_data", "07": "ok", "08": "violated", "09": "no_data"}
     assert shop.containers() == began, "a quiet hour starts no container"
+    bucket, key = shop.runs()["09"]["report"].removeprefix("s3://").split("/", 1)
+    left = json.loads(twin.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read())
+    assert (left["verdict"], left["window"]["end"]) == ("no_data", f"{at[3]:%Y-%m-%dT%H:%M:%SZ}"), (
+        "its page is drawn of it"
+    )
     assert [mail for mail in shop.mails() if "STALE" in mail or "error" in mail] == []
     assert shop.mails().count(f"VIOLATED: {SCHEDULE} 2026-03-02 07:00") == 1, "the run itself tells what broke"
     for end in (at[1], at[2]):

@@ -16,7 +16,7 @@ from tests.twin.accounts import make_buckets
 from twin import Twin
 from twin.server import ROOT
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("twin")]
+pytestmark = pytest.mark.slow
 
 BUCKET = "model-monitor-demo-123456789012"
 

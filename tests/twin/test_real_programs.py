@@ -15,7 +15,7 @@ from twin import Twin
 
 HOUR = timedelta(hours=1)
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("twin")]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture

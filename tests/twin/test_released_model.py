@@ -15,7 +15,7 @@ from tests.twin.accounts import archive, make_buckets
 from twin import Twin
 from twin.deploying import DeployFailed
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("twin")]
+pytestmark = pytest.mark.slow
 
 STACKS = ("analysed-Storage", "analysed-fraud-Live", "analysed-fraud-Endpoint")
 SCRIPT = """

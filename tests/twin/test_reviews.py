@@ -19,7 +19,7 @@ from tests.synthesis import synthesize
 from tests.twin import called
 from twin import Twin
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("twin")]
+pytestmark = pytest.mark.slow
 
 START = datetime(2026, 3, 2, 6, tzinfo=UTC)
 ROUND = timedelta(minutes=16)

@@ -14,7 +14,7 @@ from tests.synthesis import synthesize
 from tests.twin.accounts import allow_everything, archive, make_buckets
 from twin import Twin
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("twin")]
+pytestmark = pytest.mark.slow
 
 START, HOUR = datetime(2026, 3, 2, 6, tzinfo=UTC), timedelta(hours=1)
 TEAM, RECORDS = "team-123456789012", 40

@@ -11,8 +11,6 @@ import pytest
 from twin import Twin
 from twin.workers import Running, run
 
-pytestmark = pytest.mark.xdist_group("twin")
-
 
 def test_jobs_run_side_by_side_and_finish_in_the_order_of_their_start(twin: Twin) -> None:
     workers, second_ran, finished = twin.workers, threading.Event(), []

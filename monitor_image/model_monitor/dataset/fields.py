@@ -37,6 +37,7 @@ class Side:
     records: JMESPath to the list of records inside a JSON payload.
     split: how a CSV line of several values is cut (`lines`: it is one record).
     is_closed: keys that no field claims are counted.
+    is_named: some field is declared by a name, so that plain values beside other names are not taken for it by their place.
     """
 
     fields: tuple[Field, ...]
@@ -44,6 +45,7 @@ class Side:
     records: str | None = None
     split: str = "lines"
     is_closed: bool = True
+    is_named: bool = False
 
     @property
     def needed(self) -> int:
@@ -78,7 +80,8 @@ def output_side(schema: Schema) -> Side | None:
     wanted = [value for value in (output.prediction, output.score, output.payload_index) if value is not None]
     fields = tuple(output_field(value, i) for i, value in enumerate([*wanted, *output.scores]))
     fields += tuple(_item(value, i) for value in output.attributions for i in range(len(schema.features)))
-    return Side(fields, None, output.records, output.csv_split, is_closed=False) if fields else None
+    is_named = not all(field.key.isdecimal() for field in fields)
+    return Side(fields, None, output.records, output.csv_split, is_closed=False, is_named=is_named) if fields else None
 
 
 def output_field(value: str | int, order: int) -> Field:

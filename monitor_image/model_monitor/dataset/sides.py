@@ -64,7 +64,7 @@ class Sides:
 class Opened:
     """Payloads as text. forms: uint8 (events,), place in FORMATS; an int where all have the same.
 
-    faults: event → why its payload is no text.
+    What is no text counts as absent, for whoever can do without it. faults: event → why its payload is no text.
     """
 
     texts: Sequence[str]
@@ -107,7 +107,9 @@ def _open_compiled(sides: Sides) -> Opened | None:
             return None
     forms = np.array([UNKNOWN if form is None else PLACES[form] for form, _ in kinds], np.uint8)[codes]
     sniffed = np.where(looks_like_json, PLACES[Format.JSON], PLACES[Format.CSV]).astype(np.uint8)
-    return Opened(texts, np.where(forms == UNKNOWN, sniffed, forms), faults)
+    forms = np.where(forms == UNKNOWN, sniffed, forms)
+    forms[list(faults)] = PLACES[Format.ABSENT]
+    return Opened(texts, forms, faults)
 
 
 def _open_each(sides: Sides) -> Opened:

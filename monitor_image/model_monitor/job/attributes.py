@@ -66,7 +66,7 @@ def with_options(monitors: object, said: Attributes) -> object:
     _set(found.get(QUALITY), {"problem_type": said.problem_type})
     explained = found.get(EXPLAINABILITY)
     if isinstance(explained, dict):
-        _tell_predictor(explained, {"label": said.prediction, "probability": said.score})
+        _tell_predictor(explained, said)
     return found
 
 
@@ -75,16 +75,30 @@ def _set(options: object, values: Mapping[str, object]) -> None:
         options |= {key: value for key, value in values.items() if value is not None}
 
 
-def _tell_predictor(options: dict[str, Any], places: Mapping[str, str | None]) -> None:
-    """Where an endpoint that is asked says label and probability; of an artefact nobody needs to know."""
+def _tell_predictor(options: dict[str, Any], said: Attributes) -> None:
+    """What of a model's answers is explained, in the words of its predictor, wherever that is configured."""
     document = options.get("analysis_config")
     holder = options if "predictor" in options or not isinstance(document, Mapping) else dict(document)
     predictor = holder.get("predictor")
-    if isinstance(predictor, Mapping) and "artefact" not in predictor:
-        holder["predictor"] = dict(predictor)
-        _set(holder["predictor"], {key: place and ROOT.sub("", place, count=1) for key, place in places.items()})
-        if holder is not options:
-            options["analysis_config"] = holder
+    if not isinstance(predictor, Mapping):
+        return
+    tell = _told_artefact if "artefact" in predictor else _told_endpoint
+    holder["predictor"] = tell(dict(predictor), said)
+    if holder is not options:
+        options["analysis_config"] = holder
+
+
+def _told_endpoint(predictor: dict[str, Any], said: Attributes) -> dict[str, Any]:
+    """Where its answers hold label and probability."""
+    places = {"label": said.prediction, "probability": said.score}
+    return predictor | {key: ROOT.sub("", place, count=1) for key, place in places.items() if place}
+
+
+def _told_artefact(predictor: dict[str, Any], said: Attributes) -> dict[str, Any]:
+    """Which of its answers counts, as of an endpoint: the probability where one is named, else the prediction."""
+    if said.score:
+        return predictor | {"output": "probability"}
+    return {"output": "prediction"} | predictor if said.prediction else predictor
 
 
 def with_places(payload: object, said: Attributes, faults: Faults) -> object:

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import timedelta
+from pathlib import Path
 
 import boto3
+import jsonschema
 import pytest
 
 from model_monitor import contract
+from model_monitor.job.from_container import ProcessingJob, build_job
+from model_monitor.job.variables import read_variables
+from model_monitor.outputs.report import schema
+from model_monitor.pages import index
 from stacks.price.lists import prices
-from tests.lambda_.runs.conftest import BUCKET, MONITOR, NOON, PREFIX, QUARTER, SCHEDULE, Plane
+from tests.lambda_.runs.conftest import BUCKET, ENDPOINT, MONITOR, NOON, PREFIX, QUARTER, SCHEDULE, Plane
 
 DUE = NOON + QUARTER
 MINUTE = timedelta(minutes=1)
 HOUR = 60 * MINUTE
+KEY = "arn:aws:kms:eu-west-1:123456789012:key/0b0f4d0e-1a9c-4f6b-9a3a-0d4e7c1d9f11"
 
 
 def manifest_of(plan: dict) -> list:
@@ -35,6 +43,50 @@ def test_a_window_without_traffic_has_its_verdict_without_a_run(plane: Plane):
         "causes": 0,
         **{contract.run_metric(verdict): float(verdict == "no_data") for verdict in contract.Verdict},
     }
+
+
+TIMEOUT = {"Error": "States.Timeout", "Cause": "the job took too long"}
+PAGES = {  # what happened → what its page says, and how long after its window's end
+    "quiet": ("No traffic", "Job inputs had no data", "A quiet window is fine."),
+    "killed": ("The run failed", "States.Timeout: the job took too long", "Mend what the message names"),
+    "not planned": ("The run failed", "States.Timeout: the job took too long", "Mend what the message names"),
+}
+
+
+@pytest.mark.parametrize("happened", PAGES)
+def test_a_window_that_no_run_left_a_report_of_has_its_page(plane: Plane, tmp_path: Path, happened: str):
+    plane.configure(processing={**MONITOR["processing"], "kms_key": KEY})
+    if happened == "killed":
+        plane.capture("2026/03/02/11/05-00.jsonl", NOON)
+    plan = plane.plan(DUE)
+    if happened == "not planned":
+        plan = {"schedule": SCHEDULE, "scheduled_time": f"{DUE:%Y-%m-%dT%H:%M:%SZ}", "owner": "one"}
+    error = {} if happened == "quiet" else {"error": TIMEOUT}
+    for _ in range(2):  # the last step may be called again
+        plane.finish(plan, **error)
+    key = contract.report_key("reports", ENDPOINT, SCHEDULE, NOON) + "/report.json"
+    found = plane.s3.get_object(Bucket=BUCKET, Key=key)
+    assert found["SSEKMSKeyId"] == KEY
+    content = json.loads(found["Body"].read())
+    jsonschema.validate(content, schema())
+    assert [row["report"] for row in plane.rows()] == [f"s3://{BUCKET}/{key}"]
+    folder = tmp_path / "2026" / "03"
+    folder.mkdir(parents=True)
+    (folder / "report.json").write_text(json.dumps(content))
+    index.write(tmp_path)
+    text = re.sub(r"<style.*?</style>|<[^>]+>|\s+", " ", (folder / "report.html").read_text())
+    for told in PAGES[happened]:
+        assert told in text
+
+
+def test_a_report_of_a_run_before_is_not_written_over(plane: Plane):
+    plane.capture("2026/03/02/11/05-00.jsonl", NOON)
+    plan = plane.plan(DUE)
+    plane.report(plan)
+    key = plan["report"].removeprefix(f"s3://{BUCKET}/")
+    before = plane.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
+    assert plane.finish(plan | {"name": "another"}, error=TIMEOUT)["verdict"] == "error"
+    assert plane.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read() == before
 
 
 @pytest.mark.parametrize(("error", "value"), [(None, 0), ({"Error": "X"}, 10**contract.Cause.ERROR.place)])
@@ -112,6 +164,7 @@ def test_a_run_is_told_what_model_monitor_would_tell_it(plane: Plane):
         "end_time": "2026-03-02T12:00:00Z",
         "sagemaker_endpoint_name": "shop",
         "sagemaker_monitoring_schedule_name": SCHEDULE,
+        "sagemaker_endpoint_datacapture_prefix": f"s3://{BUCKET}/capture",
         "baseline_constraints": contract.BASELINE_CONSTRAINTS_PATH,
         "dataset_source": contract.DATASET_SOURCE,
         "output_path": contract.OUTPUT_PATH,
@@ -121,13 +174,20 @@ def test_a_run_is_told_what_model_monitor_would_tell_it(plane: Plane):
     assert output["S3Output"]["S3Uri"] == f"s3://{BUCKET}/reports/shop/{SCHEDULE}/2026/03/02/12"
 
 
+def test_a_run_finds_a_window_that_waited_for_labels_where_its_plan_found_it(plane: Plane, tmp_path):
+    plane.capture("2026/03/02/11/05-00.jsonl", NOON)
+    told = plane.plan(DUE)["job"]["Environment"]
+    variables = read_variables({**told, "MODEL_MONITOR_ROOT": str(tmp_path)})
+    assert build_job(variables, ProcessingJob())[1].capture == MONITOR["capture"]
+
+
 @pytest.mark.parametrize("schedule", [SCHEDULE, "s" * 63])
 def test_names_places_and_verdicts_are_those_of_the_contract(plane: Plane, schedule):
     """Functions carry no library, so they spell by themselves what the contract says."""
     plan, finish = plane.load("plan").decide, plane.load("finish").decide
     window = plane.load("plan").windows.Window(NOON - HOUR, NOON)
     assert plan.job_name(schedule, window, 2) == contract.job_name(schedule, window.start, 2)
-    folder = plan.report_folder("s3://b/reports/shop/s", window, MONITOR)
+    folder = plane.load("plan").windows.report_folder("s3://b/reports/shop/s", window, MONITOR)
     assert folder == f"s3://b/{contract.report_key('reports', 'shop', 's', NOON)}"
     assert set(finish.VERDICTS) == set(contract.Verdict)
     assert (plan.DATASET, plan.OUTPUT) == (contract.DATASET_SOURCE, contract.OUTPUT_PATH)

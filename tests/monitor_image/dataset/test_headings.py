@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from model_monitor.dataset import native
 from model_monitor.dataset.discover import discover
 from model_monitor.dataset.records import COUNTS_DIFFER, HEADER_LINE
 from model_monitor.dataset.remedies import remedy
@@ -138,6 +139,37 @@ def test_an_answer_without_a_name_takes_no_feature_that_the_request_names(tmp_pa
     for i, answer in enumerate((json_payload({"median": [201.5, 203.5]}), json_payload([201.5, 203.5]), csv("1\n0"))):
         (rows,) = read(tmp_path / str(i), [(given, answer)] * 2, Schema(is_positional=True), TYPES)
         assert (rows.count, values([rows], "age")) == (4, [31, 31, 44, 44])
+
+
+BESIDE = {
+    "one reason": ({"why": ["x"], "score": 0.5}, 1),
+    "several reasons": ({"why": ["x", "y"], "score": 0.5}, 1),
+    "a reason each": ({"why": ["x", "y"], "model": "v1"}, 2),
+    "a number each": ({"ranks": [1, 2], "model": "v1"}, 2),
+}
+
+
+@pytest.mark.parametrize("reader", ["compiled", "python"])
+@pytest.mark.parametrize("answer", BESIDE)
+def test_an_answer_that_is_looked_for_by_name_is_no_list_under_another_name(tmp_path, monkeypatch, reader, answer):
+    if reader == "python":
+        monkeypatch.setattr(native, "_native", None)
+    said, records = BESIDE[answer]
+    given = csv("31,5.5\n44,7.25" if records == 2 else "31,5.5")
+    (rows,) = read(tmp_path, [(given, json_payload(said))] * 3, schema("age", "income", prediction="label"))
+    if records == 1:
+        assert (rows.count, rows.prediction.numbers, rows.prediction.texts) == (3, None, None)
+    else:  # one answer of some names, for two records
+        assert (rows.count, rejected([rows])) == (0, {COUNTS_DIFFER: 6})
+
+
+@pytest.mark.parametrize(
+    "mapping", [{"prediction": 0}, {"prediction": "label", "output_records": "ranks"}], ids=["a place", "told where"]
+)
+def test_such_a_list_is_the_answers_where_a_place_says_so(tmp_path, mapping):
+    pairs = [(csv("31,5.5\n44,7.25"), json_payload({"ranks": [1, 2], "model": "v1"}))]
+    (rows,) = read(tmp_path, pairs, schema("age", "income", **mapping))
+    assert rows.prediction.numbers.tolist() == [1, 2]
 
 
 def test_a_table_that_is_damaged_costs_only_itself(tmp_path):

@@ -147,6 +147,38 @@ def test_explainability_heeds_the_attributes(tmp_path, way):
     assert [(each.name, each.path) for each in job.schema.features] == [("a", "x[0]"), ("b", "x[1]")]
 
 
+@pytest.mark.parametrize("way", ["own keys", "configured", "mounted"])
+@pytest.mark.parametrize(
+    ("configured", "said", "output"),
+    [
+        (None, {}, "probability"),
+        (None, {"inference_attribute": "label"}, "prediction"),
+        (None, {"probability_attribute": "p"}, "probability"),
+        (None, {"inference_attribute": "label", "probability_attribute": "p"}, "probability"),
+        ("prediction", {"probability_attribute": "p"}, "probability"),
+        ("probability", {"inference_attribute": "label"}, "probability"),  # as predictor.probability of an endpoint
+    ],
+)
+def test_a_model_file_is_asked_for_what_the_attributes_name(tmp_path, way, configured, said, output):
+    predictor = {"artefact": "/opt/ml/model.onnx"} | ({"output": configured} if configured else {})
+    document = SHAP | {"predictor": predictor}
+    place_document(tmp_path, document, way)
+    own = {"predictor": predictor, "baseline_rows": [[1, 2]]}
+    options = {"own keys": own, "configured": {"analysis_config": document}}.get(way)
+    config = {"payload": {"features": FEATURES}, "monitors": {"model_explainability": options}} if options else None
+    given = {"analysis_type": "MODEL_EXPLAINABILITY", "features_attribute": "instances[*].x"} | said
+    (monitor,) = (job := job_of(tmp_path, config, **given)).monitors
+    assert monitor.options["attribution"].predictor.output == output
+    assert [(each.name, each.path) for each in job.schema.features] == [("a", "x[0]"), ("b", "x[1]")]
+    assert job.schema.payload.records == "instances"
+
+
+def test_a_model_file_has_no_places_in_its_answers(tmp_path):
+    document = SHAP | {"predictor": {"artefact": "/opt/ml/model.onnx", "label": "label", "probability": "p"}}
+    with pytest.raises(SettingsError, match=r"predictor\.label.*\n?.*predictor\.probability"):
+        job_of(tmp_path, {"monitors": {"model_explainability": {"analysis_config": document}}})
+
+
 def place_document(root: Path, document: dict[str, Any], way: str) -> None:
     if way == "mounted":
         path = root / "processing/input/config/analysis_config.json"

@@ -14,8 +14,6 @@ from tests.twin.accounts import make_buckets
 from tests.twin.deployed import deploy, function, reason, ref, role
 from twin import Twin
 
-pytestmark = pytest.mark.xdist_group("twin")
-
 ANSWER = """
 import json, urllib.request
 def answer(event, status, data=None, reason=""):

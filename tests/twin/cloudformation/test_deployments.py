@@ -13,8 +13,6 @@ from tests.twin.deployed import deploy, reason, ref
 from twin import Twin
 from twin.cloudformation.types import Made, Request, ResourceFailed
 
-pytestmark = pytest.mark.xdist_group("twin")
-
 
 @pytest.fixture
 def log(twin: Twin) -> list[str]:

@@ -12,8 +12,6 @@ from botocore.exceptions import ClientError
 from tests.twin.deployed import TRUST, deploy, function, reason, ref, role
 from twin import Twin
 
-pytestmark = pytest.mark.xdist_group("twin")
-
 POLICY = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}
 KEY_POLICY = {
     "Version": "2012-10-17",

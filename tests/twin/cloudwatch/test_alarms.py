@@ -11,8 +11,6 @@ from twin import Twin
 from twin.api import ApiError
 from twin.cloudwatch.alarm_settings import check
 
-pytestmark = pytest.mark.xdist_group("twin")
-
 DIMENSIONS = [{"Name": "Endpoint", "Value": "covertype"}]
 SETTINGS: dict[str, Any] = {
     "AlarmName": "drift",

@@ -12,8 +12,6 @@ from tests.twin.deployed import deploy, reason, role
 from twin import Twin
 from twin.dynamodb.expressions import BadExpression, check, parts
 
-pytestmark = pytest.mark.xdist_group("twin")
-
 ARN = "arn:aws:dynamodb:eu-west-1:123456789012:table/runs"
 TABLE: dict[str, Any] = {
     "TableName": "runs",

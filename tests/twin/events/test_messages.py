@@ -12,8 +12,6 @@ from botocore.exceptions import ClientError
 from tests.twin.deployed import deploy, function, reason, ref, role
 from twin import Twin
 
-pytestmark = pytest.mark.xdist_group("twin")
-
 
 def stack(twin: Twin, protocol: str, endpoint: Any, *, permitted: bool = True, **subscription: Any) -> str:
     """A topic, a function and a queue, and one subscription; returns the topic's ARN."""

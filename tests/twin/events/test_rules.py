@@ -13,8 +13,6 @@ from botocore.exceptions import ClientError
 from tests.twin.deployed import deploy, function, reason, ref, role
 from twin import Twin
 
-pytestmark = pytest.mark.xdist_group("twin")
-
 
 def rule(twin: Twin, *, permitted: bool = True, target: dict[str, Any] | None = None, **properties: Any) -> str:
     """A rule whose target is a function; returns the function's name."""

@@ -11,8 +11,6 @@ from botocore.exceptions import ClientError
 from tests.twin.deployed import deploy, function, reason, ref, role
 from twin import Twin
 
-pytestmark = pytest.mark.xdist_group("twin")
-
 ECHO = """
 import os
 def handle(event, context):

@@ -15,8 +15,6 @@ from botocore.exceptions import ClientError
 from tests.twin.deployed import deploy, reason, ref, role
 from twin import Twin
 
-pytestmark = pytest.mark.xdist_group("twin")
-
 URI = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/monitor:1"
 LOOP = """
 import http.client, json, os, pathlib, sys, time

@@ -14,8 +14,6 @@ from twin.iam import policies
 from twin.iam.actions import Permission, needed
 from twin.iam.identity import Violation
 
-pytestmark = pytest.mark.xdist_group("twin")
-
 CALLER = """
 import boto3
 def handle(event, context):

@@ -10,8 +10,6 @@ from botocore.exceptions import ClientError
 from tests.twin.accounts import VARIANT, archive, capture_below, make_buckets
 from twin import Twin
 
-pytestmark = pytest.mark.xdist_group("twin")
-
 ROLE = "arn:aws:iam::123456789012:role/endpoint"
 MINUTE = timedelta(minutes=1)
 SCRIPT = """

@@ -12,8 +12,6 @@ from twin import Twin
 from twin.api import ApiError
 from twin.sagemaker.processing import check
 
-pytestmark = pytest.mark.xdist_group("twin")
-
 ROLE = "arn:aws:iam::123456789012:role/monitor"
 MINUTE = timedelta(minutes=1)
 

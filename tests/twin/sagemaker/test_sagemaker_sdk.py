@@ -25,7 +25,7 @@ VIOLATIONS = {
     "violations": [{"feature_name": "Elevation", "constraint_check_type": "data_type_check", "description": "d"}]
 }
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("twin")]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture

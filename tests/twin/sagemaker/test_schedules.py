@@ -15,8 +15,6 @@ from twin.api import ApiError
 from twin.sagemaker import definitions
 from twin.sagemaker.schedules import LONGEST_DELAY_MINUTES, delay
 
-pytestmark = pytest.mark.xdist_group("twin")
-
 ROLE = "arn:aws:iam::123456789012:role/monitor"
 NAME = "covertype-data-quality"
 HOUR = timedelta(hours=1)

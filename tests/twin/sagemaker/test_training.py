@@ -14,8 +14,6 @@ from twin import Twin
 from twin.api import ApiError
 from twin.sagemaker.training import check
 
-pytestmark = pytest.mark.xdist_group("twin")
-
 ROLE = "arn:aws:iam::123456789012:role/training"
 SCRIPT = """
 import json, os, sys

@@ -16,8 +16,6 @@ from twin import Twin
 from twin.api import ApiError
 from twin.sagemaker.transform import assembled, check, payloads
 
-pytestmark = pytest.mark.xdist_group("twin")
-
 ROLE = "arn:aws:iam::123456789012:role/serving"
 EVENT = "SageMaker Transform Job State Change"
 SCRIPT = """

@@ -14,8 +14,6 @@ from tests.twin.accounts import VARIANT, allow_everything, archive, capture_belo
 from tests.twin.conftest import RememberingBus
 from twin import Twin
 
-pytestmark = pytest.mark.xdist_group("twin")
-
 MINUTE = timedelta(minutes=1)
 ROLE = "arn:aws:iam::123456789012:role/endpoint"
 ENDPOINT = "arn:aws:sagemaker:eu-west-1:123456789012:endpoint/e"

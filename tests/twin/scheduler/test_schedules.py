@@ -14,8 +14,6 @@ from tests.twin.states.test_machines import machine, states_role
 from twin import Twin
 from twin.scheduler import expressions
 
-pytestmark = pytest.mark.xdist_group("twin")
-
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 ACCOUNT = "eu-west-1:123456789012"
 QUEUE, DEAD = f"arn:aws:sqs:{ACCOUNT}:q", f"arn:aws:sqs:{ACCOUNT}:dead"

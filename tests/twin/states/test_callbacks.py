@@ -13,8 +13,6 @@ from tests.twin.deployed import deploy, function, reason, role
 from tests.twin.states.test_machines import machine, seen, start, states_role, task
 from twin import Twin
 
-pytestmark = pytest.mark.xdist_group("twin")
-
 MINUTE = timedelta(minutes=1)
 ASK = "arn:aws:states:::lambda:invoke.waitForTaskToken"
 KEEP = "arn:aws:states:::sns:publish.waitForTaskToken"

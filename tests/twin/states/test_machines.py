@@ -15,8 +15,6 @@ from tests.twin.conftest import RememberingBus
 from tests.twin.deployed import deploy, function, reason, ref, role
 from twin import Twin
 
-pytestmark = pytest.mark.xdist_group("twin")
-
 MINUTE = timedelta(minutes=1)
 ROLE = "arn:aws:iam::123456789012:role"
 RULE = "arn:aws:events:eu-west-1:123456789012:rule/StepFunctionsGetEventsForSageMakerProcessingJobsRule"

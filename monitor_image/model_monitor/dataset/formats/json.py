@@ -263,14 +263,17 @@ def _of_object(value: dict[str, Any], side: Side, expected: int | None) -> Paylo
         return _of_indexed_columns(named, extra)
     if side.records is None and len(extra) == len(value):
         inside = [item for item in value.values() if isinstance(item, list)]
-        if len(inside) == 1 and (len(value) == 1 or _are_records(inside[0], expected)):
+        if len(inside) == 1 and (len(value) == 1 or _are_records(inside[0], None if side.is_named else expected)):
             found = _of_list(inside[0], side, expected)
             return replace(found, container=next(iter(value)) if len(value) == 1 else None)
     return _unwrapped([value], side)
 
 
 def _are_records(values: list[Any], expected: int | None) -> bool:
-    """Whether a list beside other keys holds the records: objects, lists, or a plain value for each that is expected."""
+    """Whether a list beside other keys holds the records: objects, lists, or a plain value for each that is expected.
+
+    expected: None where values are looked for by name; the list may then hold anything, such as the reasons of one answer.
+    """
     return not values or isinstance(values[0], (dict, list)) or len(values) == expected
 
 

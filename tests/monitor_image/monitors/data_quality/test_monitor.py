@@ -71,8 +71,9 @@ def test_as_many_records_as_required_are_evaluated(baseline):
     assert check(enough, baseline, min_records=30).verdict is Verdict.OK
 
 
-def test_few_records_of_a_wrong_width_are_not_evaluated_either(baseline):
-    window = table({"amount": [], "state": []}, widths={1: 29})
+@pytest.mark.parametrize(("readable", "refused"), [(0, 29), (29, 5)])
+def test_records_of_a_wrong_width_do_not_count_towards_the_required(baseline, readable, refused):
+    window = table({name: cells[:readable] for name, cells in HEALTHY.items()}, widths={1: refused})
     assert check(window, baseline, min_records=30).verdict is Verdict.INSUFFICIENT_DATA
 
 
