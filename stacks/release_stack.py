@@ -40,6 +40,7 @@ from stacks.storage_stack import StorageStack
 
 LATER = "endpoints are deployed by other stacks, and their names begin alike"
 MADE_BY_RUNS = "what a retraining makes is named after its run"
+GONE_BACK_TO = "packages of the endpoint's own group, where another one was chosen later"
 MANAGED_RULES = ("Training", "Transform", "Processing")  # of Step Functions, by which it hears of jobs that end
 WITHOUT_SETTINGS = ("approval", "pipeline")  # the plan tells them all
 HEARERS = ("approval", "conclude")  # called by events, too, which nobody repeats
@@ -260,14 +261,18 @@ class ReleaseStack(Stack):
         """Packages of the endpoints' groups."""
         for name, endpoint in self._props.endpoints.items():
             group = contract.model_group(self._props.environment, name)
+            own = self._sagemaker("model-package-group", group)
             brought = endpoint.retraining.registry.group if endpoint.retraining else None
             if brought is None:
-                arn = self._sagemaker("model-package-group", group)
                 create = ["sagemaker:CreateModelPackageGroup", "sagemaker:AddTags"]
-                permissions.allow(self.functions["register"].role, create, [arn])
+                permissions.allow(self.functions["register"].role, create, [own])
             is_arn = brought is not None and brought.startswith("arn:")
             groups = brought if is_arn and brought else self._sagemaker("model-package-group", brought or group)
-            packages = f"{groups.replace(':model-package-group/', ':model-package/')}/*"
+            packages = _packages_of(groups)
+            if groups != own:
+                permissions.allow_named(
+                    self.functions["collect"].role, ["sagemaker:DescribeModelPackage"], _packages_of(own), GONE_BACK_TO
+                )
             calls = {
                 "register": ["sagemaker:CreateModelPackage", "sagemaker:DescribeModelPackage"],
                 "approval": ["sagemaker:DescribeModelPackage"],
@@ -285,8 +290,9 @@ class ReleaseStack(Stack):
                     )
 
     def _grant_baselines(self) -> None:
-        """Reading what is current; moving it."""
+        """Reading what is current; moving it; knowing whether an earlier package has one."""
         for places in self._places.values():
+            permissions.allow_listing(self.functions["collect"].role, places.baseline)
             permissions.allow_reading(self.functions["register"].role, places.baseline)
             role = self.functions["rebaseline"].role
             permissions.allow_reading(role, places.baseline)
@@ -458,3 +464,8 @@ class ReleaseStack(Stack):
                     ),
                 ),
             )
+
+
+def _packages_of(group_arn: str) -> str:
+    """Every version of a group, by its ARN."""
+    return f"{group_arn.replace(':model-package-group/', ':model-package/')}/*"

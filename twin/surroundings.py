@@ -32,6 +32,14 @@ class Roles(Protocol):
         """The role (or `deployer`, or an AWS service) behind an access key."""
         ...
 
+    def account_of(self, access_key: str) -> str:
+        """The account that a caller belongs to."""
+        ...
+
+    def arn_of(self, access_key: str) -> str:
+        """The ARN of the role behind an access key; "" for who is none."""
+        ...
+
     def may(self, role: str, action: str, resource: str) -> bool:
         """Whether a role's policies allow an action on a resource."""
         ...

@@ -11,9 +11,8 @@ import os
 from datetime import datetime, timedelta
 from typing import Any
 
-import boto3
 import decide
-from aws import client, client_as, log
+from aws import client, client_as, log, table_named
 
 GONE = ("TaskTimedOut", "TaskDoesNotExist", "InvalidToken")  # the execution does not wait any more
 
@@ -62,4 +61,4 @@ def _pass_on(answer: decide.Answer) -> None:
 
 
 def _table() -> Any:
-    return boto3.resource("dynamodb").Table(os.environ["TABLE"])
+    return table_named(os.environ["TABLE"])

@@ -20,7 +20,14 @@ LABEL = re.compile(rb'^(?:"(?:[^"]|"")*"|[^",]*),')  # the first field of a row
 ENTRY_POINT, LOG_LEVEL = "train.py", 20  # of the framework container; INFO
 CSV, ONE_A_REQUEST = "text/csv", "application/json"  # a document of JSON is a request of its own
 BROKEN_DATA_CHECKS = frozenset({"data_type_check", "completeness_check", "missing_column_check"})
-TRAIN, RELEASE, SETTLE, NOTHING = "train", "release", "settle", "nothing"  # the ways that a run may take
+TRAIN, RELEASE, RENEW, SETTLE, NOTHING = (
+    "train",
+    "release",
+    "renew",
+    "settle",
+    "nothing",
+)  # the ways that a run may take
+TELL, UNDO = "tell", "undo"  # what the watch does about a model that the monitors speak against
 NEW, OLD, RECENT, BASELINE = "new", "old", "now", "base"  # ends of names that are made of the run's
 CHAMPION_KEPT = ("Image", "Environment")  # of a container, beside its artefact
 
@@ -75,6 +82,24 @@ def name_of(run: str, what: str) -> str:
 def baseline_version(run: str) -> str:
     """Of the baseline that a run makes: no deployment's version begins so."""
     return f"v-{run}"
+
+
+def undoes(on_violation: str) -> bool:
+    """Whether the watch brings the old model back, or tells people alone. Raises: ValueError."""
+    if on_violation not in (TELL, UNDO):
+        raise ValueError(
+            f"on_violation should be {TELL} or {UNDO}, found {on_violation}; start the run again with one of them"
+        )
+    return on_violation == UNDO
+
+
+def asker(package_arn: str, role: str) -> str:
+    """In whose name a package is asked for: the registry's role knows that of its account alone, "" is the function's own."""
+    return role if role and _account(role) == _account(package_arn) else ""
+
+
+def _account(arn: str) -> str:
+    return arn.split(":")[4]
 
 
 # --- rows ---------------------------------------------------------------------------------------------------------------

@@ -3,8 +3,8 @@ every later step its request.
 
 Environment: PARAMETERS, TABLE, KMS_KEY (see releases).
 Event: {"input" (what the execution was started with), "execution" (its name), "now"}. The input names `endpoint`; `run`, `mode`,
-`reason`, `decision` come from whoever decided; `rollback_to` names an approved package that is to serve again; `settles` says why
-a run that changed something has no end of its own. Answer: the plan.
+`reason`, `decision` come from whoever decided; `rollback_to` names an approved package that is to serve, and `on_violation`
+(tell, undo) what the watch does then; `settles` says why a run that changed something has no end of its own. Answer: the plan.
 """
 
 from __future__ import annotations
@@ -16,12 +16,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import boto3
 import cells
 import decide
 import decisions
 import releases
-from aws import client, client_as, log
+from aws import client, client_as, log, table_named
 from boto3.dynamodb.conditions import Key
 
 Asking = Callable[[Iterable[bytes]], Iterator[bytes]]
@@ -40,7 +39,7 @@ def handle(event: dict[str, Any], _context: object = None) -> dict[str, Any]:
         plan = _settling(given, run, settings)
     else:
         plan = _about(given, run, settings, now)
-        plan |= _earlier(given["rollback_to"], settings) if given.get("rollback_to") else _training(plan, settings, now)
+        plan |= _earlier(given, plan, settings, now) if given.get("rollback_to") else _training(plan, settings, now)
     kept: dict[str, Any] = {name: plan[name] for name in REMEMBERED if name in plan}
     kept |= {"execution": event["execution"], "why": plan["reason"]}
     releases.remember(_table(), plan["endpoint"], run, kept)
@@ -83,7 +82,11 @@ def _about(given: dict[str, Any], run: str, settings: dict[str, Any], now: datet
         "has_baseline": bool(settings["baseline"]),
         "approval_seconds": int(settings["approval_hours"] * 3600),
         "registry_role": settings["registry"].get("role", ""),
-        "watch": {"windows": settings["watch"]["windows"], "seconds": settings["watch"]["period_seconds"]},
+        "watch": {
+            "windows": settings["watch"]["windows"],
+            "seconds": settings["watch"]["period_seconds"],
+            "undoes": True,
+        },
         "champion": decide.champion(_variants(settings["endpoint"]), live),
         "version": decide.baseline_version(run),
         "folder": f"{settings['sets']}/{run}",
@@ -131,9 +134,10 @@ def _variants(endpoint: str) -> list[tuple[str, str, dict[str, Any]]]:
 # --- an earlier package -------------------------------------------------------------------------------------------------
 
 
-def _earlier(arn: str, settings: dict[str, Any]) -> dict[str, Any]:
-    """Serve a package again. Raises: ValueError for one that nobody approved."""
-    registry = client_as("sagemaker", settings["registry"].get("role", ""))
+def _earlier(given: dict[str, Any], plan: dict[str, Any], settings: dict[str, Any], now: datetime) -> dict[str, Any]:
+    """Serve a package, again or at last. Raises: ValueError for one that may not."""
+    arn = given["rollback_to"]
+    registry = client_as("sagemaker", decide.asker(arn, settings["registry"].get("role", "")))
     package = registry.describe_model_package(ModelPackageName=arn)
     if package["ModelApprovalStatus"] != "Approved":
         raise ValueError(
@@ -144,15 +148,37 @@ def _earlier(arn: str, settings: dict[str, Any]) -> dict[str, Any]:
         raise ValueError(f"{arn} is of endpoint {about.get('endpoint')}, not of {settings['endpoint']}")
     if not settings["deploys"]:
         raise ValueError(f"{settings['endpoint']} is deployed by another team; hand them the package")
-    container = package["InferenceSpecification"]["Containers"][0]
-    return {
+    version = about.get("baseline_version", "") if settings["baseline"] else ""
+    found = {
         "path": decide.RELEASE,
         "reason": f"rollback to {arn}",
-        "artifact": container["ModelDataUrl"],
+        "artifact": package["InferenceSpecification"]["Containers"][0]["ModelDataUrl"],
         "package": {"answer": {"package_arn": arn, "status": "Approved"}},
-        "version": about.get("baseline_version", ""),
-        "has_baseline": bool(settings["baseline"]) and bool(about.get("baseline_version")),
+        "watch": {**plan["watch"], "undoes": decide.undoes(given.get("on_violation", decide.TELL))},
+        "version": version,
+        "has_baseline": bool(version),
     }
+    if version and not _has_baseline(version, settings["baseline"]):
+        found |= _baselined(plan, settings, now)
+    return found
+
+
+def _has_baseline(version: str, baseline: dict[str, Any]) -> bool:
+    """Whether all files of a version are there."""
+    folder = f"{baseline['place']}/{version}"
+    bucket = releases.split(folder)[0]
+    there = {f"s3://{bucket}/{item['Key']}" for item in releases.listed(f"{folder}/")}
+    return there.issuperset(f"{folder}/{name}" for name in baseline["files"])
+
+
+def _baselined(plan: dict[str, Any], settings: dict[str, Any], now: datetime) -> dict[str, Any]:
+    """Of a package that was never released: its baseline is made before it serves. Raises: ValueError without recent labels."""
+    found, _ = _rows(releases.training(settings["endpoint"]), settings, now)
+    if not (recent := _recent(found, settings, now)):
+        raise ValueError(
+            "the package has no baseline yet, and no labelled rows are there to make one; labels must come first"
+        )
+    return {"path": decide.RENEW, "version": plan["version"], **_recent_questions(plan, settings, recent)}
 
 
 # --- a training ---------------------------------------------------------------------------------------------------------
@@ -161,12 +187,7 @@ def _earlier(arn: str, settings: dict[str, Any]) -> dict[str, Any]:
 def _training(plan: dict[str, Any], settings: dict[str, Any], now: datetime) -> dict[str, Any]:
     """Rows, manifests and requests; nothing to do where there is nothing to compare models on."""
     training = releases.training(settings["endpoint"])
-    places = {channel["name"]: channel["uri"] for channel in training["channels"]} | {"holdout": settings["holdout"]}
-    found = {name: decide.rows(releases.split(uri)[0], releases.listed(uri)) for name, uri in places.items()}
-    labelled = [*found.get("fresh", ()), *found["holdout"]]
-    left_out = _left_out(settings, min((each.time for each in labelled), default=now))
-    for name in ("fresh", "holdout"):
-        found[name] = decide.sound(found.get(name, []), left_out)
+    found, left_out = _rows(training, settings, now)
     found["holdout"] = decide.recent(found["holdout"], now, settings["recent_hours"])
     releases.write_json(manifest := f"{plan['records']}/manifest.json", decide.lineage(found, left_out))
     if lacking := next((name for name in ("train", "holdout") if not found.get(name)), None):
@@ -174,15 +195,37 @@ def _training(plan: dict[str, Any], settings: dict[str, Any], now: datetime) -> 
     if (few := _too_few(found["holdout"], settings)) is not None:
         return {"path": decide.NOTHING, "result": "not_better", "reason": few, "manifest": manifest}
     learnt = {name: objects for name, objects in found.items() if objects and name != "holdout"}
+    places = _places(training, settings)
     manifests = {name: _manifest(plan, name, places[name], objects) for name, objects in learnt.items()}
-    labelled = [*found["fresh"], *found["holdout"]]  # all that is like the traffic of today
-    recent = decide.recent(labelled, now, settings["recent_hours"])
     return {
         "path": decide.TRAIN,
         "manifest": manifest,
         **decide.trained_by(plan, training, manifests),
-        **_questions(plan, settings, found["holdout"], recent),
+        **_questions(plan, settings, found["holdout"], _recent(found, settings, now)),
     }
+
+
+def _places(training: dict[str, Any], settings: dict[str, Any]) -> dict[str, str]:
+    """Where the rows of each channel lie, and those that no training sees."""
+    return {channel["name"]: channel["uri"] for channel in training["channels"]} | {"holdout": settings["holdout"]}
+
+
+def _rows(
+    training: dict[str, Any], settings: dict[str, Any], now: datetime
+) -> tuple[dict[str, list[decide.Rows]], list[decide.LeftOut]]:
+    """Objects of every channel; of labelled traffic without windows whose data was broken, which stand beside."""
+    places = _places(training, settings)
+    found = {name: decide.rows(releases.split(uri)[0], releases.listed(uri)) for name, uri in places.items()}
+    labelled = [*found.get("fresh", ()), *found["holdout"]]
+    left_out = _left_out(settings, min((each.time for each in labelled), default=now))
+    for name in ("fresh", "holdout"):
+        found[name] = decide.sound(found.get(name, []), left_out)
+    return found, left_out
+
+
+def _recent(found: dict[str, list[decide.Rows]], settings: dict[str, Any], now: datetime) -> list[decide.Rows]:
+    """All that is like the traffic of today."""
+    return decide.recent([*found["fresh"], *found["holdout"]], now, settings["recent_hours"])
 
 
 def _too_few(holdout: Sequence[decide.Rows], settings: dict[str, Any]) -> str | None:
@@ -234,22 +277,13 @@ def _questions(
     plan: dict[str, Any], settings: dict[str, Any], holdout: Sequence[decide.Rows], recent: Sequence[decide.Rows]
 ) -> dict[str, Any]:
     """The rows that models are asked about, and the jobs that ask."""
-    folder, run = plan["folder"], plan["run"]
-    asking = _asking(settings)
-    _gather(holdout, f"{folder}/holdout/rows.csv", f"{folder}/questions/rows.csv", asking)
-    if settings["baseline"]:
-        _gather(recent, f"{folder}/recent/rows.csv", f"{folder}/recent-questions/rows.csv", asking)
-    answers = {name: f"{folder}/answers/{name}" for name in (decide.OLD, decide.NEW, decide.RECENT)}
-    job = decide.name_of
-
-    def ask(what: str, model: str, questions: str) -> dict[str, Any]:
-        return decide.transform_job(job(run, what), model, f"{folder}/{questions}/", answers[what], settings)
-
+    folder = plan["folder"]
+    _gather(holdout, f"{folder}/holdout/rows.csv", f"{folder}/questions/rows.csv", _asking(settings))
+    answers = {name: _answers(plan, name) for name in (decide.OLD, decide.NEW)}
     return {
-        "champion_job": ask(decide.OLD, plan["champion"]["model"], "questions"),
-        "challenger_job": ask(decide.NEW, run, "questions"),
-        "recent_job": ask(decide.RECENT, run, "recent-questions"),
-        "baseline_job": job(run, decide.BASELINE),
+        "champion_job": _ask(plan, settings, decide.OLD, plan["champion"]["model"], "questions"),
+        "challenger_job": _ask(plan, settings, decide.NEW, plan["run"], "questions"),
+        **_recent_questions(plan, settings, recent),
         "comparison": {
             "function": settings["comparison"]["function"],
             "event": {
@@ -264,6 +298,26 @@ def _questions(
             },
         },
     }
+
+
+def _recent_questions(plan: dict[str, Any], settings: dict[str, Any], recent: Sequence[decide.Rows]) -> dict[str, Any]:
+    """The rows of the next baseline, and the jobs that make it."""
+    folder, run = plan["folder"], plan["run"]
+    if settings["baseline"]:
+        _gather(recent, f"{folder}/recent/rows.csv", f"{folder}/recent-questions/rows.csv", _asking(settings))
+    return {
+        "recent_job": _ask(plan, settings, decide.RECENT, run, "recent-questions"),
+        "baseline_job": decide.name_of(run, decide.BASELINE),
+    }
+
+
+def _ask(plan: dict[str, Any], settings: dict[str, Any], what: str, model: str, questions: str) -> dict[str, Any]:
+    name, asked = decide.name_of(plan["run"], what), f"{plan['folder']}/{questions}/"
+    return decide.transform_job(name, model, asked, _answers(plan, what), settings)
+
+
+def _answers(plan: dict[str, Any], what: str) -> str:
+    return f"{plan['folder']}/answers/{what}"
 
 
 def _asking(settings: dict[str, Any]) -> Asking:
@@ -295,4 +349,4 @@ def _gather(objects: Sequence[decide.Rows], whole: str, asked: str, asking: Aski
 
 
 def _table() -> Any:
-    return boto3.resource("dynamodb").Table(os.environ["TABLE"])
+    return table_named(os.environ["TABLE"])

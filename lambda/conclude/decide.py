@@ -27,6 +27,7 @@ MEANINGS = {  # result → what a person should know
     ROLLED_BACK: "The old model serves again.",
     FAILED: "The old model serves: a step failed.",
 }
+KEPT = "The package that was asked for serves, and stays although the monitors speak against it: somebody must decide."
 LOST = "The old model could not be brought back: a person must look at the endpoint, and at what is live, now."
 
 
@@ -75,6 +76,11 @@ def is_lost(plan: Mapping[str, Any]) -> bool:
     return bool(plan.get("settles")) or bool(_answer(plan, "returned").get("status") == "lost")
 
 
+def is_kept(plan: Mapping[str, Any]) -> bool:
+    """Whether a model serves because a person chose it, and the monitors speak against it."""
+    return bool(_answer(plan, "watched").get("status") == "kept")
+
+
 def record(plan: Mapping[str, Any], run: str, now: str) -> dict[str, Any]:
     """All that answers "why does this model serve", to be kept for audit. It holds places of rows, and no row."""
     names = ("endpoint", "mode", "cause", "decision", "started_by", "started", "champion", "manifest", "version")
@@ -94,6 +100,7 @@ def record(plan: Mapping[str, Any], run: str, now: str) -> dict[str, Any]:
         "live": _answer(plan, "live"),
         "jobs": {name: plan[name] for name in jobs if name in plan},
         "is_lost": is_lost(plan),
+        "is_kept": is_kept(plan),
     }
 
 
@@ -106,9 +113,11 @@ def event(found: Mapping[str, Any], record_uri: str) -> dict[str, Any]:
 def message(found: Mapping[str, Any], record_uri: str, package_of_old: str) -> tuple[str, str]:
     """Subject and text for people. package_of_old: what brings the old model back; "" where there is none."""
     word = str(found["result"]).replace("_", " ").upper()
-    subject = f"RETRAINING {word}: {found['endpoint']}"[:SUBJECT_MAX]
+    against = ", MONITORS SPEAK AGAINST IT" if found.get("is_kept") else ""
+    subject = f"RETRAINING {word}{against}: {found['endpoint']}"[:SUBJECT_MAX]
+    kept = KEPT if found.get("is_kept") else MEANINGS[str(found["result"])]
     lines = [
-        LOST if found["is_lost"] else MEANINGS[str(found["result"])],
+        LOST if found["is_lost"] else kept,
         "",
         f"Run:         {found['run']} ({found.get('started_by', '')})",
         f"Why it ran:  {found['why']}",

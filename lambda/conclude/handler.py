@@ -12,13 +12,12 @@ import json
 import os
 from typing import Any
 
-import boto3
 import decide
 import decisions
 import page
 import releases
 import stopped
-from aws import client, log
+from aws import client, log, table_named
 
 SCHEDULED = "Scheduled Event"
 
@@ -92,4 +91,4 @@ def _tell(told: dict[str, Any]) -> None:
 
 
 def _table() -> Any:
-    return boto3.resource("dynamodb").Table(os.environ["TABLE"])
+    return table_named(os.environ["TABLE"])

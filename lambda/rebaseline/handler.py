@@ -13,11 +13,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import decide
 import pointers
 import releases
-from aws import client, log
+from aws import client, log, table_named
 
 Answer = dict[str, Any]
 CURRENT = "current.json"
@@ -104,4 +103,4 @@ def _lines(uri: str) -> Iterator[str]:
 
 
 def _table() -> Any:
-    return boto3.resource("dynamodb").Table(os.environ["TABLE"])
+    return table_named(os.environ["TABLE"])

@@ -11,11 +11,10 @@ from __future__ import annotations
 import os
 from typing import Any
 
-import boto3
 import decide
 import shadows
 import watched
-from aws import client, log
+from aws import client, log, table_named
 
 
 class ReconcileError(RuntimeError):
@@ -102,7 +101,7 @@ def _place(schedule: str) -> dict[str, str]:
 
 
 def _table() -> Any:
-    return boto3.resource("dynamodb").Table(os.environ["TABLE"])
+    return table_named(os.environ["TABLE"])
 
 
 def _read_published(schedule: str) -> list[str]:

@@ -10,10 +10,9 @@ from __future__ import annotations
 import os
 from typing import Any
 
-import boto3
 import decide
 import releases
-from aws import client, client_as, log
+from aws import client, client_as, log, table_named
 from botocore.exceptions import ClientError
 
 
@@ -21,7 +20,7 @@ def handle(event: dict[str, Any], _context: object = None) -> dict[str, Any]:
     """Register once: a package that this run registered before is found in its record."""
     plan = event["plan"]
     settings = releases.settings(plan["endpoint"])
-    table = boto3.resource("dynamodb").Table(os.environ["TABLE"])
+    table = table_named(os.environ["TABLE"])
     group = settings["registry"]["group"]
     if settings["registry"]["is_own"]:
         _make_group(group, plan["endpoint"], settings)

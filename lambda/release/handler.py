@@ -12,10 +12,9 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-import boto3
 import decide
 import releases
-from aws import client, log, patiently
+from aws import client, log, patiently, table_named
 from botocore.exceptions import ClientError
 
 Answer = dict[str, Any]
@@ -150,4 +149,4 @@ def _code(error: ClientError) -> str:
 
 
 def _table() -> Any:
-    return boto3.resource("dynamodb").Table(os.environ["TABLE"])
+    return table_named(os.environ["TABLE"])

@@ -15,8 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import boto3
-from aws import log
+from aws import log, table_named
 from review_table import TableStore
 
 from model_monitor.review.desk import Desk, Rules
@@ -75,7 +74,7 @@ def _reviews() -> dict[str, dict[str, Any]]:
 
 @cache
 def _table() -> Any:
-    return boto3.resource("dynamodb").Table(os.environ["TABLE"])
+    return table_named(os.environ["TABLE"])
 
 
 def _desk(endpoint: str) -> Desk:

@@ -14,8 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import boto3
-from aws import client, log
+from aws import client, log, table_named
 from review_table import TableStore
 
 from model_monitor.review.desk import Desk, Rules
@@ -36,7 +35,7 @@ def handle(event: dict[str, Any], _context: object = None) -> dict[str, Any]:
     said = said_in(body.decode("utf-8", "replace"))
     if said is None:
         return _sent(BAD, {"problem": "should hold answers, each with id, label and reviewer"})
-    desk = Desk(TableStore(boto3.resource("dynamodb").Table(os.environ["TABLE"]), endpoint), Rules(**_rules(endpoint)))
+    desk = Desk(TableStore(table_named(os.environ["TABLE"]), endpoint), Rules(**_rules(endpoint)))
     problems = {one.task_id: problem for one in said if (problem := receive(desk, one, now))}
     log("answered", endpoint=endpoint, kept=len(said) - len(problems), refused=len(problems))
     return _sent(OK, {"kept": len(said) - len(problems), "refused": problems})

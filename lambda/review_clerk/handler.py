@@ -17,9 +17,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import boto3
 import workforces
-from aws import client, log
+from aws import client, log, table_named
 from review_table import TableStore
 
 from model_monitor.labels.truth_lines import reviewed_line
@@ -110,7 +109,7 @@ def _reviews() -> dict[str, dict[str, Any]]:
 
 def _backend(endpoint: str) -> Backend:
     """The desk, or the desk and the people elsewhere."""
-    table = boto3.resource("dynamodb").Table(os.environ["TABLE"])
+    table = table_named(os.environ["TABLE"])
     desk = Desk(TableStore(table, endpoint), Rules(**_reviews()[endpoint]["rules"]))
     workforce = workforces.of(endpoint)
     return desk if workforce is None else Outside(desk, workforce)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-WAITING, HEALTHY, VIOLATED = "waiting", "healthy", "violated"
+WAITING, HEALTHY, VIOLATED, KEPT = "waiting", "healthy", "violated", "kept"
 JUDGED = frozenset({"ok", "violated"})
 REPORT_KEY = re.compile(r"/(\d{4}/\d\d/\d\d/\d\d(?:/\d\d)?)/report\.json$")
 PREDICTION_DRIFT = "prediction_drift_check"
@@ -60,6 +60,11 @@ def watched(
             HEALTHY, f"only {judged} of {settings['windows']} windows could be judged; none speaks against it", judged
         )
     return Watched(WAITING, f"{judged} of {settings['windows']} windows judged", judged)
+
+
+def kept(found: Watched) -> Watched:
+    """Of a model that a person chose: it stays whatever the monitors say, and the person is told."""
+    return replace(found, status=KEPT) if found.status == VIOLATED else found
 
 
 def _bad(report: Mapping[str, Any], since: datetime, types: Sequence[str]) -> str:

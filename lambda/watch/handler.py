@@ -1,7 +1,7 @@
 """Watch Lambda: whether the monitors speak against a model that serves since a moment ago.
 
 Environment: PARAMETERS, TABLE (see releases).
-Event: {"plan", "now"}. Answer: `status` (waiting, healthy, violated) and why.
+Event: {"plan", "now"}. Answer: `status` (waiting, healthy, violated, kept) and why.
 """
 
 from __future__ import annotations
@@ -11,10 +11,9 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-import boto3
 import decide
 import releases
-from aws import log
+from aws import log, table_named
 from boto3.dynamodb.conditions import Key
 
 
@@ -24,6 +23,7 @@ def handle(event: dict[str, Any], _context: object = None) -> dict[str, Any]:
     settings = releases.settings(plan["endpoint"])
     since = datetime.fromisoformat(plan["checked"]["answer"]["at"])
     found = decide.watched(_reports(settings, since, now), _rows(settings, since), since, now, settings["watch"])
+    found = found if plan["watch"].get("undoes", True) else decide.kept(found)
     log("watched", endpoint=plan["endpoint"], run=plan["run"], **asdict(found))
     return asdict(found)
 
@@ -40,7 +40,7 @@ def _reports(settings: dict[str, Any], since: datetime, now: datetime) -> list[d
 
 
 def _rows(settings: dict[str, Any], since: datetime) -> list[dict[str, Any]]:
-    table = boto3.resource("dynamodb").Table(os.environ["TABLE"])
+    table = table_named(os.environ["TABLE"])
     start = since.strftime("%Y-%m-%dT%H:%M:%SZ")
     asked = Key("pk").eq(f"run#{settings['schedule']}") & Key("sk").gte(start)
     return list(table.query(KeyConditionExpression=asked)["Items"])

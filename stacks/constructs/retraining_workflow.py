@@ -3,6 +3,7 @@
 Collect ─┬─ a run that was stopped ──────────────────────────────────────────────────────► PutBack ─► Conclude
          ├─ nothing to do ─────────────────────────────────────────────────────────────────────────► Conclude
          ├─ an earlier package ──────────────────────────────────────────────────► WriteLive
+         ├─ one that never served ────► RemakeModel ─► AskRecent
          └─► Train ─► MakeModel ─► AskChampion ─► AskChallenger ─► Compare ─► Judge ─┬─ not better ─► Conclude
              Conclude ◄─ rejected, expired ─ Approve ◄─ a person decides ─ Register ◄┘
                                                 └───────── or not ────────────┴─► AskRecent
@@ -140,8 +141,11 @@ class _Workflow:
                 "Next": "Choose",
             },
             "Choose": _choice(
-                "$.path", {"train": "HowTrained", "release": "WriteLive", "settle": "Stopped"}, "Conclude"
+                "$.path",
+                {"train": "HowTrained", "release": "WriteLive", "renew": "RemakeModel", "settle": "Stopped"},
+                "Conclude",
             ),
+            "RemakeModel": self._step("release", "AskRecent", step="model", into="model"),
             "Stopped": {"Type": "Wait", "Seconds": STEP_SECONDS, "Next": "Broken"},
             "Train": self._job(
                 "Training",
@@ -272,10 +276,23 @@ class _Workflow:
                 "Default": "Deployed",
             },
             "AwaitWindow": {"Type": "Wait", "SecondsPath": "$.watch.seconds", "Next": "Watch"},
-            "Watch": self._step("watch", "IsHealthy", into="watched", failed="Broken"),
+            "Watch": self._step("watch", "IsHealthy", into="watched", failed="WatchFailed"),
             "IsHealthy": _choice(
-                "$.watched.answer.status", {"waiting": "AwaitWindow", "healthy": "Deployed"}, "RolledBack"
+                "$.watched.answer.status",
+                {"waiting": "AwaitWindow", "healthy": "Deployed", "kept": "Deployed"},
+                "RolledBack",
             ),
+            "WatchFailed": {
+                "Type": "Choice",
+                "Choices": [{"Variable": "$.watch.undoes", "BooleanEquals": False, "Next": "Unwatched"}],
+                "Default": "Broken",
+            },
+            "Unwatched": {  # what a person chose stays
+                "Type": "Pass",
+                "Result": {"answer": {"status": "kept", "reason": "the watch failed, so that no window was judged"}},
+                "ResultPath": "$.watched",
+                "Next": "Deployed",
+            },
             "Deployed": _ends("deployed"),
         }
 

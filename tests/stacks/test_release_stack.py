@@ -52,7 +52,22 @@ def test_whatever_fails_is_caught():
 @pytest.mark.parametrize("name", CHANGED)
 def test_what_was_changed_is_put_back(name: str):
     (catcher,) = STATES[name]["Catch"]
-    assert STATES[catcher["Next"]]["Next"] == "PutBack"
+    failed = STATES[catcher["Next"]].get("Default", catcher["Next"])  # unless it is what a person chose
+    assert STATES[failed]["Next"] == "PutBack"
+
+
+def test_what_a_person_chose_stays_when_the_monitors_speak_against_it_or_cannot_be_asked():
+    spoken = {rule["StringEquals"]: rule["Next"] for rule in STATES["IsHealthy"]["Choices"]}
+    assert (spoken["kept"], STATES["IsHealthy"]["Default"]) == ("Deployed", "RolledBack")
+    (chosen,) = STATES["WatchFailed"]["Choices"]
+    assert (chosen["Variable"], chosen["BooleanEquals"]) == ("$.watch.undoes", False)
+    told = STATES[chosen["Next"]]
+    assert (told["Next"], told["Result"]["answer"]["status"]) == ("Deployed", "kept")
+
+
+def test_a_package_that_never_served_is_asked_about_recent_rows_before_it_does():
+    (renewed,) = [rule["Next"] for rule in STATES["Choose"]["Choices"] if rule["StringEquals"] == "renew"]
+    assert STATES[renewed]["Next"] == "AskRecent"
 
 
 def test_where_putting_back_fails_nobody_is_told_that_the_old_model_serves():

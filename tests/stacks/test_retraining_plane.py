@@ -171,6 +171,9 @@ def test_a_registry_of_another_account_is_used_in_its_own_role(asked: Assembly):
     assumed = statements(asked, "-Release", "sts:AssumeRole")
     assert [json.loads(each) for each in assumed] == [registry["role_arn"]] * 3
     assert not statements(asked, "-Release", "sagemaker:CreateModelPackageGroup")
+    described = statements(asked, "-Release", "sagemaker:DescribeModelPackage")
+    assert sum(":model-package/shared/*" in each for each in described) == 3
+    assert any(":model-package/model-monitor-" in each for each in described), "packages of before may serve again"
     told = released(asked)["registry"]
     assert (told["group"], told["role"]) == (registry["group"], registry["role_arn"])
 

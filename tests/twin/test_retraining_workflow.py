@@ -31,6 +31,9 @@ START = datetime(2026, 3, 2, 6, tzinfo=UTC)
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 TEAM, PUMP, SCHEDULE, PIPELINE = "team-123456789012", "pump", "pump-loop", "pump-trains"
 NAMES = ("temperature", "pressure", "turns")
+OTHER = "210987654321"  # the account of another team, who keep the registry of all models
+SHARED = f"arn:aws:sagemaker:eu-west-1:{OTHER}:model-package-group/pumps"
+REGISTRAR = f"arn:aws:iam::{OTHER}:role/registers"
 XGBOOST = "141502667606.dkr.ecr.eu-west-1.amazonaws.com/sagemaker-xgboost:3.0-5"
 OLD, NEW = 20, 40  # degrees around which pumps run; who is warmer than that is labelled 1
 HYPERPARAMETERS = {"num_round": 4, "max_depth": 3, "nthread": 1, "seed": 7}
@@ -89,6 +92,12 @@ class Pump:
     started: int = 0
     machine: str = ""
     buckets: dict[str, str] = field(default_factory=dict)
+    group: str = contract.model_group("pumps", PUMP)
+    registrar: str | None = None  # in whose name people look into the registry
+
+    @property
+    def registry(self) -> Any:
+        return self.twin.client("sagemaker", role=self.registrar)
 
     @property
     def now(self) -> datetime:
@@ -203,12 +212,12 @@ class Pump:
 
     def decide(self, status: str) -> None:
         """A person decides about the newest package."""
-        sagemaker = self.twin.client("sagemaker")
-        group = contract.model_group("pumps", PUMP)
-        newest = sagemaker.list_model_packages(ModelPackageGroupName=group, SortBy="CreationTime")
-        arns = [each["ModelPackageArn"] for each in newest["ModelPackageSummaryList"]]
-        arn = max(arns, key=lambda each: int(each.rpartition("/")[2]))
-        sagemaker.update_model_package(ModelPackageArn=arn, ModelApprovalStatus=status)
+        self.registry.update_model_package(ModelPackageArn=self.packages()[-1], ModelApprovalStatus=status)
+
+    def packages(self) -> list[str]:
+        """ARNs of the registry's versions, oldest first."""
+        listed = self.registry.list_model_packages(ModelPackageGroupName=self.group)["ModelPackageSummaryList"]
+        return sorted((each["ModelPackageArn"] for each in listed), key=lambda arn: int(arn.rpartition("/")[2]))
 
 
 def first_model(folder: Path, python: Path) -> bytes:
@@ -309,12 +318,14 @@ def test_a_training_that_fails_leaves_the_old_model(pump: Pump) -> None:
 
 
 def test_a_later_deployment_keeps_the_new_model_and_its_baseline(pump: Pump) -> None:
-    """Another tag, another instance type; and from here on a pipeline trains."""
+    """Another tag, another instance type; and from here on a pipeline trains, and models are registered in another account."""
     live, current = pump.live(), pump.current()
     make_pipeline(pump)
+    make_registry(pump)
     changed = json.loads(json.dumps(DOCUMENT["endpoints"]))
     changed[PUMP]["model"]["instance_type"] = "ml.m5.xlarge"
     changed[PUMP]["retraining"]["pipeline"] = {"name": PIPELINE}
+    changed[PUMP]["retraining"]["registry"] = {"group": SHARED, "role_arn": REGISTRAR}
     del changed[PUMP]["retraining"]["image"]
     pump.twin.deploy_assembly(synthesize(document(endpoints=changed, tags={"cost-center": "4711"})).folder)
     served = pump.served()
@@ -359,6 +370,20 @@ def make_pipeline(pump: Pump) -> None:
     )
 
 
+def make_registry(pump: Pump) -> None:
+    """What the other account does: a group, a role that trusts this account, and events that are forwarded."""
+    packages = SHARED.replace(":model-package-group/", ":model-package/")
+    trust = {
+        "Effect": "Allow",
+        "Principal": {"AWS": f"arn:aws:iam::{pump.twin.account}:root"},
+        "Action": "sts:AssumeRole",
+    }
+    allowed = {"Effect": "Allow", "Action": "sagemaker:*ModelPackage*", "Resource": [SHARED, f"{packages}/*"]}
+    pump.twin.identity.lend(REGISTRAR, {"Statement": [trust]}, {"Statement": [allowed]})
+    pump.twin.model_packages.forwarding.add(OTHER)
+    pump.twin.client("sagemaker", role=REGISTRAR).create_model_package_group(ModelPackageGroupName="pumps")
+
+
 def test_a_model_that_is_no_better_changes_nothing(pump: Pump) -> None:
     before = pump.served(), pump.live(), pump.current()
     pump.labelled(NEW, pump.now.replace(minute=0))
@@ -370,26 +395,27 @@ def test_a_model_that_is_no_better_changes_nothing(pump: Pump) -> None:
     assert (pump.served(), pump.live(), pump.current()) == before
 
 
-def test_one_command_brings_an_earlier_package_back(pump: Pump) -> None:
-    group = contract.model_group("pumps", PUMP)
-    sagemaker = pump.twin.client("sagemaker")
-    arns = [
-        each["ModelPackageArn"]
-        for each in sagemaker.list_model_packages(ModelPackageGroupName=group)["ModelPackageSummaryList"]
-    ]
-    (first,) = [arn for arn in arns if arn.endswith("/1")]
+def test_one_command_brings_an_earlier_package_back_and_the_watch_lets_it_stay(pump: Pump) -> None:
+    """Whoever goes back had a reason: the monitors speak against the old model, too, and a person is told."""
+    first, _ = pump.packages()
     arn = pump.start(rollback_to=first)
     pump.until(arn, waiting_for="AwaitWindow")
     assert pump.served()["artifact"] == pump.live() == FIRST
     assert pump.current().startswith("v1-")
-    record = pump.ended(arn, minutes=400)  # nobody calls, so that no window can speak against it
-    assert record["result"] == "deployed", record["reason"]
+    pump.twin.advance_to(pump.now.replace(minute=0) + HOUR + 5 * MINUTE)
+    pump.call(OLD, is_wrong=True)
+    record = pump.ended(arn, minutes=200)
+    assert (record["result"], record["is_kept"]) == ("deployed", True)
+    assert "model_quality was violated" in record["reason"]
+    assert pump.mails("MONITORS SPEAK AGAINST IT")
+    assert pump.served()["artifact"] == pump.live() == FIRST
+    pump.group, pump.registrar = SHARED, REGISTRAR  # in which models are registered since the last deployment
 
 
 def test_an_execution_that_is_stopped_in_an_update_puts_the_old_model_back_and_says_so(pump: Pump) -> None:
     """Step Functions calls no catcher then; the event about it, or else the look at who holds the endpoint, starts another one."""
     current = pump.current()
-    arn = pump.start(rollback_to=second(pump))
+    arn = pump.start(rollback_to=second())
     pump.until(arn, waiting_for="CheckUpdate")
     assert pump.live() != FIRST
     pump.twin.client("stepfunctions").stop_execution(executionArn=arn, error="Operator", cause="by mistake")
@@ -408,7 +434,9 @@ def test_a_package_that_is_rejected_is_not_deployed(pump: Pump) -> None:
     arn = pump.start()
     pump.until(arn, waiting_for="Approve")
     pump.decide("Rejected")
-    assert pump.ended(arn)["result"] == "rejected"
+    record = pump.ended(arn)
+    assert record["result"] == "rejected"
+    assert record["package_arn"].startswith(SHARED.replace(":model-package-group/", ":model-package/"))
     assert pump.served()["artifact"] == pump.live() == FIRST
 
 
@@ -419,25 +447,14 @@ def test_a_package_that_nobody_decides_about_expires(pump: Pump) -> None:
     assert pump.served()["artifact"] == pump.live() == FIRST
 
 
-def second(pump: Pump) -> str:
-    """The package of the model that served for a while."""
-    return next(arn for arn, name in packages(pump).items() if "pump-retraining" in name and arn.endswith("/2"))
-
-
-def packages(pump: Pump) -> dict[str, str]:
-    sagemaker = pump.twin.client("sagemaker")
-    listed = sagemaker.list_model_packages(ModelPackageGroupName=contract.model_group("pumps", PUMP))
-    return {
-        arn: sagemaker.describe_model_package(ModelPackageName=arn)["InferenceSpecification"]["Containers"][0][
-            "ModelDataUrl"
-        ]
-        for arn in (each["ModelPackageArn"] for each in listed["ModelPackageSummaryList"])
-    }
+def second() -> str:
+    """The package of the model that served for a while, in this account's registry."""
+    return f"arn:aws:sagemaker:eu-west-1:123456789012:model-package/{contract.model_group('pumps', PUMP)}/2"
 
 
 def test_an_alarm_during_the_canary_brings_the_old_model_back(pump: Pump) -> None:
     current = pump.current()
-    arn = pump.start(rollback_to=second(pump))
+    arn = pump.start(rollback_to=second())
     pump.until(arn, waiting_for="AwaitUpdate")
     pump.fail()
     record = pump.ended(arn)
@@ -448,10 +465,14 @@ def test_an_alarm_during_the_canary_brings_the_old_model_back(pump: Pump) -> Non
 
 
 def test_monitors_that_speak_against_a_model_bring_the_old_one_back(pump: Pump) -> None:
+    """One that expired, and that the other account approved later: it gets its baseline before it serves for the first time."""
     current = pump.current()
-    arn = pump.start(rollback_to=second(pump))
+    pump.decide("Approved")
+    arn = pump.start(rollback_to=pump.packages()[-1], on_violation="undo")
     pump.until(arn, waiting_for="AwaitWindow")
-    assert pump.current() != current
+    run = arn.rpartition(":")[2]
+    assert (pump.current(), pump.live("baseline")) == (f"v-{run}", f"v-{run}")
+    assert pump.served()["artifact"] == pump.live() != FIRST
     pump.twin.advance_to(pump.now.replace(minute=0) + HOUR + 5 * MINUTE)
     pump.call(NEW, is_wrong=True)
     record = pump.ended(arn, minutes=200)

@@ -38,7 +38,6 @@ SAGEMAKER_NAMES: Final = {
     "EndpointName": "endpoint",
     "EndpointConfigName": "endpoint-config",
     "ModelName": "model",
-    "ModelPackageGroupName": "model-package-group",
     "FlowDefinitionName": "flow-definition",
     "HumanTaskUiName": "human-task-ui",
     "HumanLoopName": "human-loop",
@@ -84,6 +83,8 @@ def needed(service: str, operation: str, parameters: Mapping[str, Any], region: 
         needs += [Permission(action, resource) for resource in _besides(operation, parameters, region, account)]
     if service == "sagemaker" and operation.startswith("Create") and parameters.get("Tags"):
         needs.append(Permission("sagemaker:AddTags", needs[0].resource))
+    if service == "sts":  # a role that is taken is handed to nobody
+        return needs
     return [*needs, *(Permission("iam:PassRole", role) for role in _roles(parameters))]
 
 
@@ -99,9 +100,16 @@ def _besides(operation: str, parameters: Mapping[str, Any], region: str, account
     if operation in ("CreateEndpoint", "UpdateEndpoint"):
         return [f"{where}:endpoint-config/{str(parameters['EndpointConfigName']).lower()}"]
     if operation == "CreateModelPackage":
-        group, name = (_last(parameters.get(key)) for key in ("ModelPackageGroupName", "ModelPackageName"))
-        return [f"{where}:model-package/{group}/*" if group else f"{where}:model-package/{name}"]
+        group, name = parameters.get("ModelPackageGroupName"), _last(parameters.get("ModelPackageName"))
+        packages = group_arn(group, where).replace(":model-package-group/", ":model-package/") if group else ""
+        return [f"{packages}/*" if packages else f"{where}:model-package/{name}"]
     return []
+
+
+def group_arn(named: Any, where: str) -> str:
+    """Of a group of the registry that is named by its name, or by its ARN in whatever account."""
+    text = str(named)
+    return text.lower() if text.startswith("arn:") else f"{where}:model-package-group/{text.lower()}"
 
 
 def _last(name: Any) -> str:
@@ -122,6 +130,8 @@ def _resource(service: str, operation: str, parameters: Mapping[str, Any], regio
     if service == "sagemaker" and "PipelineExecutionArn" in parameters:
         return str(parameters["PipelineExecutionArn"])
     if service in ("sagemaker", "sagemaker-runtime", "sagemaker-a2i-runtime") and not operation.startswith("List"):
+        if "ModelPackageGroupName" in parameters:
+            return group_arn(parameters["ModelPackageGroupName"], f"arn:aws:sagemaker:{region}:{account}")
         for name, word in SAGEMAKER_NAMES.items():
             if name in parameters:  # the first is the resource; SageMaker writes names in ARNs in lower case
                 return f"arn:aws:sagemaker:{region}:{account}:{word}/{_last(parameters[name])}"
@@ -140,6 +150,8 @@ def _resource(service: str, operation: str, parameters: Mapping[str, Any], regio
     if service == "lambda" and "FunctionName" in parameters:
         name = str(parameters["FunctionName"])
         return name if name.startswith("arn:") else f"arn:aws:lambda:{region}:{account}:function:{name}"
+    if (service, operation) == ("sts", "AssumeRole"):
+        return str(parameters["RoleArn"])
     if service == "kms" and str(parameters.get("KeyId", "")).startswith("arn:"):
         return str(parameters["KeyId"])
     return None

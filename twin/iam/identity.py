@@ -10,7 +10,9 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Final
 
 from moto.backends import get_backend
@@ -22,7 +24,17 @@ from twin.surroundings import Surroundings
 DEPLOYER: Final = "deployer"
 SERVICE: Final = ".amazonaws.com"
 DEPLOYER_KEY: Final = "AKIADEPLOYER00000000"
+LENT_FOR: Final = timedelta(hours=1)
 SHORT_CODE: Final = ("s3", "sns", "sqs", "iam", "sts", "cloudwatch", "cloudformation")  # say AccessDenied
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """A role of another account, as that account tells of it: whom it trusts, and what it may do."""
+
+    arn: str
+    trust: Mapping[str, Any]
+    policies: tuple[Mapping[str, Any], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +60,47 @@ class Identity:
         self._role_of_key: dict[str, str] = {DEPLOYER_KEY: DEPLOYER}
         self._calls: dict[str, Counter[tuple[str, str]]] = {}
         self._violations: dict[Violation, int] = {}
+        self._neighbours: dict[str, Neighbour] = {}
         self._lock = threading.Lock()
         twin.api.gate(self._authorize)
+        twin.api.register("sts", AssumeRole=self.assume)
+
+    def lend(self, arn: str, trust: Mapping[str, Any], *policies: Mapping[str, Any]) -> None:
+        """Tell of a role of another account, which roles of this one may take where it trusts them."""
+        self._neighbours[arn] = Neighbour(arn, trust, policies)
+
+    def account_of(self, access_key: str) -> str:
+        """The account that a caller belongs to."""
+        return _account(self.principal(access_key)) or self._twin.account
+
+    def arn_of(self, access_key: str) -> str:
+        """The ARN of the role behind an access key; "" for who is none."""
+        name = self.principal(access_key)
+        return name if name in self._neighbours else next((r.arn for r in self._roles() if r.name == name), "")
+
+    def assume(self, asked: dict[str, Any], call: Call) -> dict[str, Any]:
+        """Credentials of a role that trusts the caller. The deployer may be everybody, and stays itself."""
+        arn = str(asked["RoleArn"])
+        trust = next((r.assume_role_policy_document for r in self._roles() if r.arn == arn), None)
+        trust = self._neighbours[arn].trust if arn in self._neighbours else trust
+        caller = self.principal(call.access_key)
+        keys = {"AWS_ACCESS_KEY_ID": DEPLOYER_KEY, "AWS_SECRET_ACCESS_KEY": "twin", "AWS_SESSION_TOKEN": "twin"}
+        if caller != DEPLOYER:
+            if trust is None or not policies.admits_role(trust, self.arn_of(call.access_key), "sts:AssumeRole"):
+                self._refuse(call, Violation(caller, "sts:AssumeRole", arn, "the role does not trust it"))
+            keys = self.credentials(arn)
+        session = f"{arn.replace(':iam:', ':sts:').replace(':role/', ':assumed-role/')}/{asked['RoleSessionName']}"
+        lent = {
+            "AccessKeyId": keys["AWS_ACCESS_KEY_ID"],
+            "SecretAccessKey": keys["AWS_SECRET_ACCESS_KEY"],
+            "SessionToken": keys["AWS_SESSION_TOKEN"],
+            "Expiration": self._twin.clock.now() + LENT_FOR,
+        }
+        return {"Credentials": lent, "AssumedRoleUser": {"AssumedRoleId": "AROATWIN:twin", "Arn": session}}
 
     def credentials(self, role: str) -> dict[str, str]:
         """Environment variables that make a process act as a role (name or ARN)."""
-        name = role_name(role)
+        name = role if role in self._neighbours else role_name(role)
         key = "ASIA" + hashlib.sha256(name.encode()).hexdigest()[:16].upper()
         self._role_of_key[key] = name
         return {"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": "twin", "AWS_SESSION_TOKEN": "twin"}
@@ -82,8 +129,7 @@ class Identity:
 
     def trusts(self, role: str, service: str) -> bool:
         """Whether there is such a role and an AWS service may take it."""
-        backend = get_backend("iam")[self._twin.account]["aws"]
-        found = next((r for r in backend.roles.values() if r.name == role_name(role)), None)
+        found = next((r for r in self._roles() if r.name == role_name(role)), None)
         return found is not None and policies.admits(found.assume_role_policy_document, service, "sts:AssumeRole")
 
     def roles(self) -> list[str]:
@@ -122,8 +168,8 @@ class Identity:
         if role.endswith(SERVICE):
             self._authorize_service(call, role)
             return
-        documents = self._documents(role)
-        for need in actions.needed(call.service, call.operation, call.parameters, call.region, self._twin.account):
+        documents, account = self._documents(role), self.account_of(call.access_key)
+        for need in actions.needed(call.service, call.operation, call.parameters, call.region, account):
             resources = [need.resource] if need.resource else []
             if documents is not None and policies.allows(documents, need.action, resources, need.context):
                 continue
@@ -168,8 +214,9 @@ class Identity:
 
     def _documents(self, role: str) -> list[Any] | None:
         """The policies of a role as deployed; None when there is no such role."""
-        backend = get_backend("iam")[self._twin.account]["aws"]
-        for found in backend.roles.values():
+        if role in self._neighbours:
+            return list(self._neighbours[role].policies)
+        for found in self._roles():
             if found.name == role:
                 managed = [
                     version.document
@@ -179,3 +226,11 @@ class Identity:
                 ]
                 return [*found.policies.values(), *managed]
         return None
+
+    def _roles(self) -> list[Any]:
+        """Roles of this account."""
+        return list(get_backend("iam")[self._twin.account]["aws"].roles.values())
+
+
+def _account(arn: str) -> str:
+    return arn.split(":")[4] if arn.startswith("arn:") else ""

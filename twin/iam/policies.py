@@ -73,6 +73,26 @@ def admits(document: Document | str, service: str, action: str) -> bool:
     return any(s["Effect"] == "Allow" for s in found)
 
 
+def admits_role(document: Document | str, role_arn: str, action: str, resource: str | None = None) -> bool:
+    """Whether a resource's policy lets a role do something, by its own name or by its account's; conditions are taken as met."""
+    root = f"{':'.join(role_arn.split(':')[:5])}:root"
+    known = {"*", role_arn, root, root.split(":")[4]}
+    found = [
+        s
+        for s in statements(document)
+        if _covers_action(s, action)
+        and _covers_resource(s, resource)
+        and known.intersection(_of_aws(s.get("Principal")))
+    ]
+    if any(s["Effect"] == "Deny" and not s.get("Condition") for s in found):
+        return False
+    return any(s["Effect"] == "Allow" for s in found)
+
+
+def _of_aws(principal: Any) -> list[str]:
+    return as_list(principal.get("AWS", [])) if isinstance(principal, Mapping) else as_list(principal)
+
+
 def _names(principal: Any, service: str) -> bool:
     services = as_list(principal.get("Service", [])) if isinstance(principal, Mapping) else []
     return principal == "*" or service in services or "*" in services

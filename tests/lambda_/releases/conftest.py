@@ -182,10 +182,9 @@ class World:
     def call(self, function: str, event: dict[str, Any]) -> dict[str, Any]:
         """Call a function, in a fresh process as it were."""
         room = self.load(function)
-        self.monkeypatch.setattr(
-            room.handler, "boto3", SimpleNamespace(resource=lambda _: self.dynamodb), raising=False
-        )
         for module in vars(room).values():
+            if hasattr(module, "table_named"):
+                self.monkeypatch.setattr(module, "table_named", self.dynamodb.Table)
             if hasattr(module, "client"):
                 self.monkeypatch.setattr(module, "client", self._client)
             if hasattr(module, "client_as"):
@@ -320,4 +319,6 @@ def world(load: Callable[[str], SimpleNamespace], monkeypatch: pytest.MonkeyPatc
             found.put(f"shop/training/2026-03-02T{hour}00.csv", f"1,{hour},20\n".encode())
             found.put(f"shop/holdout/2026-03-02T{hour}00.csv", f'"a ""b"", c",{hour},\n0,{hour},7.5\n'.encode())
         found.put("baselines/shop/current.json", {"version": "v1-a", "endpoint": ENDPOINT})
+        for name in BASELINE["files"]:
+            found.put(f"baselines/shop/v1-a/{name}", {})
         yield found

@@ -10,6 +10,7 @@ import pytest
 from botocore.validate import ParamValidator
 
 from tests.lambda_.releases.conftest import (
+    BASELINE,
     BUCKET,
     CHAMPION,
     ENDPOINT,
@@ -161,20 +162,59 @@ def test_names_fit_however_long_the_endpoint_is_called(load):
     assert all(len(name) <= 63 and name.startswith("e" * 48) for name in names)
 
 
-def test_only_an_approved_package_of_the_endpoint_serves_again(world: World):
-    package = {
-        "ModelPackageArn": "arn",
-        "ModelApprovalStatus": "Approved",
-        "CustomerMetadataProperties": {"endpoint": ENDPOINT, "baseline_version": "v0"},
-        "InferenceSpecification": {"Containers": [{"Image": "image", "ModelDataUrl": "s3://old/model.tar.gz"}]},
-    }
-    world.sagemaker.packages["arn"] = package
-    plan = world.collect(rollback_to="arn")
+EARLIER = "arn:aws:sagemaker:eu-west-1:123456789012:model-package/model-monitor-dev-shop/1"
+PACKAGE = {
+    "ModelPackageArn": EARLIER,
+    "ModelApprovalStatus": "Approved",
+    "CustomerMetadataProperties": {"endpoint": ENDPOINT, "baseline_version": "v0"},
+    "InferenceSpecification": {"Containers": [{"Image": "image", "ModelDataUrl": "s3://old/model.tar.gz"}]},
+}
+
+
+@pytest.fixture
+def earlier(world: World) -> World:
+    """A package that served, with its baseline."""
+    world.sagemaker.packages[EARLIER] = PACKAGE
+    for name in BASELINE["files"]:
+        world.put(f"baselines/shop/v0/{name}", {})
+    return world
+
+
+def test_only_an_approved_package_of_the_endpoint_serves_again(earlier: World):
+    plan = earlier.collect(rollback_to=EARLIER)
     assert (plan["path"], plan["artifact"], plan["version"]) == ("release", "s3://old/model.tar.gz", "v0")
     for change in ({"ModelApprovalStatus": "Rejected"}, {"CustomerMetadataProperties": {"endpoint": "other"}}):
-        world.sagemaker.packages["arn"] = package | change
+        earlier.sagemaker.packages[EARLIER] = PACKAGE | change
         with pytest.raises(ValueError, match=r"approve it first|not of shop"):
-            world.collect(rollback_to="arn")
+            earlier.collect(rollback_to=EARLIER)
+
+
+def test_the_watch_undoes_what_a_training_made_and_not_what_a_person_chose_unless_asked(earlier: World):
+    chosen = {"rollback_to": EARLIER}
+    for given, undoes in (({}, True), (chosen, False), (chosen | {"on_violation": "undo"}, True)):
+        assert earlier.collect(**given)["watch"]["undoes"] is undoes
+    with pytest.raises(ValueError, match="on_violation should be tell or undo, found never"):
+        earlier.collect(**chosen, on_violation="never")
+
+
+def test_a_package_that_never_served_gets_its_baseline_first(earlier: World):
+    earlier.s3.delete_object(Bucket=BUCKET, Key=f"baselines/shop/v0/{BASELINE['files'][0]}")
+    plan = earlier.collect(rollback_to=EARLIER)
+    assert (plan["path"], plan["version"], plan["has_baseline"]) == ("renew", f"v-{RUN}", True)
+    assert (plan["recent_job"]["ModelName"], faults("CreateTransformJob", plan["recent_job"])) == (RUN, "")
+    assert earlier.text(f"{SETS}/{RUN}/recent/rows.csv").count("\n") == 6
+    for hour in (10, 11):
+        for part in ("training", "holdout"):
+            earlier.s3.delete_object(Bucket=BUCKET, Key=f"shop/{part}/2026-03-02T{hour}00.csv")
+    with pytest.raises(ValueError, match="has no baseline yet, and no labelled rows are there"):
+        earlier.collect(rollback_to=EARLIER)
+
+
+def test_a_package_of_this_account_is_asked_for_in_our_own_name_whatever_registry_came_later(earlier: World):
+    registry = {**SETTINGS["registry"], "is_own": False, "role": "arn:aws:iam::210987654321:role/registers"}
+    earlier.configure("release", {**SETTINGS, "registry": registry})
+    earlier.collect(rollback_to=EARLIER)
+    assert earlier.assumed == []
 
 
 def test_a_live_artefact_that_nobody_serves_is_told(world: World):

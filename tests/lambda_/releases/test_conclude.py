@@ -216,3 +216,12 @@ def test_an_endpoint_that_serves_neither_model_calls_for_a_person(world: World):
     plan = {**world.collect(), "result": "rolled_back", "returned": {"answer": {"status": "lost"}}}
     conclude(world, plan)
     assert "a person must look at the endpoint" in world.messages[-1]["Message"]
+
+
+def test_a_package_that_stays_against_the_monitors_calls_for_a_person(world: World):
+    kept = {"answer": {"status": "kept", "reason": "model_quality was violated"}}
+    conclude(world, {**world.collect(), "result": "deployed", "watched": kept})
+    (message,) = world.messages
+    assert message["Subject"] == "RETRAINING DEPLOYED, MONITORS SPEAK AGAINST IT: shop"
+    assert "stays although the monitors speak against it" in message["Message"]
+    assert json.loads(world.text(f"{RECORDS}/{RUN}/record.json"))["is_kept"] is True

@@ -73,3 +73,12 @@ def test_other_answers_are_no_worse_answers(load, checks: dict[str, int], status
     for each in reports:
         each["monitors"][0]["violations"] = checks
     assert load("watch").decide.watched(reports, [], NOON, NOON + 3 * HOUR, WATCH).status == status
+
+
+def test_a_package_that_a_person_chose_stays_whatever_the_monitors_say(world: World):
+    served = {"checked": {"answer": {"at": (NOON - timedelta(minutes=1)).isoformat()}}}
+    world.window(NOON + HOUR, "violated", report(0, "violated", model_quality="violated"))
+    plan = {**world.collect(), **served}
+    for undoes, status in ((True, "violated"), (False, "kept")):
+        found = world.step("watch", {**plan, "watch": {**plan["watch"], "undoes": undoes}}, now=NOON + 2 * HOUR)
+        assert (found["status"], "model_quality" in found["reason"]) == (status, True)

@@ -130,6 +130,64 @@ def test_what_a_role_may_do_is_told_by_group_and_by_version(twin: Twin) -> None:
         sagemaker.update_model_package(ModelPackageArn=other, ModelApprovalStatus="Approved")
 
 
+OTHER = "arn:aws:sagemaker:eu-west-1:210987654321"
+REGISTRAR = "arn:aws:iam::210987654321:role/registers"
+CALLER = "arn:aws:iam::123456789012:role/caller"
+
+
+def neighbour(twin: Twin, trusted: str = CALLER) -> Any:
+    """A group of another account, and a role there; a role here that may ask for both. The client of the role there."""
+    trust = {"Effect": "Allow", "Principal": {"AWS": trusted}, "Action": "sts:AssumeRole"}
+    twin.identity.lend(REGISTRAR, {"Statement": [trust]}, {"Statement": [{"Effect": "Allow", "Action": "sagemaker:*"}]})
+    found = twin.client("sagemaker", role=REGISTRAR)
+    found.create_model_package_group(ModelPackageGroupName="Shared")
+    caller = role("sagemaker:*", "sts:AssumeRole")
+    caller["Properties"]["RoleName"] = "caller"
+    assert deploy(twin, {"Role": caller}) == "CREATE_COMPLETE", reason(twin)
+    return found
+
+
+def test_a_group_of_another_account_admits_whom_its_policy_names(twin: Twin, bus: RememberingBus) -> None:
+    owner, caller, shared = (
+        neighbour(twin),
+        twin.client("sagemaker", role="caller"),
+        f"{OTHER}:model-package-group/shared",
+    )
+    with pytest.raises(ClientError, match="no policy of the group allows it"):
+        package(twin, shared, client=caller)
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"AWS": CALLER},
+        "Action": "sagemaker:CreateModelPackage",
+        "Resource": "*",
+    }
+    owner.put_model_package_group_policy(
+        ModelPackageGroupName="Shared", ResourcePolicy=json.dumps({"Statement": [statement]})
+    )
+    arn = package(twin, shared, client=caller)
+    assert arn == f"{OTHER}:model-package/shared/1"
+    with pytest.raises(ClientError, match=rf"DescribeModelPackage on resource: {arn}"):
+        caller.describe_model_package(ModelPackageName=arn)
+    assert caller.list_model_package_groups()["ModelPackageGroupSummaryList"] == []
+    assert bus.of(EVENT) == []
+    twin.model_packages.forwarding.add("210987654321")
+    owner.update_model_package(ModelPackageArn=arn, ModelApprovalStatus="Approved")
+    assert [detail["ModelPackageArn"] for detail in bus.of(EVENT)] == [arn]
+
+
+@pytest.mark.parametrize("trusted", [CALLER, "arn:aws:iam::123456789012:root", "arn:aws:iam::123456789012:role/nobody"])
+def test_a_role_of_another_account_is_taken_where_it_trusts_the_caller(twin: Twin, trusted: str) -> None:
+    neighbour(twin, trusted)
+    sts = twin.client("sts", role="caller")
+    if trusted.endswith("nobody"):
+        with pytest.raises(ClientError, match="the role does not trust it"):
+            sts.assume_role(RoleArn=REGISTRAR, RoleSessionName="test")
+        return
+    lent = sts.assume_role(RoleArn=REGISTRAR, RoleSessionName="test")["Credentials"]
+    assert lent["AccessKeyId"] == twin.identity.credentials(REGISTRAR)["AWS_ACCESS_KEY_ID"]
+    assert package(twin, "Shared", client=twin.client("sagemaker", role=REGISTRAR)) == f"{OTHER}:model-package/shared/1"
+
+
 def test_a_model_of_a_package_serves_what_the_package_holds_once_it_is_approved(
     twin: Twin, bus: RememberingBus
 ) -> None:

@@ -104,7 +104,7 @@ class Comparison:
     def _against_baseline(self, constraint: QualityConstraint, then: Quality) -> Evidence | None:
         name = constraint.metric
         if name == "auc":
-            return self._permuted(constraint, *_areas(self.now.scores, then.scores))
+            return self._of_areas(constraint, then)
         if self.type is ProblemType.REGRESSION:
             return self._of_errors(constraint, then)
         found = _shares(self.now, self.type)
@@ -113,6 +113,15 @@ class Comparison:
         current, baseline = _aligned(self.now, then, self.type)
         influence = standard_errors.influences(current + baseline, self.type).get(name)
         return None if influence is None else self._permuted(constraint, influence, current, baseline)
+
+    def _of_areas(self, constraint: QualityConstraint, then: Quality) -> Evidence:
+        """By the weaker of two, a pack of both samples and their own errors: scores that all moved, which leaves their order, make
+        no pack, and of few records that are nearly in order an error says too little."""
+        found, name = self._permuted(constraint, *_areas(self.now.scores, then.scores)), constraint.metric
+        error = math.hypot(self.now.errors.get(name, math.nan), then.errors.get(name, math.nan))
+        freedom = min(self.now.sizes[name], then.sizes[name]) - 1
+        apart = _student(self.now.values[name], self.baseline(name), error, freedom, constraint)
+        return found if apart is None else _weaker(found, apart, constraint)
 
     def _of_errors(self, constraint: QualityConstraint, then: Quality) -> Evidence | None:
         if constraint.metric == "r2":
@@ -167,6 +176,17 @@ def _of_shares(now: standard_errors.Hits, then: standard_errors.Hits, constraint
     if _is_greater(constraint):
         return chance.more_often(*now, *then)
     return _mirrored(chance.more_often(now[1] - now[0], now[1], then[1] - then[0], then[1]))
+
+
+def _weaker(one: Evidence, other: Evidence, constraint: QualityConstraint) -> Evidence:
+    """What both say: the larger chance, and the limit that is farther away."""
+    farther = max if _is_greater(constraint) else min
+
+    def allowed(level: float) -> float | None:
+        found = [limit for each in (one, other) if (limit := each.allowed(level)) is not None]
+        return farther(found) if len(found) == len((one, other)) else None
+
+    return Evidence(max(one.p_value, other.p_value), allowed)
 
 
 def _mirrored(evidence: Evidence) -> Evidence:

@@ -158,6 +158,28 @@ def test_a_metric_that_no_window_of_the_size_could_violate_is_no_test() -> None:
     )
 
 
+def scored(cells: dict[float, tuple[int, int]]) -> Agreement:
+    """Records by score: negatives and positives."""
+    score = np.concatenate([np.full(sum(counts), score) for score, counts in cells.items()])
+    truth = np.concatenate([np.repeat([0, 1], counts) for counts in cells.values()])
+    confusion = Confusion.of(truth, (score > 0.5).astype(int), ("0", "1"))
+    return Agreement(len(truth), confusion=confusion, scores=Scores.of(score, truth == 1))
+
+
+def test_one_record_out_of_order_is_chance_wherever_all_scores_have_moved() -> None:
+    """The area knows the order alone; that scores moved is drift, and told as such."""
+    then = scored({0.1: (163, 0), 0.9: (0, 137)})
+    for low, high in ((0.1, 0.9), (0.129, 0.85)):
+        found = comparison(scored({low: (36, 1), high: (0, 23)}), then, BINARY)
+        assert found.now.values["auc"] == pytest.approx(0.979, abs=1e-3)
+        told = found.evidence(QualityConstraint("auc", 1.0))
+        assert told is not None
+        assert 0.05 < told.p_value < 0.5
+        reached = told.allowed(4.6e-4)
+        assert reached is not None
+        assert reached < found.now.values["auc"]
+
+
 def heavy_truth(random: Random, size: int) -> Agreement:
     """Labels over orders of magnitude, and errors in proportion: standard errors of r2 alone would ring too often."""
     truth = np.exp(random.normal(0, 1.5, size))
