@@ -76,6 +76,11 @@ format: build/.main-venv ## let ruff rewrite what it can
 synth: build/.main-venv node_modules/.package-lock.json ## synthesize every environment with security checks, and say what each costs a month
 	@for env in $(ENVIRONMENTS); do echo "synth $$env"; npx --no-install cdk synth --quiet --no-notices -c env=$$env -c compliance=report -o build/synth/$$env; $(BIN)/python -m stacks.price $$env build/synth/$$env; done
 
+ENV ?= prod
+.PHONY: roles
+roles: build/.main-venv node_modules/.package-lock.json ## the roles that another team creates for ENV=NAME (security.role_prefix): names, trust, policies
+	@npx --no-install cdk synth --quiet --no-notices -c env=$(ENV) -c roles=report -o build/roles/$(ENV)
+
 .PHONY: golden
 golden: build/.main-venv ## rewrite the golden outputs and the stack snapshots; review the diff
 	$(BIN)/python -m pytest tests/golden tests/monitor_image tests/stacks -k "golden or snapshot" --snapshot-update -q
@@ -84,6 +89,10 @@ IMAGE ?= model-monitor:latest
 .PHONY: image
 image: ## build the monitor image with docker, podman or buildah; PLATFORM=linux/arm64 MODELS=1 NATIVE=0 BASE=… SBOM=file IMAGE=name
 	monitor_image/build.sh $(IMAGE)
+
+.PHONY: promote
+promote: build/.main-venv ## copy the image FROM=…@sha256:… to the repository TO=… of another account or Region, by its digest
+	@$(BIN)/python monitor_image/promote.py $(FROM) $(TO)
 
 .PHONY: image-test
 image-test: build/.main-venv ## build the image twice and run it as a job and as a function; root, buildah, bubblewrap, debootstrap
@@ -239,7 +248,15 @@ lock: $(UV) ## resolve the dependency groups again into hashed lock files
 	$(call compile,--group sdk,tests/sdk/requirements.txt,)
 	$(call compile,--group hadolint,tests/image/requirements.txt,)
 	cd monitor_image && ../$(UV) pip compile pyproject.toml $(COMPILE) -c ../tests/requirements.txt -o requirements.txt
+	$(call has_wheels,monitor_image/requirements.txt)
+	$(call has_wheels,monitor_image/requirements-models.txt)
 	echo "uv==$(UV_VERSION)" | $(UV) pip compile - $(COMPILE) -o .ci/uv.txt
+
+# the image is built for both processors, from wheels alone
+define has_wheels
+	@for machine in x86_64 aarch64; do $(UV) pip install --quiet --dry-run --no-deps --only-binary :all: --require-hashes --target build/wheels \
+		--python-version 3.11 --python-platform $$machine-unknown-linux-gnu -r $(1) || { echo "$(1): a package has no wheel for linux/$$machine"; exit 1; }; done
+endef
 
 COMPILE := --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 define compile

@@ -15,7 +15,7 @@ from aws_cdk import App, Environment, Stack, Tags, aws_iam as iam, aws_sns as sn
 from constructs import Construct
 
 from model_monitor import contract
-from stacks import findings
+from stacks import findings, image_stack, role_names, roles
 from stacks.alerting_stack import AlertingProps, AlertingStack
 from stacks.constructs import customer_key, routes
 from stacks.constructs.dashboard import Watched
@@ -43,6 +43,8 @@ from stacks.storage_stack import StorageProps, StorageStack
 
 def build(app: Construct, chosen: Settings) -> None:
     """Every stack of an environment."""
+    if chosen.security.role_prefix is not None:
+        app.node.set_context(role_names.PREFIX, chosen.security.role_prefix)
     shared = _shared(app, chosen)
     for name in chosen.endpoints:
         _endpoint(shared, name)
@@ -287,13 +289,44 @@ def _order(shared: Shared) -> None:
         stack.add_stack_dependency(network, "what runs in the VPC reaches AWS by its endpoints")
 
 
+def report_roles(app: App, chosen: Settings) -> str | None:
+    """Write the roles that the environment would create into the assembly, and say them; what keeps them from being said."""
+    prefix = chosen.security.role_prefix
+    if prefix is None:
+        return f"{chosen.environment}: security.role_prefix is missing; say how the names of brought roles begin"
+    build(app, chosen.model_copy(update={"security": chosen.security.model_copy(update={"role_prefix": None})}))
+    assembly = Path(app.synth().directory)
+    found = roles.Report(
+        estimate.templates_of(assembly), account=chosen.account, region=chosen.region, prefix=prefix
+    ).roles()
+    (assembly / roles.FILE).write_text(roles.documents(found), encoding="utf-8")
+    sys.stderr.write(roles.text(found))
+    return None
+
+
+def build_images(app: App, where: str, accounts: str) -> str | None:
+    """The repository of images alone; what keeps it from being made."""
+    try:
+        env, admitted = image_stack.parse(where, accounts)
+    except ValueError as error:
+        return str(error)
+    image_stack.ImageStack(app, "ModelMonitorImages", admitted, env=env)
+    findings.check_security(app)
+    app.synth()
+    return None
+
+
 def main() -> None:
     """What `cdk synth -c env=NAME` runs."""
     app = App()
+    if (where := app.node.try_get_context("images")) is not None:
+        sys.exit(build_images(app, str(where), str(app.node.try_get_context("accounts") or "")))
     try:
         chosen = settings.find(app.node.try_get_context("env"))
     except settings.SettingsFaults as faults:
         sys.exit(str(faults))
+    if app.node.try_get_context("roles") is not None:
+        sys.exit(report_roles(app, chosen))
     build(app, chosen)
     assembly = Path(app.synth().directory)
     if app.node.try_get_context("compliance") is not None:

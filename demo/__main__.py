@@ -94,6 +94,7 @@ def _run(is_kept: bool, paths: Paths, timeline: Timeline) -> int:
                 ("new model", _relative(paths.training)),
                 ("the twin", f"{_relative(paths.root / 'twin')} (CLI output, calls of functions, jobs)"),
                 ("summary", _relative(paths.summary)),
+                ("calls by role", _relative(paths.calls)),
                 ("took", f"{timeline.elapsed:.0f} s"),
             ]
         )

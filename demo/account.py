@@ -29,3 +29,20 @@ class TwinAccount:
         identity = self._twin.identity
         found = [f"{refused.role}: {refused.action} on {refused.resource}" for refused in identity.violations()]
         return found, sum(identity.calls(role).total() for role in identity.roles())
+
+    def calls(self) -> dict[str, dict[str, list[str]]]:
+        """`stack/role` → what it called: `actions` as IAM names them, `services` as boto3 does."""
+        identity = self._twin.identity
+        named = {
+            f"{stack.name}/{logical_id}": resource.made.ref
+            for stack in self._twin.deployments.stacks.values()
+            for logical_id, resource in stack.resources.items()
+            if resource.type == "AWS::IAM::Role"
+        }
+        return {
+            role: {
+                "actions": sorted(identity.actions(name)),
+                "services": sorted({service for service, _ in identity.calls(name)}),
+            }
+            for role, name in sorted(named.items())
+        }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections import Counter
 from collections.abc import Sequence
@@ -78,11 +79,16 @@ class Paths:
     def summary(self) -> Path:
         return self.root / "summary.json"
 
+    @property
+    def calls(self) -> Path:
+        return self.root / "calls.json"
+
     def clear(self) -> None:
         """Remove what an earlier demo left."""
         for folder in (self.models, self.reports, self.capture, self.labels, self.training):
             shutil.rmtree(folder, ignore_errors=True)
         self.summary.unlink(missing_ok=True)
+        self.calls.unlink(missing_ok=True)
         (self.root / "failure.log").unlink(missing_ok=True)
         self.root.mkdir(parents=True, exist_ok=True)
 
@@ -237,6 +243,7 @@ class Scenario:
 
     def _examine_identity(self) -> None:
         self.story.identity_findings, self.story.identity_calls = self.account.check_identity()
+        self.paths.calls.write_text(json.dumps(self.account.calls(), indent=2) + "\n", encoding="utf-8")
 
     def _collect(self, outputs: deploy.Outputs) -> None:
         """Copy the captured files and their labels out of the account, which ends with this process."""

@@ -213,7 +213,7 @@ class ControlPlaneStack(Stack):
     # --- the state machine -------------------------------------------------------------------------------------------
 
     def _machine(self, plan: PythonFunction, finish: PythonFunction) -> sfn.StateMachine:
-        role = iam.Role(
+        role = permissions.role(
             self,
             "MachineRole",
             assumed_by=self._service("states.amazonaws.com"),
@@ -240,7 +240,7 @@ class ControlPlaneStack(Stack):
         self._allow_runs(role, plan, finish)
         return machine
 
-    def _allow_runs(self, role: iam.Role, plan: PythonFunction, finish: PythonFunction) -> None:
+    def _allow_runs(self, role: iam.IRole, plan: PythonFunction, finish: PythonFunction) -> None:
         """Runs of endpoints whose stacks come later: their functions and roles are known by how their names begin."""
         environment = self._props.environment
         permissions.allow(role, ["lambda:InvokeFunction"], [plan.function.function_arn, finish.function.function_arn])
@@ -283,9 +283,9 @@ class ControlPlaneStack(Stack):
         """A service, for this account alone."""
         return iam.ServicePrincipal(name, conditions={"StringEquals": {"aws:SourceAccount": self.account}})
 
-    def _starter(self) -> iam.Role:
+    def _starter(self) -> iam.IRole:
         """What schedules act as."""
-        role = iam.Role(
+        role = permissions.role(
             self,
             "StarterRole",
             assumed_by=self._service("scheduler.amazonaws.com"),

@@ -50,6 +50,11 @@ DISK_GIGABYTES = 4  # rows and answers of a comparison pass through the disk
 STATE_CALLS = {  # of the table, where a step does other things than to read and to add to the record of a run
     "approval": ("GetItem", "PutItem", "DeleteItem"),
     "collect": ("GetItem", "PutItem", "Query", "UpdateItem"),
+    "watch": ("Query",),
+}
+SETTINGS_CALLS = {  # of the parameters, in whole or by their path where wide tables fill several; other steps read none
+    **dict.fromkeys(("register", "release", "watch"), ("ssm:GetParameter",)),
+    **dict.fromkeys(("collect", "rebaseline"), ("ssm:GetParameter", "ssm:GetParametersByPath")),
 }
 DESCRIPTIONS = {
     "collect": "First step of a retraining: which rows, which models",
@@ -165,11 +170,9 @@ class ReleaseStack(Stack):
         for step, function in self.functions.items():
             if step == "pipeline":  # it remembers nothing
                 continue
-            calls = STATE_CALLS.get(step, ("GetItem", "Query", "UpdateItem"))
-            permissions.allow_items(function.role, table, calls)
-            if step not in WITHOUT_SETTINGS:
-                reading = ["ssm:GetParameter", "ssm:GetParametersByPath"]
-                permissions.allow_named(function.role, reading, below, LATER)
+            permissions.allow_items(function.role, table, STATE_CALLS.get(step, ("GetItem", "UpdateItem")))
+            if step in SETTINGS_CALLS:
+                permissions.allow_named(function.role, SETTINGS_CALLS[step], below, LATER)
             permissions.allow_key(function.role, props.storage.key)
         for step in ("release", "rebaseline"):
             permissions.allow_named(self.functions[step].role, ["ssm:PutParameter"], live, LATER)
@@ -338,7 +341,7 @@ class ReleaseStack(Stack):
         )
 
     def _machine(self) -> sfn.StateMachine:
-        role = iam.Role(
+        role = permissions.role(
             self,
             "MachineRole",
             assumed_by=iam.ServicePrincipal(
@@ -369,7 +372,7 @@ class ReleaseStack(Stack):
         self._allow_steps(role, list(arns.values()))
         return machine
 
-    def _allow_steps(self, role: iam.Role, functions: list[str]) -> None:
+    def _allow_steps(self, role: iam.IRole, functions: list[str]) -> None:
         environment = self._props.environment
         permissions.allow(role, ["lambda:InvokeFunction"], functions)
         runners = [

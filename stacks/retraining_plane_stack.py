@@ -218,7 +218,7 @@ class RetrainingPlaneStack(Stack):
         }
         if not chosen:
             return
-        role = iam.Role(
+        role = permissions.role(
             self,
             "ScheduleRole",
             assumed_by=iam.ServicePrincipal(

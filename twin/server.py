@@ -32,6 +32,7 @@ from twin.cloudformation.types import Types
 from twin.cloudwatch import metric_queries
 from twin.cloudwatch.alarms import Alarms
 from twin.dynamodb.tables import Tables
+from twin.ecr.images import Images
 from twin.events.messages import Messages
 from twin.events.rules import Events
 from twin.functions.functions import Functions
@@ -105,6 +106,7 @@ class Twin:
         self.identity = Identity(self)
         managed_policies.install(self)
         Tables(self)
+        self.images = Images(self)
         self.functions = Functions(self)
         self.apis = Apis(self, self.functions)
         self.messages = Messages(self, self.functions)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from aws_cdk import CfnOutput, Duration, aws_iam as iam, aws_sqs as sqs
 from constructs import Construct
 
+from stacks.constructs import permissions
+
 READ = ("sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:ReceiveMessage")
 MOST_RECEIVES = 5  # of a message that nobody can read, before it is put aside
 
@@ -13,7 +15,7 @@ class LabellingQueues(Construct):
     """unreadable: messages that are put aside, of either queue."""
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, endpoint: str, tool_role_arn: str, clerk: iam.Role
+        self, scope: Construct, construct_id: str, *, endpoint: str, tool_role_arn: str, clerk: iam.IRole
     ) -> None:
         super().__init__(scope, construct_id)
         self.unreadable = self._queue("Unreadable")
@@ -25,7 +27,7 @@ class LabellingQueues(Construct):
             statement = iam.PolicyStatement(principals=[tool], actions=list(calls), resources=[queue.queue_arn])
             queue.add_to_resource_policy(statement)
         for queue, calls in ((self.tasks, ("sqs:SendMessage",)), (self.answers, READ)):
-            clerk.add_to_policy(iam.PolicyStatement(actions=list(calls), resources=[queue.queue_arn]))
+            permissions.allow(clerk, calls, [queue.queue_arn])
         told = {"Tasks": (self.tasks, "reads tasks"), "Answers": (self.answers, "writes answers")}
         for name, (queue, does) in told.items():
             CfnOutput(self, f"{name}Url", value=queue.queue_url, description=f"Where the tool of {endpoint} {does}")

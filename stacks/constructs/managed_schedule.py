@@ -86,7 +86,7 @@ class RunFunction(Construct):
         brought = next((each.settings.role_arn for each in monitors if each.settings.role_arn), None)
         if brought is not None:
             return iam.Role.from_role_arn(self, "Role", brought, mutable=False)
-        role = iam.Role(
+        role = permissions.role(
             self,
             "Role",
             path=contract.role_path(environment),

@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 from aws_cdk import ArnFormat, Aws, Fn, Stack, aws_dynamodb as dynamodb, aws_iam as iam, aws_kms as kms
 from constructs import Construct
 
-from stacks import findings
+from stacks import findings, role_names
 from stacks.constructs.places import PARTITION, Place
 
 SAGEMAKER = "sagemaker.amazonaws.com"
@@ -37,8 +37,23 @@ def service_role(
     """A role that one service assumes; a role that was brought is used as it is, and nothing is added to it."""
     if brought_arn is not None:
         return iam.Role.from_role_arn(scope, construct_id, brought_arn, mutable=False)
-    assumed_by = of_this_account(scope, service)
-    return iam.Role(scope, construct_id, assumed_by=assumed_by, description=description, path=path)
+    return role(scope, construct_id, of_this_account(scope, service), description, path)
+
+
+def role(
+    scope: Construct, construct_id: str, assumed_by: iam.IPrincipal, description: str, path: str | None = None
+) -> iam.IRole:
+    """A role of the environment's own; where somebody else creates them, the one that has its name, and nothing is added to it."""
+    prefix = scope.node.try_get_context(role_names.PREFIX)
+    if prefix is None:
+        return iam.Role(scope, construct_id, assumed_by=assumed_by, description=description, path=path)
+    stack = Stack.of(scope)
+    ids = [each.node.id for each in scope.node.scopes[len(stack.node.scopes) :]]
+    name = role_names.name(prefix, stack.stack_name, role_names.logical([*ids, construct_id]))
+    arn = stack.format_arn(
+        service="iam", region="", resource="role", resource_name=f"{(path or '/').lstrip('/')}{name}"
+    )
+    return iam.Role.from_role_arn(scope, construct_id, arn, mutable=False)
 
 
 def of_this_account(scope: Construct, service: str) -> iam.ServicePrincipal:

@@ -50,8 +50,8 @@ class PythonFunction(Construct):
     def __init__(self, scope: Construct, construct_id: str, props: PythonFunctionProps) -> None:
         super().__init__(scope, construct_id)
         self.log_group = logs.LogGroup(self, "Log", retention=props.log_retention, removal_policy=RemovalPolicy.DESTROY)
-        self.role = iam.Role(
-            self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"), description=props.description
+        self.role = permissions.role(
+            self, "Role", iam.ServicePrincipal("lambda.amazonaws.com"), description=props.description
         )
         permissions.allow(self.role, ["logs:CreateLogStream", "logs:PutLogEvents"], [self.log_group.log_group_arn])
         self._failed: sqs.Queue | None = None

@@ -50,12 +50,17 @@ LACKING: Final[Mapping[str, tuple[str, ...]]] = {
 _SUFFIX: Final = {True: ".cn", False: ""}
 
 
+def partition_of(region: str) -> str:
+    """The partition that a Region is in."""
+    return PARTITIONS.get(region.partition("-")[0], "aws") if "-gov-" not in region else "aws-us-gov"
+
+
 def of_arn(path: str, arn: str | None, region: str, account: str | None = None) -> Iterator[str]:
     """An ARN of another Region, or of another account where it has to be ours (`account`); IAM's name no Region."""
     if arn is None:
         return
     partition, _, found_region, found_account = arn.split(":")[1:5]
-    expected = PARTITIONS.get(region.partition("-")[0], "aws") if "-gov-" not in region else "aws-us-gov"
+    expected = partition_of(region)
     if found_region != region and found_region:
         yield f"{path}: should be of Region {region}, found {found_region}; give one of the environment's Region"
     elif partition != expected and "-iso" not in region:

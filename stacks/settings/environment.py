@@ -177,6 +177,9 @@ class Security(Block):
     their policies must admit the roles. Default: none."""
     permissions_boundary: fields.arn("iam", "policy/.+") | None = None  # type: ignore[valid-type]
     """ARN of the IAM policy that bounds every role. Left out: no boundary."""
+    role_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9+=,.@_-]{1,20}$")] | None = None
+    """How the names of roles begin that another team creates for this environment: all of them, of functions too, but for those
+    that a role_arn names. `make roles ENV=NAME` prints names, trust and policies. Left out: roles are created."""
     instance_disks: Literal["refused", "allowed"] = "refused"
     """Instance types with disks of their own (NVMe), which are encrypted by their hardware and take no key of yours. Default:
     refused, so that the key encrypts whatever is at rest."""

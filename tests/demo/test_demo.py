@@ -14,6 +14,7 @@ import pytest
 from model_monitor.contract import CheckType
 from tests.conftest import ROOT
 from tests.monitor_image.pages.test_report import Page
+from tests.twin import called
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("demo")]  # the demo runs once, on whichever worker is free
 SECONDS = 600
@@ -53,6 +54,15 @@ def test_the_demo_ends_well_and_says_so(
     assert unmet == []
     assert run[0].returncode == 0, run[0].stderr
     assert "the loop is closed" in run[0].stdout
+
+
+def test_roles_call_what_is_kept_of_them(run: tuple[subprocess.CompletedProcess[str], Path]) -> None:
+    calls: called.Calls = {}
+    for name, one in json.loads((run[1] / "calls.json").read_text()).items():
+        role = calls.setdefault(called.role_of(*name.split("/")), {"actions": [], "services": []})
+        for key, values in one.items():
+            role[key] = sorted({*role[key], *values})
+    called.check("test_demo", {role: one for role, one in calls.items() if one["actions"]})
 
 
 def test_each_hour_has_the_verdict_of_its_traffic(summary: dict[str, Any]) -> None:

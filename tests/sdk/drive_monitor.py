@@ -11,6 +11,7 @@ from typing import Any
 import boto3
 from sagemaker.core.helper.session_helper import Session
 from sagemaker.core.model_monitor import CronExpressionGenerator, EndpointInput, ModelMonitor, MonitoringOutput
+from sagemaker.core.shapes import ProcessingInput, ProcessingOutput, ProcessingS3Input, ProcessingS3Output
 
 BASE = "/opt/ml/processing"
 BASELINE = {"statistics": "s3://baselines/v1/statistics.json", "constraints": "s3://baselines/v1/constraints.json"}
@@ -39,6 +40,38 @@ def create(session: Session, role: str, name: str) -> dict[str, Any]:
         schedule_cron_expression=CronExpressionGenerator.hourly(),
     )
     return {"status": made.describe_schedule()["MonitoringScheduleStatus"], "executions": len(made.list_executions())}
+
+
+def learn(session: Session, role: str, name: str) -> dict[str, Any]:
+    """A baselining job, and what the SDK reads of it when it has ended."""
+    made = monitor(session, role)
+    made.env = {"plan": "learn"}
+    made.run_baseline(
+        baseline_inputs=[
+            ProcessingInput(
+                input_name="dataset",
+                s3_input=ProcessingS3Input(
+                    s3_uri="s3://baselines/training",
+                    local_path=f"{BASE}/input/dataset",
+                    s3_data_type="S3Prefix",
+                    s3_input_mode="File",
+                ),
+            )
+        ],
+        output=ProcessingOutput(
+            output_name="monitoring_output",
+            s3_output=ProcessingS3Output(
+                s3_uri="s3://reports/learned", local_path=f"{BASE}/output", s3_upload_mode="EndOfJob"
+            ),
+        ),
+        wait=True,
+        logs=False,
+        job_name=f"{name}-baseline",
+    )
+    return {
+        "statistics": made.baseline_statistics().body_dict,
+        "constraints": made.suggested_constraints().body_dict,
+    }
 
 
 def read(session: Session, role: str, name: str) -> dict[str, Any]:
@@ -82,7 +115,7 @@ def stop_and_delete(session: Session, role: str, name: str) -> dict[str, Any]:
     return {"stopped": stopped, "started": started, "left": len(left)}
 
 
-STEPS = {"create": create, "read": read, "change": change, "stop_and_delete": stop_and_delete}
+STEPS = {"create": create, "learn": learn, "read": read, "change": change, "stop_and_delete": stop_and_delete}
 
 if __name__ == "__main__":
     logging.disable(logging.CRITICAL)

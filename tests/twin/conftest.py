@@ -40,6 +40,8 @@ reports.mkdir(parents=True, exist_ok=True)
 (reports / "seen.json").write_text(json.dumps(seen))
 (reports / "statistics.json").write_text(json.dumps({{"version": 0.0, "features": [{{"name": "Elevation"}}]}}))
 plan = os.environ.get("plan", "ok")
+if plan == "learn":
+    (reports / "constraints.json").write_text(json.dumps({{"version": 0.0, "features": [], "monitoring_config": {{}}}}))
 if plan == "violate":
     violation = {{"feature_name": "Elevation", "constraint_check_type": "data_type_check", "description": "d"}}
     (reports / "constraint_violations.json").write_text(json.dumps({{"violations": [violation]}}))

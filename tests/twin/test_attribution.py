@@ -21,6 +21,7 @@ from aws_cdk.aws_s3 import Bucket
 from stacks.constructs import endpoint_permissions
 from stacks.constructs.reconciler import Reconciler, ReconcilerProps
 from stacks.constructs.scheduled_monitor import ScheduledMonitor
+from tests.twin import called
 from tests.twin.accounts import BASE, CLUSTER, IMAGE, ROLE, archive, furnished, put
 from twin import Twin
 from twin.api import ApiError, Call
@@ -226,6 +227,7 @@ def test_of_a_job_that_is_killed_the_reconciler_removes_the_endpoint_at_once_wit
     assert finish(twin, "next")["ProcessingJobStatus"] == "Completed"
     assert [entry.data["error"] for entry in twin.journal.of("function")] == [""] * len(twin.journal.of("function"))
     assert twin.identity.violations() == []
+    called.check("test_attribution", called.collect(twin, {**called.roles(twin), "explaining": "RunsRole"}))
 
 
 @pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])

@@ -16,6 +16,7 @@ from tests.analyses import ALL_TYPES, BIAS, CUSTOM, MODEL_QUALITY, analysed
 from tests.captures import batched, csv_text
 from tests.deployed_runs import CODE, SIZE, Schedule, dataset, labels, records, traffic
 from tests.synthesis import synthesize
+from tests.twin import called
 from tests.twin.accounts import make_buckets
 from twin import Twin
 
@@ -113,6 +114,7 @@ def test_every_type_is_judged_and_late_labels_are_scored_once_within_the_roles_r
     assert states["quality-accuracy"] == "ALARM"
     assert states["error"] == "OK"
     assert twin.identity.violations() == []
+    called.check("test_every_type", called.collect(twin, called.roles(twin)))
     assert {action for action in unused(twin, "ExecutorRole") if action.startswith("s3:")} == {ASKED_BY_THE_SERVICE}
 
 

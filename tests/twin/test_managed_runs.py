@@ -15,6 +15,7 @@ from model_monitor import contract
 from stacks.settings import environment as settings
 from tests.captures import csv_side, csv_text, event, json_side
 from tests.synthesis import synthesize
+from tests.twin import called
 from tests.twin.accounts import make_buckets
 from twin import Twin
 
@@ -205,6 +206,7 @@ def test_quiet_is_told_from_dead_and_both_schedulers_leave_the_same_bytes(shop: 
     told = Counter(mail.partition(":")[0] for mail in shop.mails() if SCHEDULE in mail and "judges" in mail)
     assert told == {"STALE": 1, "OK": 1}
     assert twin.identity.violations() == []
+    called.check("test_managed_runs", called.collect(twin, called.roles(twin)))
 
 
 def change_state(twin: Twin, state: str) -> None:
@@ -322,3 +324,4 @@ def test_large_windows_wait_for_instances_and_each_has_its_verdict(shop: Shop) -
     assert max(started.values()) <= quota, "a job holds its instance for the minute in which it runs"
     assert len(started) >= windows / quota
     assert twin.identity.violations() == []
+    called.check("test_managed_runs_of_jobs", called.collect(twin, called.roles(twin)))

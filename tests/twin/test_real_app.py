@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import yaml
 
+from tests.twin import called
 from tests.twin.accounts import make_buckets
 from twin import Twin
 from twin.server import ROOT
@@ -93,9 +94,11 @@ def test_the_app_is_deployed_redeployed_after_the_live_model_moved_and_destroyed
     twin.advance(timedelta(hours=2))  # two quiet hours: schedules and the reconciler run
     assert twin.identity.violations() == []
 
+    named = called.roles(twin)
     assert bucket_names(twin) > {BUCKET}
     twin.cdk("destroy", "--all", "--force", *synthesized)
     assert statuses(twin) == {"DELETE_COMPLETE"}
+    called.check("test_real_app", called.collect(twin, named))
     sagemaker = twin.client("sagemaker")
     assert sagemaker.list_endpoints()["Endpoints"] == []
     assert sagemaker.list_monitoring_schedules()["MonitoringScheduleSummaries"] == []

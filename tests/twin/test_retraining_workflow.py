@@ -21,6 +21,7 @@ from model_monitor.ground_truth_writer import file_contents, group
 from stacks.settings import environment as settings
 from tests.captures import csv_text
 from tests.synthesis import synthesize
+from tests.twin import called
 from tests.twin.accounts import allow_everything, archive, make_buckets
 from twin import Twin
 
@@ -245,7 +246,7 @@ def first_dataset() -> bytes:
 
 
 @pytest.fixture(scope="module")
-def pump(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pump]:
+def pump(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Pump]:
     folder = tmp_path_factory.mktemp("pump")
     assembly = synthesize(document()).folder
     with Twin(folder / "twin", start=START) as twin:
@@ -265,6 +266,8 @@ def pump(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pump]:
         found.buckets = {name: outputs[key] for name, key in names.items()} | {"table": outputs["RunsTable"]}
         yield found
         assert twin.identity.violations() == []
+        if request.session.testsfailed == 0:
+            called.check("test_retraining_workflow", called.collect(twin, called.roles(twin)))
 
 
 FIRST = f"s3://{TEAM}/model.tar.gz"

@@ -59,6 +59,7 @@ class Identity:
         self._twin = twin
         self._role_of_key: dict[str, str] = {DEPLOYER_KEY: DEPLOYER}
         self._calls: dict[str, Counter[tuple[str, str]]] = {}
+        self._actions: dict[str, set[str]] = {}
         self._violations: dict[Violation, int] = {}
         self._neighbours: dict[str, Neighbour] = {}
         self._lock = threading.Lock()
@@ -142,6 +143,11 @@ class Identity:
         with self._lock:
             return Counter(self._calls.get(role_name(role), {}))
 
+    def actions(self, role: str) -> set[str]:
+        """The actions that the role's calls took, as IAM names them: each step of a transaction, roles handed over, tags."""
+        with self._lock:
+            return set(self._actions.get(role_name(role), ()))
+
     def violations(self) -> list[Violation]:
         """The calls that roles made and that their policies do not allow, each once."""
         with self._lock:
@@ -149,7 +155,7 @@ class Identity:
 
     def unused(self, role: str) -> list[str]:
         """The actions that a role's policies name and that it never called: what least privilege could drop."""
-        used = {p.action.lower() for s, o in self.calls(role) for p in actions.needed(s, o, {}, "", "")}
+        used = {action.lower() for action in self.actions(role)}
         granted = {
             action
             for document in self._documents(role_name(role)) or []
@@ -172,6 +178,8 @@ class Identity:
         for need in actions.needed(call.service, call.operation, call.parameters, call.region, account):
             resources = [need.resource] if need.resource else []
             if documents is not None and policies.allows(documents, need.action, resources, need.context):
+                with self._lock:
+                    self._actions.setdefault(role, set()).add(need.action)
                 continue
             reason = "no policy of the role allows it" if documents is not None else "the role does not exist"
             self._refuse(call, Violation(role, need.action, need.resource or "*", reason))

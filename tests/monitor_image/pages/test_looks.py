@@ -6,8 +6,6 @@ what is drawn now: look at the pictures before they are committed. Each is check
 
 from __future__ import annotations
 
-import base64
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,34 +15,16 @@ import pytest
 from tests.conftest import ROOT
 from tests.monitor_image.pages import gallery
 from tests.monitor_image.pages.test_answers import ANSWERS
-from tests.monitor_image.review import browser
+from tests.monitor_image.review import browser, pictures
+from tests.monitor_image.review.pictures import FURTHEST, SCHEMES, SIZES, distance, distances, shown, taken
 
 pytestmark = [
     pytest.mark.skipif(browser.PROGRAM is None, reason="no Chromium: apt-get install chromium"),
     pytest.mark.xdist_group("browser"),
 ]
 ACCEPTED = Path(__file__).with_name("looks")
-FONTS = ACCEPTED / "fonts.json"
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 PAGES = (*ANSWERS, "over_time", "fleet")
-SIZES = {"phone": (390, 800), "desk": (1280, 900)}
-SCHEMES = ("light", "dark")
-SCALE, QUALITY = 0.25, 60
-FURTHEST = 24.0  # of 255, between the means of two blocks of 6 x 6 points: a line of text is further
-MEASURE = """(() => { const pen = document.createElement('canvas').getContext('2d');
-  pen.font = '100px system-ui'; return Math.round(pen.measureText('How it stands: 0123456789').width); })()"""
-COMPARE = """(async (before, now) => {
-  const [a, b] = await Promise.all([before, now].map(async data => {
-    const image = new Image(); image.src = 'data:image/webp;base64,' + data; await image.decode();
-    const canvas = document.createElement('canvas'); canvas.width = image.width; canvas.height = image.height;
-    const pen = canvas.getContext('2d'); pen.drawImage(image, 0, 0);
-    return pen.getImageData(0, 0, image.width, image.height); }));
-  if (a.width !== b.width || a.height !== b.height) return 255;
-  const size = 6, across = Math.ceil(a.width / size), sums = new Float64Array(across * Math.ceil(a.height / size) * 3);
-  for (let y = 0; y < a.height; y++) for (let x = 0; x < a.width; x++) for (let c = 0; c < 3; c++) {
-    const at = 4 * (y * a.width + x) + c;
-    sums[3 * (across * Math.floor(y / size) + Math.floor(x / size)) + c] += a.data[at] - b.data[at]; }
-  return sums.reduce((worst, sum) => Math.max(worst, Math.abs(sum)), 0) / (size * size); })"""
 
 
 @pytest.fixture(scope="module")
@@ -64,37 +44,10 @@ def judge(chromium: browser.Browser) -> browser.Page:
     return chromium.page()
 
 
-def shown(page: browser.Page, size: str, scheme: str) -> browser.Page:
-    """The same page at another width, in other colours."""
-    width, height = SIZES[size]
-    about = {"width": width, "height": height, "deviceScaleFactor": SCALE, "mobile": size == "phone"}
-    page.send("Emulation.setDeviceMetricsOverride", **about)
-    page.send("Emulation.setScrollbarsHidden", hidden=True)  # a bar that fades would make some pictures narrower
-    page.send("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
-    return page
-
-
-def taken(page: browser.Page) -> str:
-    found = page.send("Page.captureScreenshot", format="webp", quality=QUALITY, captureBeyondViewport=True)
-    return str(found["data"])
-
-
-def distance(judge: browser.Page, accepted: Path, now: str) -> float:
-    before = base64.b64encode(accepted.read_bytes()).decode()
-    return float(judge.ask(f"({COMPARE})({json.dumps(before)}, {json.dumps(now)})"))
-
-
 @pytest.fixture
 def is_updating(request: pytest.FixtureRequest, judge: browser.Page) -> bool:
-    """Whether pictures are accepted now. Skips where letters are of another shape than in the accepted ones."""
-    width = judge.ask(MEASURE)
-    if request.config.getoption("update_snapshots"):
-        ACCEPTED.mkdir(exist_ok=True)
-        FONTS.write_text(json.dumps({"width": width}) + "\n")
-        return True
-    if json.loads(FONTS.read_text())["width"] != width:
-        pytest.skip("other fonts than in the accepted pictures: install DejaVu Sans (apt-get install fonts-dejavu)")
-    return False
+    """Whether pictures are accepted now."""
+    return pictures.is_updating(request, judge, ACCEPTED)
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -103,14 +56,7 @@ def test_a_page_looks_like_its_accepted_snapshot(
 ) -> None:
     page = chromium.page()
     page.open(pages[name].as_uri())
-    found = {}
-    for size in SIZES:
-        for scheme in SCHEMES:
-            accepted, now = ACCEPTED / f"{name}-{size}-{scheme}.webp", taken(shown(page, size, scheme))
-            if is_updating:
-                accepted.write_bytes(base64.b64decode(now))
-            found[size, scheme] = distance(judge, accepted, now)
-            assert page.ask("document.documentElement.scrollWidth") <= SIZES[size][0], "nothing is cut off"
+    found = distances(page, judge, ACCEPTED / name, is_updating)
     assert max(found.values()) < FURTHEST, found
     assert page.complaints == []
 

@@ -15,7 +15,7 @@ import pytest
 from model_monitor.review.desk import Desk, Rules
 from model_monitor.review.local_store import LocalStores
 from model_monitor.review.serving import serve
-from tests.monitor_image.review import browser
+from tests.monitor_image.review import browser, pictures
 from tests.monitor_image.review.conftest import task
 
 pytestmark = [
@@ -33,8 +33,7 @@ CONTEXT = {
         "Area": {"categories": [["Rawah", 60], ["Cache", 30], [HOSTILE, 10]]},
     },
 }
-
-
+ACCEPTED = Path(__file__).with_name("looks")
 AXE = Path(__file__).resolve().parents[3] / "node_modules" / "axe-core" / "axe.min.js"
 FAULTS = "axe.run().then(found => found.violations.map(one => `${one.id}: ${one.nodes.map(each => each.html)}`))"
 
@@ -255,3 +254,13 @@ def test_axe_would_find_a_field_without_a_name(chromium: browser.Browser, app: A
     page.ask("document.querySelector('main').append(document.createElement('select'))")
     page.ask(AXE.read_text() + ";0")
     assert [one.partition(":")[0] for one in page.ask(FAULTS)] == ["select-name"]
+
+
+def test_the_page_looks_like_its_accepted_snapshot(
+    request: pytest.FixtureRequest, chromium: browser.Browser, app: App
+) -> None:
+    page, judge = signed_in(chromium.page(), app, "ann"), chromium.page()
+    press(page, "a", 1)
+    is_updating = pictures.is_updating(request, judge, ACCEPTED)
+    found = pictures.distances(page, judge, ACCEPTED / "task", is_updating)
+    assert max(found.values()) < pictures.FURTHEST, found

@@ -31,6 +31,7 @@ def test_a_function_that_calls_beyond_its_policy_is_refused_and_reported(twin: T
     expected = Violation(name, "sqs:ListQueues", "*", "no policy of the role allows it")
     assert twin.identity.violations() == [expected]
     assert twin.identity.calls(name) == {("s3", "ListBuckets"): 1, ("sqs", "ListQueues"): 1}
+    assert twin.identity.actions(name) == {"s3:ListAllMyBuckets"}, "what was refused is not taken"
     assert twin.identity.roles() == [name]
     assert twin.identity.unused(name) == ["ssm:GetParameter"]
     assert [entry.data["action"] for entry in twin.journal.of("denied")] == ["sqs:ListQueues"]

@@ -118,3 +118,12 @@ def test_the_sdk_creates_reads_changes_and_deletes_a_schedule(twin: Twin, drive:
         "CompletedWithViolations",
     ]
     assert drive("stop_and_delete") == {"stopped": "Stopped", "started": "Scheduled", "left": 0}
+
+
+@pytest.mark.usefixtures("endpoint", "bus")
+def test_the_sdk_reads_the_baseline_that_a_job_left(twin: Twin, drive: Drive) -> None:
+    twin.client("s3").put_object(Bucket="baselines", Key="training/rows.csv", Body=b"1\n")
+    assert drive("learn") == {
+        "statistics": FEATURES,
+        "constraints": {"version": 0.0, "features": [], "monitoring_config": {}},
+    }
