@@ -139,6 +139,8 @@ class Report:
 
     def _attribute(self, logical_id: str, attribute: str, stack: str) -> str:
         found = self._templates[stack]["Resources"][logical_id]
+        if attribute == "Name" and found["Type"] == "AWS::StepFunctions::StateMachine":
+            return self._physical(logical_id, stack)
         if attribute != "Arn" or found["Type"] not in (*ARNS, "AWS::IAM::Role"):
             return f"<{stack}.{logical_id}.{attribute}>"
         if found["Type"] == "AWS::IAM::Role":
