@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from model_monitor import cli
-from tests.builders import capture_event, csv_payload, json_payload, write_capture
+from model_monitor.monitors.model_quality.verdict import NO_SCORE
+from tests.builders import Payload, capture_event, csv_payload, json_payload, write_capture
 
 RECORDS = 200
 PAYLOAD = {"features": ["a", "sex"], "label": "truth"}
@@ -55,10 +56,17 @@ def answer(person: dict[str, Any], failed: tuple[str, ...], failure: Any) -> dic
     return said | dict.fromkeys(failed, failure)
 
 
-def run(folder: Path, case: str, failing: int, failure: Any) -> dict[str, Any]:
+def response(said: dict[str, Any], form: str) -> Payload:
+    """A response; of CSV label and score, as many cells as it has."""
+    cells = [said[key] for key in ("label", "score") if key in said]
+    return json_payload(said) if form == "json" else csv_payload([cells])
+
+
+def run(folder: Path, case: str, failing: int, failure: Any, form: str = "json") -> dict[str, Any]:
     name, options, failed, _, _ = CASES[case]
     output: dict[str, Any] = {"prediction": "label", "score": "score"}
     output |= {"attributions": "why"} if name == "model_explainability" else {}
+    output = {"prediction": 0, "score": 1} if form == "csv" else output
     config = {"version": 1, "payload": PAYLOAD | {"output": output}, "monitors": {name: options}}
     (folder / "config.json").write_text(json.dumps(config))
     for part, count in (("train", 400), ("live", RECORDS)):
@@ -66,7 +74,7 @@ def run(folder: Path, case: str, failing: int, failure: Any) -> dict[str, Any]:
         events = [
             capture_event(
                 csv_payload([[row["a"], row["sex"]]]),
-                json_payload(answer(row, failed if part == "live" and i < failing else (), failure)),
+                response(answer(row, failed if part == "live" and i < failing else (), failure), form),
                 event_id=f"e{i}",
             )
             for i, row in enumerate(rows)
@@ -96,3 +104,27 @@ def test_survivors_are_not_judged_alone(tmp_path, case, failure):
 @pytest.mark.parametrize("case", CASES)
 def test_a_few_failures_are_borne(tmp_path, case):
     assert run(tmp_path, case, failing=20, failure=None)["verdict"] == "ok"
+
+
+LOST = {
+    "scores": "0 of 200 records that have an answer have a score (0.0%)",
+    "predictions": "no record has a prediction",
+    "predictions of bias": "no labelled record has a prediction",
+    "attributions": "0 records explained, fewer than min_records = 30",
+}
+
+
+@pytest.mark.parametrize("failure", [None, float("nan"), "absent"])
+@pytest.mark.parametrize(("case", "form"), [*((case, "json") for case in LOST), ("scores", "csv")])
+def test_what_all_answers_have_lost_is_never_ok(tmp_path, case, form, failure):
+    report = run(tmp_path, case, failing=RECORDS, failure=failure, form=form)
+    if form == "csv" and failure == "absent":  # a line of another width is no record
+        assert report["verdict"] == "error"
+    else:
+        assert (report["verdict"], LOST[case] in report["reason"]) == ("insufficient_data", True), report["reason"]
+
+
+def test_a_lost_score_is_told_among_the_checks(tmp_path):
+    monitor = run(tmp_path, "scores", failing=RECORDS, failure=None)["monitors"][0]
+    drift = [check for check in monitor["checks"] if check["subject"] == "score"]
+    assert [(check["outcome"], check["description"]) for check in drift] == [("not_evaluated", NO_SCORE)]

@@ -101,4 +101,5 @@ class Conclusion:
     @property
     def drift_max(self) -> float | None:
         """The farthest move of what the model says; None where none is known."""
-        return max((check.distance or 0.0 for check in self.drift), default=None)
+        known = [check for check in self.drift if check.outcome is not Outcome.NOT_EVALUATED]
+        return max((check.distance or 0.0 for check in known), default=None)

@@ -45,9 +45,10 @@ def check(name: str, value: float, constraint: QualityConstraint | None) -> Chec
 
 
 def unevaluated(name: str, reason: str, constraint: QualityConstraint | None) -> Check:
-    """A metric without a value."""
+    """A metric without a value: one that has a limit was asked for, so the monitor is no pass without it."""
     limit = None if constraint is None else constraint.threshold
-    return Check(CHECK_CUSTOM_METRIC, name, Outcome.NOT_EVALUATED, None, limit, reason)
+    is_asked = constraint is not None
+    return Check(CHECK_CUSTOM_METRIC, name, Outcome.NOT_EVALUATED, None, limit, reason, is_required=is_asked)
 
 
 def failed(name: str, reason: str) -> Check:

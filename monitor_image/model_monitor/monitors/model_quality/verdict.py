@@ -26,6 +26,8 @@ from model_monitor.monitors.verdict import conclude
 from model_monitor.sketches.feature import FeatureStatistics
 from model_monitor.words import counted, figure
 
+AREA = "auc"  # the one metric that is read from scores
+NO_SCORE = "no record has a score, and those of the baseline have"
 NEVER_MET = "no predicted label ever was a true one: check that both are written alike, and class_labels"
 NO_BASELINE_REASON = "no baseline, and no thresholds are configured"
 
@@ -108,10 +110,11 @@ def judge(
     is_calibrated = settings.decision is Decision.CALIBRATED
     budget = sharpened(budget_of(job), job.design_effect) if is_calibrated else None
     found_checks = [metric_check(each, comparison, budget) for each in constraints.constraints]
-    found_checks += unanswered(statistics, settings)
-    judged = conclude(found_checks)
-    if judged.verdict in (Verdict.OK, Verdict.VIOLATED):
-        judged = conclude([*found_checks, *drift])
+    found_checks += unanswered(statistics, settings, are_scores_asked=_are_scores_asked(constraints, drift))
+    is_judged = conclude(found_checks).verdict in (Verdict.OK, Verdict.VIOLATED)
+    judged = conclude(
+        [*found_checks, *(check for check in drift if is_judged or check.outcome is Outcome.NOT_EVALUATED)]
+    )
     return replace(judged, notes=(NEVER_MET,)) if measured.are_labels_disjoint else judged
 
 
@@ -120,15 +123,26 @@ def _missed(reason: str) -> tuple[Check, ...]:
     return (Check(CHECK_LESS, "quality", Outcome.NOT_EVALUATED, description=reason, is_required=True),)
 
 
-def unanswered(statistics: QualityStatistics, settings: MonitorSettings) -> list[Check]:
-    """That the model failed on so many requests that the others say little of it; scores count where some records have one."""
+def _are_scores_asked(constraints: QualityConstraints, drift: Sequence[Check]) -> bool:
+    """Whether something is compared that only scores can tell: their area, or how they are spread."""
+    return any(each.metric == AREA for each in constraints.constraints) or any(each.subject == SCORE for each in drift)
+
+
+def unanswered(
+    statistics: QualityStatistics, settings: MonitorSettings, *, are_scores_asked: bool = False
+) -> list[Check]:
+    """That the model failed on so many requests that the others say little of it.
+
+    Args:
+        are_scores_asked: the scores of a window that has none at all count as lost, not as never meant to be there.
+    """
     minimum = options_of(settings.options).min_answers
     if minimum is None:  # what must be there with its label must have an answer
         minimum = settings.maturity.min_coverage or MIN_ANSWERS
     found = few_answers(statistics.answered, statistics.records, minimum, "predictions", "have an answer of the model")
-    scored = [feature.present for feature in statistics.predictions if feature.name == SCORE]
-    for count in scored if not found else ():
-        found += few_answers(count, statistics.answered, minimum, "scores", "that have an answer have a score")
+    scored = sum(feature.present for feature in statistics.predictions if feature.name == SCORE)
+    if not found and (scored or are_scores_asked):
+        found += few_answers(scored, statistics.answered, minimum, "scores", "that have an answer have a score")
     return found
 
 
@@ -172,7 +186,7 @@ def drift_checks(
     *,
     is_calibrated: bool = False,
 ) -> tuple[Check, ...]:
-    """How far what the model says is from what it said in the baseline; none where either is not known.
+    """How far what the model says is from what it said in the baseline; none of what the baseline does not know.
 
     Args:
         is_calibrated: what the sizes of the samples explain is the evidence's business, not taken off the distance as AWS does.
@@ -193,6 +207,8 @@ def drift_checks(
         check = Check(CHECK_PREDICTION_DRIFT, feature.name, outcome, distance, threshold, text, distance=distance)
         evidence = moved.evidence if is_calibrated else None
         found.append(replace(check, evidence=evidence, sentence=moved.sentence))
+    if config.perform_comparison and SCORE in known and SCORE not in {feature.name for feature in current}:
+        found.append(Check(CHECK_PREDICTION_DRIFT, SCORE, Outcome.NOT_EVALUATED, description=NO_SCORE))
     return tuple(found)
 
 
