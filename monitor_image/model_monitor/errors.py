@@ -51,6 +51,9 @@ class SettingsError(MonitorError):
         return cls(where, f"{counted(len(faults), 'fault')}:" + "".join(f"\n  {fault}" for fault in faults))
 
 
+LABELS: Final = ("ground truth", "label", "table of labels")  # what no data capture writes
+
+
 class DatasetError(MonitorError):
     """The data cannot be read."""
 
@@ -60,7 +63,8 @@ class NoDataset(DatasetError):
 
     def __init__(self, path: Path | str, expected: str) -> None:
         self.path, self.expected = path, expected
-        super().__init__(f"{path}: no {expected} found. Check the path, or that data capture has written there.")
+        source = "labels have been written there" if expected in LABELS else "data capture has written there"
+        super().__init__(f"{path}: no {expected} found. Check the path, or that {source}.")
 
 
 class UndecodableRecord(DatasetError):
@@ -142,9 +146,10 @@ class TooManyRejected(DatasetError):
         mean = f"{records_per_event:,.1f}".removesuffix(".0")
         size = "1 record" if mean == "1" else f"{mean} records, as the others hold"
         taken = f" ({'each ' if events > 1 else ''}taken as {size})" if events else ""
+        borne = ", or raise max_rejected_fraction" if fraction < 1 else ""  # no limit helps where nothing is left
         super().__init__(
             f"{lost(records, events)}{taken} could not be read, {counted(read, 'record')} could: {fraction:.1%} of the "
-            f"records lost, allowed {limit:.1%}. Mostly: {reason}. {remedy}, or raise max_rejected_fraction."
+            f"records lost, allowed {limit:.1%}. Mostly: {reason}. {remedy}{borne}."
         )
 
 

@@ -400,7 +400,9 @@ def no_data_reason(report: Report) -> str:
     if report.reading.dropped:
         return f"the preprocessor dropped all {counted(report.reading.dropped, 'record')}"
     if not files:
-        return NO_DATA_REASON
+        return (
+            f"{NO_DATA_REASON}: no file in {job.dataset.path}; check the path, and that data capture has written there"
+        )
     if job.window is None:
         return f"{NO_DATA_REASON}: {counted(files, 'file')} without a record"
     far = files - report.dataset.files

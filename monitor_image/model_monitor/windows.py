@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from textwrap import shorten
 from typing import Any, Final
 
 from model_monitor.contract import REPORT_FILE, TIME_FORMAT, VERDICT_ORDER, Verdict, worst_verdict
@@ -18,28 +19,37 @@ from model_monitor.errors import SettingsError
 from model_monitor.job.job import DatasetKind, Job
 from model_monitor.outputs.report import Report
 from model_monitor.schema import Window
+from model_monitor.words import named
 
 EVERY: Final = "--every"
 HOUR: Final = timedelta(hours=1)
 SHOWN_TIME: Final = "%Y-%m-%d %H:%M"
-COLUMNS: Final = ("window (UTC)", "records", "verdict", "violations", "report")
+COLUMNS: Final = ("window (UTC)", "records", "verdict", "violations", "report", "why")
+WHY_SHOWN: Final = 160  # characters of a reason beside its report, which has it whole
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What one window came to."""
+    """What one window came to. violated: subjects by check type. reason: why it was not judged, or the error."""
 
     window: Window
     records: int
     verdict: Verdict
     violations: int
     report: Path
+    violated: dict[str, list[str]] = field(default_factory=dict)
+    reason: str = ""
 
     @classmethod
     def of(cls, report: Report, window: Window) -> Row:
         """Of a run that ended, whatever its verdict."""
         path = report.job.output / REPORT_FILE
-        return cls(window, report.reading.records, report.verdict, report.violation_count, path)
+        violated: dict[str, list[str]] = {}
+        for result in report.results:
+            for check in result.conclusion.violations:
+                violated.setdefault(str(check.check_type), []).append(check.subject)
+        facts = (report.reading.records, report.verdict, report.violation_count)
+        return cls(window, *facts, path, violated, report.reason)
 
     def to_json(self) -> dict[str, Any]:
         """For programs."""
@@ -49,7 +59,15 @@ class Row:
             "verdict": self.verdict,
             "violations": self.violations,
             "report": str(self.report),
+            "violated": self.violated,
+            "reason": self.reason,
         }
+
+    @property
+    def why(self) -> str:
+        """What was violated, else why nothing could be said; "" of a pass."""
+        told = "; ".join(f"{type_}: {named(subjects)}" for type_, subjects in self.violated.items()) or self.reason
+        return shorten(told, WHY_SHOWN, placeholder=" ...")
 
 
 def jobs(job: Job, every: timedelta) -> Iterator[tuple[Window, Job]]:
@@ -105,9 +123,9 @@ def header() -> str:
 
 
 def line(row: Row) -> str:
-    """One window, with the path of its report."""
+    """One window, with the path of its report and what it says first."""
     start = row.window.start.strftime(SHOWN_TIME)
-    return _line((start, f"{row.records:,}", row.verdict, str(row.violations or "-"), str(row.report)))
+    return _line((start, f"{row.records:,}", row.verdict, str(row.violations or "-"), str(row.report), row.why))
 
 
 def total(rows: Sequence[Row]) -> str:
@@ -123,5 +141,5 @@ def worst(rows: Sequence[Row]) -> Verdict:
 
 
 def _line(cells: Sequence[str]) -> str:
-    window, records, verdict, violations, report = cells
-    return f"{window:<16}  {records:>9}  {verdict:<17}  {violations:>10}  {report}"
+    window, records, verdict, violations, report, why = cells
+    return f"{window:<16}  {records:>9}  {verdict:<17}  {violations:>10}  {report}  {why}".rstrip()

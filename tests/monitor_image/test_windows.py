@@ -63,13 +63,17 @@ def test_every_hour_of_the_tree_is_a_line_with_its_report(world, tmp_path, capsy
     lines = [line.split() for line in shown.out.splitlines()]
     assert lines[0][:3] == ["window", "(UTC)", "records"]
     folders = [tmp_path / "r" / f"2026/03/02/{hour:02d}/report.json" for hour in range(4, 9)]
-    assert [line[2:] for line in lines[1:6]] == [
+    assert [line[2:6] for line in lines[1:6]] == [
         ["60", "ok", "-", str(folders[0])],
         ["60", "violated", "1", str(folders[1])],
         ["0", "no_data", "-", str(folders[2])],
         ["8", "insufficient_data", "-", str(folders[3])],
         ["0", "error", "-", str(folders[4])],
     ]
+    why = [" ".join(line[6:]) for line in lines[1:6]]
+    assert why[:2] == ["", "completeness_check: Slope"]
+    assert "fewer than min_records" in why[3]
+    assert why[4].startswith("40 events (each taken as 1 record) could not be read")
     assert " ".join(lines[-1]) == "5 windows: 1 error, 1 violated, 1 insufficient_data, 1 ok, 1 no_data"
     assert [json.loads(path.read_text())["verdict"] for path in folders] == [line[3] for line in lines[1:6]]
     assert "could not be read" in shown.err

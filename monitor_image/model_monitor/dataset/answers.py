@@ -9,14 +9,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, Final
 
-import msgspec
-import orjson
-
 from model_monitor.dataset.batches import batches
 from model_monitor.dataset.classify import to_column
 from model_monitor.dataset.discover import discover
-from model_monitor.dataset.fields import getter, output_side
+from model_monitor.dataset.fields import Side, output_side
+from model_monitor.dataset.formats.json import BadPayload, Payload, load, records_of
 from model_monitor.dataset.pair import read_side
+from model_monitor.dataset.records import MALFORMED_JSON, NO_RECORDS_FOUND
 from model_monitor.dataset.sides import Format, open_side
 from model_monitor.dataset.units import plan
 from model_monitor.job.job import DatasetKind, Job
@@ -25,6 +24,7 @@ from model_monitor.words import counted
 KEYS_TOLD: Final = 8
 KEY_LENGTH: Final = 64  # keys of a payload may be data themselves: never many, never long
 EVENTS_TRIED: Final = 1000
+NAN: Final = "NaN"
 ROLES: Final = ("prediction", "score", "scores")
 
 
@@ -78,20 +78,42 @@ def _responses(job: Job) -> Iterator[tuple[Format, str]]:
 
 def _found(form: Format, text: str, job: Job) -> str:
     """What the records of a response look like, or what stands where a number was looked for."""
-    if unread := _text_in_place(form, text, job):
+    unread = _text_in_place(form, text, job)
+    if unread == NAN:
+        return "where NaN stands, which is no number: let the model answer with numbers"
+    if unread:
         return f"where text stands that is no number ({unread}): let the model answer with numbers"
     if form is Format.CSV:
         values = counted(text.strip().splitlines()[0].count(",") + 1, "value")
         return f"whose lines are CSV of {values}"
+    side = output_side(job.schema) or Side(())
     try:
-        payload = orjson.loads(text.strip().splitlines()[0] if form is Format.JSON_LINES else text)
-    except orjson.JSONDecodeError:
-        return "which is no valid JSON"
-    path = job.schema.payload.output.records
-    records = payload if path is None else getter(path)(payload)
-    if records is None or records is msgspec.UNSET:
-        return f"where payload.output.records looks for '{path}', and {_keys(payload, 'the response has')}"
-    return _keys(records[0] if isinstance(records, list) and records else records, "whose records have")
+        payload, _ = load(text, is_lines=form is Format.JSON_LINES)
+        found = records_of(payload, side)
+    except BadPayload as fault:
+        if str(fault) != NO_RECORDS_FOUND:
+            return "which is no valid JSON" if str(fault) == MALFORMED_JSON else f"where there is: {fault}"
+        return f"where payload.output.records looks for '{side.records}', and {_keys(payload, 'the response has')}"
+    if nothing := _null_in_place(found, side):
+        return f"where {nothing}: let the model answer with numbers"
+    return _keys(_first_record(found), "whose records have")
+
+
+def _first_record(found: Payload) -> Any:
+    """A record as the reader takes it; of columns their names, and a list of one value as that value."""
+    if found.columns is not None:
+        return found.columns
+    if found.objects is not None:
+        return found.objects[0] if found.objects else {}
+    first = found.rows[0] if found.rows else []
+    return first[0] if len(first) == 1 else first
+
+
+def _null_in_place(found: Payload, side: Side) -> str:
+    """That the first record has what is looked for, and no value of it; "" where that is not what is wrong."""
+    record = found.objects[0] if found.objects else {}
+    empty = [field.key for field in side.fields if field.key in record and record[field.key] is None]
+    return f"{_told(empty)} {'is' if len(empty) == 1 else 'are'} null" if empty else ""
 
 
 def _text_in_place(form: Format, text: str, job: Job) -> str:
@@ -107,6 +129,8 @@ def _text_in_place(form: Format, text: str, job: Job) -> str:
 def _looks(text: str) -> str:
     """How a text that is no number looks, without a word of it."""
     text = text.strip()
+    if text.lower() == NAN.lower():
+        return NAN
     if text[:1] in ("[", "(", "{"):
         return "a list or an object as text" if "," in text else "in brackets"
     if text[:1] in ("'", '"'):

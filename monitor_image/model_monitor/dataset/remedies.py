@@ -59,17 +59,24 @@ def remedy(rejects: Rejects, job: Job) -> str:
     """What to do about the commonest reason: the start of a sentence."""
     reason, is_capture = _commonest(rejects), job.dataset.kind is DatasetKind.CAPTURE
     if reason == reasons.WRONG_WIDTH:
-        found = sorted(rejects.widths.items(), key=lambda item: (-item[1], item[0]))
-        named = " and ".join(f"{width} ({counted(records, 'record')})" for width, records in found[:WIDTHS_NAMED])
-        more = " and others" if len(found) > WIDTHS_NAMED else ""
         if is_capture:
             mapping = "Declare the features in a" if job.schema.is_positional else "Correct the"
-            expected = counted(len(job.schema.features), "value")
-            return f"{mapping} payload mapping: found {named}{more}, expected {expected} in a record"
-        return f"Correct the rows of the dataset: found such with {named}{more} values"
+            return f"{mapping} payload mapping: {widths_told(rejects, job)} in a record"
+        return f"Correct the rows of the dataset: found such with {_widths(rejects)} values"
     if reason == reasons.UNKNOWN_FILE:
         return UNKNOWN
     return REMEDIES.get(reason, FILE) if is_capture else "Look at the named file and line"
+
+
+def widths_told(rejects: Rejects, job: Job) -> str:
+    """How many values were found in records of a wrong number of them, and how many expected."""
+    return f"found {_widths(rejects)}, expected {counted(len(job.schema.features), 'value')}"
+
+
+def _widths(rejects: Rejects) -> str:
+    found = sorted(rejects.widths.items(), key=lambda item: (-item[1], item[0]))
+    named = " and ".join(f"{width} ({counted(records, 'record')})" for width, records in found[:WIDTHS_NAMED])
+    return named + (" and others" if len(found) > WIDTHS_NAMED else "")
 
 
 def _commonest(rejects: Rejects) -> str:

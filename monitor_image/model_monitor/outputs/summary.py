@@ -8,12 +8,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from model_monitor.contract import MONITOR_KEYS, REHEARSAL, REPORT_FILE, TIME_FORMAT, JobKind
+from model_monitor.dataset.records import WRONG_WIDTH
+from model_monitor.dataset.remedies import widths_told
 from model_monitor.monitors import registry
 from model_monitor.monitors.conclusion import Check, Outcome
 from model_monitor.outputs.report import MonitorResult, Report, Run
 from model_monitor.outputs.summary_labels import unread_labels
 from model_monitor.words import DIGITS, counted, lost, named, number
 
+NO_BASELINE = "no baseline"
+NAME_ONE = ". Make one (model-monitor baseline), then name its folder: --baseline"
 NUMBER = re.compile(r"(?<![\w.])-?\d+\.\d+(?:e[+-]?\d+)?(?!\w|\.\d)")
 
 
@@ -32,7 +36,10 @@ def summary(report: Report, run: Run, written: Sequence[Path]) -> str:
     rejects = report.reading.rejects
     if rejects.count:
         lines += ["", f"{lost(rejects.sized, rejects.unsized)} could not be read:"]
-        lines += [f"  {count:>7}  {reason}" for reason, count in rejects.by_reason.most_common()]
+        widths = {WRONG_WIDTH: f": {widths_told(rejects, report.job)}"} if rejects.widths else {}
+        lines += [
+            f"  {count:>7}  {reason}{widths.get(reason, '')}" for reason, count in rejects.by_reason.most_common()
+        ]
         lines += [f"           first at {located.path}:{located.line}" for located in rejects.located[:1]]
     lines += unread_labels(report.labels)
     if report.reading.tolerated:
@@ -50,7 +57,8 @@ def _headline(report: Report) -> str:
     what = f"{REHEARSAL}: {what}" if report.job.is_rehearsal else what
     count = f" ({report.violation_count})" if report.violation_count else ""
     reason = f": {report.reason}" if report.reason else ""
-    return f"{what}{count}{reason}"
+    hint = NAME_ONE if report.reason == NO_BASELINE else ""
+    return f"{what}{count}{reason}{hint}"
 
 
 def _by_monitor(report: Report) -> list[str]:

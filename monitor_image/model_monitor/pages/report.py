@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -20,6 +21,7 @@ if TYPE_CHECKING:  # loaded by who draws, not by every run
     from jinja2 import Template
 
 TEMPLATE: Final = "report.html.j2"
+BETWEEN_DIGITS: Final = re.compile(r"(?<=\d)_(?=\d)")
 Z_95: Final = 1.959964
 CONSTANT_END: Final = "_best_constant_classifier"
 ENDS: Final = {"r2": (-math.inf, 1.0)} | dict.fromkeys(("mae", "mse", "rmse"), (0.0, math.inf))  # all others are shares
@@ -104,8 +106,8 @@ def told(value: object) -> str:
 
 
 def words(value: str) -> str:
-    """A name of ours without its underscores."""
-    return value.replace("_", " ")
+    """A name of ours without its underscores; one between digits is a point, as in F0.5."""
+    return BETWEEN_DIGITS.sub(".", value).replace("_", " ")
 
 
 def features(monitor: Mapping[str, Any] | None) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -43,6 +44,8 @@ KINDS: Final = {  # check type → what it is called in a sentence
     CHECK_ATTRIBUTION_DRIFT: "other features decide for",
     CHECK_CUSTOM_METRIC: "own metrics:",
 }
+COLUMNS: Final = (CheckType.MISSING_COLUMN, CheckType.EXTRA_COLUMN)
+BREAK: Final = re.compile(r"; |\. ")  # where a check's sentence ends, and what to do begins
 BROKEN: Final = (CheckType.DATA_TYPE, CheckType.COMPLETENESS, CheckType.MISSING_COLUMN, CheckType.EXTRA_COLUMN)
 STEPS: Final = (  # (check types, what to do)
     (
@@ -107,22 +110,31 @@ def sentence(report: Report) -> str:
 def _grouped(violated: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """By what happened, with the first few subjects of each."""
     subjects: dict[str, list[str]] = {}
+    told: dict[str, str] = {}
     for check in violated:
         subjects.setdefault(check["check_type"], []).append(check["subject"])
+        told[check["check_type"]] = str(check["sentence"])
     for type_, names in subjects.items():
+        if type_ in COLUMNS and told[type_]:  # the check is of all columns, and its sentence says which
+            yield BREAK.split(told[type_])[0]
+            continue
         kind = KINDS.get(type_, f"{type_}:")
-        told = named(names, 3)
-        yield f"{told} {kind}" if type_ in (CHECK_LESS, CHECK_GREATER) else f"{kind} {told}"
+        few = named(names, 3)
+        yield f"{few} {kind}" if type_ in (CHECK_LESS, CHECK_GREATER) else f"{kind} {few}"
 
 
 def changes(report: Report) -> list[str]:
     """What is violated, the worst first, in the words of the checks."""
     violated = [check for check in all_checks(report) if check["outcome"] == "violated"]
     violated.sort(key=lambda check: -excess(check))
-    told = [
-        f"{check['subject']}: {check['sentence'] or check['description'] or check['check_type']}" for check in violated
-    ]
+    told = [f"{check['subject']}: {_of(check)}" for check in violated]
     return told[:CHANGES_TOLD] + ([f"and {len(told) - CHANGES_TOLD} more, below"] if len(told) > CHANGES_TOLD else [])
+
+
+def _of(check: Mapping[str, Any]) -> str:
+    """A check in its own words, without the name that stands before them."""
+    told = str(check["sentence"] or check["description"] or check["check_type"])
+    return told.removeprefix(f"{check['subject']} ")
 
 
 def alone(report: Report) -> str:

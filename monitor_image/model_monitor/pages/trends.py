@@ -43,7 +43,7 @@ def drawn(points: Sequence[Point], start: float, end: float, marks: Iterable[flo
     values = [each for point in points for each in (point.value, point.limit) if each is not None]
     low, high = min(values), max(values)
     if low == high:
-        low, high = low - 0.5, high + 0.5
+        low, high = (0.0, 1.0) if low in (0.0, 1.0) else (low - 0.5, high + 0.5)
 
     def across(time: float) -> float:
         return EDGE + (WIDTH - 2 * EDGE) * ((time - start) / (end - start) if end > start else 0.5)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ def said(folder: Path, left: dict[str, Any] | None, output: OutputMapping, **sou
             json_side({"predictions": [{"score": SECRET}]}),
             OutputMapping(prediction="label", score="p"),
             "payload.output.prediction names 'label' and payload.output.score names 'p' in the response, whose records have "
-            "the key 'predictions'",
+            "the key 'score'",
         ),
         (
             json_side({"answers": [{"label": SECRET}]}),
@@ -59,6 +60,21 @@ def said(folder: Path, left: dict[str, Any] | None, output: OutputMapping, **sou
             json_side({f"key_{i:03d}_{'x' * 100}": 1 for i in range(12)}),
             OutputMapping(prediction="label"),
             "and 4 more",
+        ),
+        (
+            json_side({"predictions": [{"label": None, "why": SECRET}]}),
+            OutputMapping(prediction="label"),
+            "payload.output.prediction names 'label' in the response, where 'label' is null: let the model answer with numbers",
+        ),
+        (
+            json_side({"label": math.nan}),
+            OutputMapping(prediction="label"),
+            "where NaN stands, which is no number: let the",
+        ),
+        (
+            csv_side([{"x": "nan"}]),
+            OutputMapping(prediction="0"),
+            "where NaN stands, which is no number: let the model",
         ),
         (None, OutputMapping(prediction="label"), "names 'label' in the response, and no response was captured"),
         (

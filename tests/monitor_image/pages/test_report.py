@@ -362,3 +362,26 @@ def test_the_worst_changes_come_first_and_many_are_cut() -> None:
     assert told[-1] == "and 8 more, below"
     assert len(told) == 13
     assert "drift of f0, f1, f2 and 17 more" in telling.sentence(content)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "told"),
+    [
+        (
+            "no record has 'amount'; columns that no feature names: 'total'",
+            "1 of 1 evaluated check violated: no record has 'amount'.",
+        ),
+        ("", "1 of 1 evaluated check violated: missing columns: Missing columns."),  # of an older report
+    ],
+)
+def test_the_verdict_says_which_column_is_missing(sentence: str, told: str) -> None:
+    check = {
+        "check_type": "missing_column_check",
+        "subject": "Missing columns",
+        "outcome": "violated",
+        "sentence": sentence,
+    }
+    content = {"verdict": "violated", "reason": "", "kind": "monitor", "reading": {"records": 300}, "error": None}
+    assert (
+        telling.sentence({**content, "monitors": [{"checks": [check]}]}) == f"1 of 1 evaluated check violated: {told}"
+    )

@@ -40,6 +40,13 @@ def _sentence(comparison: DatasetComparison, subject: str, names: Sequence[str])
         quoted = [f"'{name[:NAME_LENGTH]}'" for name in names]
         return f"{subject.lower()}: {named(quoted)}"
     baseline, current = _numbers(comparison)
+    if comparison.is_positional:
+        return (
+            f"records of another width: found {counted(current, 'value')}, those of the answer first, then the request's; "
+            f"expected {baseline}, the columns of the baseline. No payload mapping says which they are: if one is the label, "
+            "name it in payload.label, and the others in payload.features, with a new baseline; else correct what the client "
+            "sends"
+        )
     return (
         f"records of another width: found {counted(current, 'value')}, expected {baseline}. Correct what the client sends, or "
         "the features in the payload mapping, with a new baseline"

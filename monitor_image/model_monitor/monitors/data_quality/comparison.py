@@ -108,6 +108,9 @@ class DatasetComparison:
     ignored: frozenset[str] = field(
         default_factory=frozenset
     )  # columns of the baseline that are no features: the label
+    is_positional: bool = (
+        False  # no payload mapping names features: a record is the answer's values, then the request's
+    )
 
     @property
     def disagreement(self) -> str:

@@ -12,7 +12,7 @@ from model_monitor.contract import (
     Verdict,
 )
 from model_monitor.errors import FeaturesMissing, SchemaMismatch
-from model_monitor.job.job import BaselineFiles, Job
+from model_monitor.job.job import BaselineFiles, DatasetKind, Job
 from model_monitor.monitors.base import Files, Monitor, Options, Shown
 from model_monitor.monitors.baseline_files import is_signed
 from model_monitor.monitors.conclusion import Conclusion
@@ -35,6 +35,10 @@ from model_monitor.sketches.kinds import accepts
 from model_monitor.words import counted
 
 NO_BASELINE_REASON = "no baseline"
+BY_PLACE = (
+    "no payload.features: columns are taken by their place, those of the answer first, then the request's; a training file "
+    "in another order needs payload.features and payload.output"
+)
 
 
 def empty(job: Job) -> DatasetProfile:
@@ -128,8 +132,12 @@ def _conclusion(
         _columns_beside_features(job),
         job.settings_of(MonitoringType.DATA_QUALITY).decision is Decision.CALIBRATED,
     )
-    notes = (comparison.disagreement,) if comparison.disagreement else ()
-    return replace(conclude(run_checks(comparison, check_rules())), notes=notes)
+    is_positional = job.schema.is_positional and job.dataset.kind is DatasetKind.CAPTURE
+    comparison = replace(comparison, is_positional=is_positional)
+    found = conclude(run_checks(comparison, check_rules()))
+    is_shifted = is_positional and any(check.check_type == CheckType.DATA_TYPE for check in found.violations)
+    notes = (comparison.disagreement, BY_PLACE if is_shifted else "")
+    return replace(found, notes=tuple(filter(None, notes)))
 
 
 def _columns_beside_features(job: Job) -> set[str]:

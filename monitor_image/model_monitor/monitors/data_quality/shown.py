@@ -12,7 +12,6 @@ from model_monitor.contract import (
     METRIC_DRIFTED_SHARE,
     CheckType,
     PerFeature,
-    Verdict,
     feature_data_metric,
     feature_drift_metric,
     feature_non_null_metric,
@@ -121,7 +120,7 @@ def _is_told(feature: FeatureStatistics, job: Job) -> bool:
 def lines(summary: Mapping[str, Any], conclusion: Conclusion) -> list[str]:
     """One line for each feature."""
     features: Sequence[Mapping[str, Any]] = summary.get("features", ())
-    is_judged = bool(conclusion.checks) or conclusion.verdict is not Verdict.OK  # a baseline is not
+    is_judged = bool(conclusion.checks)  # neither a baseline is, nor a window of which nothing is known
     if not features:
         return []
     by_subject: dict[str, list[Check]] = defaultdict(list)

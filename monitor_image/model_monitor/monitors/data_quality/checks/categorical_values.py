@@ -97,7 +97,7 @@ def _by_hash(feature: FeatureComparison, current: FeatureStatistics) -> Check:
         feature.evaluated(TYPE, observed >= allowed, observed, allowed, description),
         evidence=Evidence(evidence.p_value, lambda level: 1.0 - (evidence.allowed(level) or 0.0)),
         baseline=1.0 - expected,
-        sentence=f"new values in {share(found.share)} of the records (baseline: {share(expected)})",
+        sentence=f"new values in {share(found.share)} of the records (baseline: {share(expected)}), known in {share(observed)}",
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from model_monitor.contract import CheckType
 from model_monitor.monitors.chance import more_often_than
 from model_monitor.monitors.conclusion import Check, Evidence
@@ -12,9 +14,16 @@ from model_monitor.monitors.data_quality.comparison import (
     CheckRule,
     FeatureComparison,
 )
-from model_monitor.schema import FeatureType
+from model_monitor.schema import KINDS, FeatureType, Kind
+from model_monitor.sketches.kinds import matching
 
 TYPE = CheckType.DATA_TYPE
+NAMES = {
+    Kind.FRACTIONAL: "fractions",
+    Kind.INTEGRAL: "whole numbers",
+    Kind.BOOLEAN: "true or false",
+    Kind.STRING: "text",
+}
 UNKNOWN_REASON = "the baseline saw no value of the feature, so it has no type"
 
 
@@ -27,9 +36,9 @@ def _check(feature: FeatureComparison) -> Check:
         return feature.not_evaluated(TYPE, EMPTY_REASON)
     if feature.expected is FeatureType.UNKNOWN:
         return feature.not_evaluated(TYPE, UNKNOWN_REASON)
-    matching, total = feature.matching, feature.current.present
+    fitting, total = feature.matching, feature.current.present
     allowed = feature.constraints.config.datatype_check_threshold
-    percent = (matching / total) * 100  # printed as it is: AWS does not round
+    percent = (fitting / total) * 100  # printed as it is: AWS does not round
     description = (
         f"Data type match requirement is not met. Expected data type: {feature.expected}, "
         f"Expected match: {allowed * 100}%. Observed: Only {percent}% of data is {feature.expected}."
@@ -37,12 +46,29 @@ def _check(feature: FeatureComparison) -> Check:
     return feature.evaluated(
         TYPE,
         feature.is_type_held,
-        matching / total,
+        fitting / total,
         allowed,
         description,
-        evidence=_evidence(total - matching, total, allowed),
-        sentence=f"{1.0 - matching / total:.1%} of the values are not {feature.expected}",
+        evidence=_evidence(total - fitting, total, allowed),
+        sentence=f"{1.0 - fitting / total:.1%} of the values are not {feature.expected}{_found(feature)}",
     )
+
+
+def _found(feature: FeatureComparison) -> str:
+    """What they are instead, the commonest first; "" where nobody counted."""
+    kinds = None if feature.current is None else feature.current.kinds
+    if kinds is None or feature.current is None:
+        return ""
+    others = [kind for kind in Kind if kind is not Kind.NULL and not matching(_alone(kind), feature.expected)]
+    found = sorted((-int(kinds[kind]), kind) for kind in others if kinds[kind])
+    told = (f"{NAMES[kind]} in {-count / feature.current.present:.1%}" for count, kind in found)
+    return f" (found {', '.join(told)})" if found else ""
+
+
+def _alone(kind: Kind) -> np.ndarray:
+    kinds = np.zeros(KINDS, np.int64)
+    kinds[kind] = 1
+    return kinds
 
 
 def _evidence(others: int, total: int, allowed: float) -> Evidence | None:
