@@ -107,6 +107,11 @@ def test_wrong_widths_are_told_with_the_width_expected(tmp_path: Path, is_positi
     ) in told(tmp_path, [capture_event(csv_payload(rows))], declared)
 
 
+def test_no_limit_is_to_be_raised_where_nothing_could_be_read(tmp_path: Path) -> None:
+    text = told(tmp_path, [capture_event(csv_payload([[1], [1, 2, 3]]))], schema("a", "b"))
+    assert text.endswith("expected 2 values in a record.")
+
+
 def test_a_datasets_rows_are_not_said_to_contradict_a_mapping(tmp_path: Path) -> None:
     path = tmp_path / "data.csv"
     path.write_text("a,b\n1,2\n1\n3,4\n")

@@ -12,6 +12,7 @@ from model_monitor.contract import (
     METRIC_DRIFTED_SHARE,
     CheckType,
     PerFeature,
+    Verdict,
     feature_data_metric,
     feature_drift_metric,
     feature_non_null_metric,
@@ -25,6 +26,11 @@ from model_monitor.schema import Privacy
 from model_monitor.sketches.feature import FeatureStatistics
 from model_monitor.words import NO_VALUE, number, share
 
+UNJUDGED: Final = (
+    Verdict.OK,
+    Verdict.NO_DATA,
+    Verdict.INSUFFICIENT_DATA,
+)  # without checks: of a baseline, or of nothing
 NAME_WIDTH = 36
 COLUMN_CHECKS = frozenset({CheckType.MISSING_COLUMN, CheckType.EXTRA_COLUMN})
 
@@ -120,7 +126,7 @@ def _is_told(feature: FeatureStatistics, job: Job) -> bool:
 def lines(summary: Mapping[str, Any], conclusion: Conclusion) -> list[str]:
     """One line for each feature."""
     features: Sequence[Mapping[str, Any]] = summary.get("features", ())
-    is_judged = bool(conclusion.checks)  # neither a baseline is, nor a window of which nothing is known
+    is_judged = bool(conclusion.checks) or conclusion.verdict not in UNJUDGED
     if not features:
         return []
     by_subject: dict[str, list[Check]] = defaultdict(list)
