@@ -385,3 +385,15 @@ def test_the_verdict_says_which_column_is_missing(sentence: str, told: str) -> N
     assert (
         telling.sentence({**content, "monitors": [{"checks": [check]}]}) == f"1 of 1 evaluated check violated: {told}"
     )
+
+
+def test_a_metric_is_named_once_and_f_half_with_a_point() -> None:
+    check = {
+        "check_type": "LessThanThreshold",
+        "subject": "recall",
+        "outcome": "violated",
+        "sentence": "recall 0.6 -> 0.5",
+    }
+    check |= {"distance": None, "observed": 0.5, "allowed": 0.6, "description": ""}
+    assert telling.changes({"monitors": [{"checks": [check]}]}) == ["recall: 0.6 -> 0.5"]
+    assert report.words("f0_5_best") == "f0.5 best"

@@ -26,7 +26,7 @@ from model_monitor.schema import Privacy
 from model_monitor.sketches.feature import FeatureStatistics
 from model_monitor.words import NO_VALUE, number, share
 
-UNJUDGED: Final = (
+UNJUDGED = (
     Verdict.OK,
     Verdict.NO_DATA,
     Verdict.INSUFFICIENT_DATA,
