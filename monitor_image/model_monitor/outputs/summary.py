@@ -8,14 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from model_monitor.contract import MONITOR_KEYS, REHEARSAL, REPORT_FILE, TIME_FORMAT, JobKind
-from model_monitor.dataset.records import WRONG_WIDTH
-from model_monitor.dataset.remedies import widths_told
 from model_monitor.monitors import registry
 from model_monitor.monitors.conclusion import Check, Outcome
 from model_monitor.outputs.report import MonitorResult, Report, Run
 from model_monitor.outputs.summary_labels import unread_labels
 from model_monitor.words import DIGITS, counted, lost, named, number
 
+WIDTHS_TOLD = 3
 NO_BASELINE = "no baseline"
 NAME_ONE = ". Make one (model-monitor baseline), then name its folder: --baseline"
 NUMBER = re.compile(r"(?<![\w.])-?\d+\.\d+(?:e[+-]?\d+)?(?!\w|\.\d)")
@@ -36,9 +35,11 @@ def summary(report: Report, run: Run, written: Sequence[Path]) -> str:
     rejects = report.reading.rejects
     if rejects.count:
         lines += ["", f"{lost(rejects.sized, rejects.unsized)} could not be read:"]
-        widths = {WRONG_WIDTH: f": {widths_told(rejects, report.job)}"} if rejects.widths else {}
+        lines += [f"  {count:>7}  {reason}" for reason, count in rejects.by_reason.most_common()]
+        expected = len(report.job.schema.features)
         lines += [
-            f"  {count:>7}  {reason}{widths.get(reason, '')}" for reason, count in rejects.by_reason.most_common()
+            f"           {counted(records, 'record')} of {counted(width, 'value')}, expected {expected}"
+            for width, records in rejects.widths.most_common(WIDTHS_TOLD)
         ]
         lines += [f"           first at {located.path}:{located.line}" for located in rejects.located[:1]]
     lines += unread_labels(report.labels)
