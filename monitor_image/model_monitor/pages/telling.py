@@ -97,14 +97,14 @@ def sentence(report: Report) -> str:
     violated = [check for check in checks if check["outcome"] == "violated"]
     held = sum(check["outcome"] == "held" for check in checks)
     if verdict == Verdict.VIOLATED:
-        told = "; ".join(_grouped(violated)) or "windows that waited for their labels, below"
+        told = "; ".join(grouped(violated)) or "windows that waited for their labels, below"
         return f"{len(violated)} of {counted(len(violated) + held, 'evaluated check')} violated: {told}."
     if verdict == Verdict.OK:
         return f"All {counted(held, 'evaluated check')} held over {counted(records, 'record')}."
     return f"{reason[:1].upper()}{reason[1:]}." if reason else "Nothing was evaluated."
 
 
-def _grouped(violated: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+def grouped(violated: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """By what happened, with the first few subjects of each."""
     subjects: dict[str, list[str]] = {}
     for check in violated:
@@ -115,13 +115,15 @@ def _grouped(violated: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         yield f"{told} {kind}" if type_ in (CHECK_LESS, CHECK_GREATER) else f"{kind} {told}"
 
 
-def changes(report: Report) -> list[str]:
-    """What is violated, the worst first, in the words of the checks."""
+def changes(report: Report, stands: Mapping[tuple[str, str], str] | None = None) -> list[str]:
+    """What is violated, the worst first, in the words of the checks. stands: of a check's type and subject, since when."""
     violated = [check for check in all_checks(report) if check["outcome"] == "violated"]
     violated.sort(key=lambda check: -excess(check))
-    told = [
-        f"{check['subject']}: {check['sentence'] or check['description'] or check['check_type']}" for check in violated
-    ]
+    told = []
+    for check in violated:
+        time = (stands or {}).get((check["check_type"], check["subject"]), "")
+        about = check["sentence"] or check["description"] or check["check_type"]
+        told.append(f"{check['subject']}: {about}" + (f" ({time})" if time else ""))
     return told[:CHANGES_TOLD] + ([f"and {len(told) - CHANGES_TOLD} more, below"] if len(told) > CHANGES_TOLD else [])
 
 
@@ -148,6 +150,12 @@ def excess(check: Mapping[str, Any]) -> float:
 def causes(report: Report) -> list[str]:
     """The types of the checks that are violated, each once."""
     return list(dict.fromkeys(check["check_type"] for check in all_checks(report) if check["outcome"] == "violated"))
+
+
+def violated(report: Report) -> list[tuple[str, str]]:
+    """Type and subject of each check that is violated."""
+    found = (check for check in all_checks(report) if check["outcome"] == "violated")
+    return list(dict.fromkeys((str(check["check_type"]), str(check["subject"])) for check in found))
 
 
 def steps(report: Report) -> list[str]:
