@@ -143,6 +143,7 @@ def test_nothing_of_a_dataframe_stays_behind(tmp_path, monkeypatch, learnt):
         (lambda tmp: baseline("s3://bucket/key", tmp), "data: lies in S3"),
         (lambda tmp: baseline(tmp / "nothing", tmp / "out"), "no file or folder found"),
         (lambda tmp: baseline(frame(), tmp / "out", config={"bogus": 1}), "bogus: is unknown"),
+        (lambda tmp: baseline(frame(), tmp / "out", config={"bogus": 1}), "config: the configuration: 1 fault"),
         (
             lambda tmp: baseline(frame(), tmp / "out", config={"version": np.ones(1)}),
             "config: holds something that JSON",

@@ -51,14 +51,19 @@ STEPS: Final = (  # (check types, what to do)
         "than when the baseline was made. A training on such records learns the fault.",
     ),
     (
+        (CheckType.CATEGORICAL_VALUES,),
+        "Compare the new values with those of the baseline: a client may write the same things in another form "
+        "(a prefix, letters in another case, spaces), which is to be mended there.",
+    ),
+    (
         (CheckType.BASELINE_DRIFT, CheckType.CATEGORICAL_VALUES, CHECK_PREDICTION_DRIFT),
         "Ask what changed: a new source, a season, another group of users. If the change is real "
         "and lasts, train on fresh labels; if the model copes with it, make a new baseline.",
     ),
     (
         (CHECK_LESS, CHECK_GREATER),
-        "The model is wrong more often than it was. Look at the slices and at the drift of its "
-        "features; go back to the last model if a release is behind it, train on fresh labels if "
+        "The model is wrong more often than it was. Look at the drift of its features, and at the "
+        "slices where some are configured; go back to the last model if a release is behind it, train on fresh labels if "
         "the world is.",
     ),
     (
@@ -189,7 +194,8 @@ def steps_of(verdict: str, violated: Collection[str], where: str = "below") -> l
     if verdict == Verdict.INSUFFICIENT_DATA:
         found.append(
             "Remove what the reason names: a missing baseline, too few records or too few labels. "
-            "This window is no proof that all is well."
+            "This window is no proof that all is well. "
+            "Of labels that match no record, compare the ids with those of the captures."
         )
     return found or ["Nothing."]
 
