@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -25,6 +26,7 @@ _native: ModuleType | None = reader.load()
 CSV_FAULTS = (EMPTY_PAYLOAD, MALFORMED_CSV)
 JSON_SHAPES = (Shape.OBJECTS, Shape.ROWS, Shape.COLUMNS)
 JSON_LINES = len(JSON_SHAPES)
+HALF_A_PAIR = re.compile("[\ud800-\udfff]")  # of surrogates: text with it cannot be handed over
 
 
 def is_available() -> bool:
@@ -64,6 +66,8 @@ def read_json(
     """
     is_by_key = shape is not Shape.ROWS
     if _native is None or not side.fields or (is_by_key and any(field.path for field in side.fields)):
+        return None
+    if container is not None and HALF_A_PAIR.search(container):
         return None
     if (is_lines and (side.records or not is_by_key)) or not PLAIN_KEY.fullmatch(side.records or "records"):
         return None
