@@ -29,6 +29,7 @@ from model_monitor.contract import REPORT_FILE, REPORT_VERSION, TIME_FORMAT, Job
 from model_monitor.dataset.frames import is_frame, write_frame
 from model_monitor.errors import MonitorError, SettingsError
 from model_monitor.job import from_laptop, scratch
+from model_monitor.job.configuration import parse_configuration
 from model_monitor.job.job import DatasetKind
 from model_monitor.job.variables import parse_time
 from model_monitor.outputs.report import Failure
@@ -237,9 +238,11 @@ def _config(config: Config, folder: Path) -> Path | None:
         raise SettingsError("config", f"should be a file or a mapping, found {type(config).__name__}.")
     path = folder / "configuration.json"
     try:
-        path.write_text(json.dumps(config))
+        content = json.dumps(config)
     except (TypeError, ValueError):
         raise SettingsError("config", "holds something that JSON cannot say.") from None
+    parse_configuration(content.encode(), "config")  # faults are told of the argument, not of a file nobody wrote
+    path.write_text(content)
     return path
 
 

@@ -297,7 +297,7 @@ NO_DATA_REASON: Final = (
 HISTORY_PARTITION: Final = "date"
 TABLES_PREFIX: Final = "tables/"  # in the reports bucket, where Athena looks
 HISTORY_RUNS: Final = {  # column → (type as Athena calls it, what it means)
-    "endpoint": ("string", "the endpoint"),
+    "endpoint": ("string", "the endpoint; of a report that names none, the folder of its windows"),
     "schedule": ("string", "the schedule, empty on a laptop"),
     "window_start": ("string", "first moment of the window, UTC, as 2026-03-02T06:00:00Z"),
     "window_end": ("string", "its end, itself not part of it"),
@@ -308,6 +308,7 @@ HISTORY_RUNS: Final = {  # column → (type as Athena calls it, what it means)
     "checks": ("bigint", "checks that were evaluated"),
     "violations": ("bigint", "checks that were violated"),
     "causes": ("string", "types of the violated checks, with commas between them"),
+    "violated": ("string", "each violated check, as a JSON list of [type, what it is of]"),
     "told": ("string", "the verdict in a sentence"),
     "baseline": ("string", "version of the baseline, or how its statistics' digest begins; empty without one"),
     "image": ("string", "how the digest of the image begins, else the version of the program"),

@@ -138,7 +138,7 @@ ANSWERS = {  # phase → what broke, since when, how bad, what to do, as its pag
     ),
     "drifting": (
         "drift of Temperature; accuracy",
-        "Violated since 2026-03-02 09:00 UTC, in 2 windows in a row.",
+        "Violated since 2026-03-02 10:00 UTC, in this window alone so far.",
         "Temperature: median",
         "Ask what changed",
     ),

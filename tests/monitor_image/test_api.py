@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -13,6 +16,7 @@ import pytest
 from model_monitor import cli
 from model_monitor.api import MonitorError, Result, baseline, monitor, read_report
 from tests.captures import HOUR, events_of, write_capture, write_csv
+from tests.conftest import ROOT
 from tests.monitor_image.conftest import FEATURES, OUTPUT, land
 
 CONFIG = {"version": 1, "payload": {"features": list(FEATURES), "output": OUTPUT}}
@@ -91,6 +95,30 @@ def test_labels_may_be_a_dataframe(tmp_path):
     assert result.report["ground_truth"]["labels"] == 120
 
 
+PLAIN_SCRIPT = """
+import json, sys, threading
+from model_monitor.api import monitor
+
+print("begins")
+threading.Thread(target=threading.Event().wait, daemon=True).start()  # as pandas has some: workers are no forks then
+capture, labels, output, config = sys.argv[1:]
+found = monitor(capture, None, output, config=json.loads(config), ground_truth=labels)
+print(found.report["ground_truth"]["labels"])
+"""
+
+
+def test_a_plain_script_needs_no_guard_and_runs_once(tmp_path):
+    script, labels = tmp_path / "plain.py", tmp_path / "labels.csv"
+    script.write_text(PLAIN_SCRIPT)
+    capture = write_capture(tmp_path / "capture", events_of(land(4)))
+    pd.DataFrame({"InferenceId": ["event-000000"], "payload_index": [0], "groundTruthLabel": ["1"]}).to_csv(labels)
+    config = json.dumps(CONFIG | {"monitors": {"model_quality": {"problem_type": "multiclass"}}})
+    given = [sys.executable, script, capture, labels, tmp_path / "report", config]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT / "monitor_image"), *sys.path])}
+    run = subprocess.run(given, capture_output=True, text=True, env=environment, timeout=120, check=False)
+    assert (run.stdout, run.returncode) == ("begins\n1\n", 0), run.stderr
+
+
 def test_a_report_is_read_again_from_its_folder_or_file(tmp_path, learnt):
     result = monitor(frame(), learnt, tmp_path / "report")
     assert read_report(tmp_path / "report") == read_report(tmp_path / "report" / "report.json") == result
@@ -115,6 +143,7 @@ def test_nothing_of_a_dataframe_stays_behind(tmp_path, monkeypatch, learnt):
         (lambda tmp: baseline("s3://bucket/key", tmp), "data: lies in S3"),
         (lambda tmp: baseline(tmp / "nothing", tmp / "out"), "no file or folder found"),
         (lambda tmp: baseline(frame(), tmp / "out", config={"bogus": 1}), "bogus: is unknown"),
+        (lambda tmp: baseline(frame(), tmp / "out", config={"bogus": 1}), "config: the configuration: 1 fault"),
         (
             lambda tmp: baseline(frame(), tmp / "out", config={"version": np.ones(1)}),
             "config: holds something that JSON",

@@ -52,5 +52,8 @@ def _problem(said: str) -> str:
     """What the stacks say; of a Python that lacks their libraries what to do."""
     if "ModuleNotFoundError" in said:
         missing = said.strip().rpartition("No module named ")[2]
-        return f"this Python lacks {missing}, which environment files need. Use the repository's own: .venv/bin/model-monitor."
+        return (
+            f"this Python lacks {missing}, which environment files need. Run `make setup` in the repository and use "
+            "its .venv/bin/model-monitor, or install here what they need: pip install pydantic pyyaml."
+        )
     return said.strip().removeprefix(f"{COMMAND}: ") or "the environment could not be read."

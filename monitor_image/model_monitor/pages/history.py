@@ -10,6 +10,7 @@ a value of a record, nothing of a restricted feature but its share in the larges
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
@@ -68,6 +69,7 @@ class Run:
     checks: int
     violations: int
     causes: str
+    violated: str | None  # None: of a row that was written before there was this column
     told: str
     baseline: str
     image: str
@@ -83,17 +85,24 @@ class Run:
         return self.endpoint, self.schedule, self.window_start, self.window_end
 
     @property
+    def violated_checks(self) -> list[tuple[str, str]]:
+        """Type and subject of each."""
+        return [(type_, subject) for type_, subject in json.loads(self.violated or "[]")]
+
+    @property
     def date(self) -> str:
         """The partition."""
         return self.window_start[:10]
 
 
-def run_of(report: Mapping[str, Any], place: str, size_bytes: int = 0, modified_ns: int = 0) -> Run | None:
-    """A report's row; None of a baseline, and of what says no time."""
+def run_of(
+    report: Mapping[str, Any], place: str, size_bytes: int = 0, modified_ns: int = 0, section: str = ""
+) -> Run | None:
+    """A report's row; None of a baseline, and of what says no time. section: stands for an endpoint that is not named."""
     times = report["window"] or {"start": _facts(report, "started"), "end": _facts(report, "finished")}
     if report["kind"] == JobKind.BASELINE or not times["start"]:
         return None
-    key = (str(report["endpoint"]), str(report["schedule"]), times["start"], times["end"])
+    key = (str(report["endpoint"] or section), str(report["schedule"]), times["start"], times["end"])
     checks = list(telling.all_checks(report))
     violated = sum(check["outcome"] == "violated" for check in checks)
     return Run(
@@ -105,6 +114,7 @@ def run_of(report: Mapping[str, Any], place: str, size_bytes: int = 0, modified_
         checks=sum(check["outcome"] == "held" for check in checks) + violated,
         violations=violated,
         causes=", ".join(telling.causes(report)),
+        violated=json.dumps(telling.violated(report)),
         told=telling.sentence(report),
         baseline=_baseline(report),
         image=_image(report),
@@ -193,7 +203,8 @@ def load(folder: Path) -> list[Run]:
 def _rows(folder: Path, columns: Mapping[str, object]) -> Iterator[dict[str, Any]]:
     for path in sorted(folder.glob(f"date=*/{PART}")):
         try:
-            yield from pq.ParquetFile(path).read(columns=list(columns)).to_pylist()
+            table = pq.ParquetFile(path).read(columns=list(columns))
+            yield from (dict.fromkeys(columns) | row for row in table.to_pylist())
         except (OSError, pa.ArrowException, KeyError) as error:
             raise SettingsError(
                 str(path), f"is no part of a history ({type(error).__name__}).", "Remove it; reports are read again."

@@ -19,7 +19,7 @@ from urllib.parse import quote
 from model_monitor.contract import INDEX_PAGE, REPORT_FILE, REPORT_PAGE, TIME_FORMAT, Verdict
 from model_monitor.errors import SettingsError
 from model_monitor.outputs import files
-from model_monitor.pages import history, report, stretches, telling, trends
+from model_monitor.pages import history, report, sections, stretches, telling, trends
 from model_monitor.pages.history import Run
 from model_monitor.words import moment
 
@@ -101,15 +101,18 @@ def _save(path: Path, content: str) -> Path:
 def _look(folder: Path, home: Path, kept: Iterable[Run]) -> Found:
     """Rows of all that is known or there; a report is read where it is new, or is not what it was."""
     known, found = {run.report: run for run in kept}, Found()
+    unnamed: dict[str, Path] = {}
     for path in sorted(folder.rglob(REPORT_FILE)):
-        place, seen = Path(os.path.relpath(path, home)).as_posix(), path.stat()
-        run = known.pop(place, None)
-        if run is not None and (run.size_bytes, run.modified_ns) == (seen.st_size, seen.st_mtime_ns):
+        place = Path(os.path.relpath(path, home)).as_posix()
+        run, own = known.pop(place, None), path.parent.relative_to(folder)
+        section = sections.of(own)
+        if run is not None and _is_whole(run, section) and (run.size_bytes, run.modified_ns) == _state(path):
             found.runs.append(run)
+            unnamed |= {place: own} if (run.endpoint, run.schedule) == (section, "") else {}
             continue
         try:
             content = report.read(path)
-            run = history.run_of(content, place, seen.st_size, seen.st_mtime_ns)
+            run = history.run_of(content, place, *_state(path), section)
             if run is None:
                 continue
             _check_times(run)
@@ -119,8 +122,21 @@ def _look(folder: Path, home: Path, kept: Iterable[Run]) -> Found:
             continue
         found.runs.append(run)
         found.fresh[place] = content
+        unnamed |= {} if content["endpoint"] else {place: own}
+    found.runs = sections.parted(found.runs, unnamed)
     found.runs.extend(known.values())  # what is kept of reports that are gone
     return found
+
+
+def _is_whole(run: Run, section: str) -> bool:
+    """Whether a kept row says all that rows say today."""
+    return run.violated is not None and bool(run.endpoint or not section)
+
+
+def _state(path: Path) -> tuple[int, int]:
+    """Size in bytes and time of a file, by which it is known again."""
+    seen = path.stat()
+    return seen.st_size, seen.st_mtime_ns
 
 
 def _check_times(run: Run) -> None:
@@ -149,7 +165,7 @@ def _draw_reports(runs: Sequence[Run], home: Path, fresh: Mapping[str, dict[str,
         page = file.with_name(REPORT_PAGE)
         if run.report in fresh or (file.is_file() and not page.is_file()):
             content = fresh.get(run.report) or report.read(file)
-            _save(page, report.page(content, stretches.since(runs, run)))
+            _save(page, report.page(content, stretches.since(runs, run), stretches.apart(runs, run)))
 
 
 def _slug(key: tuple[str, str]) -> str:

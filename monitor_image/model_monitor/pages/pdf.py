@@ -30,8 +30,7 @@ HINT: Final = "Install Chromium or Chrome, or open report.html in any browser an
 
 def write(path: Path, target: Path) -> Path:
     """Print a report; where the file is. Raises: SettingsError where it is none or nothing can print, OutputError."""
-    content = report.page(report.read(path))
-    return files.write_bytes(target, printed(content))
+    return files.write_bytes(target, printed(report.page_of(path)))
 
 
 def printed(page: str) -> bytes:

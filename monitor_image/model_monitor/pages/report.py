@@ -14,7 +14,7 @@ import orjson
 from model_monitor.contract import LINKS, REPORT_FILE, REPORT_PAGE, REPORT_VERSION, MonitoringType
 from model_monitor.errors import SettingsError
 from model_monitor.outputs import files
-from model_monitor.pages import drawing, telling
+from model_monitor.pages import around, drawing, telling
 from model_monitor.words import NO_VALUE, moment, number, share
 
 if TYPE_CHECKING:  # loaded by who draws, not by every run
@@ -47,20 +47,26 @@ def read(path: Path) -> dict[str, Any]:
 
 def write(path: Path, target: Path | None = None) -> Path:
     """Draw a report beside itself, or where it is said; where the page is. Raises: SettingsError, OutputError."""
-    content = page(read(path))
+    content = page_of(path)
     folder = path if path.is_dir() else path.parent
     return files.write_bytes(target or folder / REPORT_PAGE, content.encode("utf-8", "replace"))
 
 
-def page(report: Mapping[str, Any], since: str = "") -> str:
-    """The whole page. since: how long it has been so, where windows before it are known."""
+def page_of(path: Path) -> str:
+    """The page of a report in a folder; an index above it knows the windows before. Raises: SettingsError."""
+    found = around.of(path / REPORT_FILE if path.is_dir() else path)
+    return page(read(path), *found)
+
+
+def page(report: Mapping[str, Any], since: str = "", stands: Mapping[tuple[str, str], str] | None = None) -> str:
+    """The whole page. since, stands: how long it has been so, and each violation, where windows before it are known."""
     monitors = {monitor["type"]: monitor for monitor in report["monitors"]}
     return template(TEMPLATE).render(
         report=report,
         since=since or telling.alone(report),
         head=telling.head(report),
         sentence=telling.sentence(report),
-        changes=telling.changes(report),
+        changes=telling.changes(report, stands),
         steps=telling.steps(report),
         links=_links(report),
         features=features(monitors.get(MonitoringType.DATA_QUALITY)),

@@ -54,14 +54,19 @@ STEPS: Final = (  # (check types, what to do)
         "than when the baseline was made. A training on such records learns the fault.",
     ),
     (
+        (CheckType.CATEGORICAL_VALUES,),
+        "Compare the new values with those of the baseline: a client may write the same things in another form "
+        "(a prefix, letters in another case, spaces), which is to be mended there.",
+    ),
+    (
         (CheckType.BASELINE_DRIFT, CheckType.CATEGORICAL_VALUES, CHECK_PREDICTION_DRIFT),
         "Ask what changed: a new source, a season, another group of users. If the change is real "
         "and lasts, train on fresh labels; if the model copes with it, make a new baseline.",
     ),
     (
         (CHECK_LESS, CHECK_GREATER),
-        "The model is wrong more often than it was. Look at the slices and at the drift of its "
-        "features; go back to the last model if a release is behind it, train on fresh labels if "
+        "The model is wrong more often than it was. Look at the drift of its features, and at the "
+        "slices where some are configured; go back to the last model if a release is behind it, train on fresh labels if "
         "the world is.",
     ),
     (
@@ -100,20 +105,20 @@ def sentence(report: Report) -> str:
     violated = [check for check in checks if check["outcome"] == "violated"]
     held = sum(check["outcome"] == "held" for check in checks)
     if verdict == Verdict.VIOLATED:
-        told = "; ".join(_grouped(violated)) or "windows that waited for their labels, below"
+        told = "; ".join(grouped(violated)) or "windows that waited for their labels, below"
         return f"{len(violated)} of {counted(len(violated) + held, 'evaluated check')} violated: {told}."
     if verdict == Verdict.OK:
         return f"All {counted(held, 'evaluated check')} held over {counted(records, 'record')}."
     return f"{reason[:1].upper()}{reason[1:]}." if reason else "Nothing was evaluated."
 
 
-def _grouped(violated: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+def grouped(violated: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """By what happened, with the first few subjects of each."""
     subjects: dict[str, list[str]] = {}
     told: dict[str, str] = {}
     for check in violated:
         subjects.setdefault(check["check_type"], []).append(check["subject"])
-        told[check["check_type"]] = str(check["sentence"])
+        told[check["check_type"]] = str(check.get("sentence", ""))
     for type_, names in subjects.items():
         if type_ in COLUMNS and told[type_]:  # the check is of all columns, and its sentence says which
             yield BREAK.split(told[type_])[0]
@@ -123,11 +128,14 @@ def _grouped(violated: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         yield f"{few} {kind}" if type_ in (CHECK_LESS, CHECK_GREATER) else f"{kind} {few}"
 
 
-def changes(report: Report) -> list[str]:
-    """What is violated, the worst first, in the words of the checks."""
+def changes(report: Report, stands: Mapping[tuple[str, str], str] | None = None) -> list[str]:
+    """What is violated, the worst first, in the words of the checks. stands: of a check's type and subject, since when."""
     violated = [check for check in all_checks(report) if check["outcome"] == "violated"]
     violated.sort(key=lambda check: -excess(check))
-    told = [f"{check['subject']}: {_of(check)}" for check in violated]
+    told = []
+    for check in violated:
+        time = (stands or {}).get((check["check_type"], check["subject"]), "")
+        told.append(f"{check['subject']}: {_of(check)}" + (f" ({time})" if time else ""))
     return told[:CHANGES_TOLD] + ([f"and {len(told) - CHANGES_TOLD} more, below"] if len(told) > CHANGES_TOLD else [])
 
 
@@ -162,6 +170,12 @@ def causes(report: Report) -> list[str]:
     return list(dict.fromkeys(check["check_type"] for check in all_checks(report) if check["outcome"] == "violated"))
 
 
+def violated(report: Report) -> list[tuple[str, str]]:
+    """Type and subject of each check that is violated."""
+    found = (check for check in all_checks(report) if check["outcome"] == "violated")
+    return list(dict.fromkeys((str(check["check_type"]), str(check["subject"])) for check in found))
+
+
 def steps(report: Report) -> list[str]:
     """What to do next."""
     if report["kind"] == JobKind.BASELINE and report["verdict"] != Verdict.ERROR:
@@ -193,7 +207,8 @@ def steps_of(verdict: str, violated: Collection[str], where: str = "below") -> l
     if verdict == Verdict.INSUFFICIENT_DATA:
         found.append(
             "Remove what the reason names: a missing baseline, too few records or too few labels. "
-            "This window is no proof that all is well."
+            "This window is no proof that all is well. "
+            "Of labels that match no record, compare the ids with those of the captures."
         )
     return found or ["Nothing."]
 

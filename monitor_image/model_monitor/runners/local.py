@@ -1,7 +1,8 @@
 """Run the units of a window on this machine: in this process when there are few, else in a pool of processes.
 
 Workers are forks of this process while it has no thread whose locks a fork would copy, which is so until something is
-read here; they share its imports. Otherwise a fork server, in which nothing has run, imports the reader once and forks.
+read here; they share its imports. Otherwise a fork server, in which nothing has run, imports the reader once and forks;
+the user's own program is imported by neither, so that a plain script needs no guard.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from typing import Any, TypeVar
 
 from model_monitor.contract import Variable
 from model_monitor.errors import WorkersLost
+from model_monitor.runners import mainless
 from model_monitor.runners.fold import Mergeable, fold
 
 UNITS_IN_PROCESS = 3  # starting a pool takes about as long as two workers gain on this many units
@@ -137,7 +139,7 @@ def _context() -> BaseContext:
     if sys.platform == "linux" and _other_threads() <= FORKABLE_THREADS:
         gc.freeze()  # what was imported is garbage of nobody: the workers' collections leave these pages shared
         return multiprocessing.get_context("fork")
-    context = multiprocessing.get_context("forkserver")
+    context = mainless.Context()
     context.set_forkserver_preload(["model_monitor.flow"])
     return context
 

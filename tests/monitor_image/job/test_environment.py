@@ -9,6 +9,7 @@ import yaml
 
 from model_monitor import cli
 from model_monitor.job.configuration import parse_configuration
+from model_monitor.job.environment import _problem
 from stacks.configuration import laptop_document
 from tests.conftest import ROOT
 
@@ -64,3 +65,10 @@ def test_elsewhere_it_says_where_it_works(tmp_path, monkeypatch, capsys):
     assert config("--env", "dev", "covertype") == 1
     told = capsys.readouterr().err
     assert "is not in the kit's repository, where environment files lie. Run it there" in told
+
+
+def test_a_python_without_what_environment_files_need_says_both_ways_to_get_it():
+    told = _problem("Traceback:\nModuleNotFoundError: No module named 'pydantic'\n")
+    assert "lacks 'pydantic'" in told
+    assert "`make setup`" in told
+    assert "pip install pydantic pyyaml" in told

@@ -155,6 +155,87 @@ def test_of_several_endpoints_the_worst_comes_first_each_with_a_page(tmp_path: P
             assert (own.parent / unquote(link)).is_file()
 
 
+def unnamed(hour: int, verdict: str = "ok") -> dict[str, Any]:
+    """As a laptop leaves it."""
+    return window(hour, verdict, endpoint="", schedule="")
+
+
+def put_unnamed(folder: Path, *reports: dict[str, Any]) -> None:
+    """As `monitor --every 1h` does."""
+    for content in reports:
+        place = folder / datetime.fromisoformat(content["window"]["start"]).strftime("%Y/%m/%d/%H")
+        place.mkdir(parents=True)
+        (place / "report.json").write_text(json.dumps(content))
+
+
+def test_without_names_of_endpoints_each_folder_is_a_section_and_no_report_is_lost(tmp_path: Path) -> None:
+    put_unnamed(tmp_path / "good", unnamed(0), unnamed(1), unnamed(2))
+    put_unnamed(tmp_path / "bad", unnamed(0), unnamed(1, "violated"))
+    for _ in range(2):  # read from the reports, then from the history
+        text = seen(index.write(tmp_path)).text
+        assert "1 of 2 need" in text
+        assert re.search(r"\bbad Violated since 2026-03-02 01:00 .* 1 no violation, 1 violated;", text)
+        assert re.search(r"\bgood No violation since .* 3 no violation;", text)
+    assert "Model monitor" in seen(index.write(tmp_path / "bad")).text, "of one folder the section needs no name"
+
+
+def test_windows_in_folders_of_their_own_are_one_section_unless_two_are_of_one_time(tmp_path: Path) -> None:
+    for name, content in {"monday": unnamed(0), "tuesday": unnamed(24), "again": unnamed(24, "violated")}.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "report.json").write_text(json.dumps(content))
+        sections = {(run.endpoint, run.verdict) for run in index._look(tmp_path, tmp_path, ()).runs}
+        if name == "tuesday":
+            assert sections == {("", "ok")}
+    assert sections == {("", "ok"), ("tuesday", "ok"), ("again", "violated")}
+
+
+# --- since when -----------------------------------------------------------------------------------------------------------------
+
+
+def violating(hour: int, *subjects: str) -> dict[str, Any]:
+    """A window in which these features drifted, and nothing else."""
+    content = window(hour, "violated" if subjects else "ok")
+    like = next(check for check in of("broken")["monitors"][0]["checks"] if check["outcome"] == "violated")
+    drift = like | {"check_type": "baseline_drift_check", "sentence": "differs"}
+    content["monitors"][0]["checks"] = [drift | {"subject": subject} for subject in subjects]
+    return content
+
+
+def test_each_violation_has_a_time_of_its_own_and_another_cause_is_no_part_of_it(tmp_path: Path) -> None:
+    put(tmp_path, [violating(3), violating(4, "income"), window(5, "error"), violating(6, "sku", "age")])
+    put(tmp_path, [violating(7, "age", "sku"), violating(8, "sku", "city")])
+    text = seen(index.write(tmp_path)).text
+    assert (
+        "Violated since 2026-03-02 06:00 UTC, in 3 windows in a row: drift of sku; "
+        "since 2026-03-02 08:00 UTC, in this window alone so far: drift of city." in text
+    )
+    pages = {name: seen(tmp_path / "shop" / f"2026-03-02T{name}0000Z" / "report.html").text for name in ("07", "08")}
+    assert "Violated since 2026-03-02 06:00 UTC, in 2 windows in a row." in pages["07"]
+    assert "sku: differs (since 2026-03-02 06:00 UTC, in 3 windows in a row)" in pages["08"]
+    assert "city: differs (since 2026-03-02 08:00 UTC, in this window alone so far)" in pages["08"]
+
+
+def test_a_page_drawn_again_below_an_index_still_says_since_when(tmp_path: Path) -> None:
+    put(tmp_path, [violating(6, "sku"), violating(7, "sku", "age")])
+    index.write(tmp_path)
+    page = tmp_path / "shop" / "2026-03-02T070000Z" / "report.html"
+    drawn_first = page.read_text()
+    page.unlink()
+    assert report.write(page.parent).read_text() == drawn_first
+    assert "in 2 windows in a row" in drawn_first
+    (page.parent / "report.json").write_text(json.dumps(violating(7)))
+    assert "in a row" not in seen(report.write(page.parent)).text, "the index knows another report"
+
+
+def test_rows_from_before_each_violation_was_kept_are_read_anew(tmp_path: Path) -> None:
+    put(tmp_path, [violating(6, "sku"), violating(7, "sku")])
+    index.write(tmp_path)
+    (part,) = (tmp_path / "history" / "runs").rglob("part.parquet")
+    pq.write_table(pq.read_table(part, partitioning=None).drop_columns(["violated"]), part)
+    assert "in 2 windows in a row" in seen(index.write(tmp_path)).text
+    assert "violated" in pq.read_schema(part).names
+
+
 # --- the history ---------------------------------------------------------------------------------------------------------------
 
 
@@ -334,7 +415,8 @@ def test_a_history_that_is_none_says_what_to_do(tmp_path: Path) -> None:
 def test_a_stretch_spans_silence_and_ends_at_another_verdict() -> None:
     verdicts = ["ok", "violated", "error", "no_data", "violated"]
     runs = [run for hour, each in enumerate(verdicts) if (run := history.run_of(window(hour, each), str(hour)))]
-    assert [run.report for run in stretches.stretch(runs, runs[-1])] == ["1", "2", "4"]
+    assert [run.report for run in stretches.stretch(runs, runs[-1])] == ["1", "4"]
+    assert [run.report for run in stretches.stretch(runs, runs[2])] == ["2"]
     assert stretches.current(runs[:4]) is runs[2]
     assert stretches.current(runs[3:4]) is runs[3]
     assert stretches.current([]) is None

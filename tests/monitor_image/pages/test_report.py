@@ -93,6 +93,16 @@ def test_quality_is_told_with_intervals_beside_the_baseline_and_its_matrix() -> 
     assert "By country" in text
 
 
+def test_advice_names_the_likely_cause_and_nothing_that_is_not_there() -> None:
+    (new_values, drift) = telling.steps_of(Verdict.VIOLATED, ["categorical_values_check"])
+    assert "a client may write the same things in another form" in new_values
+    assert "Ask what changed" in drift
+    (wrong,) = telling.steps_of(Verdict.VIOLATED, ["LessThanThreshold"])
+    assert "slices where some are configured" in wrong
+    (unmatched,) = telling.steps_of(Verdict.INSUFFICIENT_DATA, [])
+    assert "compare the ids with those of the captures" in unmatched
+
+
 def changed(content: dict[str, Any], verdict: Verdict, reason: str = "", **more: Any) -> dict[str, Any]:
     return {**copy.deepcopy(content), "verdict": verdict.value, "reason": reason, **more}
 

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
 import pytest
@@ -94,7 +95,7 @@ def test_workers_are_forks_unless_a_fork_would_copy_the_locks_of_threads(monkeyp
     monkeypatch.setattr(local, "_other_threads", lambda: frozenset({"jemalloc_bg_thd"}))
     assert type(local._context()).__name__ == "ForkContext"
     monkeypatch.setattr(local, "_other_threads", lambda: frozenset({"jemalloc_bg_thd", "python"}))
-    assert type(local._context()).__name__ == "ForkServerContext"
+    assert isinstance(local._context(), ForkServerContext)
     gc.unfreeze()
 
 
