@@ -193,8 +193,9 @@ def test_an_output_that_another_stack_reads_is_read_anew_and_held_by_nobody(twin
     assert deploy(twin, {"One": a(8)}, "producer", Outputs=output) == "UPDATE_COMPLETE"
     assert deploy(twin, {"User": read, "Another": read}, "consumer") == "UPDATE_COMPLETE"
     assert {"update User 7→8", "create Another 8"} <= set(log)
+    producer = twin.deployments.find("producer")
     twin.client("cloudformation").delete_stack(StackName="producer")
-    assert twin.deployments.find("producer").status == "DELETE_COMPLETE"
+    assert producer.status == "DELETE_COMPLETE"
     assert deploy(twin, {"User": read}, "consumer") == "UPDATE_ROLLBACK_COMPLETE"
     assert "Stack producer has no output Out" in reason(twin, "consumer")
 
