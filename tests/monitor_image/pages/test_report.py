@@ -392,9 +392,7 @@ def test_the_verdict_says_which_column_is_missing(sentence: str, told: str) -> N
         "sentence": sentence,
     }
     content = {"verdict": "violated", "reason": "", "kind": "monitor", "reading": {"records": 300}, "error": None}
-    assert (
-        telling.sentence({**content, "monitors": [{"checks": [check]}]}) == f"1 of 1 evaluated check violated: {told}"
-    )
+    assert telling.sentence({**content, "monitors": [{"checks": [check]}]}) == told
 
 
 def test_a_metric_is_named_once_and_f_half_with_a_point() -> None:
