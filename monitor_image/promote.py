@@ -160,6 +160,8 @@ def main(arguments: list[str], client: Callable[[str], Any] | None = None) -> in
     parser.add_argument("repository", metavar="REPOSITORY", help="where it goes")
     parser.add_argument("--tag", help="a name for people beside the digest; by default its beginning")
     options = parser.parse_args(arguments)
+    from botocore.exceptions import ClientError  # here, with boto3: `--help` needs neither
+
     if client is None:
         import boto3
 
@@ -171,7 +173,7 @@ def main(arguments: list[str], client: Callable[[str], Any] | None = None) -> in
         target = target_of(options.repository)
         promotion = Promotion(source, target, client(source.region), client(target.region))
         sys.stdout.write(f"{promotion.copy(digest, options.tag or tag_of(digest))}\n")
-    except NotPromoted as error:
+    except (NotPromoted, ClientError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     return 0

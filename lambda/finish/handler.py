@@ -89,11 +89,14 @@ def _is_lost(plan: dict[str, Any], report: dict[str, Any] | None) -> bool:
 
 
 def _leave(plan: dict[str, Any], content: dict[str, Any]) -> None:
-    """With its key: some buckets refuse objects that name none."""
+    """With its key: some buckets refuse objects that name none. A report that cannot be left keeps no verdict from being told."""
     place, key = urlsplit(plan["report"]), plan.get("kms_key")
     encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key} if key else {}
     body = json.dumps(content).encode()
-    client("s3").put_object(Bucket=place.netloc, Key=place.path.lstrip("/"), Body=body, **encryption)
+    try:
+        client("s3").put_object(Bucket=place.netloc, Key=place.path.lstrip("/"), Body=body, **encryption)
+    except ClientError as error:
+        log("report_not_left", schedule=plan["schedule"], report=plan["report"], error=error.response["Error"]["Code"])
 
 
 def _publish(plan: dict[str, Any], run: decide.Ended, has_report: bool, *, is_lost: bool) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import cloudformation
 import decide
 from aws import client, log
+from botocore.exceptions import ClientError
 
 PAUSE_SECONDS, LONGEST_SECONDS = 10, 840  # a minute less than Lambda allows
 
@@ -32,10 +33,20 @@ def handle(event: dict[str, Any], _context: object = None) -> None:
 
 def _wait(schedule: str, machine_arn: str) -> None:
     until = time.monotonic() + LONGEST_SECONDS
-    while running := _running(schedule, machine_arn):
+    while running := _running_there(schedule, machine_arn):
         if time.monotonic() + PAUSE_SECONDS > until:
             raise TimeoutError(f"a run of {schedule} goes on ({running}). Delete the stack again when it has ended.")
         time.sleep(PAUSE_SECONDS)
+
+
+def _running_there(schedule: str, machine_arn: str) -> str:
+    """As `_running`; a machine that is gone runs nothing."""
+    try:
+        return _running(schedule, machine_arn)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "StateMachineDoesNotExist":
+            raise
+        return ""
 
 
 def _running(schedule: str, machine_arn: str) -> str:

@@ -13,6 +13,8 @@ def of(file: Path) -> tuple[str, dict[tuple[str, str], str]]:
     from model_monitor.pages import history, stretches  # reads Parquet, which no run does that has no index
 
     file = file.absolute()
+    if not file.is_file():
+        return "", {}
     for home in file.parents:
         if not (home / history.FOLDER / "runs").is_dir():
             continue

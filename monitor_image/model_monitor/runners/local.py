@@ -26,7 +26,6 @@ from typing import Any, TypeVar
 
 from model_monitor.contract import Variable
 from model_monitor.errors import WorkersLost
-from model_monitor.runners import mainless
 from model_monitor.runners.fold import Mergeable, fold
 
 UNITS_IN_PROCESS = 3  # starting a pool takes about as long as two workers gain on this many units
@@ -139,6 +138,8 @@ def _context() -> BaseContext:
     if sys.platform == "linux" and _other_threads() <= FORKABLE_THREADS:
         gc.freeze()  # what was imported is garbage of nobody: the workers' collections leave these pages shared
         return multiprocessing.get_context("fork")
+    from model_monitor.runners import mainless  # Windows has no fork server, and no run of one process needs it
+
     context = mainless.Context()
     context.set_forkserver_preload(["model_monitor.flow"])
     return context

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 MACHINE = "arn:aws:states:eu-west-1:123456789012:stateMachine:runs"
 
@@ -69,6 +70,15 @@ def test_a_deletion_waits_until_the_schedule_s_runs_are_over(ask: Callable[..., 
     machine = Machine(run("fraud-data"), run("churn-data"), run("fraud-data"), "no JSON", run("churn-data"))
     assert ask("Delete", machine)["Status"] == "SUCCESS"
     assert (machine.pauses, machine.running) == (3, ["no JSON", run("churn-data")])
+
+
+@pytest.mark.parametrize(("code", "status"), [("StateMachineDoesNotExist", "SUCCESS"), ("AccessDenied", "FAILED")])
+def test_a_machine_that_is_gone_runs_nothing(ask: Callable[..., dict[str, Any]], code: str, status: str) -> None:
+    class Gone(Machine):
+        def pages(self, **asked: str) -> list[dict[str, Any]]:
+            raise ClientError({"Error": {"Code": code, "Message": "no"}}, "ListExecutions")
+
+    assert ask("Delete", Gone())["Status"] == status
 
 
 @pytest.mark.parametrize("kind", ["Create", "Update"])

@@ -79,6 +79,14 @@ def test_a_window_that_no_run_left_a_report_of_has_its_page(plane: Plane, tmp_pa
         assert told in text
 
 
+def test_a_report_that_cannot_be_left_keeps_no_verdict_from_being_told(plane: Plane):
+    plan = plane.plan(DUE)
+    told = plane.finish({**plan, "report": "s3://nobody-has-this-bucket/report.json"})
+    assert told["verdict"] == "no_data"
+    assert [row["verdict"] for row in plane.rows()] == ["no_data"]
+    assert plane.points
+
+
 def test_a_report_of_a_run_before_is_not_written_over(plane: Plane):
     plane.capture("2026/03/02/11/05-00.jsonl", NOON)
     plan = plane.plan(DUE)
