@@ -142,7 +142,7 @@ def test_a_rerun_into_the_same_folder_removes_violations_that_are_gone(opt_ml, h
 def test_an_empty_window_is_no_data_and_no_error(opt_ml, healthy_baseline):
     tree = opt_ml().configure().for_window([]).with_baseline(healthy_baseline)
     assert tree.run() == 0
-    assert first_line(tree) == "Completed: Not evaluated (no_data): Job inputs had no data"
+    assert first_line(tree).startswith("Completed: Not evaluated (no_data): Job inputs had no data")
     assert tree.report["verdict"] == "no_data"
     assert (tree.metrics()["records"], tree.metrics()["run_no_data"]) == (0, 1)
 
