@@ -18,6 +18,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from itertools import islice
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
@@ -147,10 +148,12 @@ def _context() -> BaseContext:
 
 def _other_threads() -> frozenset[str]:
     """Names of the threads of this process beside the calling one, those of libraries too."""
-    threads = (
-        task / "comm" for task in Path("/proc/self/task").iterdir() if task.name != str(threading.get_native_id())
-    )
-    return frozenset(name.read_text().strip() for name in threads)
+    found = set()
+    for task in Path("/proc/self/task").iterdir():
+        if task.name != str(threading.get_native_id()):
+            with suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
+                found.add((task / "comm").read_text().strip())
+    return frozenset(found)
 
 
 _task: Callable[[Any], Any] | None = None  # of this worker: given once, since it may hold millions of labels
