@@ -172,13 +172,13 @@ def _has_baseline(version: str, baseline: dict[str, Any]) -> bool:
 
 
 def _baselined(plan: dict[str, Any], settings: dict[str, Any], now: datetime) -> dict[str, Any]:
-    """Of a package that was never released: its baseline is made before it serves. Raises: ValueError without recent labels."""
+    """Of a package that was never released: its baseline is made first, in its own place. Raises: ValueError without labels."""
     found, _ = _rows(releases.training(settings["endpoint"]), settings, now)
     if not (recent := _recent(found, settings, now)):
         raise ValueError(
             "the package has no baseline yet, and no labelled rows are there to make one; labels must come first"
         )
-    return {"path": decide.RENEW, "version": plan["version"], **_recent_questions(plan, settings, recent)}
+    return {"path": decide.RENEW, **_recent_questions(plan, settings, recent)}
 
 
 # --- a training ---------------------------------------------------------------------------------------------------------

@@ -28,6 +28,7 @@ MEANINGS = {  # result → what a person should know
     FAILED: "The old model serves: a step failed.",
 }
 KEPT = "The package that was asked for serves, and stays although the monitors speak against it: somebody must decide."
+UNWATCHED = "The package that was asked for serves, and nobody watched it to the end: look at what the monitors say."
 LOST = "The old model could not be brought back: a person must look at the endpoint, and at what is live, now."
 
 
@@ -81,6 +82,11 @@ def is_kept(plan: Mapping[str, Any]) -> bool:
     return bool(_answer(plan, "watched").get("status") == "kept")
 
 
+def is_unwatched(plan: Mapping[str, Any]) -> bool:
+    """Whether a model serves because a person chose it, and its watch broke."""
+    return bool(_answer(plan, "watched").get("status") == "unwatched")
+
+
 def record(plan: Mapping[str, Any], run: str, now: str) -> dict[str, Any]:
     """All that answers "why does this model serve", to be kept for audit. It holds places of rows, and no row."""
     names = ("endpoint", "mode", "cause", "decision", "started_by", "started", "champion", "manifest", "version")
@@ -101,6 +107,7 @@ def record(plan: Mapping[str, Any], run: str, now: str) -> dict[str, Any]:
         "jobs": {name: plan[name] for name in jobs if name in plan},
         "is_lost": is_lost(plan),
         "is_kept": is_kept(plan),
+        "is_unwatched": is_unwatched(plan),
     }
 
 
@@ -113,11 +120,10 @@ def event(found: Mapping[str, Any], record_uri: str) -> dict[str, Any]:
 def message(found: Mapping[str, Any], record_uri: str, package_of_old: str) -> tuple[str, str]:
     """Subject and text for people. package_of_old: what brings the old model back; "" where there is none."""
     word = str(found["result"]).replace("_", " ").upper()
-    against = ", MONITORS SPEAK AGAINST IT" if found.get("is_kept") else ""
-    subject = f"RETRAINING {word}{against}: {found['endpoint']}"[:SUBJECT_MAX]
-    kept = KEPT if found.get("is_kept") else MEANINGS[str(found["result"])]
+    but, meaning = _what_serves(found)
+    subject = f"RETRAINING {word}{but}: {found['endpoint']}"[:SUBJECT_MAX]
     lines = [
-        LOST if found["is_lost"] else kept,
+        LOST if found["is_lost"] else meaning,
         "",
         f"Run:         {found['run']} ({found.get('started_by', '')})",
         f"Why it ran:  {found['why']}",
@@ -133,6 +139,15 @@ def message(found: Mapping[str, Any], record_uri: str, package_of_old: str) -> t
             f"To go back:  start the state machine with endpoint {found['endpoint']} and rollback_to {package_of_old}",
         ]
     return subject, "\n".join(lines)
+
+
+def _what_serves(found: Mapping[str, Any]) -> tuple[str, str]:
+    """What the subject adds to the result, and the first sentence."""
+    if found.get("is_kept"):
+        return ", MONITORS SPEAK AGAINST IT", KEPT
+    if found.get("is_unwatched"):
+        return ", NOT WATCHED TO THE END", UNWATCHED
+    return "", MEANINGS[str(found["result"])]
 
 
 def _answer(plan: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -44,8 +44,13 @@ class Stopped:
 
 def of_event(table: Any, detail: Mapping[str, Any]) -> Stopped | None:
     """The run of an execution that an event tells of; None for one that ended by itself, or that was no run of an endpoint."""
-    given = json.loads(detail.get("input") or "{}")
-    if detail.get("status") not in STOPPED or "endpoint" not in given:
+    if detail.get("status") not in STOPPED:
+        return None
+    told = (
+        detail if "input" in detail else _described(str(detail["name"])) or {}
+    )  # left out where a key of yours encrypts it
+    given = json.loads(told.get("input") or "{}")
+    if "endpoint" not in given:
         return None
     run = str(given.get("run") or _run_of(table, given["endpoint"], str(detail["name"])))
     return _stopped(table, given, run, detail)

@@ -289,7 +289,9 @@ class _Workflow:
             },
             "Unwatched": {  # what a person chose stays
                 "Type": "Pass",
-                "Result": {"answer": {"status": "kept", "reason": "the watch failed, so that no window was judged"}},
+                "Result": {
+                    "answer": {"status": "unwatched", "reason": "the watch failed, so that no window was judged"}
+                },
                 "ResultPath": "$.watched",
                 "Next": "Deployed",
             },

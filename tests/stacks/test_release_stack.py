@@ -62,7 +62,7 @@ def test_what_a_person_chose_stays_when_the_monitors_speak_against_it_or_cannot_
     (chosen,) = STATES["WatchFailed"]["Choices"]
     assert (chosen["Variable"], chosen["BooleanEquals"]) == ("$.watch.undoes", False)
     told = STATES[chosen["Next"]]
-    assert (told["Next"], told["Result"]["answer"]["status"]) == ("Deployed", "kept")
+    assert (told["Next"], told["Result"]["answer"]["status"]) == ("Deployed", "unwatched")
 
 
 def test_a_package_that_never_served_is_asked_about_recent_rows_before_it_does():

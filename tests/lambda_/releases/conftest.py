@@ -261,7 +261,11 @@ class World:
         assert start == MACHINE.replace("stateMachine", "execution")
         if name not in self.executions:
             raise ClientError({"Error": {"Code": "ExecutionDoesNotExist", "Message": ""}}, "DescribeExecution")
-        return {"name": name, "status": self.executions[name]["status"], "input": "{}"}
+        return {
+            "name": name,
+            "status": self.executions[name]["status"],
+            "input": self.executions[name].get("input", "{}"),
+        }
 
     def _put_events(self, Entries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803 (as boto3 spells them)
         self.events += [json.loads(entry["Detail"]) for entry in Entries]

@@ -125,6 +125,18 @@ def test_an_execution_that_was_stopped_before_it_changed_anything_ends_at_once(w
     assert world.executions == {}
 
 
+def test_an_event_without_the_input_is_read_with_its_execution(world: World):
+    world.collect()
+    world.executions[RUN] = {"status": "ABORTED", "input": json.dumps({"endpoint": ENDPOINT, "run": RUN})}
+    detail = {"status": "ABORTED", "name": RUN, "cause": "by hand"}  # of a machine that a customer's key encrypts
+    world.call(
+        "conclude",
+        {"detail-type": "Step Functions Execution Status Change", "detail": detail, "time": NOON.isoformat()},
+    )
+    assert "by hand" in world.item(f"run#{RUN}")["reason"]
+    assert len(world.messages) == 1
+
+
 def test_an_execution_that_was_stopped_in_an_update_is_put_back_by_another(world: World):
     plan = {**world.collect(), "artifact": CHALLENGER}
     world.step("release", plan, "live")
@@ -225,3 +237,13 @@ def test_a_package_that_stays_against_the_monitors_calls_for_a_person(world: Wor
     assert message["Subject"] == "RETRAINING DEPLOYED, MONITORS SPEAK AGAINST IT: shop"
     assert "stays although the monitors speak against it" in message["Message"]
     assert json.loads(world.text(f"{RECORDS}/{RUN}/record.json"))["is_kept"] is True
+
+
+def test_a_package_that_nobody_watched_to_the_end_is_told_as_such(world: World):
+    broken = {"answer": {"status": "unwatched", "reason": "the watch failed, so that no window was judged"}}
+    conclude(world, {**world.collect(), "result": "deployed", "watched": broken})
+    (message,) = world.messages
+    assert message["Subject"] == "RETRAINING DEPLOYED, NOT WATCHED TO THE END: shop"
+    assert "nobody watched it to the end" in message["Message"]
+    record = json.loads(world.text(f"{RECORDS}/{RUN}/record.json"))
+    assert (record["is_unwatched"], record["is_kept"]) == (True, False)
