@@ -62,6 +62,21 @@ def archive(files: Mapping[str, str]) -> bytes:
     return buffer.getvalue()
 
 
+SAYS_ITS_NAME = """
+from pathlib import Path
+
+def model_fn(folder): return (Path(folder) / "name.txt").read_text()
+def input_fn(body, content_type): return body
+def predict_fn(data, model): return model
+def output_fn(prediction, accept): return prediction, "text/csv"
+"""
+
+
+def named_model(name: str) -> bytes:
+    """An artefact whose model answers every request with its name."""
+    return archive({"name.txt": name, "code/inference.py": SAYS_ITS_NAME})
+
+
 def capture_below(destination: str, **more: Any) -> dict[str, Any]:
     """A capture configuration: both sides of every request, below a URI."""
     return {
@@ -79,14 +94,17 @@ def make_endpoint(
     capture: dict[str, Any],
     *,
     role: str = ROLE,
-    artefact: str = "s3://bucket/model.tar.gz",
+    artefact: str | None = "s3://bucket/model.tar.gz",
+    variant: str = "v",
     **variables: str,
 ) -> None:
-    """An endpoint that serves model `m` by configuration `c` and captures."""
+    """An endpoint that serves model `m` by configuration `c` and captures. artefact: None where the image holds the model."""
     sagemaker = twin.client("sagemaker")
-    container = {"Image": "i", "ModelDataUrl": artefact, "Environment": variables}
+    container = {"Image": "i", "Environment": variables} | ({} if artefact is None else {"ModelDataUrl": artefact})
     sagemaker.create_model(ModelName="m", PrimaryContainer=container, ExecutionRoleArn=role)
-    sagemaker.create_endpoint_config(EndpointConfigName="c", ProductionVariants=[VARIANT], DataCaptureConfig=capture)
+    sagemaker.create_endpoint_config(
+        EndpointConfigName="c", ProductionVariants=[{**VARIANT, "VariantName": variant}], DataCaptureConfig=capture
+    )
     sagemaker.create_endpoint(EndpointName=name, EndpointConfigName="c")
 
 

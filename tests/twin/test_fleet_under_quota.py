@@ -14,7 +14,7 @@ import pytest
 from stacks.settings import environment as settings
 from tests.captures import csv_side, csv_text, event, json_side
 from tests.synthesis import synthesize
-from tests.twin.accounts import make_buckets
+from tests.twin.accounts import capture_below, make_buckets, make_endpoint
 from twin import Twin
 
 pytestmark = [pytest.mark.slow, pytest.mark.exhaustive]
@@ -44,22 +44,9 @@ def document() -> dict[str, Any]:
 
 def make_endpoints(twin: Twin) -> None:
     """As other teams have them."""
-    sagemaker, role = twin.client("sagemaker"), "arn:aws:iam::123456789012:role/theirs"
-    sagemaker.create_model(ModelName="m", ExecutionRoleArn=role, PrimaryContainer={"Image": "i"})
-    sagemaker.create_endpoint_config(
-        EndpointConfigName="c",
-        ProductionVariants=[
-            {"VariantName": "AllTraffic", "ModelName": "m", "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
-        ],
-        DataCaptureConfig={
-            "EnableCapture": True,
-            "InitialSamplingPercentage": 100,
-            "DestinationS3Uri": f"s3://{TEAM}/capture",
-            "CaptureOptions": [{"CaptureMode": "Input"}, {"CaptureMode": "Output"}],
-        },
-    )
-    for name in NAMES:
-        sagemaker.create_endpoint(EndpointName=name, EndpointConfigName="c")
+    make_endpoint(twin, NAMES[0], capture_below(f"s3://{TEAM}/capture"), artefact=None)
+    for name in NAMES[1:]:
+        twin.client("sagemaker").create_endpoint(EndpointName=name, EndpointConfigName="c")
 
 
 def capture(twin: Twin, name: str, start: datetime) -> None:

@@ -16,7 +16,7 @@ from stacks.settings import environment as settings
 from tests.captures import csv_side, csv_text, event, json_side
 from tests.synthesis import synthesize
 from tests.twin import called
-from tests.twin.accounts import make_buckets
+from tests.twin.accounts import capture_below, make_buckets, make_endpoint
 from twin import Twin
 
 pytestmark = pytest.mark.slow
@@ -130,31 +130,11 @@ class Shop:
 def shop(tmp_path: Path, assembly: Path) -> Iterator[Shop]:
     with Twin(tmp_path / "twin", start=START) as twin:
         make_buckets(twin, TEAM)
-        sagemaker = twin.client("sagemaker")
         rows = [["height", "weight", "size"], *([50 + n % 7, 20 + n % 5, 1] for n in range(400))]
         twin.client("s3").put_object(Bucket=TEAM, Key="baseline.csv", Body=csv_text(rows).encode())
-        make_captured_endpoint(sagemaker)
+        make_endpoint(twin, "shop", capture_below(f"s3://{TEAM}/capture"), artefact=None, variant="AllTraffic")
         twin.deploy_assembly(assembly)
         yield Shop(twin)
-
-
-def make_captured_endpoint(sagemaker: Any) -> None:
-    """As another team has it: it captures, and nobody here deploys it."""
-    role = "arn:aws:iam::123456789012:role/theirs"
-    sagemaker.create_model(ModelName="m", ExecutionRoleArn=role, PrimaryContainer={"Image": "i"})
-    sagemaker.create_endpoint_config(
-        EndpointConfigName="c",
-        ProductionVariants=[
-            {"VariantName": "AllTraffic", "ModelName": "m", "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
-        ],
-        DataCaptureConfig={
-            "EnableCapture": True,
-            "InitialSamplingPercentage": 100,
-            "DestinationS3Uri": f"s3://{TEAM}/capture",
-            "CaptureOptions": [{"CaptureMode": "Input"}, {"CaptureMode": "Output"}],
-        },
-    )
-    sagemaker.create_endpoint(EndpointName="shop", EndpointConfigName="c")
 
 
 def test_quiet_is_told_from_dead_and_both_schedulers_leave_the_same_bytes(shop: Shop) -> None:
@@ -206,7 +186,7 @@ def test_quiet_is_told_from_dead_and_both_schedulers_leave_the_same_bytes(shop: 
     told = Counter(mail.partition(":")[0] for mail in shop.mails() if SCHEDULE in mail and "judges" in mail)
     assert told == {"STALE": 1, "OK": 1}
     assert twin.identity.violations() == []
-    called.check("test_managed_runs", called.collect(twin, called.roles(twin)))
+    assert called.gone("test_managed_runs", called.collect(twin, called.roles(twin))) == []
 
 
 def change_state(twin: Twin, state: str) -> None:
@@ -324,4 +304,4 @@ def test_large_windows_wait_for_instances_and_each_has_its_verdict(shop: Shop) -
     assert max(started.values()) <= quota, "a job holds its instance for the minute in which it runs"
     assert len(started) >= windows / quota
     assert twin.identity.violations() == []
-    called.check("test_managed_runs_of_jobs", called.collect(twin, called.roles(twin)))
+    assert called.gone("test_managed_runs_of_jobs", called.collect(twin, called.roles(twin))) == []

@@ -12,20 +12,12 @@ from botocore.exceptions import ClientError
 from model_monitor import contract
 from tests.analyses import analysed
 from tests.synthesis import synthesize
-from tests.twin.accounts import archive, make_buckets
+from tests.twin.accounts import make_buckets, named_model
 from twin import Twin
 
 pytestmark = pytest.mark.slow
 
 STACKS = ("analysed-Storage", "analysed-Live", "analysed-fraud-Endpoint")
-SCRIPT = """
-from pathlib import Path
-
-def model_fn(folder): return (Path(folder) / "name.txt").read_text()
-def input_fn(body, content_type): return body
-def predict_fn(data, model): return model
-def output_fn(prediction, accept): return prediction, "text/csv"
-"""
 
 
 @pytest.fixture
@@ -36,7 +28,7 @@ def twin(tmp_path: Path) -> Iterator[Twin]:
 
 
 def put(twin: Twin, bucket: str, key: str, name: str) -> None:
-    content = archive({"name.txt": name, "code/inference.py": SCRIPT})
+    content = named_model(name)
     twin.client("s3").put_object(Bucket=bucket, Key=key, Body=content)
 
 

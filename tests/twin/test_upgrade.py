@@ -27,7 +27,7 @@ from stacks import findings
 from stacks.settings import environment as settings
 from stacks.storage_stack import REFERENCES
 from tests.synthesis import ROOT
-from tests.twin.accounts import archive, make_buckets
+from tests.twin.accounts import make_buckets, named_model
 from twin import Twin
 from twin.deploying import DeployFailed, bootstrap
 
@@ -38,14 +38,6 @@ TEAM = "team-123456789012"
 POINTER = contract.live_parameter("upgraded", "fraud", "model")
 CURRENT = "baselines/fraud/current.json"
 ROW = {"pk": {"S": "run#fraud-data"}, "sk": {"S": "2026-03-02T00:00:00Z"}, "verdict": {"S": "violated"}}
-SCRIPT = """
-from pathlib import Path
-
-def model_fn(folder): return (Path(folder) / "name.txt").read_text()
-def input_fn(body, content_type): return body
-def predict_fn(data, model): return model
-def output_fn(prediction, accept): return prediction, "text/csv"
-"""
 
 
 @pytest.fixture
@@ -54,7 +46,7 @@ def twin(tmp_path: Path) -> Iterator[Twin]:
     with Twin(tmp_path / "twin") as running:
         make_buckets(running, TEAM)
         for number, name in enumerate(("first", "second")):
-            content = archive({"name.txt": name, "code/inference.py": SCRIPT})
+            content = named_model(name)
             running.client("s3").put_object(Bucket=TEAM, Key=f"fraud/{'next/' * number}model.tar.gz", Body=content)
         deploy_before(running)
         live = {"Value": f"s3://{TEAM}/fraud/next/model.tar.gz", "Type": "String", "Overwrite": True}
