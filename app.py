@@ -15,9 +15,9 @@ from aws_cdk import App, Environment, Stack, Tags, aws_iam as iam, aws_sns as sn
 from constructs import Construct
 
 from model_monitor import contract
-from stacks import findings, image_stack, role_names, roles
+from stacks import findings, image_stack, roles
 from stacks.alerting_stack import AlertingProps, AlertingStack
-from stacks.constructs import customer_key, routes
+from stacks.constructs import customer_key, permissions, routes
 from stacks.constructs.dashboard import Watched
 from stacks.constructs.places import Place
 from stacks.constructs.python_function import PythonFunction
@@ -44,7 +44,7 @@ from stacks.storage_stack import StorageProps, StorageStack
 def build(app: Construct, chosen: Settings) -> None:
     """Every stack of an environment."""
     if chosen.security.role_prefix is not None:
-        app.node.set_context(role_names.PREFIX, chosen.security.role_prefix)
+        permissions.bring_roles(app, chosen.security.role_prefix)
     shared = _shared(app, chosen)
     for name in chosen.endpoints:
         _endpoint(shared, name)
@@ -64,6 +64,7 @@ def build(app: Construct, chosen: Settings) -> None:
         name = chosen.security.permissions_boundary
         boundary = iam.ManagedPolicy.from_managed_policy_arn(shared.storage, "Boundary", name)
         iam.PermissionsBoundary.of(app).apply(boundary)
+    findings.acknowledge()
     if isinstance(app, App):  # an app of somebody else's decides for itself
         findings.check_security(app)
 

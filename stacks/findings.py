@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from aws_cdk import Acknowledgment, App, Stack, Validations
 from cdk_nag import AwsSolutionsChecks
@@ -19,21 +18,27 @@ from stacks.rules.pack import ModelMonitorChecks
 
 PACK = "AwsSolutions"
 REFERENCE = re.compile(r"\$\{Token\[[^\]]+\]\}")  # how the CDK writes what only the deployment knows
-_ACCEPTED: WeakKeyDictionary[IConstruct, set[str]] = WeakKeyDictionary()
+_ACCEPTED: dict[IConstruct, dict[str, Acknowledgment]] = {}  # that the CDK does not know yet
 _SPELLINGS: dict[str, str] = {}
 
 
 def check_security(app: App) -> None:
     """Run the rules of AWS Solutions and our own at synthesis."""
+    acknowledge()
     Validations.of(app).add_plugins(AwsSolutionsChecks(app), ModelMonitorChecks())
 
 
 def accept(scope: IConstruct, rule: str, reason: str) -> None:
     """Accept a finding on a construct and what is below it. `rule` as in `S1` or `IAM5[Action::s3:List*]`."""
-    accepted = _ACCEPTED.setdefault(scope, set())
-    if rule not in accepted:  # monitors of one role accept much that is the same
-        accepted.add(rule)
-        Validations.of(scope).acknowledge(Acknowledgment(id=f"{PACK}::{PACK}-{rule}", reason=reason))
+    # monitors of one role accept much that is the same
+    _ACCEPTED.setdefault(scope, {}).setdefault(rule, Acknowledgment(id=f"{PACK}::{PACK}-{rule}", reason=reason))
+
+
+def acknowledge() -> None:
+    """Tell the CDK what was accepted: all of a construct in one call, since each takes longer than what it says."""
+    while _ACCEPTED:
+        scope, found = _ACCEPTED.popitem()
+        Validations.of(scope).acknowledge(*found.values())
 
 
 def accept_wildcard(scope: IConstruct, resource: str, reason: str) -> None:

@@ -107,7 +107,7 @@ class BaselineStep(Construct):
                 }
             ],
             "ProcessingOutputConfig": {
-                "KmsKeyId": props.key.key_arn,
+                "KmsKeyId": permissions.key_arn(props.key),
                 "Outputs": [
                     {
                         "OutputName": "monitoring_output",
@@ -156,7 +156,7 @@ class BaselineStep(Construct):
                 environment={
                     "BUCKET": places.baseline.bucket_name,
                     "PENDING": places.pending.prefix,
-                    "KMS_KEY": self._props.key.key_arn,
+                    "KMS_KEY": permissions.key_arn(self._props.key),
                     "POLL_RULE": self._poll_rule,
                 },
                 keeps_failed=True,

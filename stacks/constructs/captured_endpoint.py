@@ -68,7 +68,7 @@ class CapturedEndpoint(Construct):
             "Configuration",
             production_variants=variants,
             data_capture_config=self._data_capture(),
-            kms_key_id=None if any(map(has_local_storage, self._instance_types())) else props.key.key_arn,
+            kms_key_id=None if any(map(has_local_storage, self._instance_types())) else permissions.key_arn(props.key),
         )
         self.endpoint = sagemaker.CfnEndpoint(
             self,
@@ -134,7 +134,7 @@ class CapturedEndpoint(Construct):
             enable_capture=True,
             initial_sampling_percentage=capture.sampling_percentage,
             destination_s3_uri=self._props.destination.uri,
-            kms_key_id=self._props.key.key_arn,
+            kms_key_id=permissions.key_arn(self._props.key),
             capture_options=[
                 sagemaker.CfnEndpointConfig.CaptureOptionProperty(capture_mode=mode) for mode in ("Input", "Output")
             ],

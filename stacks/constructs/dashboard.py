@@ -27,7 +27,8 @@ SHOWN: Final = {  # of the metrics of model quality: those that people ask for f
     "multiclass": ("accuracy", "weighted_precision", "weighted_recall", "weighted_f1"),
     "regression": ("mae", "rmse", "r2"),
 }
-SERVED: Final = (("Invocations", "Sum"), ("Invocation5XXErrors", "Sum"), ("ModelLatency", "Average"))
+CALLS: Final = (("Invocations", "Sum"), ("Invocation5XXErrors", "Sum"))
+SLOW: Final = (("ModelLatency", "Average"),)
 Tiles = Sequence[cloudwatch.IWidget]
 Maybe = Sequence[cloudwatch.IWidget | None]  # None: nothing of it is published
 
@@ -87,25 +88,22 @@ def _endpoint(watched: Watched) -> Tiles:
     """Why people were told, and how the endpoint itself does, by AWS's own series."""
     causes = [monitor.metric(contract.METRIC_CAUSES, statistic="Sum") for monitor in watched.monitors.values()]
     places = ", ".join(f"{10**cause.place} {cause.replace('_', ' ')}" for cause in contract.Cause)
-    served = [
-        cloudwatch.Metric(
-            namespace=NAMESPACE,
-            metric_name=name,
-            statistic=statistic,
-            dimensions_map={"EndpointName": watched.name, "VariantName": variant},
-        )
-        for variant in watched.endpoint.variant_names
-        for name, statistic in SERVED
-    ]
+    calls, slow = (
+        [_served(watched.name, variant, *series) for variant in watched.endpoint.variant_names for series in group]
+        for group in (CALLS, SLOW)
+    )
     tiles: list[cloudwatch.IWidget] = [
         cloudwatch.TextWidget(markdown=f"## {watched.name}\ncauses: {places}", width=WIDTH, height=6),
         cloudwatch.GraphWidget(title=f"{watched.name}: causes", left=causes, width=WIDTH),
     ]
-    if served:  # batch transform jobs serve nobody
-        slow = [metric for metric in served if metric.metric_name == SERVED[-1][0]]
-        calls = [metric for metric in served if metric not in slow]
+    if calls:  # batch transform jobs serve nobody
         tiles.append(cloudwatch.GraphWidget(title="calls and errors; latency", left=calls, right=slow, width=WIDTH))
     return tiles
+
+
+def _served(endpoint: str, variant: str, name: str, statistic: str) -> cloudwatch.Metric:
+    dimensions = {"EndpointName": endpoint, "VariantName": variant}
+    return cloudwatch.Metric(namespace=NAMESPACE, metric_name=name, statistic=statistic, dimensions_map=dimensions)
 
 
 def _rows(shown: Shown) -> Iterator[Tiles]:

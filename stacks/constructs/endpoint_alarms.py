@@ -59,7 +59,7 @@ class EndpointAlarms(Construct):
 
     def __init__(self, scope: Construct, construct_id: str, props: EndpointAlarmsProps) -> None:
         super().__init__(scope, construct_id)
-        self._props = props
+        self._props, self._region = props, Stack.of(self).region
         self.names = {name: self._alarms(name, monitor) for name, monitor in props.monitors.items()}
         served = list(self._service())
         if props.alarms.composites:
@@ -72,6 +72,7 @@ class EndpointAlarms(Construct):
         def props(periods: int, of_periods: int | None = None) -> MonitorAlarmProps:
             return MonitorAlarmProps(
                 environment=self._props.environment,
+                region=self._region,
                 monitor=monitor,
                 topic=self._props.topic,
                 periods=periods,
@@ -130,7 +131,7 @@ class EndpointAlarms(Construct):
             found.append(latency(props.name, variants, bounds.latency_seconds))
         told = Told(environment=props.environment, of=props.name, topic=props.topic)
         for watched in found:
-            text = alarm_words.with_links(watched.description, props.environment, Stack.of(self).region)
+            text = alarm_words.with_links(watched.description, props.environment, self._region)
             yield tell(
                 self,
                 watched.what.title(),

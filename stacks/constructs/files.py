@@ -42,10 +42,10 @@ class UploadedFile(Construct):
             path = Path(folder) / name
             path.write_bytes(content)
             asset = s3_assets.Asset(self, "File", path=str(path))
-        self.uri = asset.s3_object_url
+        self.uri, bucket = asset.s3_object_url, asset.s3_bucket_name
         self._place = Place(
-            asset.s3_bucket_name,
-            f"arn:{PARTITION}:s3:::{asset.s3_bucket_name}",
+            bucket,
+            f"arn:{PARTITION}:s3:::{bucket}",
             of_stack(Stack.of(self).node.id),  # its name, unless somebody's own app makes it below a construct
         )
         if not asset.s3_object_key.startswith(self._place.prefix):

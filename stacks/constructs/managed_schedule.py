@@ -253,7 +253,7 @@ class ManagedSchedule(Construct):
                 **(vpc if network.is_private else {}),
             },
             "role": self._function.role.role_arn,
-            "kms_key": props.key.key_arn,
+            "kms_key": permissions.key_arn(props.key),
             "tags": [{"Key": key, "Value": value} for key, value in props.tags.items()],
         }
 

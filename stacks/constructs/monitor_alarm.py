@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
-from aws_cdk import Stack, aws_cloudwatch as cloudwatch, aws_cloudwatch_actions as actions, aws_sns as sns
+from aws_cdk import aws_cloudwatch as cloudwatch, aws_cloudwatch_actions as actions, aws_sns as sns
 from constructs import Construct
 
 from model_monitor import contract
@@ -24,6 +25,7 @@ class MonitorAlarmProps:
     """
 
     environment: str
+    region: str
     monitor: ScheduledMonitor
     topic: sns.ITopic
     periods: int = 1
@@ -58,7 +60,7 @@ def watch(scope: Construct, construct_id: str, props: MonitorAlarmProps, watched
         scope,
         construct_id,
         alarm_name=name,
-        alarm_description=alarm_words.with_links(watched.description, props.environment, Stack.of(scope).region),
+        alarm_description=alarm_words.with_links(watched.description, props.environment, props.region),
         metric=watched.metric,
         threshold=watched.threshold,
         comparison_operator=watched.operator,
@@ -67,5 +69,11 @@ def watch(scope: Construct, construct_id: str, props: MonitorAlarmProps, watched
         treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
     )
     if not props.is_silent:
-        alarm.add_alarm_action(actions.SnsAction(props.topic))
+        alarm.add_alarm_action(telling(props.topic))
     return name
+
+
+@lru_cache(maxsize=16)
+def telling(topic: sns.ITopic) -> actions.SnsAction:
+    """What all alarms of a topic do: one action for all of them, since each is a call to the CDK."""
+    return actions.SnsAction(topic)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -44,7 +45,7 @@ def role(
     scope: Construct, construct_id: str, assumed_by: iam.IPrincipal, description: str, path: str | None = None
 ) -> iam.IRole:
     """A role of the environment's own; where somebody else creates them, the one that has its name, and nothing is added to it."""
-    prefix = scope.node.try_get_context(role_names.PREFIX)
+    prefix = scope.node.try_get_context(role_names.PREFIX) if _is_brought else None
     if prefix is None:
         return iam.Role(scope, construct_id, assumed_by=assumed_by, description=description, path=path)
     stack = Stack.of(scope)
@@ -54,6 +55,16 @@ def role(
         service="iam", region="", resource="role", resource_name=f"{(path or '/').lstrip('/')}{name}"
     )
     return iam.Role.from_role_arn(scope, construct_id, arn, mutable=False)
+
+
+_is_brought = False  # by any app of this process: looking it up is two calls to the CDK for each role
+
+
+def bring_roles(scope: Construct, prefix: str) -> None:
+    """Let somebody else create the roles below a construct, whose names begin so."""
+    global _is_brought
+    _is_brought = True
+    scope.node.set_context(role_names.PREFIX, prefix)
 
 
 def of_this_account(scope: Construct, service: str) -> iam.ServicePrincipal:
@@ -70,10 +81,10 @@ def allow(
         return
     said = _ALLOWED.setdefault(role, set())
     statement = json.dumps([list(actions), list(resources), dict(conditions or {})])
-    if statement not in said:  # monitors of one role need much that is the same, and each is two calls to the CDK
+    if statement not in said:  # monitors of one role need much that is the same
         said.add(statement)
-        role.add_to_policy(
-            iam.PolicyStatement(actions=list(actions), resources=list(resources), conditions=dict(conditions or {}))
+        iam.Grant.add_to_principal(  # as `add_to_policy` of a statement, in one call to the CDK
+            grantee=role, actions=list(actions), resource_arns=list(resources), conditions=dict(conditions or {})
         )
 
 
@@ -155,9 +166,15 @@ def allow_reading_keys(role: iam.IRole, key_arns: Sequence[str]) -> None:
         allow(role, ["kms:Decrypt", "kms:DescribeKey"], key_arns)
 
 
+@lru_cache(maxsize=64)
+def key_arn(key: kms.IKey) -> str:
+    """Of a key, asked once: each time is a call to the CDK."""
+    return key.key_arn
+
+
 def allow_key(role: iam.IRole, key: kms.IKey) -> None:
     """Reading and writing what is encrypted with the key."""
-    allow(role, ["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"], [key.key_arn])
+    allow(role, ["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"], [key_arn(key)])
 
 
 def allow_items(
@@ -181,7 +198,7 @@ def allow_key_through(role: iam.IRole, scope: Construct, service: str) -> None:
 
 def allow_volumes(role: iam.IRole, key: kms.IKey) -> None:
     """Encrypted volumes of the instances of a job: the service is given the use of the key, for its own resources only."""
-    allow(role, ["kms:CreateGrant"], [key.key_arn], {"Bool": {"kms:GrantIsForAWSResource": "true"}})
+    allow(role, ["kms:CreateGrant"], [key_arn(key)], {"Bool": {"kms:GrantIsForAWSResource": "true"}})
 
 
 def allow_image(role: iam.IRole, image_uri: str) -> None:

@@ -6,11 +6,12 @@ the core that need the standard library alone, too, and import them as the core 
 
 from __future__ import annotations
 
+import atexit
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from aws_cdk import Duration, RemovalPolicy, aws_iam as iam, aws_lambda as lambda_, aws_logs as logs, aws_sqs as sqs
@@ -63,23 +64,21 @@ class PythonFunction(Construct):
                 enforce_ssl=True,
                 retention_period=Duration.days(14),
             )
-        # the asset is copied into the assembly while the function is constructed
-        with staged(props.code, props.files, props.core) as code:
-            self.function = lambda_.Function(
-                self,
-                "Function",
-                runtime=RUNTIME,
-                handler=HANDLER,
-                code=lambda_.Code.from_asset(code),
-                description=props.description,
-                environment=dict(props.environment),
-                timeout=props.timeout,
-                memory_size=props.megabytes,
-                role=self.role,
-                log_group=self.log_group,
-                dead_letter_queue=self._failed,
-                reserved_concurrent_executions=props.reserved_concurrency,
-            )
+        self.function = lambda_.Function(
+            self,
+            "Function",
+            runtime=RUNTIME,
+            handler=HANDLER,
+            code=lambda_.Code.from_asset(staged(props.code, props.files, props.core)),
+            description=props.description,
+            environment=dict(props.environment),
+            timeout=props.timeout,
+            memory_size=props.megabytes,
+            role=self.role,
+            log_group=self.log_group,
+            dead_letter_queue=self._failed,
+            reserved_concurrent_executions=props.reserved_concurrency,
+        )
 
     def enter(self, subnets: Sequence[str], security_groups: Sequence[str]) -> None:
         """Run inside of subnets, given by their ids alone: nothing is looked up."""
@@ -99,19 +98,24 @@ class PythonFunction(Construct):
         return self._failed
 
 
-@contextmanager
-def staged(code: str, files: Mapping[str, bytes] | None = None, core: Sequence[str] = ()) -> Iterator[str]:
-    """A folder, for a moment, with all that a function is made of. The asset is known by names and contents of files alone."""
-    with tempfile.TemporaryDirectory() as folder:
-        for module in (*SHARED.glob("*.py"), *(FOLDER / code).glob("*.py")):
-            shutil.copy(module, folder)
-        for path in _core_files(core):
-            (Path(folder) / path).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(CORE / path, Path(folder) / path)
-        for name, content in (files or {}).items():
-            (Path(folder) / name).parent.mkdir(parents=True, exist_ok=True)
-            (Path(folder) / name).write_bytes(content)
-        yield folder
+def staged(code: str, files: Mapping[str, bytes] | None = None, core: Sequence[str] = ()) -> str:
+    """A folder with all that a function is made of. The asset is known by names and contents of files alone."""
+    return _staged(FOLDER / code, tuple((files or {}).items()), tuple(core))
+
+
+@cache  # a function of each endpoint is made of the same, and a folder that the CDK has copied is not copied again
+def _staged(code: Path, files: tuple[tuple[str, bytes], ...], core: tuple[str, ...]) -> str:
+    folder = tempfile.mkdtemp()
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    for module in (*SHARED.glob("*.py"), *code.glob("*.py")):
+        shutil.copy(module, folder)
+    for path in _core_files(core):
+        (Path(folder) / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(CORE / path, Path(folder) / path)
+    for name, content in files:
+        (Path(folder) / name).parent.mkdir(parents=True, exist_ok=True)
+        (Path(folder) / name).write_bytes(content)
+    return folder
 
 
 def _core_files(modules: Sequence[str]) -> list[Path]:

@@ -6,12 +6,14 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cache
 from typing import Final
 
 from aws_cdk import Duration, Stack, aws_cloudwatch as cloudwatch, aws_kms as kms
 from constructs import Construct
 
 from model_monitor import contract
+from stacks.constructs import permissions
 from stacks.constructs.files import UploadedFile
 from stacks.constructs.monitor_image import X86_64, MonitorImage
 from stacks.constructs.places import EndpointPlaces
@@ -43,7 +45,7 @@ class ScheduledMonitor:
     @property
     def period(self) -> Duration:
         """Of its series: between two runs, at most the day that an alarm's period may last."""
-        return Duration.minutes(min(self.every, LONGEST_PERIOD) // timedelta(minutes=1))
+        return _minutes(min(self.every, LONGEST_PERIOD) // timedelta(minutes=1))
 
     @property
     def hours(self) -> int:
@@ -57,13 +59,23 @@ class ScheduledMonitor:
 
     def metric(self, name: str, statistic: str = "Maximum") -> cloudwatch.Metric:
         """A series that its runs emit. Maximum, because a repeated run may emit a value twice."""
-        return cloudwatch.Metric(
-            namespace=self.namespace,
-            metric_name=name,
-            dimensions_map=self.dimensions,
-            statistic=statistic,
-            period=self.period,
-        )
+        return _series(self, name, statistic)
+
+
+@cache  # many alarms and tiles show one series, and each is a call to the CDK
+def _series(monitor: ScheduledMonitor, name: str, statistic: str) -> cloudwatch.Metric:
+    return cloudwatch.Metric(
+        namespace=monitor.namespace,
+        metric_name=name,
+        dimensions_map=monitor.dimensions,
+        statistic=statistic,
+        period=monitor.period,
+    )
+
+
+@cache
+def _minutes(count: int) -> Duration:
+    return Duration.minutes(count)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +111,7 @@ class MonitorProps:
     @property
     def volume_key_arn(self) -> str | None:
         """For the volumes of jobs; None where the instance encrypts them itself."""
-        return None if has_local_storage(self.settings.instance_type) else self.key.key_arn
+        return None if has_local_storage(self.settings.instance_type) else permissions.key_arn(self.key)
 
     def variables(self, kind: contract.JobKind) -> Mapping[str, str]:
         """The environment that every job of this monitor has."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from aws_cdk import aws_cloudwatch as cloudwatch, aws_cloudwatch_actions as actions, aws_sns as sns
+from aws_cdk import aws_cloudwatch as cloudwatch, aws_sns as sns
 from constructs import Construct
 
 from model_monitor import contract
-from stacks.constructs.monitor_alarm import Watched
+from stacks.constructs.monitor_alarm import Watched, telling
 
 SILENCE_IS_FINE = cloudwatch.TreatMissingData.NOT_BREACHING
 SILENCE_BREACHES = cloudwatch.TreatMissingData.BREACHING
@@ -47,5 +47,5 @@ def tell(
         treat_missing_data=missing,
     )
     if not is_silent:
-        alarm.add_alarm_action(actions.SnsAction(told.topic))
+        alarm.add_alarm_action(telling(told.topic))
     return name

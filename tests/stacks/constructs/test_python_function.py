@@ -60,14 +60,14 @@ def test_a_function_is_staged_without_what_tools_leave_beside_it(tmp_path, monke
     monkeypatch.setattr("stacks.constructs.python_function.FOLDER", tmp_path)
     (tmp_path / "one" / "__pycache__").mkdir(parents=True)
     (tmp_path / "one" / "handler.py").write_text("handle = print\n")
-    with staged("one") as folder:
-        assert {path.name for path in Path(folder).iterdir()} == {"handler.py", *modules(SHARED)}
+    folder = staged("one")
+    assert {path.name for path in Path(folder).iterdir()} == {"handler.py", *modules(SHARED)}
 
 
 def test_a_function_carries_the_modules_of_the_core_that_it_names(tmp_path, monkeypatch):
     monkeypatch.setattr("stacks.constructs.python_function.FOLDER", tmp_path)
     (tmp_path / "one").mkdir()
-    with staged("one", core=("model_monitor.review.records", "model_monitor.review.store")) as folder:
-        found = {path.relative_to(folder).as_posix() for path in (Path(folder) / "model_monitor").rglob("*.py")}
+    folder = staged("one", core=("model_monitor.review.records", "model_monitor.review.store"))
+    found = {path.relative_to(folder).as_posix() for path in (Path(folder) / "model_monitor").rglob("*.py")}
     names = ("__init__", "review/__init__", "review/records", "review/store")
     assert found == {f"model_monitor/{name}.py" for name in names}
