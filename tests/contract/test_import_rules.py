@@ -230,6 +230,13 @@ def test_a_run_loads_no_aws_client_no_terminal_library_and_no_jmespath():
     assert not loaded & {"boto3", "botocore", "rich", "jmespath", "pandas", "jinja2"}
 
 
+def test_a_client_of_aws_waits_for_no_library_that_it_does_not_need():
+    keys = "import os; os.environ.update(AWS_REGION='eu-west-1', AWS_ACCESS_KEY_ID='a', AWS_SECRET_ACCESS_KEY='b')"
+    loaded = loaded_by(f"{keys}; from model_monitor.aws import s3; s3.prepare()")
+    assert "botocore.client" in loaded
+    assert not loaded & {"boto3", "s3transfer"}
+
+
 @pytest.mark.parametrize(
     ("importers", "forbidden"),
     [

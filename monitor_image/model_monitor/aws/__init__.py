@@ -1,1 +1,1 @@
-"""The only importers of boto3."""
+"""The only importers of botocore."""

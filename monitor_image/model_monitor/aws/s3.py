@@ -1,14 +1,16 @@
-"""The one room that knows boto3: objects from and to S3, metrics to CloudWatch. Imported only by runs that need it."""
+"""Objects from and to S3, metrics to CloudWatch. Imported only by runs that need it."""
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from model_monitor.aws import clients
 from model_monitor.errors import OutputError, SettingsError
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
 SCHEME: Final = "s3://"
 METRICS_PER_CALL: Final = 1000  # PutMetricData's limit
-DOWNLOADS_AT_ONCE: Final = 8
+CALLS_AT_ONCE: Final = 8
 COPIED_AT_ONCE: Final = 1 << 20  # bytes
 CONFLICTS: Final = 3  # conditional writes that met another one, tried again
 TAKEN: Final = ("PreconditionFailed", "412")
@@ -30,6 +32,9 @@ PAUSES: Final = (
     16.0,
 )  # seconds: a policy that was just written is known everywhere within half a minute
 ABSENT: Final = ("NoSuchKey", "NoSuchBucket", "404")
+
+Item = TypeVar("Item")
+Found = TypeVar("Found")
 
 
 def is_s3(location: str) -> bool:
@@ -130,8 +135,13 @@ def download(objects: Iterable[tuple[str, Path]]) -> int:
     Raises: SettingsError naming the object that could not be fetched.
     """
     client = _client("s3")
-    with ThreadPoolExecutor(max_workers=DOWNLOADS_AT_ONCE) as pool:
-        return sum(pool.map(lambda wanted: _download(client, *wanted), objects))
+    return sum(at_once(lambda wanted: _download(client, *wanted), objects))
+
+
+def at_once(call: Callable[[Item], Found], items: Iterable[Item]) -> list[Found]:
+    """What calls about some items give, a few at a time and in the order of the items."""
+    with ThreadPoolExecutor(max_workers=CALLS_AT_ONCE) as pool:
+        return list(pool.map(call, items))
 
 
 def _download(client: Any, uri: str, path: Path) -> int:
@@ -216,7 +226,18 @@ def _split(uri: str) -> tuple[str, str]:
     return bucket, key
 
 
+def prepare() -> None:
+    """Do what the first call to S3 would have to do, without a call."""
+    _client("s3")
+
+
 def _client(service: str) -> Any:
+    """One for all calls and threads of a process: making it takes longer than most calls, and it keeps its connections."""
+    return _made(service, (clients.region(), clients.told(), os.getpid()))
+
+
+@cache
+def _made(service: str, told: object) -> Any:  # noqa: ARG001 (what a client is made of, and whose connections it has)
     from botocore.config import Config
 
     return clients.client(service, Config(retries={"mode": "standard", "max_attempts": 5}))

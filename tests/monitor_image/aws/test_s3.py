@@ -26,6 +26,25 @@ def test_an_object_is_read_and_an_absent_one_is_none(bucket):
     assert s3.read_object("s3://nobodys-bucket/a/c.json") is None
 
 
+def test_a_process_makes_one_client_for_all_its_calls_and_another_for_other_keys(monkeypatch, bucket, tmp_path):
+    made = []
+
+    def client(service, config):
+        made.append(service)
+        return real(service, config)
+
+    real = s3.clients.client
+    monkeypatch.setattr(s3.clients, "client", client)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "of-this-test")
+    s3.write_object("s3://bucket/a/d.json", b"{}")
+    objects = [(stored.uri, tmp_path / stored.relative) for stored in s3.list_objects("s3://bucket/a")]
+    assert s3.download(objects) == 2
+    assert made == ["s3"]
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "of-somebody-else")
+    assert s3.read_object("s3://bucket/a/d.json") == b"{}"
+    assert made == ["s3", "s3"]
+
+
 @pytest.mark.parametrize("uri", ["s3://bucket", "s3://bucket/", "s3:///key"])
 def test_what_names_no_object_is_refused(uri):
     with pytest.raises(SettingsError, match="no S3 URI"):
