@@ -7,6 +7,7 @@ interface is a loop over HTTP (https://docs.aws.amazon.com/lambda/latest/dg/runt
 
 from __future__ import annotations
 
+import gc
 import http.client
 import json
 import logging
@@ -16,7 +17,8 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,6 +30,7 @@ from model_monitor.contract import (
     EXIT_OK,
     OUTPUT_PATH,
     PROCESSING_JOB_CONFIG,
+    REPORT_FILE,
     RUNTIME_API,
     Variable,
 )
@@ -168,7 +171,8 @@ def stage(request: Request, root: Path) -> int:
     config.parent.mkdir(parents=True)
     config.write_text(json.dumps(dict(request)))
     relocate(OUTPUT_PATH, root).mkdir(parents=True)
-    wanted = [item for each in request.get("ProcessingInputs") or () for item in _objects(each["S3Input"], root)]
+    sources = [each["S3Input"] for each in request.get("ProcessingInputs") or ()]
+    wanted = [item for found in s3.at_once(lambda each: list(_objects(each, root)), sources) for item in found]
     s3.download(wanted)
     return sum(path.stat().st_size for _, path in wanted)
 
@@ -194,17 +198,27 @@ def upload(request: Request, root: Path) -> None:
     for output in request["ProcessingOutputConfig"]["Outputs"]:
         target = output["S3Output"]
         folder = relocate(target["LocalPath"], root)
-        paths = sorted((path for path in folder.rglob("*") if path.is_file()), key=_report_last)
-        for path in paths:
-            s3.write_object(s3.join(target["S3Uri"], path.relative_to(folder).as_posix()), path.read_bytes())
+        paths = sorted(path for path in folder.rglob("*") if path.is_file())
         if not paths:
             raise OutputError(str(folder), "is empty: the run left no report.", "Its log says why.")
+        _put([path for path in paths if path.name != REPORT_FILE], folder, target["S3Uri"])
+        _put([path for path in paths if path.name == REPORT_FILE], folder, target["S3Uri"])
 
 
-def _report_last(path: Path) -> tuple[bool, Path]:
-    return path.name == "report.json", path
+def _put(paths: Iterable[Path], folder: Path, uri: str) -> None:
+    """Files of a folder below a URI."""
+    s3.at_once(
+        lambda path: s3.write_object(s3.join(uri, path.relative_to(folder).as_posix()), path.read_bytes()), paths
+    )
 
 
 def _warm() -> None:
-    """Import what every run needs while the service still counts the start, not the event."""
+    """Import what every run needs while the service still counts the start, not the event. None of it is ever garbage: nobody
+    looks for some now, nor through all of it in each run."""
+    gc.disable()
     from model_monitor import flow, late  # noqa: F401
+
+    with suppress(MonitorError):  # the run says what is missing
+        s3.prepare()
+    gc.freeze()
+    gc.enable()

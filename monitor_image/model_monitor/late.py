@@ -69,19 +69,24 @@ def prepare(job: Job, places: Places, name: str = "") -> tuple[Job, Memory | Non
 
     name: of the processing job.
     """
-    known = registry.monitors()
-    needs_labels = any(each.type in known and known[each.type].needs_labels for each in job.monitors)
-    if job.kind is not JobKind.MONITOR or not (needs_labels or job.merged or job.labelled_rows):
+    labelled = _labelled(job)
+    if job.kind is not JobKind.MONITOR or not (labelled or job.merged or job.labelled_rows):
         return job, None
     labels = None
     if places.ground_truth:
         labels = Labels(places.ground_truth, job.endpoint, places.folder / "ground_truth")
         first = job.window.start if job.window else datetime.min.replace(tzinfo=UTC)
         job = replace(job, ground_truth=labels.between(first, places.now))
-    if places.history is None or not needs_labels or job.is_rehearsal:  # what is forced is no score
+    if places.history is None or not labelled or job.is_rehearsal:  # what is forced is no score
         return job, None
     memory = Memory(History(places.history), labels, places.capture, places.folder, places.now, name)
-    return _shared(job, memory, {each.type: each for each in job.monitors if known[each.type].needs_labels})
+    return _shared(job, memory, labelled)
+
+
+def _labelled(job: Job) -> dict[MonitoringType, MonitorSettings]:
+    """The monitors of a job that compare with labels; no other monitor is imported."""
+    found = ((each, registry.find(each.type)) for each in job.monitors)
+    return {each.type: each for each, monitor in found if monitor is not None and monitor.needs_labels}
 
 
 def _shared(job: Job, memory: Memory, settings: dict[MonitoringType, MonitorSettings]) -> tuple[Job, Memory]:
@@ -108,10 +113,10 @@ def wait_after_failure(job: Job, places: Places) -> None:
     """Have the window of a run that failed wait, so that a later run judges it; what waits or was scored already stays."""
     if places.history is None or job.kind is not JobKind.MONITOR or job.window is None or job.is_rehearsal:
         return
-    known, history = registry.monitors(), History(places.history)
-    for each in job.monitors:
-        if each.type in known and known[each.type].needs_labels and history.score(each.type, job.window) is None:
-            history.wait(Waiting(each.type, job.window, places.capture).at_attempt(places.now))
+    history = History(places.history)
+    for type_ in _labelled(job):
+        if history.score(type_, job.window) is None:
+            history.wait(Waiting(type_, job.window, places.capture).at_attempt(places.now))
 
 
 def without_memory(report: Report, places: Places) -> Report:
@@ -131,8 +136,7 @@ def _forgotten(result: MonitorResult) -> MonitorResult:
 
 def with_late(report: Report, memory: Memory) -> tuple[Report, Settled]:
     """The report of a run's own window, with what became of windows before it; and what to do once it is delivered."""
-    known = registry.monitors()
-    settings = {each.type: each for each in report.job.monitors if known[each.type].needs_labels}
+    settings = _labelled(report.job)
     if report.error is not None or report.job.window is None or not settings:
         return report, lambda: None
     run = _Run(report.job, memory, settings)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -14,8 +16,10 @@ from typing import Any
 import pytest
 
 from model_monitor import function
+from model_monitor.aws import s3
 from model_monitor.contract import DATASET_SOURCE, OUTPUT_PATH, RUNTIME_API
 from model_monitor.errors import SettingsError
+from model_monitor.monitors import registry
 from model_monitor.runners import stopping
 from tests.monitor_image.conftest import OptMl, healthy_events
 
@@ -100,6 +104,21 @@ def test_a_function_leaves_the_bytes_of_a_job(request_of, bucket):
     assert (details["processing_job_name"], details["input:endpoint"]) == (NAME, "s3://bucket/manifest.json")
 
 
+def test_the_report_is_stored_when_all_else_is(request_of, monkeypatch):
+    stored, real = [], s3.write_object
+
+    def slow(uri: str, content: bytes) -> None:
+        time.sleep(0 if uri.endswith("report.json") else 0.02)
+        real(uri, content)
+        stored.append(uri.rpartition("/")[2])
+
+    monkeypatch.setattr(s3, "write_object", slow)
+    _, request = request_of()
+    assert function.handle(request)["status"] == 0
+    assert len(stored) > 2
+    assert stored.index("report.json") == len(stored) - 1
+
+
 def test_what_a_function_writes_names_the_key_of_its_outputs(request_of, bucket):
     _, request = request_of()
     key = "arn:aws:kms:eu-west-1:123456789012:key/1"
@@ -107,6 +126,12 @@ def test_what_a_function_writes_names_the_key_of_its_outputs(request_of, bucket)
     assert function.handle(request)["status"] == 0
     found = bucket.head_object(Bucket="bucket", Key="reports/12/report.json")
     assert (found["ServerSideEncryption"], found["SSEKMSKeyId"]) == ("aws:kms", key)
+
+
+def test_a_run_imports_the_monitors_of_its_job_alone(request_of, monkeypatch):
+    monkeypatch.setattr(registry, "monitors", lambda: pytest.fail("all monitors are imported"))
+    _, request = request_of()
+    assert function.handle(request)["status"] == 0
 
 
 def test_nothing_is_left_for_the_next_event(request_of, own_tmp):
@@ -204,14 +229,17 @@ def test_events_are_answered_one_after_another_and_an_error_ends_no_process(requ
     assert "no ProcessingJobName" in state.answers[1][1]["errorMessage"]
 
 
-def test_a_request_to_end_is_obeyed_between_events(monkeypatch, service):
+def test_a_request_to_end_is_obeyed_between_events(monkeypatch, service, fake_account):
     monkeypatch.setattr(function.Runtime, "serve", lambda *_: signal.raise_signal(signal.SIGTERM))
     before = signal.getsignal(signal.SIGTERM)
     try:
         with pytest.raises(SystemExit) as ended:
             function.main({RUNTIME_API: service().address})
+        assert gc.isenabled()
+        assert gc.get_freeze_count() > 0, "what was imported is looked through in each run"
     finally:
         signal.signal(signal.SIGTERM, before)
+        gc.unfreeze()
     assert ended.value.code == 0
 
 
@@ -230,3 +258,4 @@ def test_the_entry_point_serves_events_where_the_service_says_so(monkeypatch):
     monkeypatch.setenv(RUNTIME_API, "127.0.0.1:1")
     monkeypatch.setattr(function, "main", lambda: seen.append("served") or 0)
     assert (entry.main(), seen) == (0, ["served"])
+    assert gc.isenabled()

@@ -83,7 +83,7 @@ def report_of(job: Job) -> Report:
 def _stub():
     """One monitor that needs labels, and a flow that reads no file."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(late.registry, "monitors", lambda: {QUALITY: SimpleNamespace(needs_labels=True)})
+        patched.setattr(late.registry, "find", lambda _: SimpleNamespace(needs_labels=True))
         patched.setattr(late.flow, "run", report_of)
         patched.setattr(late, "fetch_capture", lambda location, window, folder: Path(location))
         yield
