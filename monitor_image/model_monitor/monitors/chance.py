@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -28,6 +29,7 @@ ADDITIONS: Final = 10_000_000  # for which a sum's chances are worked out one by
 THETAS: Final = np.logspace(-6, 3, 400)  # where the bound of a sum is tried; each of them holds
 
 
+@lru_cache(maxsize=4096)  # a search for an allowance asks two times of three for what it knows already
 def hypergeometric_tail(count: int, drawn: int, marked: int, total: int) -> float:
     """Chance that at least `count` of `drawn` records are marked, of `total` records with `marked` marked ones.
 
