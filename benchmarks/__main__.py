@@ -102,7 +102,7 @@ class Bench:
         self.labelled_baseline = jobs.BUILD / "baseline_labelled"
         self.labelled_configuration = jobs.BUILD / "config_labelled.json"
         self.native = self._build_native()
-        self.functions: dict[str, tuple[float, float]] = {}
+        self.functions: dict[str, function.Seconds] = {}
 
     def cells(self) -> Iterator[Cell]:
         """Every wanted cell, in the table's order."""
@@ -140,11 +140,11 @@ class Bench:
     def _fetched(self, ratio: jobs.Against) -> Cell:
         """A new function's run, its fetching included, against the command's."""
         local = measure.interleaved([(self._ours(ratio.job), OURS_STATUS)], self.repeats, self.log)
-        ours_s, other_s = self._function(ratio.job, self.repeats)[0], measure.medians(local)[0]
+        ours_s, other_s = self._function(ratio.job, self.repeats).cold, measure.medians(local)[0]
         return cell(ratio, ours_s / other_s, "x", self.repeats, wall_s=ours_s, other_wall_s=other_s)
 
-    def _function(self, job: str, repeats: int) -> tuple[float, float]:
-        """Seconds of a function, cold and warm; measured once for the cells of both."""
+    def _function(self, job: str, repeats: int) -> function.Seconds:
+        """Of a function; measured once for all of its cells."""
         if job not in self.functions:
             asked = function.Function(data_of(job), self.baseline, self.configuration)
             try:
@@ -185,9 +185,9 @@ class Bench:
         return cell(limit, statistics.median(run.peak_pss_mb for run in runs), "MB", self.repeats)
 
     def _seconds(self, limit: jobs.Limit) -> Cell:
-        if limit.what in ("cold", "warm"):
-            cold, warm = self._function(limit.job, self.repeats)
-            return cell(limit, cold if limit.what == "cold" else warm, "s", self.repeats)
+        if limit.what in function.Seconds._fields:
+            found = getattr(self._function(limit.job, self.repeats), limit.what)
+            return cell(limit, found, "s", self.repeats)
         if limit.what == "synth":
             synth = ([sys.executable, "-m", "benchmarks.synth", str(jobs.SYNTHS[limit.job])], OTHERS_STATUS)
             return cell(limit, measure.medians(measure.interleaved([synth], 1, self.log))[0], "s", 1)

@@ -83,7 +83,7 @@ ANALYSES = {
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """A value of our own command that must stay below a number. what: memory | wall | first_byte | cold | warm | synth."""
+    """A value of our own command that must stay below a number. what: memory | wall | first_byte | cold | warm | served | synth."""
 
     job: str
     measure: str
@@ -102,6 +102,7 @@ LIMITS = (
     Limit("small_window", "wall", "wall", 1.5, 0.8),
     Limit("lambda_small", "cold: start of the process to its first answer", "cold", 1.5),
     Limit("lambda_small", "warm: one answer", "warm", 0.5),
+    Limit("s3_small_files", "processor time of the S3 in Python, within the function's", "served", None),
     Limit("synth_100", "wall of a synth with security rules", "synth", None, 60),
 )
 GROWTH = Limit("csv_10m", "peak PSS / peak PSS of csv_1m", "growth", 1.25)

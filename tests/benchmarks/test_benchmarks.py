@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import __main__ as bench, capacity, capture, cells, headlines, jobs, labels, measure, publish
+from benchmarks import __main__ as bench, capacity, capture, cells, function, headlines, jobs, labels, measure, publish
 from benchmarks.capture import Recipe
 from benchmarks.labels import LabelRecipe
 from model_monitor.labels.ground_truth import label_files, read_ground_truth
@@ -164,6 +164,14 @@ def test_an_analysis_times_itself_and_does_the_work_before_it_tells(tmp_path: Pa
 def test_the_command_line_tells_the_jobs(capsys: pytest.CaptureFixture[str]) -> None:
     assert bench.main(["--list"]) == 0
     assert capsys.readouterr().out.split() == list(jobs.names())
+
+
+def test_a_function_tells_medians_of_its_first_answer_its_second_and_its_server(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    runs = iter([(9.0, 9.0, 9.0), (1.0, 0.1, 0.03), (3.0, 0.3, 0.01), (2.0, 0.2, 0.02)])  # the first is not counted
+    monkeypatch.setattr(function.Function, "seconds", lambda _: function.Seconds(*next(runs)))
+    assert object.__new__(function.Function).medians(3) == (2.0, 0.2, 0.02)
 
 
 # --- the pages -----------------------------------------------------------------------------------------------------------
