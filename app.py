@@ -319,7 +319,7 @@ def build_images(app: App, where: str, accounts: str) -> str | None:
 
 def main() -> None:
     """What `cdk synth -c env=NAME` runs."""
-    app = App()
+    app = App(tree_metadata=False)  # a file with the properties of all resources once more, which nobody reads
     if (where := app.node.try_get_context("images")) is not None:
         sys.exit(build_images(app, str(where), str(app.node.try_get_context("accounts") or "")))
     try:

@@ -41,7 +41,7 @@ def main(arguments: list[str]) -> int:
     """Synthesize into a folder that is thrown away."""
     context = json.loads((ROOT / "cdk.json").read_text())["context"]
     with tempfile.TemporaryDirectory() as folder:
-        app = App(context=context, outdir=folder, analytics_reporting=False)
+        app = App(context=context, outdir=folder, analytics_reporting=False, tree_metadata=False)
         build(app, settings.parse(document(int(arguments[0])), "fleet", "benchmark"))
         app.synth()
     return 0

@@ -72,7 +72,7 @@ def watched_of(assembly: Assembly) -> dict[str, Any]:
 def new_app(folder: Path) -> App:
     """An app with the context that the CLI would give it."""
     context = json.loads((ROOT / "cdk.json").read_text())["context"]
-    return App(context=context, outdir=str(folder), analytics_reporting=False)
+    return App(context=context, outdir=str(folder), analytics_reporting=False, tree_metadata=False)
 
 
 def synthesize(chosen: Settings) -> Assembly:
