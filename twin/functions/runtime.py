@@ -70,7 +70,7 @@ def share_descriptions() -> None:
         begin(self, *args, **kwargs)
         self._cache = read
 
-    Loader.__init__ = init  # type: ignore[method-assign]
+    Loader.__init__ = init
 
 
 def read_descriptions() -> None:
