@@ -61,14 +61,14 @@ def serve(control: socket.socket) -> None:
 
 
 def share_descriptions() -> None:
-    """Let all of botocore's loaders remember in one place: each session reads megabytes about services anew otherwise."""
+    """Let botocore's loaders of the same folders remember together: each session reads megabytes about services anew otherwise."""
     from botocore.loaders import Loader
 
-    begin, read = Loader.__init__, dict[Any, Any]()
+    begin, read = Loader.__init__, dict[Any, dict[Any, Any]]()
 
     def init(self: Any, *args: Any, **kwargs: Any) -> None:
         begin(self, *args, **kwargs)
-        self._cache = read
+        self._cache = read.setdefault((type(self), *self.search_paths), {})  # moto's own has descriptions of its own
 
     Loader.__init__ = init
 
