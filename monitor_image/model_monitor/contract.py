@@ -608,6 +608,11 @@ def policy_parameter(environment: str, endpoint: str) -> str:
     return f"/model-monitor/{environment}/{endpoint}/retraining/policy"
 
 
+def label_writers_parameter(environment: str, endpoint: str) -> str:
+    """SSM parameter that holds the IAM policy of whoever writes the endpoint's labels."""
+    return f"/model-monitor/{environment}/{endpoint}/labels/policy"
+
+
 def environment_path(environment: str) -> str:
     """SSM path of all that an environment keeps in parameters."""
     return f"/model-monitor/{environment}"
