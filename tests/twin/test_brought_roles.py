@@ -140,6 +140,9 @@ def test_an_environment_runs_with_the_printed_roles_and_names_a_right_that_one_o
     shop.live(START + HOUR)
     twin.advance(HOUR / 2)
     assert shop.verdicts()["08"] == "error"
+    told = [entry.data["event"]["detail"] for entry in twin.journal.of("event") if "Monitoring Run Ended" in entry.text]
+    assert PLAN in told[-1]["reason"]
+    assert "s3:ListBucket" in told[-1]["reason"]
     lost = {(violation.role, violation.action) for violation in twin.identity.violations()}
     assert lost == {("application", "s3:PutObject"), (PLAN, "s3:ListBucket")}
 
