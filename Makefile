@@ -15,6 +15,8 @@ MAKEFLAGS += --jobs=3
 export CDK_DISABLE_CLI_TELEMETRY := true
 export JSII_SILENCE_WARNING_DEPRECATED_NODE_VERSION := true
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := true
+# what was compiled once is kept, whatever the shell around says: hundreds of short processes import the same modules
+export PYTHONDONTWRITEBYTECODE :=
 export PYTHONPATH := $(CURDIR):$(CURDIR)/monitor_image
 export SHARED ?= $(abspath ../shared)
 

@@ -85,6 +85,9 @@ def markdown(changes: list[StackChange], told: str = "") -> str:
     lost = [f"- `{change.name}` loses {type_} `{name}`" for change in changes for name, type_ in change.lost.items()]
     if lost:
         lines += ["", "**Data would be lost or left behind:**", "", *lost]
+    gone = [f"`{change.name}`" for change in changes if change.is_gone]
+    if gone:
+        lines += ["", f"**Stay deployed until somebody deletes them** (docs/remove.md): {', '.join(gone)}"]
     for change in changes:
         lines += _details(change)
     if told:

@@ -171,7 +171,7 @@ class ControlPlaneStack(Stack):
             **as_variable(props.routes),
         }
         function = self._function("sweep", "Tells people of monitors that are silent while there is traffic", more)
-        self._allow_state(function, ["GetItem", "PutItem", "Query"])
+        self._allow_state(function, ["GetItem", "PutItem", "DeleteItem", "Query"])
         permissions.allow(function.role, ["ssm:GetParametersByPath"], [self._monitors_arn])
         permissions.allow_list_calls(function.role, ["cloudwatch:GetMetricData"])
         permissions.allow_metrics(function.role, contract.NAMESPACE_OWN)

@@ -104,6 +104,7 @@ class RetrainingPlaneStack(Stack):
                     "TABLE": self.table.table_name,
                     "TOPIC_ARN": props.topic.topic_arn,
                     "NAMESPACE": contract.NAMESPACE_OWN,
+                    "KMS_KEY": props.storage.key.key_arn,
                     "RETRAINING_MACHINE_ARN": self._machine_arn,
                 },
                 timeout=Duration.minutes(5),

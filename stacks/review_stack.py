@@ -100,6 +100,7 @@ class ReviewStack(Stack):
                 environment={
                     "TABLE": storage.table.table_name,
                     "GROUND_TRUTH_BUCKET": storage.ground_truth.bucket_name,
+                    "KMS_KEY": storage.key.key_arn,
                     "NAMESPACE": contract.NAMESPACE_OWN,
                 },
                 timeout=Duration.minutes(5),

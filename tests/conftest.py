@@ -10,12 +10,13 @@ from types import ModuleType
 import pytest
 
 from tests import effort
+from twin.functions import runtime
 
 effort.choose()
+runtime.share_descriptions()
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("SHARED", ROOT.parent / "shared"))
-TWIN = ROOT / "tests" / "twin"
 
 ALLOWED_SKIPS = {
     "acceptance data not here": "golden tests read published inputs and results that are not ours to commit; set SHARED",
@@ -39,12 +40,12 @@ ALLOWED_SKIPS = {
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """For several workers: what takes longest begins first, and each file that deploys into the twin stays on one of them."""
+    """For several workers: what takes longest begins first, and each file stays on one of them with what its tests share."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
     for item in items:
-        if TWIN in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group(item.path.relative_to(TWIN).as_posix()))
+        if not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(item.path.relative_to(ROOT / "tests").as_posix()))
 
 
 @pytest.hookimpl(wrapper=True)

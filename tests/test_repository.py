@@ -167,7 +167,10 @@ def test_main_is_deployed_in_order_and_looked_at_every_night() -> None:
     assert deploy["strategy"]["max-parallel"] == 1
     assert WORKFLOWS["deploy"]["concurrency"]["cancel-in-progress"] is False
     assert WORKFLOWS["drift"][True]["schedule"]
-    assert drift["steps"][-1]["run"].endswith("--fail")
+    looks = drift["steps"][-2:]
+    assert [step["run"].split()[-1] for step in looks] == ["--fail", "--fail"]
+    assert "stacks.leftovers" in looks[0]["run"], "a deployment deletes no stack"
+    assert looks[1]["if"] == "success() || failure()"
     assert drift["environment"] != deploy["environment"], "who looks may not change"
 
 

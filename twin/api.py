@@ -39,10 +39,14 @@ Environ = dict[str, Any]
 
 
 class ApiError(ServiceException):
-    """An error of the service's own kind: `raise ApiError("ResourceNotFound", "Endpoint x does not exist")`."""
+    """An error of the service's own kind: `raise ApiError("ResourceNotFound", "Endpoint x does not exist")`.
 
-    def __init__(self, code: str, message: str) -> None:
+    status: of HTTP, where botocore's model of the service does not tell it.
+    """
+
+    def __init__(self, code: str, message: str, status: int = 0) -> None:
         super().__init__(code, message)
+        self.status = status
 
 
 @dataclass(slots=True)
@@ -282,7 +286,9 @@ def _content_type(operation: OperationModel, result: Any) -> dict[str, str]:
 
 
 def _status(operation: OperationModel, result: Any) -> int:
-    """The HTTP status where a member of the result is one (Lambda's Invoke); else 0."""
+    """The HTTP status where an error says it, or a member of the result is one (Lambda's Invoke); else 0."""
+    if isinstance(result, ApiError):
+        return result.status
     if isinstance(result, dict) and operation.output_shape is not None:
         for name, member in operation.output_shape.members.items():
             if member.serialization.get("location") == "statusCode" and name in result:

@@ -54,6 +54,7 @@ from twin.sagemaker.training import TrainingJobs
 from twin.sagemaker.transform import TransformJobs
 from twin.scheduler.schedules import Scheduler
 from twin.states.machines import StateMachines
+from twin.throttling import Throttling
 from twin.workers import Workers
 
 ROOT: Final = Path(__file__).resolve().parent.parent
@@ -102,6 +103,7 @@ class Twin:
         self._clients: dict[str, Any] = {}
         self._server: BaseWSGIServer | None = None
         # the services, each after what it needs: calls are checked in this order, and what runs is ended in the other
+        Throttling(self)
         self.resource_policies = ResourcePolicies()
         self.identity = Identity(self)
         managed_policies.install(self)

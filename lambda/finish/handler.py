@@ -23,7 +23,7 @@ import message
 import monitors
 import recipients
 import runs
-from aws import client, log, table_named
+from aws import client, encrypted, log, table_named
 from botocore.exceptions import ClientError
 from windows import report_folder, time_of, window
 
@@ -89,12 +89,11 @@ def _is_lost(plan: dict[str, Any], report: dict[str, Any] | None) -> bool:
 
 
 def _leave(plan: dict[str, Any], content: dict[str, Any]) -> None:
-    """With its key: some buckets refuse objects that name none. A report that cannot be left keeps no verdict from being told."""
-    place, key = urlsplit(plan["report"]), plan.get("kms_key")
-    encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key} if key else {}
+    """A report that cannot be left keeps no verdict from being told."""
+    place, key = urlsplit(plan["report"]), str(plan.get("kms_key") or "")
     body = json.dumps(content).encode()
     try:
-        client("s3").put_object(Bucket=place.netloc, Key=place.path.lstrip("/"), Body=body, **encryption)
+        client("s3").put_object(Bucket=place.netloc, Key=place.path.lstrip("/"), Body=body, **encrypted(key))
     except ClientError as error:
         log("report_not_left", schedule=plan["schedule"], report=plan["report"], error=error.response["Error"]["Code"])
 

@@ -17,7 +17,7 @@ import decide
 import monitors
 import runs
 import transforms
-from aws import client, log, table_named
+from aws import client, encrypted, log, table_named
 from windows import HOUR, Window, report_folder, time_of, window as window_of
 
 
@@ -129,7 +129,5 @@ def _listed(bucket: str, prefix: str) -> Iterator[decide.Found]:
 
 
 def _write(uri: str, content: Any, kms_key: str) -> None:
-    """With its key: some buckets refuse objects that name none."""
     bucket, key = decide.split(uri)
-    encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": kms_key} if kms_key else {}
-    client("s3").put_object(Bucket=bucket, Key=key, Body=json.dumps(content).encode(), **encryption)
+    client("s3").put_object(Bucket=bucket, Key=key, Body=json.dumps(content).encode(), **encrypted(kms_key))

@@ -1,6 +1,6 @@
 """Who hears of a decision: a file for audits, an event, a metric, and people where they have to know or to act.
 
-Environment: TOPIC_ARN, NAMESPACE (of the metric).
+Environment: TOPIC_ARN, NAMESPACE (of the metric), KMS_KEY (of the file).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import decisions
-from aws import client
+from aws import client, encrypted
 
 EVENT_SOURCE, EVENT_TYPE = "model-monitor", "Retraining Decided"
 METRIC = "retraining_decisions"
@@ -87,6 +87,7 @@ def _file(item: Mapping[str, Any], reports_uri: str) -> None:
         Key=f"{FOLDER}/{item['endpoint']}/{item['run'] or place}/decision.json",
         Body=json.dumps(document(item), indent=1, sort_keys=True).encode() + b"\n",
         ContentType="application/json",
+        **encrypted(os.environ["KMS_KEY"]),
     )
 
 

@@ -1,8 +1,8 @@
 """Review clerk: puts the tasks of each run that ended before people, and writes what they answered as labels.
 
-Environment: TABLE (of the environment), GROUND_TRUTH_BUCKET (for endpoints that bring no place of their own), NAMESPACE (of
-metrics), WORKFORCES (of endpoints whose reviewers work elsewhere, how they are reached; see workforces.py). Beside the code lies
-reviews.json: of each endpoint the schedule that sends tasks, its rules, its ground truth.
+Environment: TABLE (of the environment), GROUND_TRUTH_BUCKET (for endpoints that bring no place of their own), KMS_KEY (of
+labels), NAMESPACE (of metrics), WORKFORCES (of endpoints whose reviewers work elsewhere, how they are reached; see
+workforces.py). Beside the code lies reviews.json: of each endpoint the schedule that sends tasks, its rules, its ground truth.
 Events of EventBridge: `Monitoring Run Ended`; the end of a human loop; any other is the timer's round. All may come twice: a task
 is there once, and a label has one name.
 """
@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import workforces
-from aws import client, log, table_named
+from aws import client, encrypted, log, table_named
 from review_table import TableStore
 
 from model_monitor.labels.truth_lines import reviewed_line
@@ -98,7 +98,8 @@ def _write(endpoint: str, one: Finished) -> None:
     place = _reviews()[endpoint]["ground_truth"] or f"s3://{os.environ['GROUND_TRUTH_BUCKET']}/{endpoint}/ground-truth"
     parts = urlsplit(f"{place.rstrip('/')}/{one.path}")
     line = reviewed_line(one.event_id, one.payload_index, one.label, one.reviewers)
-    client("s3").put_object(Bucket=parts.netloc, Key=parts.path.lstrip("/"), Body=f"{line}\n".encode())
+    place, key = {"Bucket": parts.netloc, "Key": parts.path.lstrip("/")}, os.environ["KMS_KEY"]
+    client("s3").put_object(**place, Body=f"{line}\n".encode(), **encrypted(key))
 
 
 @cache

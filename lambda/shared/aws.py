@@ -49,6 +49,11 @@ def table_named(name: str) -> Any:
     return boto3.resource("dynamodb", config=STANDARD).Table(name)
 
 
+def encrypted(key: str) -> dict[str, str]:
+    """What a request that writes to S3 says of a key: some buckets refuse objects that name none. "": the bucket decides."""
+    return {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key} if key else {}
+
+
 def log(what: str, **fields: Any) -> None:
     """One line: the event and its fields."""
     logger.info(json.dumps({"event": what, **fields}))

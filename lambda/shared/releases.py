@@ -13,7 +13,7 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from aws import client
+from aws import client, encrypted
 
 
 class SettingsMissing(LookupError):
@@ -126,11 +126,9 @@ def read_json(uri: str) -> dict[str, Any] | None:
 
 
 def write(uri: str, content: bytes, kind: str = "application/json") -> None:
-    """With its key: some buckets refuse objects that name none."""
     bucket, found = split(uri)
-    kms_key = os.environ.get("KMS_KEY", "")
-    encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": kms_key} if kms_key else {}
-    client("s3").put_object(Bucket=bucket, Key=found, Body=content, ContentType=kind, **encryption)
+    key = encrypted(os.environ.get("KMS_KEY", ""))
+    client("s3").put_object(Bucket=bucket, Key=found, Body=content, ContentType=kind, **key)
 
 
 def write_json(uri: str, document: Any) -> None:

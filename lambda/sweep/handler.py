@@ -23,6 +23,7 @@ from botocore.exceptions import ClientError
 from windows import time_of
 
 METRIC = "stale_monitors"
+SILENCES = "silence"  # where it is kept since when a monitor is looked at, and whether it is silent
 MINUTE = 60
 HOUR = 3600  # kept for over a year, five minutes for two months
 
@@ -34,8 +35,9 @@ class SweepError(RuntimeError):
 def handle(event: dict[str, Any], _context: object = None) -> dict[str, int]:
     """Look at every monitor at the time of the event; one that fails does not keep the others from being looked at."""
     now, table = time_of(event["time"]), table_named(os.environ["TABLE"])
-    stale, failed = 0, []
+    stale, failed, known = 0, [], set()
     for monitor in monitors.every():
+        known.add(monitor["schedule"])
         try:
             stale += _look(monitor, now, table)
         except Exception as error:  # noqa: BLE001 (raised again below, after the other monitors)
@@ -53,6 +55,7 @@ def handle(event: dict[str, Any], _context: object = None) -> dict[str, int]:
             }
         ],
     )
+    _forget_others(table, known)
     if failed:
         raise SweepError(f"not looked at: {', '.join(failed)}. The log above says why; the next sweep tries again.")
     return {"stale": stale}
@@ -60,7 +63,7 @@ def handle(event: dict[str, Any], _context: object = None) -> dict[str, int]:
 
 def _look(monitor: dict[str, Any], now: datetime, table: Any) -> bool:
     """Whether the monitor is silent now; people are told when that changes."""
-    place = {"pk": "silence", "sk": monitor["schedule"]}
+    place = _place(monitor["schedule"])
     known = table.get_item(Key=place).get("Item") or {}
     since = time_of(known["since"]) if "since" in known else now
     if not known:
@@ -87,6 +90,19 @@ def _look(monitor: dict[str, Any], now: datetime, table: Any) -> bool:
         table.put_item(Item={**place, "since": known.get("since", runs.stamp(now)), "is_stale": is_stale})
         log(what.value, schedule=monitor["schedule"], endpoint=monitor["endpoint"])
     return is_stale
+
+
+def _place(schedule: str) -> dict[str, str]:
+    return {"pk": SILENCES, "sk": schedule}
+
+
+def _forget_others(table: Any, known: set[str]) -> None:
+    """A monitor that comes back after its removal begins anew: neither the time between nor what people were told counts."""
+    for item in table.query(KeyConditionExpression=Key("pk").eq(SILENCES))["Items"]:
+        if item["sk"] not in known:
+            for place in (_place(item["sk"]), runs.told(item["sk"])):
+                table.delete_item(Key=place)
+            log("forgotten", schedule=item["sk"])
 
 
 def _capture_fault(monitor: dict[str, Any]) -> str:

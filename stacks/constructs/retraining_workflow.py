@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from stacks.constructs.run_workflow import IDLE, JOB_FIELDS, resource, retry
+from stacks.constructs.run_workflow import IDLE, JOB_FIELDS, resource, retry, when_full
 
 STEPS = (
     "collect",
@@ -106,7 +106,7 @@ class _Workflow:
             },
             "ResultSelector": {"answer.$": "$.Payload"},
             "ResultPath": f"$.{into}",
-            "Retry": [retry(["States.ALL"], seconds=5, attempts=5)],
+            "Retry": [when_full(), retry(["States.ALL"], seconds=5, attempts=5)],
             "Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": failed}],
             "Next": following,
         }
@@ -136,7 +136,7 @@ class _Workflow:
                 "Resource": resource(self._partition, "lambda:invoke"),
                 "Parameters": {"FunctionName": self._functions["collect"], "Payload": payload},
                 "OutputPath": "$.Payload",
-                "Retry": [retry(["States.ALL"], seconds=5, attempts=5)],
+                "Retry": [when_full(), retry(["States.ALL"], seconds=5, attempts=5)],
                 "Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "Failed"}],
                 "Next": "Choose",
             },
@@ -200,9 +200,7 @@ class _Workflow:
                 "Parameters": {"FunctionName.$": "$.comparison.function", "Payload.$": "$.comparison.event"},
                 "ResultSelector": {"verdict.$": "$.Payload.verdict", "reason.$": "$.Payload.reason"},
                 "ResultPath": "$.compared",
-                "Retry": [
-                    retry(["Lambda.TooManyRequestsException", "Lambda.ServiceException", *IDLE], seconds=10, attempts=8)
-                ],
+                "Retry": [when_full(), retry(["Lambda.ServiceException", *IDLE], seconds=10, attempts=8)],
                 "Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "Failed"}],
                 "Next": "Judge",
             },
@@ -330,7 +328,7 @@ class _Workflow:
                     "Payload": {"plan.$": "$", "execution.$": "$$.Execution.Name", "now.$": "$$.State.EnteredTime"},
                 },
                 "OutputPath": "$.Payload",
-                "Retry": [retry(["States.ALL"], seconds=5, attempts=8)],
+                "Retry": [when_full(), retry(["States.ALL"], seconds=5, attempts=8)],
                 "Next": "HasFailed",
             },
             "HasFailed": _choice("$.ended_as", {"failed": "Fail", "training_failed": "Fail"}, "Done"),

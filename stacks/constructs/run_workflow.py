@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from typing import Any
 
-HANDLED_BY_LAMBDA = ["Lambda.TooManyRequestsException", "Lambda.ServiceException", "Lambda.AWSLambdaException"]
+FULL = "Lambda.TooManyRequestsException"  # the account runs as many functions as it may, or calls them too fast
+HANDLED_BY_LAMBDA = ["Lambda.ServiceException", "Lambda.AWSLambdaException"]
 UNREACHABLE = ["Lambda.SdkClientException", "Lambda.ClientExecutionTimeoutException"]
 IDLE = [  # a function that nobody called for weeks is made ready again, which takes a minute or two
     "Lambda.CodeArtifactUserPendingException",
@@ -57,6 +58,11 @@ def retry(errors: list[str], *, seconds: int, attempts: int, longest: int = 300)
     }
 
 
+def when_full() -> dict[str, Any]:
+    """Wait until the account has room for one more function, four hours or so: new accounts run ten at once, fleets want more."""
+    return retry([FULL], seconds=10, attempts=96)
+
+
 def resource(partition: str, name: str) -> str:
     """An integration of Step Functions."""
     return f"arn:{partition}:states:::{name}"
@@ -85,7 +91,7 @@ def _planning(invoke: str, plan_arn: str) -> dict[str, Any]:
             "Resource": invoke,
             "Parameters": {"FunctionName": plan_arn, "Payload": payload},
             "OutputPath": "$.Payload",
-            "Retry": [retry(["States.ALL"], seconds=5, attempts=5)],
+            "Retry": [when_full(), retry(["States.ALL"], seconds=5, attempts=5)],
             "Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "Unplanned"}],
             "Next": "Choose",
         },
@@ -108,7 +114,7 @@ def _in_lambda(invoke: str) -> dict[str, Any]:
             "TimeoutSeconds": LAMBDA_SECONDS + 60,
             "ResultSelector": {"seconds.$": "$.Payload.seconds", "status.$": "$.Payload.status"},
             "ResultPath": "$.result",
-            "Retry": [retry([*HANDLED_BY_LAMBDA, *UNREACHABLE, *IDLE], seconds=10, attempts=8)],
+            "Retry": [when_full(), retry([*HANDLED_BY_LAMBDA, *UNREACHABLE, *IDLE], seconds=10, attempts=8)],
             "Catch": [
                 {"ErrorEquals": TOO_MUCH, "ResultPath": "$.promoted", "Next": "Promote"},
                 {"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "Finish"},
@@ -163,7 +169,7 @@ def _finishing(invoke: str, finish_arn: str) -> dict[str, Any]:
             "Resource": invoke,
             "Parameters": {"FunctionName": finish_arn, "Payload": {"plan.$": "$", "now.$": "$$.State.EnteredTime"}},
             "OutputPath": "$.Payload",
-            "Retry": [retry(["States.ALL"], seconds=5, attempts=8)],
+            "Retry": [when_full(), retry(["States.ALL"], seconds=5, attempts=8)],
             "End": True,
         },
         "Done": {"Type": "Succeed"},

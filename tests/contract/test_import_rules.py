@@ -127,6 +127,7 @@ def tree_of(module: str) -> ast.Module:
     return ast.parse(MODULES[module].read_text())
 
 
+@cache
 def imports_of(module: str, at_load: bool = False) -> set[str]:
     """Full names of imported modules; `at_load`: only what importing the module imports at once."""
     found: set[str] = set()

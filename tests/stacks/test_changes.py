@@ -58,6 +58,7 @@ def test_the_comment_begins_with_what_is_lost_and_ends_with_what_synth_said(tmp_
     changes.main([str(tmp_path / "before"), str(tmp_path / "after"), "--told", str(tmp_path / "told")])
     told = capsys.readouterr().out
     assert "| `dev-Alarms` | 1 | 1 | 1 |  |" in told
+    assert "**Stay deployed until somebody deletes them** (docs/remove.md): `dev-Old`\n" in told
     assert "`dev-Storage` loses AWS::S3::Bucket `Data`" in told
     assert "~ AWS::CloudWatch::Alarm Drift" in told
     assert told.rstrip().endswith("</details>")

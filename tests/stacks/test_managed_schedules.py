@@ -297,7 +297,22 @@ def test_no_step_that_fails_fails_the_run():
         if state["Type"] == "Task" and name != "Finish":
             assert ["States.ALL"] in [caught["ErrorEquals"] for caught in state["Catch"]], name
             assert all(caught["ResultPath"] != "$" for caught in state["Catch"]), "what was planned is kept"
-    assert STATES["Finish"]["Retry"][0]["ErrorEquals"] == ["States.ALL"]
+    assert STATES["Finish"]["Retry"][-1]["ErrorEquals"] == ["States.ALL"]
+
+
+def test_a_fleet_waits_for_functions_longer_than_faults_are_tried_again():
+    """An account that runs ten at once needs an hour for a thousand windows that end together: none of them is an error."""
+    called = [
+        state for state in STATES.values() if state["Type"] == "Task" and state["Resource"].endswith("lambda:invoke")
+    ]
+    assert len(called) == 3
+    for state in called:
+        full, *others = state["Retry"]
+        assert full["ErrorEquals"] == ["Lambda.TooManyRequestsException"], "the first that fits counts"
+        on_average = sum(min(10 * 2**n, full["MaxDelaySeconds"]) for n in range(full["MaxAttempts"])) / 2
+        assert 3600 < on_average < 6 * 3600
+        assert full["JitterStrategy"] == "FULL"
+        assert all(full["MaxAttempts"] > other["MaxAttempts"] for other in others)
 
 
 def test_a_quota_is_waited_out_for_a_bounded_time():

@@ -14,6 +14,7 @@ from model_monitor import contract
 from stacks.constructs.emptied_bucket import MARK
 from stacks.settings import environment as settings
 from tests.analyses import DOCUMENT, analysed
+from tests.deployed_runs import Schedule
 from tests.synthesis import Assembly, synthesize
 
 pytestmark = pytest.mark.xdist_group("synth")
@@ -47,6 +48,17 @@ def baseline_jobs(assembly: Assembly) -> list[dict[str, Any]]:
     return [json.loads(flat(step["ProcessingJob"])) for step in assembly.properties("Custom::ModelBaseline")]
 
 
+def managed(assembly: Assembly) -> list[Schedule]:
+    """What the kit's own scheduler runs."""
+    found = [
+        (name, key)
+        for name, each in assembly.settings.endpoints.items()
+        for key, m in each.monitors.items()
+        if m.is_managed
+    ]
+    return [Schedule(assembly, *each) for each in found]
+
+
 # --- the Region ---------------------------------------------------------------------------------------------------------
 
 
@@ -54,6 +66,7 @@ def test_every_job_is_told_its_region_under_both_names(assembly):
     schedules = assembly.properties("AWS::SageMaker::MonitoringSchedule")
     runs = [s["MonitoringScheduleConfig"]["MonitoringJobDefinition"] for s in schedules]
     told = [job["Environment"] for job in (*runs, *baseline_jobs(assembly))]
+    told += [schedule.variables for schedule in managed(assembly)]
     assert {environment[name] for environment in told for name in REGION} == {assembly.settings.region}
 
 
@@ -88,6 +101,10 @@ def test_resources_of_an_endpoint_and_the_jobs_that_functions_start_carry_its_ta
                     assert expected <= {tag["Key"]: tag["Value"] for tag in resource["Tags"]}.items()
     told = [{tag["Key"]: tag["Value"] for tag in job["Tags"]} for job in baseline_jobs(assembly)]
     told += [job["tags"] for job in training(assembly)]
+    for schedule in managed(assembly):
+        given = {tag["Key"]: tag["Value"] for tag in schedule.run["processing"]["tags"]}
+        assert given == assembly.settings.tags_of(schedule.endpoint)
+        assert given["Endpoint"] == schedule.endpoint
     allowed = [assembly.settings.tags_of(name) for name in assembly.settings.endpoints]
     assert told
     assert all(tags in allowed for tags in told)
@@ -104,6 +121,25 @@ def test_traffic_between_containers_is_encrypted_in_every_job(assembly):
     assert {job["encrypt_traffic"] for job in training(assembly)} <= {wanted}
     network = "EnableInterContainerTrafficEncryption"
     assert {job["NetworkConfig"][network] for job in baseline_jobs(assembly)} == {wanted}
+    assert {schedule.run["processing"]["network"][network] for schedule in managed(assembly)} == {wanted}
+
+
+def test_jobs_that_functions_start_run_in_the_subnets_with_the_keys_of_the_environment(prod):
+    vpc = {
+        "Subnets": list(prod.settings.network.subnets),
+        "SecurityGroupIds": list(prod.settings.network.security_groups),
+    }
+    of_runs = [schedule.run["processing"] for schedule in managed(prod)]
+    networks = [job["NetworkConfig"] for job in baseline_jobs(prod)] + [run["network"] for run in of_runs]
+    assert of_runs
+    assert [network["VpcConfig"] for network in networks] == [vpc] * len(networks)
+    clusters = [job["ProcessingResources"]["ClusterConfig"] for job in baseline_jobs(prod)] + [
+        run["cluster"] for run in of_runs
+    ]
+    assert all(cluster["VolumeKmsKeyId"] for cluster in clusters)
+    for job in training(prod):
+        assert (job["subnets"], job["security_group_ids"]) == (vpc["Subnets"], vpc["SecurityGroupIds"])
+        assert job["kms_key_arn"]
 
 
 def test_baseline_jobs_end_well_before_a_deployment_gives_up(assembly):

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from model_monitor import contract
-from stacks.constructs import retraining_workflow
+from stacks.constructs import retraining_workflow, run_workflow
 from stacks.constructs.next_baseline import columns
 from stacks.constructs.release_settings import NAMES_CHARACTERS, cut, deployment
 from stacks.settings.payload import Payload
@@ -47,6 +47,8 @@ def test_whatever_fails_is_caught():
     for name in set(TASKS) - {"Conclude"}:
         assert [c["ErrorEquals"] for c in STATES[name]["Catch"]][-1] == ["States.ALL"], name
     assert STATES["Conclude"]["Retry"]
+    called = [STATES[name] for name in TASKS if STATES[name]["Resource"].endswith("lambda:invoke")]
+    assert all(state["Retry"][0] == run_workflow.when_full() for state in called), "it waits where no function is free"
 
 
 @pytest.mark.parametrize("name", CHANGED)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -12,12 +13,14 @@ from typing import Any
 import pytest
 
 from model_monitor import contract
+from stacks import leftovers
 from stacks.settings import environment as settings
 from tests.captures import csv_side, csv_text, event, json_side
 from tests.synthesis import synthesize
 from tests.twin import called
 from tests.twin.accounts import capture_below, make_buckets, make_endpoint
 from twin import Twin
+from twin.quotas import Rate
 
 pytestmark = pytest.mark.slow
 
@@ -281,8 +284,17 @@ def test_every_five_minutes_an_event_has_its_verdict_within_ten(shop: Shop) -> N
     assert 4 * MINUTE < max(judged) <= 10 * MINUTE
 
 
-def test_large_windows_wait_for_instances_and_each_has_its_verdict(shop: Shop) -> None:
-    """Twelve windows at once where the account may run four jobs: as many schedules of a fleet in the same minute."""
+REQUESTS = {  # of an account that takes few: fewer than the schedules of one minute ask for
+    "stepfunctions:StartExecution": Rate(7, 7 / 60),
+    "lambda:Invoke": Rate(6, 6 / 60),
+    "sagemaker:CreateProcessingJob": Rate(5, 5 / 60),
+    "sagemaker:DescribeProcessingJob": Rate(2, 2 / 60),
+}
+THROTTLED = ("ThrottlingException", "TooManyRequestsException")
+
+
+def test_large_windows_of_a_fleet_wait_for_instances_and_requests_and_each_has_its_verdict_once(shop: Shop) -> None:
+    """Twelve schedules of one minute where the account may run four jobs and takes few requests a second."""
     twin, quota, windows = shop.twin, 4, 12
     twin.quotas.processing_jobs = {"ml.m5.large": quota}
     ssm, name = twin.client("ssm"), f"{contract.monitors_prefix('shops')}/{SCHEDULE}"
@@ -292,16 +304,132 @@ def test_large_windows_wait_for_instances_and_each_has_its_verdict(shop: Shop) -
     before = [START - (n + 2) * HOUR for n in range(windows)]  # that no schedule has looked at
     for start in before:
         shop.capture([start + MINUTE * n for n in range(RECORDS)], start)
-    for start in before:
-        given = {"schedule": SCHEDULE, "scheduled_time": f"{start + HOUR + 15 * MINUTE:%Y-%m-%dT%H:%M:%SZ}"}
-        twin.client("stepfunctions").start_execution(
-            stateMachineArn=shop.outputs["RunsMachine"], input=json.dumps(given)
-        )
-    twin.advance(HOUR / 2)
+    start_together(twin, [start + HOUR + 15 * MINUTE for start in before], START + HOUR + 10 * MINUTE)
+    refused: set[tuple[str, str]] = set()
+    twin.api.observe(lambda call: refused.add((f"{call.service}:{call.operation}", call.error)))
+    twin.quotas.requests = REQUESTS
+    twin.advance(HOUR)
+    twin.quotas.requests = {}
     ended = [item for item in shop.runs().values() if item["runner"] == "processing"]
     assert [item["verdict"] for item in ended] == ["ok"] * windows
+    told = [e.data["event"]["detail"] for e in twin.journal.of("event") if "Monitoring Run Ended" in e.text]
+    ends = Counter(detail["window"]["end"] for detail in told if detail["runner"] == "processing")
+    assert ends == {f"{start + HOUR:%Y-%m-%dT%H:%M:%SZ}": 1 for start in before}
     started = Counter(e.time for e in twin.journal.of("processing") if e.text.endswith(" started"))
     assert max(started.values()) <= quota, "a job holds its instance for the minute in which it runs"
     assert len(started) >= windows / quota
+    assert {operation for operation, error in refused if error in THROTTLED} == REQUESTS.keys()
+    assert ("sagemaker:CreateProcessingJob", "ResourceLimitExceeded") in refused
+    assert [mail for mail in shop.mails() if "ERROR" in mail or "STALE" in mail] == []
     assert twin.identity.violations() == []
     assert called.gone("test_managed_runs_of_jobs", called.collect(twin, called.roles(twin))) == []
+
+
+def start_together(twin: Twin, scheduled: list[datetime], minute: datetime) -> None:
+    """Schedules beside the deployed one, as many endpoints have them, which all start a run in one minute."""
+    client, group = twin.client("scheduler"), contract.schedule_group("shops")
+    target = client.get_schedule(Name=SCHEDULE, GroupName=group)["Target"]
+    for number, time in enumerate(scheduled):
+        given = {"schedule": SCHEDULE, "scheduled_time": f"{time:%Y-%m-%dT%H:%M:%SZ}"}
+        client.create_schedule(
+            Name=f"{SCHEDULE}-{number:02}",
+            GroupName=group,
+            ScheduleExpression=f"at({minute:%Y-%m-%dT%H:%M:%S})",
+            FlexibleTimeWindow={"Mode": "OFF"},
+            Target={**target, "Input": json.dumps(given)},
+        )
+
+
+# --- an endpoint that goes ------------------------------------------------------------------------------------------------
+
+GONE = "kiosk"
+IMAGE = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/serving:1"
+
+
+def pair(*names: str) -> dict[str, Any]:
+    """An environment of endpoints that it serves itself; baselines are brought, so that no job computes them."""
+    given = {"constraints": f"s3://{TEAM}/constraints.json", "statistics": f"s3://{TEAM}/statistics.json"}
+    endpoint = {
+        "model": {"artifact": f"s3://{TEAM}/model.tar.gz", "image": IMAGE, "serving_script": "own"},
+        "monitors": {"quality": {"baseline": given}},
+    }
+    head = {name: DOCUMENT[name] for name in ("version", "account", "region", "alarms")}
+    return {**head, "endpoints": dict.fromkeys(names, endpoint)}
+
+
+def test_an_endpoint_that_is_taken_out_of_the_file_leaves_nothing_that_runs_or_alarms(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with_it, without = (
+        synthesize(settings.parse(pair(*names), "pair", "test")).folder for names in (("shop", GONE), ("shop",))
+    )
+    with Twin(tmp_path / "twin", start=START) as twin:
+        make_buckets(twin, TEAM)
+        for key in ("model.tar.gz", "constraints.json", "statistics.json"):
+            twin.client("s3").put_object(Bucket=TEAM, Key=key, Body=b"{}")
+        twin.deploy_assembly(with_it)
+        twin.advance(HOUR / 2)
+        environment = Shop(twin)
+        assert set(environment.verdicts().values()) == set(verdicts(environment, GONE)) == {"no_data"}
+
+        twin.deploy_assembly(without)  # the entry is gone; a deployment deletes no stack
+        deployed = json.dumps(twin.client("cloudformation").describe_stacks()["Stacks"], default=str)
+        monkeypatch.setattr("sys.stdin", io.StringIO(f'{{"Stacks": {deployed}}}'))
+        assert leftovers.main([str(without)]) == 0
+        named = [line.split()[-1] for line in capsys.readouterr().out.splitlines() if " delete-stack " in line]
+        assert named == [f"pair-{GONE}-Monitoring", f"pair-{GONE}-Endpoint"]
+        for name in named:
+            stack = twin.deployments.find(name)
+            twin.client("cloudformation").delete_stack(StackName=name)
+            assert twin.deployments.wait(stack) == "DELETE_COMPLETE"
+        assert what_is_there(twin) == {f"/model-monitor/pair/{GONE}/live/model"}, "what was live is kept, as data is"
+
+        twin.advance(HOUR)
+        assert environment.verdicts() == {"06": "no_data", "07": "no_data"}, "the other goes on"
+        assert verdicts(environment, GONE) == ["no_data"]
+        assert [e.text for e in twin.journal.of("workflow") if e.data["status"] == "FAILED"] == []
+        told = [mail for mail in environment.mails() if "sweep-silent" not in mail]  # functions have no metrics here
+        assert told == []
+        silences = {item["sk"]["S"] for item in items(environment, "silence")}
+        assert silences == {SCHEDULE}, "it would begin anew"
+        assert twin.identity.violations() == []
+        assert called.gone("test_managed_runs_without_one", called.collect(twin, called.roles(twin))) == []
+
+
+def items(of: Shop, partition: str) -> list[dict[str, Any]]:
+    """Of the environment's table."""
+    found: list[dict[str, Any]] = of.twin.client("dynamodb").query(
+        TableName=of.outputs["RunsTable"],
+        KeyConditionExpression="pk = :pk",
+        ExpressionAttributeValues={":pk": {"S": partition}},
+    )["Items"]
+    return found
+
+
+def verdicts(of: Shop, endpoint: str) -> list[str]:
+    return [item["verdict"]["S"] for item in items(of, f"run#{endpoint}-quality")]
+
+
+def what_is_there(twin: Twin) -> set[str]:
+    """Whatever names the endpoint that is gone, of all that could run, alarm or cost."""
+    listed = {
+        "cloudwatch": ("describe_alarms", "MetricAlarms", "AlarmName"),
+        "scheduler": ("list_schedules", "Schedules", "Name"),
+        "lambda": ("list_functions", "Functions", "FunctionName"),
+        "sagemaker": ("list_endpoints", "Endpoints", "EndpointName"),
+        "events": ("list_rules", "Rules", "Name"),
+        "iam": ("list_roles", "Roles", "RoleName"),
+        "ssm": ("describe_parameters", "Parameters", "Name"),
+        "logs": ("describe_log_groups", "logGroups", "logGroupName"),
+    }
+    names = {
+        each[name]
+        for service, (operation, many, name) in listed.items()
+        for page in twin.client(service).get_paginator(operation).paginate()
+        for each in page[many]
+    }
+    (shown,) = twin.client("cloudwatch").list_dashboards()["DashboardEntries"]
+    body = twin.client("cloudwatch").get_dashboard(DashboardName=shown["DashboardName"])["DashboardBody"]
+    assert "shop" in body
+    assert GONE not in body
+    return {name for name in names if GONE in name}

@@ -1,12 +1,14 @@
 """What Lambda's runtime does inside the sandbox: import the handler, call it, hand back its result.
 
 Standard library only, but for boto3, which every function imports first. Started by `twin.functions.sandboxes` as `python -P
-runtime.py FD`: a process that has boto3 loaded and forks for each call that arrives on the socket FD. The fork has the
-environment, the log and the working directory of that call alone. Standard output and standard error are the log.
+runtime.py FD`: a process that has boto3 loaded, soon with what it knows of services, and forks for each call that arrives on the
+socket FD. The fork has the environment, the log and the working directory of that call alone. Standard output and standard error
+are the log.
 """
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import logging
@@ -17,7 +19,10 @@ import sys
 import time
 import traceback
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
+
+CALLS_BEFORE: Final = 2  # descriptions are read: a twin of few calls does without
+SERVICES: Final = ("cloudwatch", "dynamodb", "events", "s3", "sagemaker", "sns", "ssm", "stepfunctions")  # of functions
 
 
 class Context:
@@ -41,6 +46,7 @@ class Context:
 def serve(control: socket.socket) -> None:
     """Fork for every connection that is handed over; ends when the other side is gone."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the supervisors
+    calls = 0
     while True:
         message, descriptors, _, _ = socket.recv_fds(control, 1, 1)
         if not message:
@@ -49,6 +55,33 @@ def serve(control: socket.socket) -> None:
             control.close()
             supervise(socket.socket(fileno=descriptors[0]))
         os.close(descriptors[0])
+        calls += 1
+        if calls == CALLS_BEFORE:
+            read_descriptions()
+
+
+def share_descriptions() -> None:
+    """Let botocore's loaders of the same folders remember together: each session reads megabytes about services anew otherwise."""
+    from botocore.loaders import Loader
+
+    begin, read = Loader.__init__, dict[Any, dict[Any, Any]]()
+
+    def init(self: Any, *args: Any, **kwargs: Any) -> None:
+        begin(self, *args, **kwargs)
+        self._cache = read.setdefault((type(self), *self.search_paths), {})  # moto's own has descriptions of its own
+
+    Loader.__init__ = init
+
+
+def read_descriptions() -> None:
+    """Have the forks find them; what is here stays in memory that all of them share."""
+    import boto3
+
+    session = boto3.Session(region_name="eu-west-1")
+    for service in SERVICES:
+        session.client(service)
+    gc.collect()
+    gc.freeze()
 
 
 def supervise(connection: socket.socket) -> NoReturn:
@@ -110,4 +143,5 @@ def main(result_file: str, event: Any) -> int:
 
 if __name__ == "__main__":
     importlib.import_module("boto3")  # every function's first import, paid once
+    share_descriptions()
     serve(socket.socket(fileno=int(sys.argv[1])))

@@ -24,7 +24,7 @@ from typing import Any, Final
 
 from botocore.exceptions import ClientError
 
-from twin.clock import Order
+from twin.clock import MINUTE, Order
 from twin.sagemaker.jobs import Jobs
 from twin.states import tasks
 from twin.states.callbacks import Callback, Callbacks
@@ -325,6 +325,8 @@ class Executions:
             client = self._twin.client(chosen.service, execution.machine.role)
             try:
                 result = tasks.ended(chosen, client, name)
+            except tasks.NotYet:
+                self._later(self._twin.clock.now() + MINUTE, ended)
             except StatesError as error:
                 self._go(execution, strand, error=StatesError(TIMEOUT) if late.is_set() else error)
             else:

@@ -23,7 +23,12 @@ from twin.states.paths import TOKEN, WAITS_FOR_TOKEN, BadExpression, compact
 
 RESOURCE: Final = re.compile(r"arn:aws(?:-cn|-us-gov)?:states:::(.+)")
 UNKNOWN: Final = "Lambda.Unknown"
+THROTTLED: Final = "ThrottlingException"  # of SageMaker
 OF_THE_TWIN: Final = ("NotImplementedByTwin", "InternalFailureInTwin")
+
+
+class NotYet(Exception):
+    """A job's end was asked for too often: the service goes on asking, and so does the twin."""
 
 
 class Refused(Exception):
@@ -163,10 +168,12 @@ def named(chosen: Integration, client: Any, error: ClientError) -> StatesError:
 
 
 def ended(chosen: Integration, client: Any, job: str) -> Any:
-    """The description of a job that has ended. Raises: StatesError when it did not complete."""
+    """The description of a job that has ended. Raises: StatesError when it did not complete, NotYet."""
     try:
         described = getattr(client, f"describe_{chosen.job.lower()}_job")(**{f"{chosen.job}JobName": job})
     except ClientError as error:
+        if error.response["Error"]["Code"] == THROTTLED:
+            raise NotYet from error
         raise named(chosen, client, error) from error
     shown = plain({key: value for key, value in described.items() if key != "ResponseMetadata"})
     if described[f"{chosen.job}JobStatus"] != "Completed":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -92,6 +92,18 @@ class Conclusion:
     @property
     def violations(self) -> tuple[Check, ...]:
         return tuple(check for check in self.checks if check.outcome is Outcome.VIOLATED)
+
+    @property
+    def repeated(self) -> Mapping[str, str]:
+        """Of violations that are one test under several names: each further subject with the first one's."""
+        first: dict[Hashable, str] = {}
+        found = {}
+        for check in self.violations:
+            if check.evidence is not None and check.evidence.alike is not None:
+                told = first.setdefault(check.evidence.alike, check.subject)
+                if told != check.subject:
+                    found[check.subject] = told
+        return found
 
     @property
     def tested(self) -> tuple[Check, ...]:

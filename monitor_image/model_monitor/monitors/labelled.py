@@ -40,13 +40,27 @@ def prediction_notes(stated: int, answered: int, job: Job) -> tuple[str, ...]:
 
     stated: records that hold a prediction; answered: those of which it is known from anything.
     """
-    payload = job.schema.payload
-    name, key = payload.output.prediction, "payload.output.prediction"
-    if job.dataset.kind is not DatasetKind.CAPTURE and payload.prediction:
-        name, key = payload.prediction, "payload.prediction"
-    if name is None or stated or not answered:
+    named = _named("prediction", job)
+    if not named or stated or not answered:
         return ()
-    return (f"no record has what {key} names ('{name}'): what the model predicted is read from its scores",)
+    return (f"no record has what {named}: what the model predicted is read from its scores",)
+
+
+def score_notes(scored: int, answered: int, job: Job) -> tuple[str, ...]:
+    """Of a baseline: that its answers hold no score although one is named. scored, answered: records with a score, an answer."""
+    named = _named("score", job)
+    if not named or scored or not answered:
+        return ()
+    return (f"no record has what {named}: auc is not learned, and no window is asked for its scores",)
+
+
+def _named(part: str, job: Job) -> str:
+    """A setting that says where a prediction or score stands, and what it says; "" where none does."""
+    payload = job.schema.payload
+    name, key = getattr(payload.output, part), f"payload.output.{part}"
+    if job.dataset.kind is not DatasetKind.CAPTURE and getattr(payload, part):
+        name, key = getattr(payload, part), f"payload.{part}"
+    return "" if name is None else f"{key} names ('{name}')"
 
 
 def are_due(settings: MonitorSettings, job: Job) -> bool:

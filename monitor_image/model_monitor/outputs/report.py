@@ -255,7 +255,7 @@ def _monitor(result: MonitorResult, kind: JobKind) -> dict[str, Any]:
             "decision": conclusion.decision,
             "coverage": {"checks": len(conclusion.checks)} | {str(outcome): outcomes[outcome] for outcome in Outcome},
             "violations": dict(sorted(violations.items())),
-            "checks": [_check(check) for check in conclusion.checks],
+            "checks": [_check(check, conclusion.repeated) for check in conclusion.checks],
         }
     pictures = {"pictures": dict(result.pictures)} if result.pictures else {}
     return content | {"summary": dict(result.summary)} | pictures
@@ -275,7 +275,8 @@ def _digest(path: Path | None) -> str | None:
     return None if path is None else hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _check(check: Check) -> dict[str, Any]:
+def _check(check: Check, repeated: Mapping[str, str]) -> dict[str, Any]:
+    same = {"same_as": repeated[check.subject]} if check.subject in repeated else {}
     return {
         "check_type": check.check_type,
         "subject": check.subject,
@@ -289,6 +290,7 @@ def _check(check: Check) -> dict[str, Any]:
         "is_required": check.is_required,
         "description": check.description,
         "sentence": check.sentence,
+        **same,
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from model_monitor.contract import MONITOR_KEYS, REHEARSAL, REPORT_FILE, TIME_FORMAT, JobKind
@@ -105,11 +105,18 @@ def _violations(result: MonitorResult) -> list[str]:
     violations = result.conclusion.violations
     if not violations:
         return []
-    return ["", "violations", *(f"  {check.subject}: {check.check_type}. {_told(check)}" for check in violations)]
+    repeated = result.conclusion.repeated
+    return [
+        "",
+        "violations",
+        *(f"  {check.subject}: {check.check_type}. {_told(check, repeated)}" for check in violations),
+    ]
 
 
-def _told(check: Check) -> str:
-    """What changed, and beside it what was allowed; in AWS's words where nobody has better ones."""
+def _told(check: Check, repeated: Mapping[str, str]) -> str:
+    """What changed, and beside it what was allowed; in AWS's words where nobody has better ones. One thing is told once."""
+    if check.subject in repeated:
+        return f"The same change as that of {repeated[check.subject]}"
     if not check.sentence:
         return _rounded(check.description)
     if check.observed is None or check.allowed is None:

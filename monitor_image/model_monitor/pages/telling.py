@@ -105,7 +105,10 @@ def sentence(report: Report) -> str:
     violated = [check for check in checks if check["outcome"] == "violated"]
     held = sum(check["outcome"] == "held" for check in checks)
     if verdict == Verdict.VIOLATED:
-        told = "; ".join(grouped(violated)) or "windows that waited for their labels, below"
+        told = (
+            "; ".join(grouped([check for check in violated if "same_as" not in check]))
+            or "windows that waited for their labels, below"
+        )
         return f"{len(violated)} of {counted(len(violated) + held, 'evaluated check')} violated: {told}."
     if verdict == Verdict.OK:
         return f"All {counted(held, 'evaluated check')} held over {counted(records, 'record')}."
@@ -129,8 +132,8 @@ def grouped(violated: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def changes(report: Report, stands: Mapping[tuple[str, str], str] | None = None) -> list[str]:
-    """What is violated, the worst first, in the words of the checks. stands: of a check's type and subject, since when."""
-    violated = [check for check in all_checks(report) if check["outcome"] == "violated"]
+    """What is violated, the worst first, in the words of the checks, one change once. stands: of a check, since when."""
+    violated = [check for check in all_checks(report) if check["outcome"] == "violated" and "same_as" not in check]
     violated.sort(key=lambda check: -excess(check))
     told = []
     for check in violated:

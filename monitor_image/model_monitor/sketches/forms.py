@@ -1,4 +1,4 @@
-"""What texts look like, not what they say: their pattern class and their length."""
+"""What texts look like, not what they say: their pattern class, their case and their length."""
 
 from __future__ import annotations
 
@@ -36,8 +36,20 @@ class Form(IntEnum):
     OTHER = 8
 
 
+class Case(IntEnum):
+    """Case of a text's letters. The order is that of `Forms.cases`."""
+
+    UPPER = 0  # capitals alone
+    LOWER = 1  # small letters alone
+    MIXED = 2  # both, or no letters that have a case
+
+
 def _no_classes() -> np.ndarray:
     return np.zeros(len(Form), np.int64)
+
+
+def _no_cases() -> np.ndarray:
+    return np.zeros(len(Case), np.int64)
 
 
 def _no_lengths() -> np.ndarray:
@@ -46,10 +58,11 @@ def _no_lengths() -> np.ndarray:
 
 @dataclass(frozen=True, slots=True)
 class Forms:
-    """Records by pattern class, int64 (9,), and by length in characters, int64 (160,): sums only, so merges are exact."""
+    """Records by pattern class, int64 (9,), length in characters, int64 (160,), and case, int64 (3,): exact under merges."""
 
     classes: np.ndarray = field(default_factory=_no_classes)
     lengths: np.ndarray = field(default_factory=_no_lengths)
+    cases: np.ndarray = field(default_factory=_no_cases)
 
     @classmethod
     def of(cls, texts: pa.Array, counts: np.ndarray) -> Forms:
@@ -58,19 +71,24 @@ class Forms:
             return cls()
         weights = counts.astype(np.float64)
         characters = pc.utf8_length(texts).to_numpy(zero_copy_only=False).astype(np.int64)
-        classes = np.bincount(classes_of(texts, characters), weights, len(Form))
-        return cls(classes.astype(np.int64), np.bincount(length_class(characters), weights, LENGTHS).astype(np.int64))
+        places = (
+            (classes_of(texts, characters), Form),
+            (length_class(characters), range(LENGTHS)),
+            (cases_of(texts), Case),
+        )
+        return cls(*(np.bincount(place, weights, len(kinds)).astype(np.int64) for place, kinds in places))
 
     def merge(self, other: Forms) -> Forms:
         """Combine two disjoint parts."""
-        return Forms(self.classes + other.classes, self.lengths + other.lengths)
+        return Forms(self.classes + other.classes, self.lengths + other.lengths, self.cases + other.cases)
 
     def with_numbers(self, kinds: np.ndarray) -> Forms:
         """With the cells that were read as numbers, by the kinds of all cells; nobody knows how long they were written."""
-        classes = self.classes.copy()
+        classes, cases = self.classes.copy(), self.cases.copy()
         classes[Form.DIGITS] += kinds[Kind.INTEGRAL]
         classes[Form.NUMBER] += kinds[Kind.FRACTIONAL]
-        return Forms(classes, self.lengths)
+        cases[Case.MIXED] += kinds[Kind.INTEGRAL] + kinds[Kind.FRACTIONAL]
+        return Forms(classes, self.lengths, cases)
 
     def to_json(self) -> dict[str, Any]:
         """Everything, exactly."""
@@ -78,6 +96,7 @@ class Forms:
         return {
             "classes": self.classes.tolist(),
             "lengths": [[int(each), int(self.lengths[each])] for each in lengths],
+            "cases": self.cases.tolist(),
         }
 
     @classmethod
@@ -86,7 +105,7 @@ class Forms:
         lengths = _no_lengths()
         for length, count in content["lengths"]:
             lengths[length] = count
-        return cls(np.array(content["classes"], np.int64), lengths)
+        return cls(np.array(content["classes"], np.int64), lengths, np.array(content["cases"], np.int64))
 
 
 def classes_of(texts: pa.Array, characters: np.ndarray) -> np.ndarray:
@@ -119,6 +138,12 @@ def _match(texts: pa.Array, classes: np.ndarray, pattern: str, form: Form, among
     if places.size:
         some = texts if places.size == among.size else texts.take(pa.array(places))
         classes[places[_mask(pc.match_substring_regex(some, pattern))]] = form
+
+
+def cases_of(texts: pa.Array) -> np.ndarray:
+    """The case of each text."""
+    is_upper, is_lower = _mask(pc.utf8_is_upper(texts)), _mask(pc.utf8_is_lower(texts))
+    return np.select([is_upper, is_lower], [Case.UPPER, Case.LOWER], Case.MIXED)
 
 
 def length_class(characters: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from model_monitor.sketches.forms import Form, Forms
+from model_monitor.sketches.forms import Case, Form, Forms
 from model_monitor.sketches.frequencies import hashes_of
 from model_monitor.sketches.hashes import mixed
 from model_monitor.sketches.heavy import BUCKETS, HASH_BITS, STANDARD_ERRORS, HeavyHitters
@@ -96,7 +96,7 @@ class TextStatistics:
     total: records with a value. different: how many different values, with its relative standard error.
     sample: None where values must not be told, or are not known. heavy: of a window with very many values.
     forms: records by pattern class. lengths: records by length (`Forms.lengths`), None where that is not known of all.
-    salt: of a restricted baseline: `commonest` are salted hashes.
+    salt: of a restricted baseline: `commonest` are salted hashes. cases: records by case of the letters, None in older baselines.
     """
 
     total: int
@@ -109,6 +109,7 @@ class TextStatistics:
     sample: Sample | None = None
     heavy: HeavyHitters | None = None
     salt: str | None = None
+    cases: Mapping[Case, int] | None = None
 
     def count_of(self, hashes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(fewest, most) records that each value may have, int64: equal where they are known."""
@@ -185,15 +186,19 @@ def read_texts(
         lengths=None if has_numbers else forms.lengths,
         sample=sample,
         heavy=values.heavy,
+        cases={case: int(forms.cases[case]) for case in Case if forms.cases[case]},
     )
 
 
 def of_categories(
-    categories: Mapping[str, int], forms: Mapping[Form, int], lengths: np.ndarray | None
+    categories: Mapping[str, int],
+    forms: Mapping[Form, int],
+    lengths: np.ndarray | None,
+    cases: Mapping[Case, int] | None = None,
 ) -> TextStatistics:
     """The statistics of values all of which are known by their texts."""
     values = Values.of(hashes_of(categories), np.fromiter(categories.values(), np.int64, len(categories)))
-    return replace(read_texts(values, Forms(), lengths is None, None, None), forms=forms, lengths=lengths)
+    return replace(read_texts(values, Forms(), lengths is None, None, None), forms=forms, lengths=lengths, cases=cases)
 
 
 def _commonest(values: Values, names: Mapping[str, int] | None) -> Commonest:

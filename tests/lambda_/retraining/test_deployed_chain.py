@@ -36,7 +36,7 @@ def world(
     """The function's services; SageMaker alone is played."""
     with mock_aws():
         room = load("retraining")
-        for name in ("TABLE", "ENVIRONMENT", "TOPIC_ARN", "NAMESPACE", "RETRAINING_MACHINE_ARN"):
+        for name in ("TABLE", "ENVIRONMENT", "TOPIC_ARN", "NAMESPACE", "KMS_KEY", "RETRAINING_MACHINE_ARN"):
             monkeypatch.setenv(name, "test")
         started: list[str] = []
         sagemaker = SimpleNamespace(describe_endpoint=lambda **_: {"EndpointStatus": "InService"})

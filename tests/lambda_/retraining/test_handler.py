@@ -22,6 +22,7 @@ from tests.lambda_.retraining.covertype import INDEX, PARAMETER, PREFIX, deliver
 from tests.lambda_.retraining.memory_table import MemoryTable
 
 HOUR = datetime(2026, 3, 4, 5, tzinfo=UTC)
+KEY = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 MACHINE = "arn:aws:states:eu-west-1:123456789012:stateMachine:model-monitor-dev-retraining"
 
 
@@ -102,6 +103,7 @@ def world(load: Callable[[str], SimpleNamespace], monkeypatch: pytest.MonkeyPatc
             "ENVIRONMENT": "dev",
             "TOPIC_ARN": "topic",
             "NAMESPACE": "ModelMonitor",
+            "KMS_KEY": KEY,
             "RETRAINING_MACHINE_ARN": MACHINE,
         }.items():
             monkeypatch.setenv(name, value)
@@ -403,7 +405,11 @@ def test_a_decision_is_a_record_a_file_an_event_and_a_metric(world: World) -> No
         {"baseline_drift_check": 2},
     )
     key = f"retraining/covertype/{PREFIX}-202603040507-1/decision.json"
-    filed = json.loads(world.s3.get_object(Bucket="reports", Key=key)["Body"].read())
+    kept = world.s3.get_object(Bucket="reports", Key=key)
+    assert (kept["ServerSideEncryption"], kept["SSEKMSKeyId"]) == ("aws:kms", KEY), (
+        "some buckets refuse what names none"
+    )
+    filed = json.loads(kept["Body"].read())
     (event,) = world.events
     assert (event["Source"], event["DetailType"]) == ("model-monitor", "Retraining Decided")
     for told in (filed, event["Detail"]):

@@ -20,6 +20,7 @@ from stacks.settings import environment as settings
 from tests.monitor_image.review.conftest import CONTEXT, make_table, task
 
 BUCKET, TRUTH, TABLE = "reports", "truth", "runs"
+KEY = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 ENDPOINT = example.ENDPOINT
 RUN = f"reports/{ENDPOINT}/{ENDPOINT}-data-quality/2026/03/02/04"
 ENDED = {
@@ -90,6 +91,7 @@ def review(load: Callable[[str], SimpleNamespace], monkeypatch: pytest.MonkeyPat
     variables = {
         "TABLE": TABLE,
         "GROUND_TRUTH_BUCKET": TRUTH,
+        "KMS_KEY": KEY,
         "NAMESPACE": "ModelMonitor",
         "GROUP_PREFIX": "review-dev-",
         "GROUPS_CLAIM": "cognito:groups",
@@ -155,6 +157,10 @@ def test_an_answer_becomes_one_label_however_often_the_clerk_goes_round(review: 
     assert [review.round()[ENDPOINT]["written"] for _ in range(2)] == [1, 0]
     [(key, line)] = review.labels().items()
     assert key == f"{ENDPOINT}/ground-truth/2026/03/02/06/review-{taken}-1.jsonl"
+    kept = boto3.client("s3").head_object(Bucket=TRUTH, Key=key)
+    assert (kept["ServerSideEncryption"], kept["SSEKMSKeyId"]) == ("aws:kms", KEY), (
+        "some buckets refuse what names none"
+    )
     assert json.loads(line) == {
         "groundTruthData": {"data": "1", "encoding": "CSV"},
         "eventMetadata": {

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import boto3
 import pytest
 
-from tests.lambda_.runs.conftest import NOON, QUARTER, Plane
+from tests.lambda_.runs.conftest import NOON, PREFIX, QUARTER, SCHEDULE, TABLE, Plane
 
 HOUR = timedelta(hours=1)
 
@@ -123,6 +123,25 @@ def test_silence_of_an_endpoint_that_captures_nothing_says_so(plane: Plane):
     sagemaker.create_endpoint(EndpointName="shop", EndpointConfigName="plain")
     live(plane, [(100, "ok")] + [(100, "no_data")] * 4)
     assert "Its configuration plain does not capture" in plane.messages[0]["Message"]
+
+
+@pytest.mark.parametrize(("before", "told"), [([(100, "ok")] * 2, []), ([(100, "ok")] + [(100, None)] * 4, ["STALE"])])
+def test_a_monitor_that_was_removed_and_comes_back_begins_anew(plane: Plane, before, told):
+    assert live(plane, before) == told
+    kept = {"causes": ["data_quality: baseline_drift_check"], "since": "2026-03-02T12:00:00Z"}
+    table, place = plane.dynamodb.Table(TABLE), {"pk": "told", "sk": SCHEDULE}
+    table.put_item(Item={**place, **kept})
+    plane.ssm.delete_parameter(Name=f"{PREFIX}/{SCHEDULE}")
+    plane.sweep(NOON + 6 * HOUR)
+    assert {row["pk"] for row in table.scan()["Items"]} <= {f"run#{SCHEDULE}"}, "its runs stay"
+    for number in range(6, 24):  # its endpoint serves on, and nobody looks
+        plane.calls[NOON + number * HOUR] = 100
+    plane.configure()
+    assert plane.sweep(NOON + 24 * HOUR)["stale"] == 0
+    assert [message["Subject"].split(":")[0] for message in plane.messages] == told
+    for number in range(24, 28):
+        plane.calls[NOON + number * HOUR] = 100
+    assert plane.sweep(NOON + 28 * HOUR)["stale"] == 1, "what is not looked at now counts as ever"
 
 
 def test_a_run_that_waits_for_an_instance_is_no_silence_until_it_should_have_ended(plane: Plane):

@@ -10,7 +10,7 @@ import pytest
 
 from model_monitor.contract import JobKind, MonitoringType, Verdict
 from model_monitor.job.job import DatasetKind, DatasetSource, Job
-from model_monitor.monitors.conclusion import Check, Conclusion, Outcome
+from model_monitor.monitors.conclusion import Check, Conclusion, Evidence, Outcome
 from model_monitor.outputs.report import MonitorResult, Report, Run
 from model_monitor.outputs.summary import summary
 from model_monitor.sketches.reading import Reading
@@ -58,6 +58,20 @@ def test_a_baseline_has_headings_but_no_verdicts():
     lines = lines_of(HEALTHY, EMPTY, job=replace(JOB, kind=JobKind.BASELINE))
     assert lines[:2] == ["baseline", "100 records, 0 files, 0.0 s"]
     assert "--- model_quality ---" in lines
+
+
+def test_one_change_under_several_names_is_told_once():
+    told = {name: Evidence(1e-9, alike="recall") for name in ("recall", "true_positive_rate", "false_negative_rate")}
+    checks = tuple(
+        Check("limit", name, Outcome.VIOLATED, evidence=evidence, sentence=f"{name} 0.6 -> 0.4")
+        for name, evidence in [*told.items(), ("accuracy", Evidence(1e-9, alike="accuracy")), ("f1", Evidence(1e-9))]
+    )
+    conclusion = Conclusion(Verdict.VIOLATED, checks)
+    assert conclusion.repeated == {"true_positive_rate": "recall", "false_negative_rate": "recall"}
+    lines = lines_of(MonitorResult(MonitoringType.MODEL_QUALITY, conclusion))
+    assert "  recall: limit. recall 0.6 -> 0.4" in lines
+    assert "  false_negative_rate: limit. The same change as that of recall" in lines
+    assert "  f1: limit. f1 0.6 -> 0.4" in lines
 
 
 @pytest.mark.parametrize(

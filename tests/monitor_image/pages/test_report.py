@@ -67,6 +67,17 @@ def seen(content: dict[str, Any]) -> Page:
 # --- what a person learns ------------------------------------------------------------------------------------------------
 
 
+def test_one_change_under_several_names_is_told_once_above_and_each_stands_in_the_table() -> None:
+    content = of("broken")
+    slope = next(check for check in telling.all_checks(content) if check["subject"] == "Slope" and check["sentence"])
+    again = {**slope, "subject": "slope in degrees", "same_as": "Slope"}
+    content["monitors"][0]["checks"].append(again)
+    assert not any(line.startswith("slope in degrees") for line in telling.changes(content))
+    text = seen(content).text
+    assert "wrong types in Elevation; drift of Slope." in text
+    assert "slope in degrees" in text[text.index("Checks") :]
+
+
 def test_a_person_learns_what_broke_how_bad_and_what_to_do() -> None:
     text = seen(of("broken")).text
     assert "Violated 2 of 14 evaluated checks violated: wrong types in Elevation; drift of Slope." in text

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from model_monitor.schema import Kind
-from model_monitor.sketches.forms import EXACT_LENGTHS, LENGTHS, Form, Forms, length_class, shortest
+from model_monitor.sketches.forms import EXACT_LENGTHS, LENGTHS, Case, Form, Forms, length_class, shortest
 from model_monitor.sketches.kinds import no_kinds
 from tests.strategies import texts
 
@@ -37,11 +37,16 @@ def test_each_form_has_its_texts(form):
         assert np.flatnonzero(forms([text]).classes).tolist() == [form], text
 
 
+def test_the_case_is_that_of_all_letters_that_have_one():
+    found = forms(["SKU-00012", "ÄÖ", "sku-00012", "ß 7", "Sku", "00501", "", "東京"])
+    assert dict(zip(Case, found.cases.tolist(), strict=True)) == {Case.UPPER: 2, Case.LOWER: 2, Case.MIXED: 4}
+
+
 @given(st.lists(texts, max_size=20), st.integers(0, 20))
 def test_parts_add_up_to_the_whole_and_survive_json(found, cut):
     whole, parts = forms(found), forms(found[:cut]).merge(forms(found[cut:]))
     assert whole.to_json() == parts.to_json() == Forms.from_json(parts.to_json()).to_json()
-    assert whole.classes.sum() == whole.lengths.sum() == len(found)
+    assert whole.classes.sum() == whole.lengths.sum() == whole.cases.sum() == len(found)
 
 
 @given(st.lists(texts, min_size=1, max_size=20))
@@ -55,6 +60,7 @@ def test_cells_that_were_read_as_numbers_have_a_form_too():
     kinds[Kind.INTEGRAL], kinds[Kind.FRACTIONAL], kinds[Kind.STRING] = 5, 2, 1
     found = forms(["A12"]).with_numbers(kinds).classes
     assert (found[Form.DIGITS], found[Form.NUMBER], found[Form.ALPHANUMERIC]) == (5, 2, 1)
+    assert forms(["A12"]).with_numbers(kinds).cases.tolist() == [1, 0, 7]
 
 
 def test_every_length_has_a_place_and_long_ones_share_it():

@@ -14,6 +14,7 @@ from tests.twin.accounts import BASE, CLUSTER, EVERYTHING, IMAGE, make_buckets
 from tests.twin.conftest import RememberingBus
 from tests.twin.deployed import deploy, function, reason, ref, role
 from twin import Twin
+from twin.quotas import Rate
 
 MINUTE = timedelta(minutes=1)
 ROLE = "arn:aws:iam::123456789012:role"
@@ -308,3 +309,25 @@ def test_a_job_without_an_instance_is_tried_again_until_there_is_one(twin: Twin)
         job["ProcessingEndTime"] for job in twin.client("sagemaker").list_processing_jobs()["ProcessingJobSummaries"]
     }
     assert len(ended) == 3  # never two in one minute
+
+
+def test_a_job_that_is_asked_for_too_fast_is_tried_again_and_its_end_is_heard(twin: Twin) -> None:
+    a_minute = Rate(1, 1 / 60)
+    twin.quotas.requests = {f"sagemaker:{each}ProcessingJob": a_minute for each in ("Create", "Describe")}
+    retry = {"ErrorEquals": ["SageMaker.AmazonSageMakerException"], "IntervalSeconds": 60, "BackoffRate": 1.0}
+    arn = machine(twin, states_role(twin, "states"), task(JOB, job(), Retry=[{**retry, "MaxAttempts": 5}]))
+    executions = [start(twin, arn, name=f"run-{n}") for n in range(3)]
+    assert [seen(twin, e)["status"] for e in executions] == ["SUCCEEDED", "RUNNING", "RUNNING"]
+    history = twin.client("stepfunctions").get_execution_history(executionArn=executions[1])["events"]
+    (failed,) = [e["taskFailedEventDetails"] for e in history if e["type"] == "TaskFailed"]
+    assert failed["error"] == "SageMaker.AmazonSageMakerException"
+    assert failed["cause"].startswith(
+        "Rate exceeded (Service: SageMaker; Status Code: 400; Error Code: ThrottlingException;"
+    )
+    twin.quotas.requests["sagemaker:CreateProcessingJob"] = Rate(
+        2, 0
+    )  # both at once, so that one end is asked for too fast
+    twin.advance(MINUTE)
+    assert sorted(seen(twin, e)["status"] for e in executions) == ["RUNNING", "SUCCEEDED", "SUCCEEDED"]
+    twin.advance(2 * MINUTE)
+    assert [seen(twin, e)["status"] for e in executions] == ["SUCCEEDED"] * 3

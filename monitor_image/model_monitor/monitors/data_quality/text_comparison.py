@@ -10,14 +10,14 @@ import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
 from model_monitor.monitors.chance import difference_of_any, distance, sum_bound
 from model_monitor.monitors.conclusion import Evidence
 from model_monitor.sketches.feature import MERGED_BELOW
-from model_monitor.sketches.forms import Form, shortest
+from model_monitor.sketches.forms import Case, Form, shortest
 from model_monitor.sketches.texts import COMMONEST, Repetition, Sample, TextStatistics
 from model_monitor.words import share
 
@@ -26,6 +26,7 @@ GROUPS_LEFT: Final = 8  # groups of records that a window has at least, however 
 TELLING: Final = 1e-3  # chance up to which a further difference is told beside the one that decides
 ALONE: Final = 0.9  # of a difference that one value makes up: then that value is what is told
 STEPS: Final = 40  # of a bisection
+Classes = Mapping[Any, int]  # records by `Form` or by `Case`
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +39,20 @@ class Difference:
 
 
 def differences(now: TextStatistics, then: TextStatistics) -> list[Difference]:
-    """Of the commonest values, of the forms, and of the lengths where both are known."""
+    """Of the forms, of cases and lengths where both are known, and of the commonest values: what tells most stands first."""
     size = group_size(now, then)
     sizes = (max(1, round(now.total / size)), max(1, round(then.total / size)))
-    found = [_of_values(now, then, size, sizes), _of_forms(now, then, size, sizes)]
+    fewest = MERGED_BELOW - 1 if then.salt is not None else 0  # a restricted baseline does not tell of smaller groups
+
+    def of_classes(mine: Classes, theirs: Classes, words: Mapping[Any, str]) -> Difference:
+        return _of_classes(_Shares(mine, now.total), _Shares(theirs, then.total), words, fewest, size, sizes)
+
+    found = [of_classes(now.forms, then.forms, FORMS)]
+    if now.cases is not None and then.cases is not None:
+        found.append(of_classes(now.cases, then.cases, CASES))
     if now.lengths is not None and then.lengths is not None:
         found.append(_of_lengths(now.lengths, then.lengths, sizes))
-    return found
+    return [*found, _of_values(now, then, size, sizes)]
 
 
 def text_drift(now: TextStatistics, then: TextStatistics, limit: float) -> Difference | None:
@@ -176,25 +184,37 @@ def _in_groups(pooled: Mapping[int, int], size: float, sizes: tuple[int, int]) -
     return scaled
 
 
-def _of_forms(now: TextStatistics, then: TextStatistics, size: float, sizes: tuple[int, int]) -> Difference:
-    """The largest difference of the share of one pattern class."""
-    fewest = MERGED_BELOW - 1 if then.salt is not None else 0  # a restricted baseline does not tell of smaller groups
-    gaps: dict[Form, float] = {}
+@dataclass(frozen=True, slots=True)
+class _Shares:
+    """Records by class, and all records."""
+
+    counts: Classes
+    total: int
+
+    def of(self, each: Form | Case) -> float:
+        return self.counts.get(each, 0) / self.total
+
+
+def _of_classes(
+    now: _Shares, then: _Shares, words: Mapping[Any, str], fewest: int, size: float, sizes: tuple[int, int]
+) -> Difference:
+    """The largest difference of the share of one class of forms or cases; `fewest`: so many the baseline may not tell."""
+    gaps: dict[Form | Case, float] = {}
     pooled: Counter[int] = Counter()
-    for form in sorted(now.forms.keys() | then.forms.keys()):
-        count, before = now.forms.get(form, 0), then.forms.get(form, 0)
-        gaps[form] = abs(count / now.total - before / then.total)
-        if form not in then.forms and fewest:
+    for each in sorted(now.counts.keys() | then.counts.keys()):
+        before = then.counts.get(each, 0)
+        gaps[each] = abs(now.of(each) - before / then.total)
+        if each not in then.counts and fewest:
             before = fewest
-            gaps[form] = max(count / now.total - before / then.total, 0.0)
-        pooled[count + before] += 1
-    worst = max(gaps, key=lambda form: gaps[form])
+            gaps[each] = max(now.of(each) - before / then.total, 0.0)
+        pooled[now.counts.get(each, 0) + before] += 1
+    worst = max(gaps, key=lambda each: gaps[each])
     evidence = difference_of_any(gaps[worst], _in_groups(pooled, size, sizes), *sizes)
-    found = share(now.forms.get(worst, 0) / now.total), share(then.forms.get(worst, 0) / then.total)
-    return Difference(gaps[worst], evidence, f"form: {WORDS[worst]} in {found[0]} of the values (baseline: {found[1]})")
+    sentence = f"form: {words[worst]} in {share(now.of(worst))} of the values (baseline: {share(then.of(worst))})"
+    return Difference(gaps[worst], evidence, sentence)
 
 
-WORDS: Final = {
+FORMS: Final = {
     Form.EMPTY: "nothing or blanks",
     Form.DIGITS: "whole numbers",
     Form.NUMBER: "numbers with a fraction",
@@ -204,6 +224,11 @@ WORDS: Final = {
     Form.ALPHANUMERIC: "letters and digits",
     Form.WORDS: "words",
     Form.OTHER: "other characters",
+}
+CASES: Final = {
+    Case.UPPER: "capital letters only",
+    Case.LOWER: "small letters only",
+    Case.MIXED: "both cases or no letters",
 }
 
 

@@ -20,7 +20,7 @@ from model_monitor.errors import BaselineError
 from model_monitor.monitors.baseline_files import own_block
 from model_monitor.schema import FeatureType, Privacy
 from model_monitor.sketches.feature import MERGED_BELOW, FeatureStatistics
-from model_monitor.sketches.forms import LENGTHS, Form, shortest
+from model_monitor.sketches.forms import LENGTHS, Case, Form, shortest
 from model_monitor.sketches.heavy import HASH_BITS
 from model_monitor.sketches.texts import (
     Commonest,
@@ -44,13 +44,16 @@ def texts_json(features: Iterable[FeatureStatistics], is_baseline: bool) -> dict
 
 def _text_json(feature: FeatureStatistics, text: TextStatistics, is_baseline: bool) -> dict[str, Any]:
     is_restricted = feature.privacy is Privacy.RESTRICTED
+    fewest = MERGED_BELOW if is_restricted else 1
     content: dict[str, Any] = {
         "records": float(text.total),
         "distinct_count": float(round(text.different)),
         "distinct_error": text.error,
-        "forms": _told_forms(text.forms, MERGED_BELOW if is_restricted else 1),
+        "forms": _told_forms(text.forms, fewest),
         "repetition": [text.repetition.times.tolist(), text.repetition.values.tolist()],
     }
+    if text.cases is not None:
+        content["cases"] = _told_forms(text.cases, fewest)
     if text.lengths is not None and not is_restricted:
         lengths = np.flatnonzero(text.lengths)
         content["lengths"] = [[shortest(int(each)), int(text.lengths[each])] for each in lengths]
@@ -62,8 +65,8 @@ def _text_json(feature: FeatureStatistics, text: TextStatistics, is_baseline: bo
     return content
 
 
-def _told_forms(forms: Mapping[Form, int], fewest: int) -> dict[str, int]:
-    """Forms by name; small groups of a restricted feature are none of their own."""
+def _told_forms(forms: Mapping[Any, int], fewest: int) -> dict[str, int]:
+    """Forms or cases by name; small groups of a restricted feature are none of their own."""
     return {form.name.lower(): count for form, count in forms.items() if count >= fewest}
 
 
@@ -117,9 +120,12 @@ def _read(feature: FeatureStatistics, content: Mapping[str, Any]) -> TextStatist
     if feature.inferred_type is not FeatureType.STRING:
         return None
     forms = {Form[name.upper()]: int(count) for name, count in content["forms"].items()}
+    cases = None
+    if "cases" in content:
+        cases = {Case[name.upper()]: int(count) for name, count in content["cases"].items()}
     lengths = _read_lengths(content["lengths"]) if "lengths" in content else None
     if feature.categories is not None and feature.salt is None:
-        return of_categories(feature.categories, forms, lengths)
+        return of_categories(feature.categories, forms, lengths, cases)
     times, values = (np.array(part, np.float64) for part in content["repetition"])
     return TextStatistics(
         total=int(content["records"]),
@@ -131,6 +137,7 @@ def _read(feature: FeatureStatistics, content: Mapping[str, Any]) -> TextStatist
         lengths=lengths,
         sample=_read_sample(content["values"]) if "values" in content else None,
         salt=feature.salt,
+        cases=cases,
     )
 
 

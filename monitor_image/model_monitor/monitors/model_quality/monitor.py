@@ -19,10 +19,10 @@ from model_monitor.contract import (
 from model_monitor.errors import DatasetError
 from model_monitor.job.job import BaselineFiles, Job
 from model_monitor.monitors import thresholds as quality
-from model_monitor.monitors.base import Files, Monitor, Options, Shown
+from model_monitor.monitors.base import Files, Locate, Monitor, Options, Shown
 from model_monitor.monitors.baseline_files import read_document
 from model_monitor.monitors.conclusion import Conclusion
-from model_monitor.monitors.labelled import prediction_notes
+from model_monitor.monitors.labelled import prediction_notes, score_notes
 from model_monitor.monitors.model_quality import files
 from model_monitor.monitors.model_quality.baseline import read_predictions, read_quality
 from model_monitor.monitors.model_quality.options import complete, in_job, read_options
@@ -36,6 +36,7 @@ from model_monitor.monitors.model_quality.verdict import (
     drift_checks,
     judge,
     merged,
+    scored,
 )
 from model_monitor.schema import Rows
 from model_monitor.sketches.answers import numbers_of
@@ -139,6 +140,11 @@ def check(statistics: QualityStatistics, baseline: QualityBaseline | None, job: 
     )
 
 
+def notes(statistics: QualityStatistics, job: Job, _: Locate) -> tuple[str, ...]:
+    """What a reader of a baseline's files should know first."""
+    return score_notes(scored(statistics), statistics.answered, job)
+
+
 def constraints_file(constraints: QualityConstraints) -> dict[str, Any]:
     """AWS's file."""
     return files.constraints_file(constraints.constraints, constraints.type or ProblemType.BINARY)
@@ -161,5 +167,6 @@ MONITOR = Monitor(
     options=Options(read_options, complete),
     shown=Shown(metrics, summary, lines),
     needs_labels=True,
+    notes=notes,
     forced=CHECK_LESS,
 )

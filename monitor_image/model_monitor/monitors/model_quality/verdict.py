@@ -140,10 +140,15 @@ def unanswered(
     if minimum is None:  # what must be there with its label must have an answer
         minimum = settings.maturity.min_coverage or MIN_ANSWERS
     found = few_answers(statistics.answered, statistics.records, minimum, "predictions", "have an answer of the model")
-    scored = sum(feature.present for feature in statistics.predictions if feature.name == SCORE)
-    if not found and (scored or are_scores_asked):
-        found += few_answers(scored, statistics.answered, minimum, "scores", "that have an answer have a score")
+    with_score = scored(statistics)
+    if not found and (with_score or are_scores_asked):
+        found += few_answers(with_score, statistics.answered, minimum, "scores", "that have an answer have a score")
     return found
+
+
+def scored(statistics: QualityStatistics) -> int:
+    """Records that have a score."""
+    return sum(feature.present for feature in statistics.predictions if feature.name == SCORE)
 
 
 def metric_check(constraint: QualityConstraint, comparison: Comparison, budget: float | None) -> Check:

@@ -109,6 +109,16 @@ def test_identifiers_that_change_their_form_are_violated(size):
     assert "median length 36 -> 9 characters" in drift.sentence
 
 
+@pytest.mark.parametrize("size", [40, 300, 2_000])
+def test_codes_that_change_their_case_are_told_as_such(size):
+    random = np.random.default_rng(size)
+    known = baseline_of([f"SKU-{number:05}" for number in random.integers(0, 500, 5_000)])
+    window = [f"sku-{number:05}" for number in random.integers(0, 500, size)]
+    drift, _ = drift_and_new_values(judged(known, rows_of(window)))
+    assert drift.outcome is Outcome.VIOLATED
+    assert drift.sentence.startswith("form: capital letters only in 0.0% of the values (baseline: 100.0%)")
+
+
 def test_identifiers_that_become_shorter_are_violated_though_their_form_stays():
     known = baseline_of(digits(np.random.default_rng(1), 5_000))
     window = [text[:6] for text in digits(np.random.default_rng(2), 300)]

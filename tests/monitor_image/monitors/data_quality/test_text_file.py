@@ -14,8 +14,10 @@ from model_monitor.contract import OWN_BLOCK, Decision, MonitoringType
 from model_monitor.errors import BaselineError
 from model_monitor.job.job import BaselineFiles, MonitorSettings
 from model_monitor.monitors.data_quality.baseline import read_dataset_statistics
+from model_monitor.monitors.data_quality.text_comparison import differences
 from model_monitor.monitors.data_quality.text_file import VALUES_WRITTEN
 from model_monitor.schema import Privacy
+from model_monitor.sketches.forms import Case
 from model_monitor.sketches.frequencies import hashes_of
 from tests.tables import DATA_QUALITY, job_for
 from tests.text_world import NAME, cities, files_of, products, rows_of, uuids
@@ -53,7 +55,18 @@ def test_what_a_text_feature_looks_like_is_told():
     found = block(["A12", "2026-03-02", "", "b", "c"] * 2)
     assert found["forms"] == {"empty": 2, "letters": 4, "date": 2, "alphanumeric": 2}
     assert found["lengths"] == [[0, 2], [1, 4], [3, 2], [10, 2]]
+    assert found["cases"] == {"upper": 2, "lower": 4, "mixed": 4}
     assert (found["records"], found["distinct_count"]) == (10, 5)
+
+
+def test_a_baseline_that_knows_no_cases_is_compared_without_them():
+    found = document(["a", "b"] * 20)
+    del found[OWN_BLOCK]["texts"][NAME]["cases"]
+    text = read_dataset_statistics(found, "file").by_name[NAME].text
+    assert text is not None
+    assert text.cases is None
+    now = replace(text, cases={Case.UPPER: 40})
+    assert len(differences(now, text)) == len(differences(now, now)) - 1
 
 
 def test_ten_thousand_values_take_less_than_a_hundred_kilobytes():

@@ -360,6 +360,20 @@ def test_thresholds_are_a_baseline_where_the_dataset_holds_no_predictions() -> N
     assert [(constraint.metric, constraint.threshold) for constraint in found.constraints] == [("accuracy", 0.8)]
 
 
+@pytest.mark.parametrize("score", [None, [math.nan, None]])
+def test_a_baseline_says_that_no_record_has_the_score_that_is_named(score: list[float | None] | None) -> None:
+    job = quality_job(kind=JobKind.BASELINE)
+
+    def notes(score: list[float | None] | None) -> tuple[str, ...]:
+        rows = labelled([1, 0], prediction=[1, 0], score=score)
+        return MODEL_QUALITY.notes(measured(rows, job), job, lambda _: "")
+
+    assert notes(score) == (
+        "no record has what payload.output.score names ('score'): auc is not learned, and no window is asked for its scores",
+    )
+    assert notes([0.5, None]) == ()
+
+
 def test_a_named_prediction_that_no_record_has_is_told_where_scores_speak_for_it() -> None:
     job = quality_job({"thresholds": {"accuracy": 0.5}})
     spoken = conclusion_of(labelled([1, 0], score=[0.9, 0.1]), job)
