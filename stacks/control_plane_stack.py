@@ -128,8 +128,7 @@ class ControlPlaneStack(Stack):
         function = self._function("plan", "First step of a run: claims its window and chooses its runner")
         self._allow_state(function, ["UpdateItem"])
         self._allow_monitor(function)
-        for place in self._props.captures:
-            permissions.allow_listing(function.role, place)
+        permissions.allow_listings(function.role, self._props.captures)
         for place in self._props.manifests:
             permissions.allow_reading(function.role, place)
         permissions.allow_reading_keys(function.role, self._props.read_key_arns if self._props.manifests else ())

@@ -28,9 +28,7 @@ from aws_cdk import App, Stack
 from constructs import Construct
 
 from stacks import findings
-from stacks.settings import environment as settings
-
-VERSION = 1
+from stacks.settings import environment as settings, migrations
 
 
 class MonitoredEndpoints(Construct):
@@ -54,7 +52,13 @@ class MonitoredEndpoints(Construct):
         super().__init__(scope, construct_id)
         for flag, value in json.loads(source("cdk.json").read_text(encoding="utf-8"))["context"].items():
             self.node.set_context(flag, value)  # below this construct alone: the rest of the app keeps its own
-        document = {"version": VERSION, "account": account, "region": region, "endpoints": dict(endpoints), **shared}
+        document = {
+            "version": migrations.VERSION,
+            "account": account,
+            "region": region,
+            "endpoints": dict(endpoints),
+            **shared,
+        }
         self.settings = settings.parse(document, environment, f"{self.node.path} ({type(self).__name__})")
         _composition().build(self, self.settings)
 

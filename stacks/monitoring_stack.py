@@ -15,6 +15,7 @@ from stacks.constructs.baseline_step import BaselineStep
 from stacks.constructs.endpoint_alarms import AlarmNames, EndpointAlarms, EndpointAlarmsProps
 from stacks.constructs.endpoint_retraining import EndpointRetraining, EndpointRetrainingProps
 from stacks.constructs.files import UploadedFile, below_its_name, json_bytes
+from stacks.constructs.label_writers import LabelWriters
 from stacks.constructs.managed_schedule import ManagedSchedule, Plane, RunFunction
 from stacks.constructs.model_comparison import ModelComparison
 from stacks.constructs.monitor_image import X86_64, MonitorImage
@@ -73,6 +74,7 @@ class MonitoringStack(Stack):
         self.monitors = {name: self._monitor(name, each, function) for name, each in runs.items()}
         self.reconciled = [each.monitor for each in runs.values() if not each.settings.is_managed]
         self.watched = self._retraining(self._alarms())
+        self._offer_labels()
         CfnOutput(
             self,
             "ReportLocation",
@@ -125,6 +127,20 @@ class MonitoringStack(Stack):
                 tags=self._settings.tags_of(props.name),
             ),
         ).watched
+
+    def _offer_labels(self) -> None:
+        """Tell applications what their roles need to write labels."""
+        truth = self._endpoint.ground_truth
+        if truth is None:
+            return
+        LabelWriters(
+            self,
+            "LabelWriters",
+            parameter=contract.label_writers_parameter(self._settings.environment, self._props.name),
+            endpoint_name=self._props.name,
+            place=self._props.places.ground_truth,
+            key=self._props.key if truth.location is None else None,
+        )
 
     def _run_function(self, runs: Mapping[str, MonitorProps], managed: list[MonitorProps]) -> RunFunction | None:
         """What analyses small windows, and compares models where the endpoint is retrained."""

@@ -1,7 +1,7 @@
 """From a decision to a better model that serves: the state machine of all retrainings, and the functions of its steps.
 
 One of each, however many endpoints there are. What a retraining of an endpoint is stands in its SSM parameters, so that the
-functions know no endpoint; what they may touch is named endpoint by endpoint.
+functions know no endpoint. What they may touch is named endpoint by endpoint, but for what is the environment's own.
 """
 
 from __future__ import annotations
@@ -36,12 +36,14 @@ from stacks.constructs.places import Place
 from stacks.constructs.python_function import PythonFunction, PythonFunctionProps
 from stacks.constructs.told_alarm import Told, tell
 from stacks.settings.endpoint import Endpoint
+from stacks.settings.release import Registry
 from stacks.storage_stack import StorageStack
 
 LATER = "endpoints are deployed by other stacks, and their names begin alike"
 MADE_BY_RUNS = "what a retraining makes is named after its run"
 GONE_BACK_TO = "packages of the endpoint's own group, where another one was chosen later"
 MANAGED_RULES = ("Training", "Transform", "Processing")  # of Step Functions, by which it hears of jobs that end
+EACH_JOB = "*-job"  # kinds that the calls do not name have none of these calls
 WITHOUT_SETTINGS = ("approval", "pipeline")  # the plan tells them all
 HEARERS = ("approval", "conclude")  # called by events, too, which nobody repeats
 LOOK_MINUTES = 30  # between two looks at runs that hold an endpoint
@@ -55,6 +57,11 @@ STATE_CALLS = {  # of the table, where a step does other things than to read and
 SETTINGS_CALLS = {  # of the parameters, in whole or by their path where wide tables fill several; other steps read none
     **dict.fromkeys(("register", "release", "watch"), ("ssm:GetParameter",)),
     **dict.fromkeys(("collect", "rebaseline"), ("ssm:GetParameter", "ssm:GetParametersByPath")),
+}
+PACKAGE_CALLS = {
+    "register": ("CreateModelPackage", "DescribeModelPackage"),
+    "approval": ("DescribeModelPackage",),
+    "collect": ("DescribeModelPackage",),
 }
 DESCRIPTIONS = {
     "collect": "First step of a retraining: which rows, which models",
@@ -88,7 +95,8 @@ class ReleaseStack(Stack):
             scope, construct_id, env=env, description="Model monitoring: retraining, from rows to a release"
         )
         self._props = props
-        self._places = {name: props.storage.places(name, endpoint) for name, endpoint in props.endpoints.items()}
+        places = props.storage.shared_places
+        self._places = {name: places(name, endpoint) for name, endpoint in props.endpoints.items()}
         self.functions = {step: self._function(step) for step in retraining_workflow.STEPS}
         self._grant_steps()
         self.machine = self._machine()
@@ -148,6 +156,13 @@ class ReleaseStack(Stack):
         """What retrainings make, by how its name begins."""
         return [self._sagemaker(kind, f"{contract.training_job_prefix(name)}-*") for name in self._props.endpoints]
 
+    def _allow_made(self, role: iam.IRole, calls: Sequence[str], kind: str) -> None:
+        """Calls on what retrainings make."""
+        arns = self._made(kind)
+        permissions.allow(role, [f"sagemaker:{call}" for call in calls], arns)
+        for arn in arns:
+            permissions.accept(role, arn, MADE_BY_RUNS)
+
     def _grant_steps(self) -> None:
         grants = (
             self._grant_state,
@@ -181,15 +196,15 @@ class ReleaseStack(Stack):
         """Rows of every channel are listed; those that models are asked about are read, and put into a place of their own."""
         collect, rebaseline = (self.functions[step].role for step in ("collect", "rebaseline"))
         permissions.allow_reading_keys(collect, self._props.read_key_arns)
-        for place in self._unique([place for name in self._places for place in self._channels(name)]):
-            permissions.allow_listing(collect, place)
-        for places in self._places.values():
-            for place in (places.fresh, places.holdout):
-                permissions.allow_reading(collect, place)
-            permissions.allow_writing(collect, places.sets)
-            for role in (rebaseline,):
-                permissions.allow_reading(role, places.sets)
-                permissions.allow_writing(role, places.sets)
+        baselines = [places.baseline for places in self._places.values()]
+        channels = [place for name in self._places for place in self._channels(name)]
+        permissions.allow_listings(collect, self._unique([*channels, *baselines]))
+        for place in self._unique([p for places in self._places.values() for p in (places.fresh, places.holdout)]):
+            permissions.allow_objects(collect, place)
+        for place in self._unique([places.sets for places in self._places.values()]):
+            permissions.allow_writing(collect, place)
+            permissions.allow_reading(rebaseline, place)
+            permissions.allow_writing(rebaseline, place)
         reports = next(iter(self._places.values())).reports
         for step in ("collect", "watch"):
             permissions.allow_reading(self.functions[step].role, reports)
@@ -213,17 +228,18 @@ class ReleaseStack(Stack):
         """Looking at what serves, making models and configurations, updating the endpoints that are retrained."""
         endpoints = [self._sagemaker("endpoint", name) for name in self._props.endpoints]
         looked = [self._sagemaker(kind, "*") for kind in ("endpoint-config", "model")]
-        for step in ("collect", "release"):
+        for step, calls in (("collect", ["DescribeEndpoint"]), ("release", ["DescribeEndpoint", "UpdateEndpoint"])):
             role = self.functions[step].role
-            permissions.allow(role, ["sagemaker:DescribeEndpoint"], endpoints)
+            permissions.allow(role, [f"sagemaker:{call}" for call in calls], endpoints)
             permissions.allow(role, ["sagemaker:DescribeEndpointConfig", "sagemaker:DescribeModel"], looked)
             for arn in looked:
                 permissions.accept(role, arn, "what serves is named by CloudFormation, or by a retraining")
         release = self.functions["release"].role
-        for kind, create in (("model", "CreateModel"), ("endpoint-config", "CreateEndpointConfig")):
-            for arn in self._made(kind):
-                permissions.allow_named(release, [f"sagemaker:{create}", "sagemaker:AddTags"], arn, MADE_BY_RUNS)
-        permissions.allow(release, ["sagemaker:UpdateEndpoint"], [*endpoints, *self._made("endpoint-config")])
+        for kind, calls in (
+            ("model", ["CreateModel"]),
+            ("endpoint-config", ["CreateEndpointConfig", "UpdateEndpoint"]),
+        ):
+            self._allow_made(release, [*calls, "AddTags"], kind)
         permissions.allow_list_calls(release, ["cloudwatch:DescribeAlarms"])
         self._allow_passing(
             release,
@@ -261,46 +277,48 @@ class ReleaseStack(Stack):
             permissions.accept(role, arn, LATER)
 
     def _grant_registry(self) -> None:
-        """Packages of the endpoints' groups."""
-        for name, endpoint in self._props.endpoints.items():
-            group = contract.model_group(self._props.environment, name)
-            own = self._sagemaker("model-package-group", group)
-            brought = endpoint.retraining.registry.group if endpoint.retraining else None
-            if brought is None:
-                create = ["sagemaker:CreateModelPackageGroup", "sagemaker:AddTags"]
-                permissions.allow(self.functions["register"].role, create, [own])
-            is_arn = brought is not None and brought.startswith("arn:")
-            groups = brought if is_arn and brought else self._sagemaker("model-package-group", brought or group)
-            packages = _packages_of(groups)
-            if groups != own:
-                permissions.allow_named(
-                    self.functions["collect"].role, ["sagemaker:DescribeModelPackage"], _packages_of(own), GONE_BACK_TO
-                )
-            calls = {
-                "register": ["sagemaker:CreateModelPackage", "sagemaker:DescribeModelPackage"],
-                "approval": ["sagemaker:DescribeModelPackage"],
-                "collect": ["sagemaker:DescribeModelPackage"],
-            }
-            for step, allowed in calls.items():
-                permissions.allow_named(
-                    self.functions[step].role, allowed, packages, "packages are numbered by the registry"
-                )
-            permissions.allow(self.functions["register"].role, ["sagemaker:CreateModelPackage"], [groups])
-            if endpoint.retraining is not None and endpoint.retraining.registry.role_arn is not None:
-                for step in calls:
-                    permissions.allow(
-                        self.functions[step].role, ["sts:AssumeRole"], [endpoint.retraining.registry.role_arn]
-                    )
+        """Packages of the endpoints' groups; of those that a retraining makes itself, the groups too."""
+        register = self.functions["register"].role
+        chosen = {name: self._registry_of(endpoint) for name, endpoint in self._props.endpoints.items()}
+        own = {name: self._group(contract.model_group(self._props.environment, name)) for name in chosen}
+        used = {name: self._group(found.group) if found.group else own[name] for name, found in chosen.items()}
+        made = [own[name] for name, found in chosen.items() if found.group is None]
+        create = ["CreateModelPackage", "CreateModelPackageGroup", "AddTags"]
+        permissions.allow(register, [f"sagemaker:{call}" for call in create], made)
+        permissions.allow(
+            register, ["sagemaker:CreateModelPackage"], [used[name] for name in used if used[name] not in made]
+        )
+        for step, calls in PACKAGE_CALLS.items():
+            self._allow_packages(step, calls, list(used.values()), "packages are numbered by the registry")
+        left = [own[name] for name in own if used[name] != own[name]]
+        self._allow_packages("collect", PACKAGE_CALLS["collect"], left, GONE_BACK_TO)
+        roles = sorted({found.role_arn for found in chosen.values() if found.role_arn is not None})
+        for step in PACKAGE_CALLS if roles else ():
+            permissions.allow(self.functions[step].role, ["sts:AssumeRole"], roles)
+
+    @staticmethod
+    def _registry_of(endpoint: Endpoint) -> Registry:
+        return Registry() if endpoint.retraining is None else endpoint.retraining.registry
+
+    def _group(self, name: str) -> str:
+        """A group of the registry: by its ARN where it is another account's."""
+        return name if name.startswith("arn:") else self._sagemaker("model-package-group", name)
+
+    def _allow_packages(self, step: str, calls: Sequence[str], groups: Sequence[str], reason: str) -> None:
+        """Calls on every version of some groups."""
+        packages = [f"{group.replace(':model-package-group/', ':model-package/')}/*" for group in dict.fromkeys(groups)]
+        permissions.allow(self.functions[step].role, [f"sagemaker:{call}" for call in calls], packages)
+        for arn in packages:
+            permissions.accept(self.functions[step].role, arn, reason)
 
     def _grant_baselines(self) -> None:
         """Reading what is current; moving it; knowing whether an earlier package has one."""
-        for places in self._places.values():
-            permissions.allow_listing(self.functions["collect"].role, places.baseline)
-            permissions.allow_reading(self.functions["register"].role, places.baseline)
-            role = self.functions["rebaseline"].role
-            permissions.allow_reading(role, places.baseline)
-            current = f"{places.baseline.bucket_arn}/{places.baseline.prefix}{contract.CURRENT_BASELINE_FILE}"
-            permissions.allow(role, ["s3:PutObject"], [current])
+        role = self.functions["rebaseline"].role
+        for place in self._unique([places.baseline for places in self._places.values()]):
+            permissions.allow_reading(self.functions["register"].role, place)
+            permissions.allow_reading(role, place)
+            current = f"{place.bucket_arn}/{place.prefix}{contract.CURRENT_BASELINE_FILE}"
+            permissions.allow_named(role, ["s3:PutObject"], current, "the pointer of each endpoint")
 
     def _grant_telling(self) -> None:
         topic = self._props.topic
@@ -375,20 +393,15 @@ class ReleaseStack(Stack):
     def _allow_steps(self, role: iam.IRole, functions: list[str]) -> None:
         environment = self._props.environment
         permissions.allow(role, ["lambda:InvokeFunction"], functions)
-        runners = [
-            self.format_arn(
-                service="lambda",
-                resource="function",
-                resource_name=contract.run_function_name(environment, name),
-                arn_format=permissions.COLON,
-            )
-            for name in self._props.endpoints
-        ]
-        permissions.allow(role, ["lambda:InvokeFunction"], runners)
-        for kind in MANAGED_RULES:
-            calls = [f"sagemaker:{call}{kind}Job" for call in ("Create", "Describe", "Stop")]
-            for arn in self._made(f"{kind.lower()}-job"):
-                permissions.allow_named(role, [*calls, "sagemaker:AddTags", "sagemaker:ListTags"], arn, MADE_BY_RUNS)
+        runners = self.format_arn(
+            service="lambda",
+            resource="function",
+            resource_name=f"{contract.run_function_prefix(environment)}*",
+            arn_format=permissions.COLON,
+        )
+        permissions.allow_named(role, ["lambda:InvokeFunction"], runners, LATER)
+        jobs = [f"{call}{kind}Job" for kind in MANAGED_RULES for call in ("Create", "Describe", "Stop")]
+        self._allow_made(role, [*jobs, "AddTags", "ListTags"], EACH_JOB)
         brought: list[str | None] = []
         for endpoint in self._props.endpoints.values():
             brought += [endpoint.retraining.role_arn if endpoint.retraining else None]
@@ -467,8 +480,3 @@ class ReleaseStack(Stack):
                     ),
                 ),
             )
-
-
-def _packages_of(group_arn: str) -> str:
-    """Every version of a group, by its ARN."""
-    return f"{group_arn.replace(':model-package-group/', ':model-package/')}/*"

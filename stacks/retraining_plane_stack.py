@@ -120,14 +120,13 @@ class RetrainingPlaneStack(Stack):
         role, props = self.decide.role, self._props
         calls = ("GetItem", "PutItem", "Query", "UpdateItem")
         permissions.allow_items(role, self.table, calls)
-        names = [contract.policy_parameter(props.environment, name) for name in props.endpoints]
-        arns = [self.format_arn(service="ssm", resource="parameter", resource_name=n.lstrip("/")) for n in names]
-        permissions.allow(role, ["ssm:GetParameter"], arns)
+        each = contract.policy_parameter(props.environment, "*").lstrip("/")
+        parameters = self.format_arn(service="ssm", resource="parameter", resource_name=each)
+        permissions.allow_named(role, ["ssm:GetParameter"], parameters, "policies are deployed by stacks of endpoints")
 
     def _grant_evidence(self) -> None:
         role = self.decide.role
-        for place in self._places():
-            permissions.allow_listing(role, place)
+        permissions.allow_listings(role, self._places())
         for place in self._fresh():
             permissions.allow_reading(role, place)
             permissions.allow_reading_keys(role, self._props.read_key_arns)
@@ -179,18 +178,19 @@ class RetrainingPlaneStack(Stack):
         for name, retrained in self._props.endpoints.items():
             settings = retrained.endpoint.retraining
             if settings is not None:
-                for place in channels(settings, storage.places(name, retrained.endpoint)).values():
+                for place in channels(settings, storage.shared_places(name, retrained.endpoint)).values():
                     found[place.folder_uri] = place
         return list(found.values())
 
     def _fresh(self) -> list[Place]:
         """Of the endpoints whose new labels are counted."""
         storage = self._props.storage
-        return [
-            storage.places(name, found.endpoint).fresh
-            for name, found in self._props.endpoints.items()
-            if found.endpoint.retraining is not None and found.endpoint.retraining.min_new_labels
+        found = [
+            storage.shared_places(name, retrained.endpoint).fresh
+            for name, retrained in self._props.endpoints.items()
+            if retrained.endpoint.retraining is not None and retrained.endpoint.retraining.min_new_labels
         ]
+        return list({place.folder_uri: place for place in found}.values())
 
     # --- what it hears of ----------------------------------------------------------------------------------------------
 

@@ -110,7 +110,7 @@ class ReviewStack(Stack):
             ),
         )
         self._allow_desk(clerk)
-        places = {name: storage.places(name, endpoint) for name, endpoint in props.endpoints.items()}
+        places = {name: storage.shared_places(name, endpoint) for name, endpoint in props.endpoints.items()}
         permissions.allow_reading(clerk.role, next(iter(places.values())).reports)  # all endpoints have one
         for place in {each.ground_truth.uri: each.ground_truth for each in places.values()}.values():
             permissions.allow_writing(clerk.role, place)

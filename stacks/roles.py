@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from stacks import role_names
-from stacks.rules.templates import ROLE_POLICIES, Resource, Templates, as_list, resources, statements
+from stacks.rules.templates import Resource, Templates, as_list, resources, statements
 from stacks.settings.account import partition_of
 
 FILE: Final = "roles.json"
+VERSION: Final = "2012-10-17"
 Value = Any
 ARNS: Final = {  # type → its ARN behind the partition, and the property that may hold its name
     "AWS::S3::Bucket": ("s3:::{name}", "BucketName"),
@@ -33,7 +34,8 @@ STEM: Final = 24  # characters of a stack's name that CloudFormation keeps where
 
 @dataclass(frozen=True)
 class Role:
-    """One role as its creator needs it. trust and policy: documents; policy is None where it may do nothing."""
+    """One role as its creator needs it. trust and policy: documents; policy is None where it may do nothing. managed: documents of
+    more policies, where what it may is more than IAM takes as one (stacks/rules/sizes.py)."""
 
     stack: str
     name: str
@@ -42,6 +44,12 @@ class Role:
     trust: Mapping[str, Any]
     policy: Mapping[str, Any] | None
     boundary: str | None
+    managed: tuple[Mapping[str, Any], ...] = ()
+
+    @property
+    def allowed(self) -> list[Mapping[str, Any]]:
+        """Every statement of its policies."""
+        return [each for document in (self.policy or {}, *self.managed) for each in statements(document)]
 
     @property
     def services(self) -> list[str]:
@@ -68,7 +76,9 @@ class Report:
 
     def _role(self, found: Resource) -> Role:
         given = found.properties
-        allowed = [self._told(each, found.stack) for each in self._statements(found)]
+        inline = [each["PolicyDocument"] for each in given.get("Policies", ())]
+        inline += self._attached(found, "AWS::IAM::Policy")
+        allowed = [self._told(each, found.stack) for document in inline for each in statements(document)]
         boundary = given.get("PermissionsBoundary")
         return Role(
             stack=found.stack,
@@ -76,16 +86,18 @@ class Report:
             path=str(given.get("Path", "/")),
             description=str(given.get("Description", "")),
             trust=self._told(given["AssumeRolePolicyDocument"], found.stack),
-            policy={"Version": "2012-10-17", "Statement": allowed} if allowed else None,
+            policy={"Version": VERSION, "Statement": allowed} if allowed else None,
             boundary=None if boundary is None else str(self._told(boundary, found.stack)),
+            managed=tuple(self._told(each, found.stack) for each in self._attached(found, "AWS::IAM::ManagedPolicy")),
         )
 
-    def _statements(self, role: Resource) -> Iterator[Mapping[str, Any]]:
-        for inline in role.properties.get("Policies", ()):
-            yield from statements(inline["PolicyDocument"])
-        for policy in resources(self._templates, *ROLE_POLICIES):
-            if policy.stack == role.stack and {"Ref": role.logical_id} in policy.properties.get("Roles", ()):
-                yield from statements(policy.properties["PolicyDocument"])
+    def _attached(self, role: Resource, type_: str) -> list[Mapping[str, Any]]:
+        """Documents of the role's policies of one type."""
+        return [
+            policy.properties["PolicyDocument"]
+            for policy in resources(self._templates, type_)
+            if policy.stack == role.stack and {"Ref": role.logical_id} in policy.properties.get("Roles", ())
+        ]
 
     def _name(self, stack: str, logical_id: str) -> str:
         return role_names.name(self._prefix, stack, role_names.readable(logical_id))
@@ -171,8 +183,8 @@ class Report:
 
 
 def unknown(role: Role) -> list[str]:
-    """What only a deployment knows of a role's policy."""
-    return sorted(set(re.findall("<[^<>]+>", json.dumps(role.policy))))
+    """What only a deployment knows of a role's policies."""
+    return sorted(set(re.findall("<[^<>]+>", json.dumps(role.allowed))))
 
 
 def text(roles: list[Role]) -> str:
@@ -181,7 +193,7 @@ def text(roles: list[Role]) -> str:
     for role in roles:
         lines += [f"{role.path}{role.name}", f"  {role.description}", f"  taken by {', '.join(role.services)}"]
         lines += [f"  bounded by {role.boundary}"] if role.boundary else []
-        for statement in statements(role.policy or {}):
+        for statement in role.allowed:
             lines.append(f"  may {', '.join(as_list(statement['Action']))}")
             lines += [f"      on {resource}" for resource in dict.fromkeys(as_list(statement["Resource"]))]
             lines += [f"      if {json.dumps(statement['Condition'])}"] if "Condition" in statement else []
@@ -191,7 +203,7 @@ def text(roles: list[Role]) -> str:
 
 
 def documents(roles: list[Role]) -> str:
-    """For programs: what `aws iam create-role` and `put-role-policy` take."""
+    """For programs: what `aws iam create-role` and `put-role-policy` take, and `create-policy` where one policy is not enough."""
     found = [
         {
             "RoleName": role.name,
@@ -199,6 +211,7 @@ def documents(roles: list[Role]) -> str:
             "Description": role.description,
             "AssumeRolePolicyDocument": role.trust,
             "PolicyDocument": role.policy,
+            **({"ManagedPolicyDocuments": role.managed} if role.managed else {}),
             **({"PermissionsBoundary": role.boundary} if role.boundary else {}),
         }
         for role in roles

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 from aws_cdk import (
     CfnOutput,
@@ -93,6 +93,17 @@ class StorageStack(Stack):
             transform=_transform(endpoint),
         )
 
+    def shared_places(self, name: str, endpoint: Endpoint) -> EndpointPlaces:
+        """Places of one endpoint for whoever works for all of them. Where the bucket is the environment's own, and so holds nothing
+        else, a star stands for the endpoint's name: that is as tight as all names, and does not grow with them."""
+        its, every = self.places(name, endpoint), self.places("*", endpoint)
+        places = {field.name: getattr(its, field.name) for field in fields(its)}
+        own = [at for at, place in places.items() if isinstance(place, Place) and self._is_own(place)]
+        return replace(its, **{at: getattr(every, at) for at in own})
+
+    def _is_own(self, place: Place) -> bool:
+        return place.bucket_name in self._names.values()
+
     @property
     def tables(self) -> Place:
         """Where `model-monitor index` keeps the history of windows, once it is copied there."""
@@ -123,7 +134,7 @@ class StorageStack(Stack):
             enable_key_rotation=True,
             removal_policy=self._removal,
         )
-        CfnOutput(self, "KeyArn", value=key.key_arn, description="For applications that write labels")
+        CfnOutput(self, "KeyArn", value=key.key_arn, description="Encrypts all of this")
         return key
 
     def _bucket(

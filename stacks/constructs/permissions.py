@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -22,6 +22,7 @@ TABLE_KEY_CALLS = [
     f"kms:{call}" for call in ("Decrypt", "DescribeKey", "Encrypt", "GenerateDataKey", "ReEncryptFrom", "ReEncryptTo")
 ]
 COLON = ArnFormat.COLON_RESOURCE_NAME
+MOST_TOGETHER = 20  # in one statement: the CDK moves statements to further policies of a role, and divides none
 _ALLOWED: WeakKeyDictionary[iam.Role, set[str]] = WeakKeyDictionary()
 _IMAGE = re.compile(r"(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/([^:@]+)")
 
@@ -65,16 +66,23 @@ def of_this_account(scope: Construct, service: str) -> iam.ServicePrincipal:
 def allow(
     role: iam.IRole, actions: Sequence[str], resources: Sequence[str], conditions: Mapping[str, Any] | None = None
 ) -> None:
-    """One statement."""
+    """One statement, or as many as many resources fill."""
     if not isinstance(role, iam.Role):  # what was brought stays as it is; its owner has the list (docs/deploy.md)
         return
     said = _ALLOWED.setdefault(role, set())
-    statement = json.dumps([list(actions), list(resources), dict(conditions or {})])
-    if statement not in said:  # monitors of one role need much that is the same, and each is two calls to the CDK
-        said.add(statement)
-        role.add_to_policy(
-            iam.PolicyStatement(actions=list(actions), resources=list(resources), conditions=dict(conditions or {}))
-        )
+    for some in _together(resources):
+        statement = json.dumps([list(actions), some, dict(conditions or {})])
+        if statement not in said:  # monitors of one role need much that is the same, and each is two calls to the CDK
+            said.add(statement)
+            role.add_to_policy(
+                iam.PolicyStatement(actions=list(actions), resources=some, conditions=dict(conditions or {}))
+            )
+
+
+def _together(values: Sequence[str]) -> Iterator[list[str]]:
+    """What stands in one statement each."""
+    for start in range(0, len(values), MOST_TOGETHER):
+        yield list(values[start : start + MOST_TOGETHER])
 
 
 def accept(role: iam.IRole, resource: str, reason: str) -> None:
@@ -102,10 +110,39 @@ def allow_reading(role: iam.IRole, place: Place) -> None:
 def allow_listing(role: iam.IRole, place: Place) -> None:
     """The keys of a place, and of nothing else in its bucket. S3 takes a missing object's key for the prefix, too; a service
     may list a folder by its name without the slash."""
-    folder = [place.prefix.rstrip("/")] if place.prefix.endswith("/") else []
-    bound = {"StringLike": {"s3:prefix": [f"{place.prefix}*", *folder]}} if place.prefix else None
-    allow(role, ["s3:ListBucket"], [place.bucket_arn], bound)
+    allow(role, ["s3:ListBucket"], [place.bucket_arn], _bound_to(_listed(place)))
     allow(role, ["s3:GetBucketLocation"], [place.bucket_arn])
+
+
+def allow_listings(role: iam.IRole, places: Sequence[Place]) -> None:
+    """The keys of many places, said once for buckets with the same prefixes. For functions, which, unlike services, ask for no
+    bucket's location: what each endpoint adds to a role that all share is to be short."""
+    prefixes: dict[str, list[str]] = {}
+    partition = Stack.of(role).partition  # said, where it is known: the CDK takes a reference for 150 characters
+    for place in places:
+        known = prefixes.setdefault(place.bucket_arn.replace(PARTITION, partition), [])
+        known += [prefix for prefix in _listed(place) if prefix not in known]
+    buckets: dict[tuple[str, ...], list[str]] = {}
+    for arn, found in prefixes.items():
+        buckets.setdefault(() if EVERY_KEY in found else tuple(found), []).append(arn)
+    for said, arns in buckets.items():
+        for some in _together(said) if said else [[]]:
+            allow(role, ["s3:ListBucket"], arns, _bound_to(some))
+
+
+EVERY_KEY = "*"
+
+
+def _listed(place: Place) -> list[str]:
+    """Prefixes by which a place is listed."""
+    folder = [place.prefix.rstrip("/")] if place.prefix.endswith("/") else []
+    return [f"{place.prefix}*", *folder]
+
+
+def _bound_to(prefixes: Sequence[str]) -> dict[str, Any] | None:
+    if EVERY_KEY in prefixes or not prefixes:
+        return None
+    return {"StringLike": {"s3:prefix": list(prefixes)}}
 
 
 def allow_writing(role: iam.IRole, place: Place) -> None:

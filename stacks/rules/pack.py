@@ -16,12 +16,12 @@ from aws_cdk import (
     PolicyViolation,
 )
 
-from stacks.rules import data, images, rights, watched
+from stacks.rules import data, images, rights, sizes, watched
 from stacks.rules.rule import Finding, Rule
 from stacks.rules.templates import Templates
 
 PACK: Final = "ModelMonitor"
-RULES: Final = (*data.RULES, *images.RULES, *rights.RULES, *watched.RULES)
+RULES: Final = (*data.RULES, *images.RULES, *rights.RULES, *sizes.RULES, *watched.RULES)
 
 
 def broken(templates: Templates) -> Iterator[tuple[Rule, list[Finding]]]:

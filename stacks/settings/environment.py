@@ -16,7 +16,7 @@ import yaml
 from pydantic import Field, ValidationError
 
 from model_monitor import contract
-from stacks.settings import account, defaults, fields
+from stacks.settings import account, defaults, fields, migrations
 from stacks.settings.block import Block, check, check_what_is_valid
 from stacks.settings.endpoint import Endpoint
 from stacks.settings.faults import field_faults
@@ -522,6 +522,8 @@ def parse(document: object, environment: str, where: str) -> Settings:
     if not isinstance(document, dict):
         raise SettingsFaults(where, ["the file should hold keys and values"])
     unknown = ["environment: is unknown; an environment is named by its file"] if "environment" in document else []
+    document, of_version = migrations.newest(document)
+    unknown += of_version
     named = defaults.spread({**document, "environment": environment})
     try:
         settings = Settings.model_validate(named)

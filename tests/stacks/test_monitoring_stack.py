@@ -11,6 +11,7 @@ import pytest
 from model_monitor import contract
 from model_monitor.predictors.settings import PREFIX_MAX
 from stacks.configuration import baseline_document, configuration_document
+from stacks.rules.templates import text
 from tests.analyses import ALL_TYPES, BUCKET, EXPLAINED, MONITOR, QUALITY_ALONE, analysed
 from tests.synthesis import ROOT, Assembly, synthesize, watched_of
 
@@ -57,6 +58,26 @@ def test_only_a_run_that_asks_the_endpoint_may_invoke_it(every_type):
     assert "/fraud/linear.json" in json.dumps(list(granted(every_type, "s3:GetObject")))
 
 
+def policies_of_writers(assembly: Assembly) -> dict[str, dict[str, Any]]:
+    """Endpoint → what its label writers may; of what only the deployment knows `token`."""
+    environment = assembly.settings.environment
+    names = {contract.label_writers_parameter(environment, name): name for name in assembly.settings.endpoints}
+    return {
+        names[found["Name"]]: json.loads(text(found["Value"]))
+        for found in assembly.properties("AWS::SSM::Parameter", "-Monitoring")
+        if found["Name"] in names
+    }
+
+
+def test_who_writes_labels_finds_a_policy_for_just_that(every_type):
+    found = policies_of_writers(every_type)
+    assert found.keys() == {"fraud"}
+    writing, encrypting = found["fraud"]["Statement"]
+    assert (writing["Action"], writing["Resource"]) == ("s3:PutObject", "arn:token:s3:::token/fraud/ground-truth/*")
+    assert (encrypting["Action"], encrypting["Resource"]) == ("kms:GenerateDataKey", "token")
+    assert encrypting["Condition"] == {"StringEquals": {"kms:ViaService": "s3.eu-west-1.token"}}
+
+
 def test_one_baseline_job_computes_every_type_of_every_schedule(every_type):
     daily = {
         "types": ["data_quality"],
@@ -96,6 +117,8 @@ def test_labels_of_a_place_grant_nothing_of_its_neighbours():
     read = json.dumps(list(granted(elsewhere, "s3:GetObject")))
     assert "labels/fraud/*" in read
     assert "labels/fraud*" not in read
+    (writing,) = policies_of_writers(elsewhere)["fraud"]["Statement"]
+    assert writing["Resource"] == "arn:token:s3:::labels/fraud/*", "the key of the place is its owner's to grant"
 
 
 def test_a_run_without_labels_is_told_of_none():

@@ -19,6 +19,8 @@ from tests.synthesis import ENVIRONMENTS, SAMPLES, environment, new_app
 
 pytestmark = pytest.mark.xdist_group("synth")
 
+BOOTSTRAP_QUALIFIER_CONTEXT = "@aws-cdk/core:bootstrapQualifier"
+QUALIFIER, DEFAULT_QUALIFIER = "corp7", "hnb659fds"
 SMALL = {"fleet": "fleet-deliveries-Monitoring", "staging": "staging-covertype-Monitoring"}
 MORE = {
     "capture": {"destination": "s3://elsewhere-310987654321/live"},
@@ -61,20 +63,46 @@ def test_the_fleet_takes_what_it_has_in_common_from_its_defaults():
     assert fleet.properties("AWS::SageMaker::Endpoint") == []
 
 
-def templates(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Of an environment, without the security rules, which look at one synth at a time."""
+def assembly_of(document: dict[str, Any]) -> Path:
+    """Of an environment in an account whose bootstrap has a qualifier of its own; without the security rules, which look at one
+    synth at a time."""
     folder = Path(tempfile.mkdtemp(prefix="synthesis-"))
     app = new_app(folder)
+    app.node.set_context(BOOTSTRAP_QUALIFIER_CONTEXT, QUALIFIER)
     build(Construct(app, "Environment"), settings.parse(document, "staging", "test"))
     app.synth()
+    return folder
+
+
+def templates(folder: Path) -> dict[str, dict[str, Any]]:
     return {path.name: json.loads(path.read_text()) for path in folder.glob("*.template.json")}
 
 
-def test_one_more_endpoint_replaces_and_removes_nothing():
+@pytest.fixture(scope="module")
+def staging() -> Path:
+    return assembly_of(yaml.safe_load((settings.ENVIRONMENTS / "staging.yaml").read_text()))
+
+
+def test_stacks_are_named_by_environment_endpoint_and_part():
+    named = set(environment("staging").templates)
+    shared = {"Storage", "Alerting", "Live", "ControlPlane", "Dashboard"}
+    assert named == {f"staging-{part}" for part in (*shared, "covertype-Endpoint", "covertype-Monitoring")}
+
+
+def test_a_bootstrap_with_a_qualifier_of_its_own_is_used_everywhere(staging):
+    """Roles, buckets and the repository of assets, the version that is asked for, and the files that roles may read."""
+    written = [path.read_text() for path in staging.glob("*.json")]
+    assert sum(f"cdk-{QUALIFIER}-assets-" in text for text in written) > 2
+    assert any(f"/cdk-bootstrap/{QUALIFIER}/version" in text for text in written)
+    assert any(f"cdk-{QUALIFIER}-deploy-role-" in text for text in written)
+    assert not [path.name for path in staging.glob("*.json") if DEFAULT_QUALIFIER in path.read_text()]
+
+
+def test_one_more_endpoint_replaces_and_removes_nothing(staging):
     document = yaml.safe_load((settings.ENVIRONMENTS / "staging.yaml").read_text())
-    before = templates(document)
+    before = templates(staging)
     document["endpoints"] = {"another": MORE, **document["endpoints"]}
-    after = templates(document)
+    after = templates(assembly_of(document))
     assert len(after) == len(before) + 1
     for stack, template in before.items():
         old, new = template["Resources"], after[stack]["Resources"]

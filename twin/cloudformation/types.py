@@ -48,6 +48,11 @@ class Request:
         seed = f"{self.stack_id}/{self.logical_id}/{self.generation}"
         return generated_name(seed, self.stack_name, self.logical_id, limit=limit, lower=lower)
 
+    @property
+    def name_without_stack(self) -> str:
+        """The same of types whose names do not begin with the stack: state machines."""
+        return f"{self.logical_id[:67]}-{self.name().rpartition('-')[2]}"
+
     def client(self, service: str) -> Any:
         """A boto3 client of the deploying principal."""
         return self.twin.client(service)

@@ -35,6 +35,7 @@ from twin.functions.sandboxes import Sandboxes, TimedOut
 from twin.sagemaker.processing import IMAGE
 from twin.surroundings import Surroundings
 
+PRINCIPAL: Final = "lambda.amazonaws.com"
 RETRIES: Final = 2
 PATIENCE_SECONDS: Final = 60.0
 THROTTLED: Final = "TooManyRequestsException"
@@ -82,9 +83,16 @@ class Functions:
         self._lock = threading.Lock()
         twin.api.register("lambda", Invoke=self._invoke_api)
         twin.api.gate(_check)
+        twin.api.gate(self._check_role)
         twin.api.observe(self._notice)
         twin.clock.register(self._tick, Order.JOBS)
         twin.on_stop(self._stop)
+
+    def _check_role(self, call: Call) -> None:
+        """Refuse a role that is not there, or that does not trust Lambda, as the service does. Raises: ApiError."""
+        role = call.parameters.get("Role") if call.service == "lambda" else None
+        if role is not None and not self._twin.identity.trusts(role, PRINCIPAL):
+            raise _bad(f"The role defined for the function cannot be assumed by Lambda. ({role})")
 
     # --- calling --------------------------------------------------------------------------------------------------------
 

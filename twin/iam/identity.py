@@ -18,7 +18,7 @@ from typing import Any, Final
 from moto.backends import get_backend
 
 from twin.api import ApiError, Call
-from twin.iam import actions, policies, service_principals
+from twin.iam import actions, limits, policies, service_principals
 from twin.surroundings import Surroundings
 
 DEPLOYER: Final = "deployer"
@@ -64,6 +64,7 @@ class Identity:
         self._neighbours: dict[str, Neighbour] = {}
         self._lock = threading.Lock()
         twin.api.gate(self._authorize)
+        twin.api.gate(limits.check)
         twin.api.register("sts", AssumeRole=self.assume)
 
     def lend(self, arn: str, trust: Mapping[str, Any], *policies: Mapping[str, Any]) -> None:

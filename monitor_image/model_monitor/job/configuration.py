@@ -22,9 +22,11 @@ from model_monitor.contract import (
     MetricsRoute,
     MonitoringType,
     PerFeature,
+    migrated,
     monitor_key,
 )
 from model_monitor.errors import SettingsError
+from model_monitor.job import migrations
 from model_monitor.job.analysis_documents import (
     DescribedDataset,
     Local,
@@ -148,6 +150,7 @@ def parse_configuration(content: bytes, where: str, beside: Surroundings | None 
             f'Put it into a configuration: {{"version": {CONFIG_VERSION}, "payload": {{...}}}}.',
         )
     faults, beside = Faults(), beside or Surroundings()
+    document = _newest(document, faults)
     if beside.local is not None:
         document = relocated(document, beside.local)
     if beside.type is not None and isinstance(document, dict):
@@ -158,11 +161,20 @@ def parse_configuration(content: bytes, where: str, beside: Surroundings | None 
     return configuration
 
 
+def _newest(document: object, faults: Faults) -> object:
+    """The document in today's format; of a version that nobody knows all else is checked as if it were today's."""
+    if not isinstance(document, dict):
+        return document
+    try:
+        return migrated(document, CONFIG_VERSION, migrations.STEPS)
+    except ValueError as error:
+        faults.add("version", str(error))
+        return document
+
+
 def _configuration(document: object, faults: Faults, beside: Surroundings) -> Configuration:
     block = Block(document, "", faults)
-    version = block.count("version", CONFIG_VERSION)
-    if version != CONFIG_VERSION:
-        faults.add("version", f"should be {CONFIG_VERSION}")
+    block.take("version")
     content = with_options(embedded(take_monitors(block), faults, beside.local), beside.attributes)
     payload = block.take("payload")
     payload = described_payload(content) if payload is None else payload

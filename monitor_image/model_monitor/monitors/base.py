@@ -64,7 +64,7 @@ class Files(Generic[S, C, B]):
 
     load: reads local files in any of AWS's spellings; None when neither is given. Raises BaselineError.
     features: names and types of the baseline's features, in order: what a schema takes from it; most know none.
-    used: what `check` compares with, None without: the baseline's constraints with the job's overrides, or as they are.
+    used: what `check` compares with, as its file tells it; None without: the baseline's constraints with the job's overrides.
     statistics, constraints, violations: contents of the three; None: no violations, no file.
     statistics_name, constraints_name: Clarify's monitors write one, analysis.json.
     beside: name → content (JSON, or bytes as they are) of what else a run of either kind leaves.

@@ -42,9 +42,14 @@ def feature_json(feature: FeatureStatistics) -> dict[str, Any]:
         content["string_statistics"] = common
     else:
         content["string_statistics"] = common | _text(feature)
-    if feature.salt is not None:
-        content["privacy"] = {"class": feature.privacy.value, "salt": feature.salt}
-    return content
+    return content | privacy_json(feature.privacy, feature.salt)
+
+
+def privacy_json(privacy: Privacy, salt: str | None) -> dict[str, Any]:
+    """The class of a feature that is not open, in our own block: whoever reads the file handles it as what it is."""
+    if privacy is Privacy.OPEN:
+        return {}
+    return {"privacy": {"class": privacy.value, **({} if salt is None else {"salt": salt})}}
 
 
 def _numeric(feature: FeatureStatistics, numeric: NumericStatistics) -> dict[str, Any]:

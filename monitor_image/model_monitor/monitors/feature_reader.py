@@ -82,9 +82,15 @@ def _read_feature(content: object, types: Mapping[str, FeatureType], where: str)
         distinct_count=read_number(distinct, f"{where}.distinct_count") or 0.0,
         numeric=numeric,
         categories=_read_categories(texts, where),
-        privacy=Privacy.RESTRICTED if privacy.get("class") == Privacy.RESTRICTED else Privacy.OPEN,
+        privacy=read_privacy(privacy),
         salt=privacy.get("salt"),
     )
+
+
+def read_privacy(block: Mapping[str, Any]) -> Privacy:
+    """The class that a file names; AWS's files name none."""
+    named = block.get("class")
+    return Privacy(named) if named in tuple(Privacy) else Privacy.OPEN
 
 
 def _read_numeric(content: Mapping[str, Any], present: int, where: str) -> NumericStatistics:

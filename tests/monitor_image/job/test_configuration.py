@@ -115,7 +115,7 @@ def test_null_means_the_default_everywhere():
             {"monitors": {"model_bias": {"facets": ["a"], "flip_test": {"sampel": 5}}}},
             "monitors.model_bias.flip_test.sampel: is unknown; did you mean sample?",
         ),
-        ({"version": 2}, "version: should be 1"),
+        ({"version": 2}, "version: should be 1, found 2"),
         ({"payload": {"features": []}}, "payload.features: should be a list of at least one feature"),
         ({"payload": {"metadata": ["b"]}}, "payload.metadata: needs payload.features"),
         (

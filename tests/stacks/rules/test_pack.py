@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from aws_cdk import App, Stack, Validations, aws_s3 as s3
 
-from stacks.rules import compliance
+from stacks.rules import compliance, sizes
 from stacks.rules.pack import PACK, RULES, ModelMonitorChecks, broken
 from tests.synthesis import ROOT
 
@@ -162,6 +162,12 @@ def grants(*statements: Properties) -> Break:
     return lambda p: p["Policy"].update(PolicyDocument=policy(*statements))
 
 
+def reads(count: int) -> list[Properties]:
+    """What a role may that reads of so many buckets."""
+    return [allowed("s3:GetObject", f"arn:aws:s3:::bucket-{number:03}/captured/*") for number in range(count)]
+
+
+TRUSTING = SOUND["Role"][1]["AssumeRolePolicyDocument"]["Statement"]
 BROKEN: list[tuple[str, str, Break]] = [  # rule, what it finds, what is broken
     ("Captured", "Config", lambda p: p["Config"].pop("DataCaptureConfig")),
     ("Captured", "Config", lambda p: p["Config"]["DataCaptureConfig"]["CaptureOptions"].pop()),
@@ -204,6 +210,10 @@ BROKEN: list[tuple[str, str, Break]] = [  # rule, what it finds, what is broken
         grants(allowed("iam:PassRole", "*", StringEquals={"iam:PassedToService": "sagemaker.amazonaws.com"})),
     ),
     ("TrustBound", "Role", lambda p: p["Role"]["AssumeRolePolicyDocument"]["Statement"][0].pop("Condition")),
+    ("PolicySize", "Role", lambda p: p["Policy"].update(Roles=[{"Ref": "Role"}], PolicyDocument=policy(*reads(130)))),
+    ("PolicySize", "Role", lambda p: p["Role"].update(Policies=[{"PolicyDocument": policy(*reads(130))}])),
+    ("PolicySize", "Role", lambda p: p["Role"].update(ManagedPolicyArns=[f"arn:{number}" for number in range(11)])),
+    ("PolicySize", "Role", lambda p: p["Role"]["AssumeRolePolicyDocument"].update(Statement=TRUSTING * 20)),
     ("SourceBound", "TopicPolicy", lambda p: p["TopicPolicy"]["PolicyDocument"]["Statement"][1].pop("Condition")),
     ("SourceBound", "Permission", lambda p: p["Permission"].pop("SourceArn")),
     ("ScheduleAlarms", "Schedule", lambda p: p["Alarm"].update(AlarmActions=[])),
@@ -238,6 +248,28 @@ def test_a_rule_fires_on_what_is_broken_and_on_nothing_else(rule, resource, brea
 
 def test_every_rule_is_shown_to_fire():
     assert {rule for rule, _, _ in BROKEN} == {rule.name for rule in RULES}
+
+
+def test_a_role_fills_what_iam_takes_and_no_more():
+    template = {"Resources": {"Role": {"Type": SOUND["Role"][0], "Properties": dict(SOUND["Role"][1])}}}
+    properties = template["Resources"]["Role"]["Properties"]
+
+    def told(characters: int) -> list[str]:
+        content = policy(allowed("s3:GetObject", ""))
+        short = len(json.dumps(content, separators=(",", ":")))
+        content["Statement"][0]["Resource"] = "r" * (characters - short)
+        properties["Policies"] = [{"PolicyDocument": content}]
+        return [finding.where for finding in sizes.large_policies({"Stack": template})]
+
+    assert told(sizes.INLINE_MAX) == []
+    assert told(sizes.INLINE_MAX + 1) == ["characters of inline policies: 10,241, at most 10,240"]
+
+
+def test_a_name_that_the_deployment_gives_counts_as_long_as_it_may_be():
+    output = {"Fn::GetStackOutput": {"StackName": "Storage", "OutputName": "Bucket"}}
+    arn = {"Fn::Join": ["", ["arn:", {"Ref": "AWS::Partition"}, ":s3:::", output, "/a b*"]]}
+    lengths = sizes.Lengths({"Storage": {"Outputs": {"Bucket": {"Value": {"Ref": "Bucket"}}}}})
+    assert lengths.of({"Resource": [arn, "x"]}, "Stack") == len('{"Resource":["arn::s3:::/ab*","x"]}') + 10 + 64
 
 
 def test_instances_whose_disks_the_hardware_encrypts_take_no_key():

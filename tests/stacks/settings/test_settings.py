@@ -248,7 +248,7 @@ def test_no_fault_is_made_up_where_a_faulty_field_would_be_asked():
         ({"security": {"kms_key_arn": "key"}}, "security.kms_key_arn: should be the ARN of a kms"),
         ({"environment": "dev"}, "environment: is unknown; an environment is named by its file"),
         ({"endpoints": {}}, "endpoints: dictionary should have at least 1 item"),
-        ({"version": 2}, "version: should be one of 1"),
+        ({"version": 2}, "version: should be 1, found 2"),
         ({"region": "eu-centrl-1"}, "region: should be a region such as eu-west-1"),
     ],
 )

@@ -69,7 +69,7 @@ def _lowered(value: Any) -> Any:
 
 def _create_machine(request: Request) -> Made:
     settings = _settings(request, "CreateStateMachine")
-    name = request.properties.get("StateMachineName") or request.name(limit=80)
+    name = request.properties.get("StateMachineName") or request.name_without_stack
     kind = request.properties.get("StateMachineType", "STANDARD")
     labels = [{"key": tag["Key"], "value": tag["Value"]} for tag in tags(request)]
     client = request.client("stepfunctions")

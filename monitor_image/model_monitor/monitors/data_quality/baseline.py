@@ -55,4 +55,6 @@ def read_dataset_statistics(document: object, where: str) -> DatasetStatistics:
 
 def constraints_of_types(statistics: DatasetStatistics) -> Constraints:
     """What statistics alone demand, where no constraints file is given: names and types."""
-    return Constraints(tuple(FeatureConstraints(f.name, f.inferred_type) for f in statistics.features))
+    return Constraints(
+        tuple(FeatureConstraints(f.name, f.inferred_type, privacy=f.privacy) for f in statistics.features)
+    )

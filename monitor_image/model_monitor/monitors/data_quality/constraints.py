@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from model_monitor.monitors.drift import DistributionConfig
-from model_monitor.schema import FeatureType
+from model_monitor.schema import FeatureType, Privacy
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class MonitoringConfig:
 class FeatureConstraints:
     """What a baseline says of one feature. `config` is the global configuration with this feature's overrides.
 
-    domains: known values; of a restricted feature by digest, with its `salt`.
+    domains: known values; of a restricted feature by digest, with its `salt`. privacy: as the baseline's job was told.
     overrides: this feature's own part of the configuration, by AWS's keys.
     """
 
@@ -38,6 +38,7 @@ class FeatureConstraints:
     config: MonitoringConfig = field(default_factory=MonitoringConfig)
     overrides: Mapping[str, Any] = field(default_factory=dict)
     salt: str | None = None
+    privacy: Privacy = Privacy.OPEN
 
 
 @dataclass(frozen=True, slots=True)

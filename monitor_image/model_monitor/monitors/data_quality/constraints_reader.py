@@ -8,7 +8,7 @@ from typing import Any
 from model_monitor.errors import BaselineError
 from model_monitor.monitors.data_quality.constraints import Constraints, FeatureConstraints
 from model_monitor.monitors.data_quality.monitoring_config import merged, read_block, to_config
-from model_monitor.monitors.feature_reader import read_name, read_number, read_own_types, read_type
+from model_monitor.monitors.feature_reader import read_name, read_number, read_own_types, read_privacy, read_type
 from model_monitor.schema import FeatureType
 
 _OVERRIDES = ("monitoringConfigOverrides", "monitoring_config_overrides")
@@ -43,6 +43,7 @@ def _feature(
     for holder in (feature, numbers, texts):
         for key in _OVERRIDES:
             overrides = merged(overrides, read_block(holder.get(key), f"{where}.{key}"))
+    privacy = _object(feature, "privacy", where)
     domains = texts.get("domains")
     if domains is not None and not isinstance(domains, list):
         raise BaselineError(f"{where}.string_constraints.domains", "should be a list.")
@@ -54,7 +55,8 @@ def _feature(
         domains=None if domains is None else tuple(map(str, domains)),
         config=to_config(merged(block, overrides)),
         overrides=overrides,
-        salt=_object(feature, "privacy", where).get("salt"),
+        salt=privacy.get("salt"),
+        privacy=read_privacy(privacy),
     )
 
 

@@ -9,8 +9,7 @@ from model_monitor.monitors.data_quality.constraints import Constraints, Feature
 from model_monitor.monitors.data_quality.monitoring_config import to_file
 from model_monitor.monitors.data_quality.statistics import DatasetStatistics
 from model_monitor.monitors.data_quality.text_file import TEXTS, texts_json
-from model_monitor.monitors.feature_file import FILE_VERSION, feature_json, file_type, own_types
-from model_monitor.schema import Privacy
+from model_monitor.monitors.feature_file import FILE_VERSION, feature_json, file_type, own_types, privacy_json
 
 
 def statistics_file(statistics: DatasetStatistics) -> dict[str, Any]:
@@ -45,6 +44,4 @@ def _feature(feature: FeatureConstraints) -> dict[str, Any]:
         content["string_constraints"] = {"domains": list(feature.domains)}
     if feature.overrides:
         content["monitoringConfigOverrides"] = to_file(feature.overrides)
-    if feature.salt is not None:
-        content["privacy"] = {"class": Privacy.RESTRICTED.value, "salt": feature.salt}
-    return content
+    return content | privacy_json(feature.privacy, feature.salt)

@@ -30,7 +30,7 @@ from model_monitor.monitors.data_quality.shown import lines, metrics, summary
 from model_monitor.monitors.data_quality.statistics import DatasetStatistics, read_statistics
 from model_monitor.monitors.data_quality.suggestion import suggest
 from model_monitor.monitors.verdict import conclude
-from model_monitor.schema import FeatureType, Rows
+from model_monitor.schema import FeatureType, Privacy, Rows
 from model_monitor.sketches.kinds import accepts
 from model_monitor.words import counted
 
@@ -101,6 +101,21 @@ def constraints_used(baseline: Baseline | None, job: Job) -> Constraints | None:
     return with_options(baseline.constraints, options, options.get("categorical_drift_method"))
 
 
+def constraints_told(baseline: Baseline | None, job: Job) -> Constraints | None:
+    """The same for the run's own file, which keeps to the stricter class where a feature's changed after the baseline was made."""
+    used = constraints_used(baseline, job)
+    classes = {feature.name: feature.privacy for feature in job.schema.features}
+    if used is None:
+        return None
+    return replace(used, features=tuple(_told(each, classes.get(each.name, Privacy.OPEN)) for each in used.features))
+
+
+def _told(constraints: FeatureConstraints, privacy: Privacy) -> FeatureConstraints:
+    strictest = max(constraints.privacy, privacy, key=tuple(Privacy).index)
+    hides = strictest is Privacy.RESTRICTED and constraints.salt is None
+    return replace(constraints, privacy=strictest, domains=None if hides else constraints.domains)
+
+
 def check(statistics: DatasetStatistics, baseline: Baseline | None, job: Job) -> Conclusion:
     """All checks of a window against its baseline; where AWS's rule is asked for, AWS's alone."""
     if baseline is not None and job.settings_of(MonitoringType.DATA_QUALITY).decision is Decision.AWS:
@@ -167,7 +182,7 @@ MONITOR = Monitor(
     files=Files(
         load=load_baseline,
         features=baseline_features,
-        used=constraints_used,
+        used=constraints_told,
         statistics=statistics_file,
         constraints=constraints_file,
     ),

@@ -91,8 +91,10 @@ def _summary(feature: FeatureStatistics, drift: Check | None) -> dict[str, Any]:
     }
     if feature.spelled:
         content["missing_as"] = dict(feature.spelled)
+    if feature.privacy is not Privacy.OPEN:
+        content["privacy"] = feature.privacy.value
     if feature.privacy is Privacy.RESTRICTED:
-        return content | {"privacy": feature.privacy.value}
+        return content
     content["distinct"] = round(feature.distinct_count)
     numeric = feature.numeric
     if feature.inferred_type.is_numeric and numeric is not None and numeric.ranks is not None:

@@ -40,7 +40,9 @@ def suggest(statistics: DatasetStatistics, rules: Iterable[SuggestRule]) -> Cons
     rules = tuple(rules)
 
     def suggested(feature: FeatureStatistics) -> FeatureConstraints:
-        constraints = FeatureConstraints(feature.name, feature.inferred_type, config=config, salt=feature.salt)
+        constraints = FeatureConstraints(
+            feature.name, feature.inferred_type, config=config, salt=feature.salt, privacy=feature.privacy
+        )
         for rule in rules:
             constraints = rule.apply(feature, constraints)
         return constraints
