@@ -97,7 +97,7 @@ promote: build/.main-venv ## copy the image FROM=…@sha256:… to the repositor
 	@$(BIN)/python monitor_image/promote.py $(FROM) $(TO)
 
 .PHONY: image-test
-image-test: build/.main-venv ## build the image twice and run it as a job and as a function; root, buildah, bubblewrap, debootstrap
+image-test: build/.main-venv ## build the image twice and run it as a job and as a function; root, buildah, bubblewrap, debootstrap, for arm64 qemu-user-static, g++-aarch64-linux-gnu
 	$(BIN)/python -m pytest -m image tests/image
 
 .PHONY: bench
