@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
 from aws_cdk import App, Environment
 from aws_cdk.assertions import Template
 
 from model_monitor import contract
 from stacks.constructs.places import Place
 from stacks.history_stack import HistoryStack
+
+pytestmark = pytest.mark.xdist_group("synth")
 
 
 def test_the_tables_are_those_of_the_files() -> None:

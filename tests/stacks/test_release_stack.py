@@ -15,6 +15,7 @@ from stacks.constructs.release_settings import NAMES_CHARACTERS, cut, deployment
 from stacks.settings.payload import Payload
 from tests.analyses import analysed
 
+pytestmark = pytest.mark.xdist_group("synth")
 ARNS = {step: f"arn:{step}" for step in retraining_workflow.STEPS}
 DEFINITION = retraining_workflow.definition("aws", ARNS, in_network=False)
 STATES: dict[str, dict[str, Any]] = DEFINITION["States"]
