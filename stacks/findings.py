@@ -23,7 +23,7 @@ _SPELLINGS: dict[str, str] = {}
 
 
 def check_security(app: App) -> None:
-    """Run the rules of AWS Solutions and our own at synthesis."""
+    """Run the rules of AWS Solutions and our own at synthesis, with what the constructs that stand accept: they come first."""
     acknowledge()
     Validations.of(app).add_plugins(AwsSolutionsChecks(app), ModelMonitorChecks())
 

@@ -52,11 +52,11 @@ def both(prefix: str) -> set[str]:
 
 def template_of(*prefixes: str, monitors: Sequence[ScheduledMonitor] = (MONITOR,)) -> dict[str, Any]:
     app = App()
-    findings.check_security(app)
     stack = Stack(app, "S", env=ENV)
     table = dynamodb.Table.from_table_name(stack, "Table", "runs")
     props = ReconcilerProps(monitors=monitors, table=table, shadow_prefixes=prefixes)
     Reconciler(stack, "Reconciler", props)
+    findings.check_security(app)
     return dict(Template.from_stack(stack).to_json())
 
 
