@@ -18,6 +18,7 @@ CLOCK_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 LEASE = timedelta(hours=26)  # a job may take a day
 KEPT = timedelta(days=400)  # a year and a month to compare with
 CLAIMED, ENDED = "claimed", "ended"
+TOLD = "told"  # where it is kept what people were told
 REFUSED = "ConditionalCheckFailedException"
 
 
@@ -49,7 +50,7 @@ def partition(schedule: str) -> str:
 
 def told(schedule: str) -> dict[str, str]:
     """Where it is kept what people were told of a schedule."""
-    return {"pk": "told", "sk": schedule}
+    return {"pk": TOLD, "sk": schedule}
 
 
 def stamp(time: datetime) -> str:

@@ -9,7 +9,7 @@ sent would hide a dead monitor.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -98,11 +98,22 @@ def _place(schedule: str) -> dict[str, str]:
 
 def _forget_others(table: Any, known: set[str]) -> None:
     """A monitor that comes back after its removal begins anew: neither the time between nor what people were told counts."""
-    for item in table.query(KeyConditionExpression=Key("pk").eq(SILENCES))["Items"]:
-        if item["sk"] not in known:
-            for place in (_place(item["sk"]), runs.told(item["sk"])):
-                table.delete_item(Key=place)
-            log("forgotten", schedule=item["sk"])
+    there = {schedule for partition in (runs.TOLD, SILENCES) for schedule in _schedules(table, partition)}
+    for schedule in sorted(there - known):
+        table.delete_item(Key=runs.told(schedule))  # first: a sweep that died in between finds the silence again
+        table.delete_item(Key=_place(schedule))
+        log("forgotten", schedule=schedule)
+
+
+def _schedules(table: Any, partition: str) -> Iterator[str]:
+    """Of which something is kept in a partition, through all pages."""
+    start: dict[str, Any] = {}
+    while True:
+        answer = table.query(KeyConditionExpression=Key("pk").eq(partition), **start)
+        yield from (item["sk"] for item in answer["Items"])
+        if "LastEvaluatedKey" not in answer:
+            return
+        start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
 
 
 def _capture_fault(monitor: dict[str, Any]) -> str:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 import boto3
 import pytest
+from boto3.dynamodb.conditions import Key
 
 from tests.lambda_.runs.conftest import NOON, PREFIX, QUARTER, SCHEDULE, TABLE, Plane
 
@@ -142,6 +143,18 @@ def test_a_monitor_that_was_removed_and_comes_back_begins_anew(plane: Plane, bef
     for number in range(24, 28):
         plane.calls[NOON + number * HOUR] = 100
     assert plane.sweep(NOON + 28 * HOUR)["stale"] == 1, "what is not looked at now counts as ever"
+
+
+@pytest.mark.parametrize("partition", ["told", "silence"])
+def test_whatever_is_left_of_a_monitor_is_forgotten_through_all_pages(plane: Plane, partition):
+    table = plane.dynamodb.Table(TABLE)
+    names = [f"gone-{number}" for number in range(4)]
+    for name in names:
+        table.put_item(Item={"pk": partition, "sk": name, "causes": "x" * 380_000})
+    assert "LastEvaluatedKey" in table.query(KeyConditionExpression=Key("pk").eq(partition)), "a page is a megabyte"
+    table.put_item(Item={"pk": "told", "sk": SCHEDULE})
+    plane.sweep(NOON)
+    assert {(row["pk"], row["sk"]) for row in table.scan()["Items"]} == {("told", SCHEDULE), ("silence", SCHEDULE)}
 
 
 def test_a_run_that_waits_for_an_instance_is_no_silence_until_it_should_have_ended(plane: Plane):
