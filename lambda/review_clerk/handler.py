@@ -1,7 +1,7 @@
 """Review clerk: puts the tasks of each run that ended before people, and writes what they answered as labels.
 
 Environment: TABLE (of the environment), GROUND_TRUTH_BUCKET (for endpoints that bring no place of their own), KMS_KEY (of
-labels), NAMESPACE (of metrics), WORKFORCES (of endpoints whose reviewers work elsewhere, how they are reached; see
+labels there), NAMESPACE (of metrics), WORKFORCES (of endpoints whose reviewers work elsewhere, how they are reached; see
 workforces.py). Beside the code lies reviews.json: of each endpoint the schedule that sends tasks, its rules, its ground truth.
 Events of EventBridge: `Monitoring Run Ended`; the end of a human loop; any other is the timer's round. All may come twice: a task
 is there once, and a label has one name.
@@ -95,11 +95,14 @@ def go_round(endpoint: str, now: datetime) -> dict[str, Any]:
 
 def _write(endpoint: str, one: Finished) -> None:
     """Its name follows from task and revision, so that writing it again changes nothing."""
-    place = _reviews()[endpoint]["ground_truth"] or f"s3://{os.environ['GROUND_TRUTH_BUCKET']}/{endpoint}/ground-truth"
-    parts = urlsplit(f"{place.rstrip('/')}/{one.path}")
+    brought = _reviews()[endpoint]["ground_truth"]
+    folder = brought or f"s3://{os.environ['GROUND_TRUTH_BUCKET']}/{endpoint}/ground-truth"
+    parts = urlsplit(f"{folder.rstrip('/')}/{one.path}")
     line = reviewed_line(one.event_id, one.payload_index, one.label, one.reviewers)
-    place, key = {"Bucket": parts.netloc, "Key": parts.path.lstrip("/")}, os.environ["KMS_KEY"]
-    client("s3").put_object(**place, Body=f"{line}\n".encode(), **encrypted(key))
+    key = "" if brought else os.environ["KMS_KEY"]  # a bucket that was brought has a key of its own
+    client("s3").put_object(
+        Bucket=parts.netloc, Key=parts.path.lstrip("/"), Body=f"{line}\n".encode(), **encrypted(key)
+    )
 
 
 @cache

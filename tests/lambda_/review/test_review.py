@@ -173,6 +173,19 @@ def test_an_answer_becomes_one_label_however_often_the_clerk_goes_round(review: 
     }
 
 
+def test_a_place_that_was_brought_encrypts_labels_with_its_own_key(review: Review) -> None:
+    review.rules[ENDPOINT]["ground_truth"] = f"s3://{TRUTH}/theirs/"
+    put_tasks(task(1))
+    review.ended()
+    taken = review.call("POST", f"api/{ENDPOINT}/lease")[1]["task"]["id"]
+    review.call("POST", f"api/{ENDPOINT}/answer", id=taken, label="1")
+    review.now += timedelta(minutes=15)
+    assert review.round()[ENDPOINT]["written"] == 1
+    [key] = review.labels()
+    assert key == f"theirs/2026/03/02/06/review-{taken}-1.jsonl"
+    assert boto3.client("s3").head_object(Bucket=TRUTH, Key=key).get("SSEKMSKeyId") is None, "the bucket decides"
+
+
 def test_a_clerk_that_died_after_writing_writes_the_same_file_again(
     review: Review, monkeypatch: pytest.MonkeyPatch
 ) -> None:
