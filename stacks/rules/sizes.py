@@ -1,11 +1,13 @@
 """What IAM takes of one role: a fleet's shared roles name what each endpoint adds, and an account refuses what is too much.
 
-A text's length is exact; of what only the deployment knows it is the longest that the service allows.
+A text's length is exact. Of a name that only the deployment knows it is about the longest that the service allows; of what
+`Fn::Select`, `Fn::If` and the like choose it is a guess.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
@@ -24,7 +26,8 @@ SPLIT: Final = (
 PSEUDO: Final = {"AWS::AccountId": 12, "AWS::Region": 14, "AWS::Partition": 10, "AWS::URLSuffix": 16}
 LONGEST_NAME: Final = 64  # of a bucket, a function, a role: 63 or 64
 LONGEST_ARN: Final = 140  # of one of these, with partition, service, Region, account and kind
-OTHER: Final = 128  # the value of a parameter, or a part of one
+OTHER: Final = 128  # the value of a parameter, a part of one, or one of several values
+NAMED: Final = re.compile(r"\$\{([^!}][^}]*)\}")  # in the text of Fn::Sub
 
 
 class Lengths:
@@ -54,11 +57,23 @@ class Lengths:
             case "Fn::Join":
                 between = len(inner[0]) * (len(inner[1]) - 1)
                 return between + sum(self.of(each, stack) - 2 for each in inner[1])
+            case "Fn::Sub":
+                text, values = inner if isinstance(inner, list) else (inner, {})
+                return self._substituted(text, values, stack)
             case "Fn::GetStackOutput":
                 source = inner["StackName"]
                 output = self._templates.get(source, {}).get("Outputs", {}).get(inner["OutputName"])
                 return OTHER if output is None else self.of(output["Value"], source) - 2
         return OTHER
+
+    def _substituted(self, text: str, values: Mapping[str, Any], stack: str) -> int:
+        """What is written, and what stands for each `${...}` of it; `${!...}` is written without its `!`."""
+        found = 0
+        for name in NAMED.findall(text):
+            at, _, attribute = name.partition(".")
+            given = values.get(name, {"Fn::GetAtt": [at, attribute]} if attribute else {"Ref": at})
+            found += self.of(given, stack) - 2
+        return self.of(NAMED.sub("", text).replace("${!", "${"), stack) - 2 + found
 
 
 def large_policies(templates: Templates) -> Iterator[Finding]:

@@ -272,6 +272,18 @@ def test_a_name_that_the_deployment_gives_counts_as_long_as_it_may_be():
     assert lengths.of({"Resource": [arn, "x"]}, "Stack") == len('{"Resource":["arn::s3:::/ab*","x"]}') + 10 + 64
 
 
+@pytest.mark.parametrize(
+    ("inner", "written", "given"),
+    [
+        ("arn:${AWS::Partition}:s3:::${Bucket}/x", "arn::s3:::/x", 10 + 64),
+        (["${Role.Arn}/${Kept}/${!Kept}", {"Kept": "abc"}], "//${Kept}", 140 + 3),
+        ("x" * 500, "x" * 500, 0),
+    ],
+)
+def test_a_text_with_names_put_in_is_as_long_as_both(inner, written, given):
+    assert sizes.Lengths({}).of({"Fn::Sub": inner}, "Stack") == 2 + len(written) + given
+
+
 def test_instances_whose_disks_the_hardware_encrypts_take_no_key():
     def break_nothing(p):
         del p["Config"]["KmsKeyId"]
