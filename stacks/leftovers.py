@@ -85,9 +85,23 @@ def text(left: list[Stack], made: Synthesized) -> str:
         "",
     ]
     for stack in left:
-        lines.append(f"    aws cloudformation delete-stack --stack-name {stack['StackName']}")
-        lines.append(f"    aws cloudformation wait stack-delete-complete --stack-name {stack['StackName']}")
+        named = f"--region {stack['StackId'].split(':')[3]} --stack-name {stack['StackName']}"
+        lines.append(f"    aws cloudformation delete-stack {named}")
+        lines.append(f"    aws cloudformation wait stack-delete-complete {named}")
     return "\n".join(lines) + "\n"
+
+
+def _stacks(given: str) -> list[Stack]:
+    """What describe-stacks answered. Raises: ValueError for anything else."""
+    try:
+        found: list[Stack] = json.loads(given)["Stacks"]
+        if all({"StackId", "StackName", "StackStatus"} <= stack.keys() for stack in found):
+            return found
+    except (ValueError, LookupError, TypeError, AttributeError):
+        pass
+    raise ValueError(
+        "standard input should be the JSON that aws cloudformation describe-stacks prints, whole, and is not"
+    )
 
 
 def main(arguments: list[str]) -> int:
@@ -103,7 +117,7 @@ def main(arguments: list[str]) -> int:
             raise ValueError(
                 "nothing came on standard input; pipe the output of aws cloudformation describe-stacks here"
             )
-        left = leftovers(json.loads(given)["Stacks"], made)
+        left = leftovers(_stacks(given), made)
     except ValueError as error:
         sys.stderr.write(f"{error}\n")
         return 1

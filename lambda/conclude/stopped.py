@@ -46,9 +46,8 @@ def of_event(table: Any, detail: Mapping[str, Any]) -> Stopped | None:
     """The run of an execution that an event tells of; None for one that ended by itself, or that was no run of an endpoint."""
     if detail.get("status") not in STOPPED:
         return None
-    told = (
-        detail if "input" in detail else _described(str(detail["name"])) or {}
-    )  # left out where a key of yours encrypts it
+    # events leave it out where a key of yours encrypts it, and where it is very long
+    told = detail if detail.get("input") else _described(str(detail["name"])) or {}
     given = json.loads(told.get("input") or "{}")
     if "endpoint" not in given:
         return None

@@ -118,7 +118,8 @@ def _links(report: str, region: str, links: Mapping[str, str] | None = None) -> 
 
 def _broken(report: Mapping[str, Any] | None) -> str:
     """The largest violations, in plain words."""
-    found = sorted((check for _, check in _violated(report)), key=_excess, reverse=True)
+    told_once = (check for _, check in _violated(report) if "same_as" not in check)
+    found = sorted(told_once, key=_excess, reverse=True)
     if not found:
         return "Windows before this one, whose labels came since, are violated. The report names them."
     lines = [f"- {_words(check)}" for check in found[:TOLD]]

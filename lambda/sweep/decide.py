@@ -151,7 +151,8 @@ def message(what: Change, windows: Sequence[Seen], monitor: Mapping[str, Any], f
         f"Endpoint {endpoint} was called, and {schedule} judged nothing of it:\n\n"
         + "\n".join(lines)
         + (f"\n\n{fault}" if fault else "")
-        + "\n\nWhere there was no run, see whether its schedule is enabled and what the state machine's executions say. "
+        + "\n\nWhere there was no run, see whether its schedule is enabled and what the state machine's executions say: "
+        "those that are still at Plan wait for the account's concurrency. "
         f"Where a run saw no data, see whether capture is on and arrives below {monitor['capture']}. Where it could not "
         f"evaluate, the report says why: {monitor['reports']}"
     )

@@ -672,12 +672,12 @@ _KINDS: Final = {str: "text", float: "a fraction", bool: "true or false", list: 
 def migrated(document: Mapping[str, Any], newest: int, steps: Mapping[int, MigrationStep]) -> dict[str, Any]:
     """A document in the newest format. steps: version → what makes of such a document one of the next version.
 
-    One that names no version is taken as it is.
+    One that names no version is of the first format.
     Raises: ValueError of a version that nobody here knows: what was expected, what was found, what to do.
     """
     found = document.get("version")
     if found is None:
-        return dict(document)
+        found = 1
     if type(found) is not int:  # true is an int, too
         kind = _KINDS.get(type(found), "something else")
         raise ValueError(f"should be a whole number, found {kind}; write {newest}, without quotes")

@@ -18,7 +18,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -172,6 +171,7 @@ def stage(request: Request, root: Path) -> int:
     config.write_text(json.dumps(dict(request)))
     relocate(OUTPUT_PATH, root).mkdir(parents=True)
     sources = [each["S3Input"] for each in request.get("ProcessingInputs") or ()]
+    s3.prepare()  # once, before several threads ask
     wanted = [item for found in s3.at_once(lambda each: list(_objects(each, root)), sources) for item in found]
     s3.download(wanted)
     return sum(path.stat().st_size for _, path in wanted)
@@ -218,7 +218,6 @@ def _warm() -> None:
     gc.disable()
     from model_monitor import flow, late  # noqa: F401
 
-    with suppress(MonitorError):  # the run says what is missing
-        s3.prepare()
+    s3.prepare()
     gc.freeze()
     gc.enable()

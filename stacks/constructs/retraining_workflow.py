@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from stacks.constructs.run_workflow import IDLE, JOB_FIELDS, resource, retry, when_full
+from stacks.constructs.run_workflow import FULL, IDLE, JOB_FIELDS, resource, retry, when_full
 
 STEPS = (
     "collect",
@@ -58,6 +58,7 @@ KEPT: dict[str, tuple[str, dict[str, str]]] = {  # kind of job → where, and wh
     "Processing": ("$.computed", {"job.$": "$.ProcessingJobName"}),
 }
 GENERAL = ["SageMaker.SdkClientException", "SageMaker.AmazonSageMakerException"]
+SOON = retry([FULL], seconds=2, attempts=92, longest=20)  # a quarter of an hour or so: a model that was refused serves
 State = dict[str, Any]
 
 
@@ -95,8 +96,17 @@ class _Workflow:
 
     # --- kinds of states ------------------------------------------------------------------------------------------------
 
-    def _step(self, name: str, following: str, *, step: str = "", into: str, failed: str = "Failed") -> State:
-        """A function of ours; its answer is kept under a name of its own."""
+    def _step(
+        self,
+        name: str,
+        following: str,
+        *,
+        step: str = "",
+        into: str,
+        failed: str = "Failed",
+        full: State | None = None,
+    ) -> State:
+        """A function of ours; its answer is kept under a name of its own. full: how it waits where no function is free."""
         return {
             "Type": "Task",
             "Resource": resource(self._partition, "lambda:invoke"),
@@ -106,10 +116,14 @@ class _Workflow:
             },
             "ResultSelector": {"answer.$": "$.Payload"},
             "ResultPath": f"$.{into}",
-            "Retry": [when_full(), retry(["States.ALL"], seconds=5, attempts=5)],
+            "Retry": [full or when_full(), retry(["States.ALL"], seconds=5, attempts=5)],
             "Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": failed}],
             "Next": following,
         }
+
+    def _returning(self, name: str, following: str, *, step: str, into: str) -> State:
+        """A step that puts back: people are told soon where it cannot."""
+        return self._step(name, following, step=step, into=into, failed="NotPutBack", full=SOON)
 
     def _job(self, kind: str, job: str, fields: tuple[str, ...], following: str, failed: str = "Failed") -> State:
         """A job that is waited for. A name is used once, so only what keeps it from starting is tried again."""
@@ -222,6 +236,7 @@ class _Workflow:
                 },
                 "TimeoutSecondsPath": "$.approval_seconds",
                 "ResultPath": "$.approval",
+                "Retry": [when_full()],
                 "Catch": [
                     {"ErrorEquals": ["Rejected"], "ResultPath": "$.error", "Next": "Rejected"},
                     {"ErrorEquals": ["States.Timeout"], "ResultPath": "$.error", "Next": "Expired"},
@@ -301,13 +316,11 @@ class _Workflow:
         return {
             "RolledBack": _ends("rolled_back", "PutBack"),
             "Broken": _ends("failed", "PutBack"),
-            "PutBack": self._step("release", "AwaitReturn", step="back", into="back", failed="NotPutBack"),
+            "PutBack": self._returning("release", "AwaitReturn", step="back", into="back"),
             "AwaitReturn": {"Type": "Wait", "Seconds": UPDATE_SECONDS, "Next": "CheckReturn"},
-            "CheckReturn": self._step("release", "HasReturned", step="returned", into="returned", failed="NotPutBack"),
+            "CheckReturn": self._returning("release", "HasReturned", step="returned", into="returned"),
             "HasReturned": _choice("$.returned.answer.status", {"updating": "AwaitReturn"}, "ReturnPointer"),
-            "ReturnPointer": self._step(
-                "rebaseline", "Conclude", step="back", into="pointer_back", failed="NotPutBack"
-            ),
+            "ReturnPointer": self._returning("rebaseline", "Conclude", step="back", into="pointer_back"),
             "NotPutBack": {
                 "Type": "Pass",
                 "Result": {"answer": {"status": "lost"}},

@@ -37,7 +37,7 @@ def machine() -> Path:
     """The file system, with today's core."""
     missing = [tool for tool in TOOLS if shutil.which(tool) is None]
     if missing or os.geteuid() != 0:
-        pytest.skip(f"no container builder: {', '.join(missing) or 'root'} is missing")
+        pytest.skip(f"no emulator of arm64: {', '.join(missing) or 'root'} is missing")
     root = Path(os.environ.get("IMAGE_WORK", ROOT / "build/image")) / "arm64"
     root.parent.mkdir(parents=True, exist_ok=True)
     subprocess.run([ROOT / "tests/image/arm64.sh", root], check=True)

@@ -58,7 +58,7 @@ def test_what_monitors_goes_before_what_serves_and_endpoints_before_what_they_sh
     deleted = [line.split()[-1] for line in out.splitlines() if " delete-stack " in line]
     assert (status, deleted) == (0, ["prod-kiosk-Monitoring", "prod-kiosk-Endpoint", "prod-ControlPlane"])
     assert out.startswith("prod: 3 deployed stacks are none of the file's any more.")
-    assert out.count("wait stack-delete-complete --stack-name") == 3
+    assert out.count("wait stack-delete-complete --region eu-west-1 --stack-name") == 3
     assert told(tmp_path, [*KEPT, *left], monkeypatch, capsys, "--fail")[0] == 1
     assert told(tmp_path, KEPT, monkeypatch, capsys, "--fail")[0] == 0
 
@@ -93,3 +93,10 @@ def test_a_folder_without_an_environment_and_nothing_to_read_say_what_to_do(tmp_
     monkeypatch.setattr("sys.stdin", io.StringIO(""))
     assert leftovers.main([str(assembly(tmp_path, "prod-Storage"))]) == 1
     assert "aws cloudformation describe-stacks" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("given", ["{}", "[]", "no JSON", '{"Stacks": [{"StackName": "prod-Storage"}]}'])
+def test_what_is_no_answer_of_cloudformation_is_refused_in_words(tmp_path, monkeypatch, capsys, given):
+    monkeypatch.setattr("sys.stdin", io.StringIO(given))
+    assert leftovers.main([str(assembly(tmp_path, "prod-Storage"))]) == 1
+    assert "should be the JSON that aws cloudformation describe-stacks prints" in capsys.readouterr().err

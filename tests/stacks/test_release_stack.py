@@ -20,6 +20,7 @@ ARNS = {step: f"arn:{step}" for step in retraining_workflow.STEPS}
 DEFINITION = retraining_workflow.definition("aws", ARNS, in_network=False)
 STATES: dict[str, dict[str, Any]] = DEFINITION["States"]
 CHANGED = ("WriteLive", "Update", "CheckUpdate", "MovePointer", "Watch")  # from here on something has to be put back
+PUT_BACK = ("PutBack", "CheckReturn", "ReturnPointer")  # a model that was refused serves meanwhile
 TASKS = [name for name, state in STATES.items() if state["Type"] == "Task"]
 
 
@@ -48,8 +49,19 @@ def test_whatever_fails_is_caught():
     for name in set(TASKS) - {"Conclude"}:
         assert [c["ErrorEquals"] for c in STATES[name]["Catch"]][-1] == ["States.ALL"], name
     assert STATES["Conclude"]["Retry"]
-    called = [STATES[name] for name in TASKS if STATES[name]["Resource"].endswith("lambda:invoke")]
-    assert all(state["Retry"][0] == run_workflow.when_full() for state in called), "it waits where no function is free"
+
+
+def test_a_step_waits_where_no_function_is_free_and_putting_back_a_quarter_of_an_hour():
+    called = {name for name in TASKS if "lambda:invoke" in STATES[name]["Resource"]}
+    assert called > {*PUT_BACK, "Approve"}
+    waiting = {name for name in called if STATES[name].get("Retry", [None])[0] == run_workflow.when_full()}
+    assert waiting == called - set(PUT_BACK)
+    for name in PUT_BACK:
+        full, others = STATES[name]["Retry"]
+        assert (full["ErrorEquals"], others["ErrorEquals"]) == ([run_workflow.FULL], ["States.ALL"]), "the first counts"
+        pauses = [min(full["IntervalSeconds"] * 2**n, full["MaxDelaySeconds"]) for n in range(full["MaxAttempts"])]
+        assert max(pauses) == 20
+        assert 14 * 60 < sum(pauses) / 2 < 16 * 60, "on average, as pauses are spread"
 
 
 @pytest.mark.parametrize("name", CHANGED)
@@ -74,7 +86,7 @@ def test_a_package_that_never_served_is_asked_about_recent_rows_before_it_does()
 
 
 def test_where_putting_back_fails_nobody_is_told_that_the_old_model_serves():
-    for name in ("PutBack", "CheckReturn", "ReturnPointer"):
+    for name in PUT_BACK:
         (catcher,) = STATES[name]["Catch"]
         left = STATES[catcher["Next"]]
         assert (left["ResultPath"], left["Result"]["answer"]["status"]) == ("$.returned", "lost")

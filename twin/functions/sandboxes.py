@@ -18,6 +18,11 @@ from contextlib import suppress
 from pathlib import Path
 
 SECONDS_TO_BEGIN = 60.0
+NOTHING_OF_THIS_MACHINE = {  # neither a developer's settings of AWS nor a server's own role
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
 RUNTIME = Path(__file__).resolve().parent / "runtime.py"
 
 
@@ -82,7 +87,7 @@ class Sandboxes:
         with theirs:
             self._process = subprocess.Popen(
                 [str(self._python), "-P", str(RUNTIME), str(theirs.fileno())],
-                env={"PATH": os.defpath, "LANG": "en_US.UTF-8"},
+                env={"PATH": os.defpath, "LANG": "en_US.UTF-8", **NOTHING_OF_THIS_MACHINE},
                 stdin=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
                 cwd="/",

@@ -7,13 +7,14 @@ import shutil
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from model_monitor.aws import clients
-from model_monitor.errors import OutputError, SettingsError
+from model_monitor.errors import MonitorError, OutputError, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -227,8 +228,9 @@ def _split(uri: str) -> tuple[str, str]:
 
 
 def prepare() -> None:
-    """Do what the first call to S3 would have to do, without a call."""
-    _client("s3")
+    """Do what the first call to S3 would have to do, without a call, which says what is missing."""
+    with suppress(MonitorError, *_boto_errors()):
+        _client("s3")
 
 
 def _client(service: str) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from model_monitor.contract import Verdict
+from model_monitor.monitors.answered import CHECK_ANSWERS
 from model_monitor.monitors.conclusion import Check, Conclusion, Outcome
 
 
@@ -22,5 +23,7 @@ def conclude(checks: Sequence[Check]) -> Conclusion:
         first = required[0]
         more = f" (and {len(required) - 1} more)" if len(required) > 1 else ""
         reason = f"{first.check_type} of '{first.subject}' is required and was not evaluated{more}: {first.description}"
+        if first.check_type == CHECK_ANSWERS:  # its description says what was counted
+            reason = f"{first.description}{more}"
         return Conclusion(Verdict.INSUFFICIENT_DATA, tuple(checks), reason)
     return Conclusion(Verdict.OK, tuple(checks))

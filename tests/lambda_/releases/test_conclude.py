@@ -125,10 +125,16 @@ def test_an_execution_that_was_stopped_before_it_changed_anything_ends_at_once(w
     assert world.executions == {}
 
 
-def test_an_event_without_the_input_is_read_with_its_execution(world: World):
+@pytest.mark.parametrize("left_out", [{}, {"input": None}])
+def test_an_event_without_the_input_is_read_with_its_execution(world: World, left_out: dict[str, None]):
     world.collect()
     world.executions[RUN] = {"status": "ABORTED", "input": json.dumps({"endpoint": ENDPOINT, "run": RUN})}
-    detail = {"status": "ABORTED", "name": RUN, "cause": "by hand"}  # of a machine that a customer's key encrypts
+    detail = {
+        "status": "ABORTED",
+        "name": RUN,
+        "cause": "by hand",
+        **left_out,
+    }  # of a machine that a customer's key encrypts
     world.call(
         "conclude",
         {"detail-type": "Step Functions Execution Status Change", "detail": detail, "time": NOON.isoformat()},

@@ -78,6 +78,19 @@ def test_the_runbook_is_there():
     assert "\n## What wakes you, and what to do\n" in (ROOT / "docs" / "operations.md").read_text()
 
 
+def test_one_change_under_several_names_is_told_once(told: Plane):
+    content = copy.deepcopy(BROKEN)
+    (check,) = [each for each in content["monitors"][0]["checks"] if each["subject"] == "Slope" and each["distance"]]
+    others = [{**check, "subject": f"f{n}", "same_as": "Slope"} for n in range(3)]
+    content["monitors"][0]["checks"] += others
+    ran(told, content)
+    (message,) = told.messages
+    assert [line.split()[1] for line in message["Message"].splitlines() if line.startswith("- ")] == [
+        "Slope",
+        "Elevation:",
+    ]
+
+
 def test_the_three_largest_are_told_and_the_others_counted(told: Plane):
     content = copy.deepcopy(BROKEN)
     (check,) = [each for each in content["monitors"][0]["checks"] if each["subject"] == "Slope" and each["distance"]]

@@ -78,6 +78,7 @@ def test_a_message_says_which_hours_and_where_to_look(plane: Plane):
     (message,) = plane.messages
     assert "2026-03-02 13:00 - 14:00 UTC: 100 calls, no run" in message["Message"]
     assert "schedule is enabled" in message["Message"]
+    assert "wait for the account's concurrency" in message["Message"]
     assert message["Subject"] == "STALE: shop-data-quality judges nothing"
 
 

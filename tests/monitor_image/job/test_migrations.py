@@ -31,6 +31,7 @@ def test_steps_follow_each_other_and_leave_what_they_were_given_as_it_is():
     assert migrated(given, 3, steps) == {"version": 3, "path": ["a", "b", "c"]}
     assert migrated({"version": 2, "path": []}, 3, steps) == {"version": 3, "path": ["c"]}
     assert migrated({"version": 3, "path": []}, 3, steps) == {"version": 3, "path": []}
+    assert migrated({"path": ["a"]}, 3, steps) == {"version": 3, "path": ["a", "b", "c"]}, "the first had no version"
     assert given == {"version": 1, "path": ["a"]}
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from model_monitor.contract import JobKind, MonitoringType, Verdict
 from model_monitor.job.job import BaselineFiles, DatasetKind, DatasetSource, Job
-from model_monitor.monitors.conclusion import Check, Conclusion, Outcome
+from model_monitor.monitors.conclusion import Check, Conclusion, Evidence, Outcome
 from model_monitor.outputs.report import Dataset, Failure, MonitorResult, Report, Run, schema, to_json
 from model_monitor.schema import Reject, Rejects, Window
 from model_monitor.sketches.reading import Reading
@@ -69,6 +69,17 @@ def document(report: Report, run: Run = RUN):
 )
 def test_every_kind_of_report_keeps_the_published_schema(report):
     jsonschema.validate(document(report), schema())
+
+
+def test_what_is_one_change_under_two_names_says_so():
+    checks = [
+        Check("LessThanThreshold", name, Outcome.VIOLATED, 0.4, 0.6, evidence=Evidence(1e-9, alike="recall"))
+        for name in ("recall", "true_positive_rate")
+    ]
+    result = MonitorResult(MonitoringType.MODEL_QUALITY, Conclusion(Verdict.VIOLATED, tuple(checks)))
+    found = document(Report(JOB, READING, (result,), Dataset(3, 1000)))
+    jsonschema.validate(found, schema())
+    assert [check.get("same_as") for check in found["monitors"][0]["checks"]] == [None, "recall"]
 
 
 def test_the_schema_is_one_and_refuses_what_it_does_not_know():

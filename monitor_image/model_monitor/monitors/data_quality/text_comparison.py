@@ -41,7 +41,26 @@ class Difference:
 def differences(now: TextStatistics, then: TextStatistics) -> list[Difference]:
     """Of the forms, of cases and lengths where both are known, and of the commonest values: what tells most stands first."""
     size = group_size(now, then)
-    sizes = (max(1, round(now.total / size)), max(1, round(then.total / size)))
+    sizes = _groups(now, then, size)
+    return [*_of_looks(now, then, size, sizes), _of_values(now, then, size, sizes)]
+
+
+def changed_look(now: TextStatistics | None, then: TextStatistics | None) -> str:
+    """How texts look otherwise, in words, whatever they say; "" where they look alike, or chance explains it."""
+    if now is None or then is None or not now.total or not then.total:
+        return ""
+    size = group_size(now, then)
+    found = [each for each in _of_looks(now, then, size, _groups(now, then, size)) if each.evidence.p_value <= TELLING]
+    return max(found, key=lambda each: each.distance).sentence if found else ""
+
+
+def _groups(now: TextStatistics, then: TextStatistics, size: float) -> tuple[int, int]:
+    """Groups of records on both sides."""
+    return max(1, round(now.total / size)), max(1, round(then.total / size))
+
+
+def _of_looks(now: TextStatistics, then: TextStatistics, size: float, sizes: tuple[int, int]) -> list[Difference]:
+    """Of what does not depend on which values there are."""
     fewest = MERGED_BELOW - 1 if then.salt is not None else 0  # a restricted baseline does not tell of smaller groups
 
     def of_classes(mine: Classes, theirs: Classes, words: Mapping[Any, str]) -> Difference:
@@ -52,7 +71,7 @@ def differences(now: TextStatistics, then: TextStatistics) -> list[Difference]:
         found.append(of_classes(now.cases, then.cases, CASES))
     if now.lengths is not None and then.lengths is not None:
         found.append(_of_lengths(now.lengths, then.lengths, sizes))
-    return [*found, _of_values(now, then, size, sizes)]
+    return found
 
 
 def text_drift(now: TextStatistics, then: TextStatistics, limit: float) -> Difference | None:

@@ -119,6 +119,19 @@ def test_codes_that_change_their_case_are_told_as_such(size):
     assert drift.sentence.startswith("form: capital letters only in 0.0% of the values (baseline: 100.0%)")
 
 
+@pytest.mark.parametrize("different", [40, 500])
+def test_new_values_are_told_with_the_form_that_changed(different):
+    random = np.random.default_rng(1)
+    codes = random.integers(0, different, 5_300)
+    known = baseline_of([f"SKU-{number:05}" for number in codes[:5_000]])
+    _, new = drift_and_new_values(judged(known, rows_of([f"sku-{number:05}" for number in codes[5_000:]])))
+    assert new.outcome is Outcome.VIOLATED
+    assert new.sentence.endswith("; form: capital letters only in 0.0% of the values (baseline: 100.0%)")
+    _, others = drift_and_new_values(judged(known, rows_of([f"SKU-{number + 90_000:05}" for number in codes[5_000:]])))
+    assert others.outcome is Outcome.VIOLATED
+    assert "form" not in others.sentence
+
+
 def test_identifiers_that_become_shorter_are_violated_though_their_form_stays():
     known = baseline_of(digits(np.random.default_rng(1), 5_000))
     window = [text[:6] for text in digits(np.random.default_rng(2), 300)]

@@ -16,7 +16,7 @@ from model_monitor.monitors.data_quality.comparison import (
     FeatureComparison,
     comparable_categories,
 )
-from model_monitor.monitors.data_quality.text_comparison import unseen as unseen_texts
+from model_monitor.monitors.data_quality.text_comparison import changed_look, unseen as unseen_texts
 from model_monitor.sketches.feature import FeatureStatistics
 from model_monitor.sketches.kinds import canonical_text
 from model_monitor.sketches.texts import TextStatistics
@@ -45,6 +45,7 @@ def _check(feature: FeatureComparison) -> Check | None:
     if feature.current.categories is None and observed >= allowed:
         return feature.not_evaluated(TYPE, UNCOUNTED_REASON, is_required=True)
     description = f"Value: {observed} does not meet the constraint requirement! "  # the trailing blank is AWS's
+    sentence = f"values that the baseline does not know in {1.0 - observed:.1%} of the records that have one"
     return feature.evaluated(
         TYPE,
         observed >= allowed,
@@ -52,7 +53,7 @@ def _check(feature: FeatureComparison) -> Check | None:
         allowed,
         description,
         evidence=_evidence(feature, feature.current, allowed),
-        sentence=f"values that the baseline does not know in {1.0 - observed:.1%} of the records that have one",
+        sentence=sentence if observed >= allowed else _with_look(sentence, feature, feature.current),
     )
 
 
@@ -92,13 +93,22 @@ def _by_hash(feature: FeatureComparison, current: FeatureStatistics) -> Check:
     if allowed <= 0:
         return feature.not_evaluated(TYPE, ALWAYS_NEW_REASON)
     observed = 1.0 - found.share
+    sentence = (
+        f"new values in {share(found.share)} of the records (baseline: {share(expected)}), known in {share(observed)}"
+    )
     description = f"Value: {observed} does not meet the constraint requirement! "  # the trailing blank is AWS's
     return replace(
         feature.evaluated(TYPE, observed >= allowed, observed, allowed, description),
         evidence=Evidence(evidence.p_value, lambda level: 1.0 - (evidence.allowed(level) or 0.0)),
         baseline=1.0 - expected,
-        sentence=f"new values in {share(found.share)} of the records (baseline: {share(expected)}), known in {share(observed)}",
+        sentence=sentence if observed >= allowed else _with_look(sentence, feature, current),
     )
+
+
+def _with_look(sentence: str, feature: FeatureComparison, current: FeatureStatistics) -> str:
+    """With how the texts look otherwise, which tells a client that writes them in another form."""
+    look = changed_look(current.text, _text(feature))
+    return f"{sentence}; {look}" if look else sentence
 
 
 def _known_share(feature: FeatureComparison, current: FeatureStatistics) -> float:
