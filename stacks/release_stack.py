@@ -95,8 +95,9 @@ class ReleaseStack(Stack):
             scope, construct_id, env=env, description="Model monitoring: retraining, from rows to a release"
         )
         self._props = props
-        places = props.storage.shared_places
-        self._places = {name: places(name, endpoint) for name, endpoint in props.endpoints.items()}
+        storage, endpoints = props.storage, props.endpoints.items()
+        self._places = {name: storage.shared_places(name, endpoint) for name, endpoint in endpoints}  # to read
+        self._named = {name: storage.places(name, endpoint) for name, endpoint in endpoints}  # to write
         self.functions = {step: self._function(step) for step in retraining_workflow.STEPS}
         self._grant_steps()
         self.machine = self._machine()
@@ -317,8 +318,9 @@ class ReleaseStack(Stack):
         for place in self._unique([places.baseline for places in self._places.values()]):
             permissions.allow_reading(self.functions["register"].role, place)
             permissions.allow_reading(role, place)
-            current = f"{place.bucket_arn}/{place.prefix}{contract.CURRENT_BASELINE_FILE}"
-            permissions.allow_named(role, ["s3:PutObject"], current, "the pointer of each endpoint")
+        own = [places.baseline for places in self._named.values()]
+        pointers = [f"{place.bucket_arn}/{place.prefix}{contract.CURRENT_BASELINE_FILE}" for place in own]
+        permissions.allow(role, ["s3:PutObject"], pointers)
 
     def _grant_telling(self) -> None:
         topic = self._props.topic

@@ -110,10 +110,9 @@ class ReviewStack(Stack):
             ),
         )
         self._allow_desk(clerk)
-        places = {name: storage.shared_places(name, endpoint) for name, endpoint in props.endpoints.items()}
-        permissions.allow_reading(clerk.role, next(iter(places.values())).reports)  # all endpoints have one
-        for place in {each.ground_truth.uri: each.ground_truth for each in places.values()}.values():
-            permissions.allow_writing(clerk.role, place)
+        places = [storage.places(name, props.endpoints[name]) for name in self._reviews]
+        permissions.allow_reading(clerk.role, places[0].reports)  # all endpoints have one
+        permissions.allow_writings(clerk.role, [each.ground_truth for each in places])
         permissions.allow_key(clerk.role, storage.key)
         permissions.allow_metrics(clerk.role, contract.NAMESPACE_OWN)
         events.Rule(

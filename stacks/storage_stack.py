@@ -94,8 +94,9 @@ class StorageStack(Stack):
         )
 
     def shared_places(self, name: str, endpoint: Endpoint) -> EndpointPlaces:
-        """Places of one endpoint for whoever works for all of them. Where the bucket is the environment's own, and so holds nothing
-        else, a star stands for the endpoint's name: that is as tight as all names, and does not grow with them."""
+        """Places of one endpoint for whoever reads those of many. Where the bucket is the environment's own, a star stands for the
+        endpoint's name: it does not grow with names, and lets endpoints be read that have no part in it (docs/decisions.md).
+        Writing is allowed at `places`, by name, but for the rows of retrainings (`sets`)."""
         its, every = self.places(name, endpoint), self.places("*", endpoint)
         places = {field.name: getattr(its, field.name) for field in fields(its)}
         own = [at for at, place in places.items() if isinstance(place, Place) and self._is_own(place)]

@@ -158,9 +158,15 @@ def _bound_to(prefixes: Sequence[str]) -> dict[str, Any] | None:
 
 def allow_writing(role: iam.IRole, place: Place) -> None:
     """New objects in a place."""
-    _allow_below(
-        role, ["s3:PutObject"], place, "writes the objects of one prefix, whose names are not known beforehand"
-    )
+    allow_writings(role, [place])
+
+
+def allow_writings(role: iam.IRole, places: Sequence[Place]) -> None:
+    """New objects in many places, said together."""
+    arns = list(dict.fromkeys(place.objects_arn for place in places))
+    allow(role, ["s3:PutObject"], arns)
+    for arn in arns:
+        accept(role, arn, "writes the objects of one prefix, whose names are not known beforehand")
 
 
 def allow_removing(role: iam.IRole, place: Place) -> None:

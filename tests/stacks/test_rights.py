@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
@@ -76,6 +77,22 @@ def never_called() -> Iterator[str]:
     used = called.union("actions")
     for role, actions in granted().items():
         yield from (f"{role} {action}" for action in sorted(actions - used.get(role, set())))
+
+
+def test_what_belongs_to_endpoints_is_written_by_name_and_not_below_a_star():
+    """Of dev's endpoints one has reviews: the clerk writes no labels of the other."""
+    writing = [
+        json.dumps(resource)
+        for policy in resources(environment("dev").templates, *ROLE_POLICIES)
+        for statement in statements(policy.properties["PolicyDocument"])
+        if "s3:PutObject" in as_list(statement["Action"])
+        for resource in as_list(statement["Resource"])
+    ]
+    assert [each for each in writing if re.search(r"\*.*/", each) and "/sets/" not in each] == []
+    assert [re.search(r"[\w-]+(?=/ground-truth/)", each)[0] for each in writing if "ground-truth" in each] == [
+        "breast-cancer"
+    ]
+    assert any("/covertype/current.json" in each for each in writing)
 
 
 def test_what_no_program_calls_is_granted_for_a_reason_alone():
