@@ -93,15 +93,17 @@ def text(left: list[Stack], made: Synthesized) -> str:
 
 def _stacks(given: str) -> list[Stack]:
     """What describe-stacks answered. Raises: ValueError for anything else."""
+    expected = "standard input should be the JSON that aws cloudformation describe-stacks prints, whole"
     try:
         found: list[Stack] = json.loads(given)["Stacks"]
-        if all({"StackId", "StackName", "StackStatus"} <= stack.keys() for stack in found):
-            return found
-    except (ValueError, LookupError, TypeError, AttributeError):
-        pass
-    raise ValueError(
-        "standard input should be the JSON that aws cloudformation describe-stacks prints, whole, and is not"
-    )
+        lacking = {name for stack in found for name in ("StackId", "StackName", "StackStatus") if name not in stack}
+    except ValueError as error:
+        raise ValueError(f"{expected}; found none: {error}") from error
+    except (LookupError, TypeError) as error:
+        raise ValueError(f"{expected}; found no list of Stacks in it") from error
+    if lacking:
+        raise ValueError(f"{expected}; found stacks without {', '.join(sorted(lacking))}")
+    return found
 
 
 def main(arguments: list[str]) -> int:

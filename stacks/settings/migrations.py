@@ -11,15 +11,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from model_monitor import contract
+from model_monitor import formats
 
 VERSION: Final = 1
-STEPS: Final[dict[int, contract.MigrationStep]] = {}
+STEPS: Final[dict[int, formats.MigrationStep]] = {}
 
 
 def newest(document: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """A file in today's format, and what is wrong with its version; all else is checked as if it were today's."""
     try:
-        return contract.migrated(document, VERSION, STEPS), []
+        return formats.migrated(document, VERSION, STEPS), []
     except ValueError as error:
         return {**document, "version": VERSION}, [f"version: {error}"]

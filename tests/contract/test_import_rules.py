@@ -20,13 +20,14 @@ MODULES = {
 
 # room -> rooms or modules it may import, besides its own. A room is a module of the core's root, a folder of it, or a monitor's
 # folder; `monitors` alone stands for the modules that all monitors share, and their registry is a room of its own.
-GROUND = {"contract", "errors", "packing", "schema", "words", "label_text", "reader", "command"}
+GROUND = {"contract", "errors", "formats", "packing", "schema", "words", "label_text", "reader", "command"}
 ANALYSES = ("data_quality", "model_quality", "model_bias", "model_explainability", "custom_metrics")
 SHARED_BY_MONITORS = GROUND | {"job", "sketches", "labels", "monitors", "outputs.metric"}
 ALLOWED = {
     # the ground floor
     "contract": set(),
     "words": set(),
+    "formats": set(),
     "schema": set(),
     "packing": {"contract", "errors"},  # what is compressed, datasets and labels alike
     "logs": set(),
@@ -75,7 +76,7 @@ ALLOWED = {
     "ground_truth_writer": {"labels"},
 }
 PURE_ROOMS = {
-    *("contract", "words", "schema", "errors", "label_text", "sketches", "monitors", "monitors.registry"),
+    *("contract", "formats", "words", "schema", "errors", "label_text", "sketches", "monitors", "monitors.registry"),
     *(f"monitors.{name}" for name in ANALYSES),
 }
 PURE_MODULES = {"job.job", "labels.maturity", "labels.coverage"}
@@ -257,18 +258,20 @@ def test_nobody_imports_demo_benchmarks_or_tests_and_the_kit_never_imports_the_t
             assert not wrong, f"{path.relative_to(ROOT)}:{getattr(node, 'lineno', 0)} imports {wrong}"
 
 
+SHARED = {f"{PACKAGE}.contract", f"{PACKAGE}.formats"}  # names, and how files of older versions are read
+
+
 @pytest.mark.parametrize("importers", ["stacks", "twin", "app.py"])
-def test_of_the_core_stacks_and_twin_know_only_the_contract(importers):
+def test_of_the_core_stacks_and_twin_know_only_the_contract_and_its_formats(importers):
     base = ROOT / importers
     for path in [base] if base.is_file() else sorted(base.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == PACKAGE:
                 names = {f"{node.module}.{alias.name}" for alias in node.names}
-                is_contract = node.module == f"{PACKAGE}.contract" or names == {f"{PACKAGE}.contract"}
-                assert is_contract, f"{path.relative_to(ROOT)}:{node.lineno}"
+                assert node.module in SHARED or names <= SHARED, f"{path.relative_to(ROOT)}:{node.lineno}"
             if isinstance(node, ast.Import):
                 ours = {alias.name for alias in node.names if alias.name.split(".")[0] == PACKAGE}
-                assert ours <= {f"{PACKAGE}.contract"}, f"{path.relative_to(ROOT)}:{node.lineno}"
+                assert ours <= SHARED, f"{path.relative_to(ROOT)}:{node.lineno}"
 
 
 @pytest.mark.parametrize(

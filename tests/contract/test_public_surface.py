@@ -40,12 +40,15 @@ def test_pages_and_users_code_import_public_names_only() -> None:
         assert name in model_monitor.PUBLIC.get(module, ()), f"{where} shows {module}.{name}"
 
 
+SHARED_MODULES = {"model_monitor.contract", "model_monitor.formats"}  # with the stacks, which stand beside the core
+
+
 @pytest.mark.parametrize("folder", ["stacks", "demo", "environments"])
 def test_programs_of_the_kit_outside_the_core_need_no_more(folder: str) -> None:
     for path in sorted((ROOT / folder).rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "model_monitor":
                 names = {f"{node.module}.{alias.name}" for alias in node.names}
-                is_contract = node.module == "model_monitor.contract" or names == {"model_monitor.contract"}
+                is_shared = node.module in SHARED_MODULES or names <= SHARED_MODULES
                 public = {f"{module}.{name}" for module, names_ in model_monitor.PUBLIC.items() for name in names_}
-                assert is_contract or names <= public, f"{path.relative_to(ROOT)}:{node.lineno}"
+                assert is_shared or names <= public, f"{path.relative_to(ROOT)}:{node.lineno}"

@@ -95,8 +95,19 @@ def test_a_folder_without_an_environment_and_nothing_to_read_say_what_to_do(tmp_
     assert "aws cloudformation describe-stacks" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("given", ["{}", "[]", "no JSON", '{"Stacks": [{"StackName": "prod-Storage"}]}'])
-def test_what_is_no_answer_of_cloudformation_is_refused_in_words(tmp_path, monkeypatch, capsys, given):
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        ("{}", "no list of Stacks in it"),
+        ("[]", "no list of Stacks in it"),
+        ('{"Stacks": 3}', "no list of Stacks in it"),
+        ("no JSON", "none: Expecting value: line 1 column 1 (char 0)"),
+        ('{"Stacks": [{"StackName": "prod-Storage"}]}', "stacks without StackId, StackStatus"),
+    ],
+)
+def test_what_is_no_answer_of_cloudformation_is_refused_in_words(tmp_path, monkeypatch, capsys, given, found):
     monkeypatch.setattr("sys.stdin", io.StringIO(given))
     assert leftovers.main([str(assembly(tmp_path, "prod-Storage"))]) == 1
-    assert "should be the JSON that aws cloudformation describe-stacks prints" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "should be the JSON that aws cloudformation describe-stacks prints" in error
+    assert error.endswith(f"; found {found}\n")

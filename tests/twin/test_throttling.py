@@ -101,8 +101,12 @@ def test_an_sdk_that_waits_gets_through(shared: Twin) -> None:
 def test_services_of_aws_have_rates_of_their_own(shared: Twin) -> None:
     shared.quotas.requests = {"cloudwatch:PutMetricData": Rate(1, 0)}
     point = {"Namespace": "AWS/SageMaker", "MetricData": [{"MetricName": "Invocations", "Value": 1.0}]}
-    for _ in range(3):
-        shared.client("cloudwatch", principal="sagemaker.amazonaws.com").put_metric_data(**point)
+    service = shared.client("cloudwatch", principal="sagemaker.amazonaws.com")
+    answers = [service.put_metric_data(**point)["ResponseMetadata"]["HTTPStatusCode"] for _ in range(3)]
+    assert answers == [200, 200, 200]
+    shared.client("cloudwatch").put_metric_data(**{**point, "Namespace": "Own"})
+    with pytest.raises(ClientError, match="Rate exceeded"):
+        shared.client("cloudwatch").put_metric_data(**{**point, "Namespace": "Own"})
 
 
 @pytest.mark.parametrize("name", sorted(DOCUMENTED))

@@ -22,10 +22,10 @@ from model_monitor.contract import (
     MetricsRoute,
     MonitoringType,
     PerFeature,
-    migrated,
     monitor_key,
 )
 from model_monitor.errors import SettingsError
+from model_monitor.formats import migrated
 from model_monitor.job import migrations
 from model_monitor.job.analysis_documents import (
     DescribedDataset,

@@ -9,6 +9,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from model_monitor.contract import MigrationStep
+from model_monitor.formats import MigrationStep
 
 STEPS: Final[dict[int, MigrationStep]] = {}

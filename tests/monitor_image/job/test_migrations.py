@@ -7,8 +7,8 @@ from typing import Any
 import orjson
 import pytest
 
-from model_monitor.contract import migrated
 from model_monitor.errors import SettingsError
+from model_monitor.formats import migrated
 from model_monitor.job import migrations
 from model_monitor.job.configuration import parse_configuration
 
