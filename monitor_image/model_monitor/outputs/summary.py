@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from model_monitor.contract import MONITOR_KEYS, REHEARSAL, REPORT_FILE, TIME_FORMAT, JobKind
+from model_monitor.contract import MONITOR_KEYS, REHEARSAL, REPORT_FILE, TIME_FORMAT, CheckType, JobKind
 from model_monitor.monitors import registry
 from model_monitor.monitors.conclusion import Check, Outcome
 from model_monitor.outputs.report import MonitorResult, Report, Run
@@ -15,6 +15,11 @@ from model_monitor.outputs.summary_labels import unread_labels
 from model_monitor.words import DIGITS, counted, lost, named, number
 
 WIDTHS_TOLD = 3
+SHARES = {  # of checks that measure what is right and tell what is wrong: of which values
+    CheckType.CATEGORICAL_VALUES: "known values",
+    CheckType.COMPLETENESS: "values that are there",
+    CheckType.DATA_TYPE: "values of the type",
+}
 NO_BASELINE = "no baseline"
 NAME_ONE = ". Make one (model-monitor baseline), then name its folder: --baseline"
 NUMBER = re.compile(r"(?<![\w.])-?\d+\.\d+(?:e[+-]?\d+)?(?!\w|\.\d)")
@@ -121,7 +126,8 @@ def _told(check: Check, repeated: Mapping[str, str]) -> str:
         return _rounded(check.description)
     if check.observed is None or check.allowed is None:
         return _rounded(check.sentence)
-    limits = f"observed {number(check.observed)}, limit {number(check.allowed)}"
+    of = f" share of {SHARES[check.check_type]}" if check.check_type in SHARES else ""
+    limits = f"observed{of} {number(check.observed)}, limit {number(check.allowed)}"
     reach = "" if check.allowance is None else f", sampling explains {number(check.allowance)}"
     return f"{_rounded(check.sentence)} ({limits}{reach})"
 
