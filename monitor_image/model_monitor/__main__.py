@@ -3,10 +3,10 @@ service says so, else the laptop's command."""
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 
+from model_monitor.collection import paused
 from model_monitor.contract import ENABLED, REHEARSAL_ARGUMENT, RUNTIME_API, Variable
 from model_monitor.runners import stopping, threads
 
@@ -21,12 +21,12 @@ def main() -> int:
         return cli.main()
     stopping.remember()  # from here on, since importing what follows takes most of a small window's time
     if RUNTIME_API in os.environ:
-        gc.disable()  # nothing that is imported is garbage, and looking for it takes a tenth of the time
-        from model_monitor import function
+        with paused():
+            from model_monitor import function
 
-        gc.enable()
         return function.main()
-    from model_monitor import container
+    with paused():
+        from model_monitor import container
 
     return container.main(os.environ | {Variable.REHEARSAL: ENABLED} if is_rehearsal else os.environ)
 

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 from model_monitor import __version__, reader
 from model_monitor.aws import s3
+from model_monitor.collection import paused
 from model_monitor.contract import (
     EXIT_ERROR,
     EXIT_MESSAGE_FILE,
@@ -134,7 +135,8 @@ def _analyse(job: Job, places: Places, processing: ProcessingJob) -> tuple[Repor
 
     Imported late, so that a wrong setting is told without waiting for numpy and pyarrow.
     """
-    from model_monitor import flow, late
+    with paused():
+        from model_monitor import flow, late
 
     told = time.monotonic()
 

@@ -203,14 +203,16 @@ def are_labels_due(job: Job) -> bool:
 
 def profile_unit(unit: Unit, job: Job, labels: GroundTruth | None = None, facets: FacetTable | None = None) -> Profile:
     """One unit to one mergeable profile: the work that a runner hands out."""
-    profile, needs_labels = Profile.empty(job), any(monitor.needs_labels for monitor in monitors_of(job))
+    monitors, chosen = monitors_of(job), routing(job)
+    needs_labels = any(monitor.needs_labels for monitor in monitors)
+    profile: Profile | None = None
     for read in read_rows(unit, job):
         rows = join(read, labels) if needs_labels else read
         rows = rows if facets is None else facets.join(rows)
-        parts = tuple(monitor.profile(rows, job) for monitor in monitors_of(job))
-        routed = None if (chosen := routing(job)) is None else Routed.of(rows, chosen)
-        profile = profile.merge(Profile(Reading.of(rows), parts, routed))
-    return profile
+        parts = tuple(monitor.profile(rows, job) for monitor in monitors)
+        found = Profile(Reading.of(rows), parts, None if chosen is None else Routed.of(rows, chosen))
+        profile = found if profile is None else profile.merge(found)  # most units are one piece
+    return Profile.empty(job) if profile is None else profile
 
 
 def routing(job: Job) -> ReviewSettings | None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from model_monitor import __version__, arguments, reader
+from model_monitor.collection import paused
 from model_monitor.contract import EXIT_ERROR, EXIT_STATUS, REHEARSAL_ARGUMENT, JobKind, monitor_key
 
 if TYPE_CHECKING:  # numpy and pyarrow are imported when a job starts, not for --help
@@ -101,8 +102,9 @@ def _add_of_monitor(command: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """One of the two jobs, from its arguments to the exit status."""
-    from model_monitor.job import from_laptop
-    from model_monitor.outputs.report import Failure
+    with paused():
+        from model_monitor.job import from_laptop
+        from model_monitor.outputs.report import Failure
 
     started = datetime.now(UTC)
     job: Job | None = None
@@ -187,8 +189,9 @@ def carried_out(job: Job, started: datetime, *, is_watched: bool = False) -> tup
 
 
 def _analyse(job: Job, is_watched: bool) -> Report:
-    from model_monitor import flow
-    from model_monitor.runners.progress import shown
+    with paused():
+        from model_monitor import flow
+        from model_monitor.runners.progress import shown
 
     with _stoppable(), shown(is_watched) as progress, redirect_stdout(sys.stderr):  # a user's code may print
         return flow.run(job, progress)

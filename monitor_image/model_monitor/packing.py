@@ -6,7 +6,8 @@ import bz2
 import gzip
 import os
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO, Final, cast
 
@@ -31,25 +32,52 @@ def plain_name(name: str) -> str:
     return next((name.removesuffix(ending) for ending in PACKED_ENDINGS if name.endswith(ending)), name)
 
 
+Packing = type[gzip.GzipFile | bz2.BZ2File]
+
+
 def is_packed(path: Path) -> bool:
     """Whether a file is compressed: its ending says so, or its first bytes."""
-    return _unpacker(path) is not None
+    with path.open("rb") as stream:
+        return _packing(path, stream) is not None
 
 
 def open_plain(path: Path) -> BinaryIO:
     """A file's content, unpacked where it is compressed."""
-    return _opened(path, _unpacker(path))
+    return _opened(path, _packing)
 
 
 def open_by_content(path: Path) -> BinaryIO:
     """Likewise, whatever the file's ending says."""
-    with path.open("rb") as stream:
-        magic = stream.read(len(BZ2))
-    return _opened(path, gzip.GzipFile if magic.startswith(GZIP) else bz2.BZ2File if magic == BZ2 else None)
+    return _opened(path, lambda _, stream: _packing_inside(stream))
 
 
-def _opened(path: Path, unpack: type[gzip.GzipFile | bz2.BZ2File] | None) -> BinaryIO:
-    return path.open("rb") if unpack is None else cast(BinaryIO, _Unpacking(path, unpack(path)))
+def _opened(path: Path, packing: Callable[[Path, BufferedReader], Packing | None]) -> BinaryIO:
+    stream = path.open("rb")  # once: thousands of small files take as long to open as to read
+    try:
+        unpack = packing(path, stream)
+    except OSError:
+        stream.close()
+        raise
+    if unpack is None:
+        return stream
+    stream.close()
+    return cast(BinaryIO, _Unpacking(path, unpack(path)))
+
+
+def _packing(path: Path, stream: BufferedReader) -> Packing | None:
+    ending = path.suffix.lower()
+    if ending == ".gz":
+        return gzip.GzipFile
+    found = _packing_inside(stream)
+    return bz2.BZ2File if ending == ".bz2" and found is None else found
+
+
+def _packing_inside(stream: BufferedReader) -> Packing | None:
+    """By the first bytes, which are left to be read."""
+    magic = stream.peek(len(BZ2))[: len(BZ2)]
+    if magic.startswith(GZIP):
+        return gzip.GzipFile
+    return bz2.BZ2File if magic == BZ2 else None
 
 
 class _Unpacking:
@@ -103,14 +131,6 @@ def most_unpacked(environment: Mapping[str, str] = os.environ) -> int:
             "Correct it, or unset it.",
         )
     return int(given)
-
-
-def _unpacker(path: Path) -> type[gzip.GzipFile | bz2.BZ2File] | None:
-    with path.open("rb") as stream:
-        magic, ending = stream.read(len(BZ2)), path.suffix.lower()
-    if ending == ".gz" or magic.startswith(GZIP):
-        return gzip.GzipFile
-    return bz2.BZ2File if ending == ".bz2" or magic == BZ2 else None
 
 
 def unpacked(path: Path) -> bytes:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 from pathlib import Path
 
 from model_monitor.dataset.content import is_of_kind
@@ -13,8 +14,10 @@ from model_monitor.errors import NoDataset
 from model_monitor.job.job import DatasetKind, DatasetSource
 from model_monitor.packing import head_of, plain_name
 from model_monitor.schema import Window
+from model_monitor.tree import files_below
 
 CAPTURE_FOLDER = re.compile(r"(?:^|/)(?P<variant>[^/]+)/(?P<hour>\d{4}/\d{2}/\d{2}/\d{2})$")
+HIDDEN = (".", "_")
 SUFFIXES = {
     DatasetKind.CAPTURE: (".jsonl", ".json", ".jsonlines"),
     DatasetKind.CSV: (".csv", ".txt", ".tsv"),
@@ -52,12 +55,14 @@ def discover(source: DatasetSource, window: Window | None = None) -> tuple[DataF
     Raises: NoDataset if the path does not exist.
     """
     if source.path.is_file():
-        return (_describe(source.path, source.path.name, source.kind),)
+        variant, hour = _place_of(source.path.absolute().parent, source.kind)
+        return (DataFile(source.path.name, source.path, source.path.stat().st_size, source.kind, variant, hour),)
     if not source.path.is_dir():
         raise NoDataset(source.path, f"{source.kind} dataset")
-    visible = [path for path in source.path.rglob("*") if path.is_file() and not _is_hidden(path, source.path)]
-    files = [_describe(path, path.relative_to(source.path).as_posix(), source.kind) for path in visible]
-    near = sorted(file for file in files if _is_near(file.hour, window, source.margin) and _is_chosen(file, source))
+    found = (
+        file for file in _visible(source) if _is_near(file.hour, window, source.margin) and _is_chosen(file, source)
+    )
+    near = sorted(found, key=attrgetter("relative"))
     return tuple(near) if all(map(_is_named, near)) else tuple(_by_content(near, source))
 
 
@@ -79,21 +84,27 @@ def _by_content(files: Sequence[DataFile], source: DatasetSource) -> Iterator[Da
         yield file if is_known or is_of_kind(head_of(file.path), file.kind, sibling) else replace(file, is_unknown=True)
 
 
-def _describe(path: Path, relative: str, kind: DatasetKind) -> DataFile:
-    variant, hour = "", None
-    folder = CAPTURE_FOLDER.search(path.absolute().parent.as_posix())
-    if kind is DatasetKind.CAPTURE and folder:
-        try:
-            hour = datetime.strptime(folder["hour"], "%Y/%m/%d/%H").replace(tzinfo=UTC)
-            variant = folder["variant"]
-        except ValueError:  # digits that are no date: an ordinary folder
-            hour = None
-    return DataFile(relative, path, path.stat().st_size, kind, variant, hour)
+def _visible(source: DatasetSource) -> Iterator[DataFile]:
+    """All files but markers and temporary ones, and those in such folders: `.part`, `_SUCCESS`."""
+    root, places = source.path.absolute(), dict[str, tuple[str, datetime | None]]()
+    for relative, entry in files_below(source.path):
+        if relative.startswith(HIDDEN) or "/." in relative or "/_" in relative:
+            continue
+        folder, _, _ = relative.rpartition("/")
+        if folder not in places:
+            places[folder] = _place_of(root / folder, source.kind)
+        yield DataFile(relative, source.path / relative, entry.stat().st_size, source.kind, *places[folder])
 
 
-def _is_hidden(path: Path, root: Path) -> bool:
-    """Marker and temporary files: `.part`, `_SUCCESS`."""
-    return any(part.startswith((".", "_")) for part in path.relative_to(root).parts)
+def _place_of(folder: Path, kind: DatasetKind) -> tuple[str, datetime | None]:
+    """Variant and hour of a capture folder; "" and None of others."""
+    found = CAPTURE_FOLDER.search(folder.as_posix())
+    if kind is not DatasetKind.CAPTURE or not found:
+        return "", None
+    try:
+        return found["variant"], datetime.strptime(found["hour"], "%Y/%m/%d/%H").replace(tzinfo=UTC)
+    except ValueError:  # digits that are no date: an ordinary folder
+        return "", None
 
 
 def _is_near(hour: datetime | None, window: Window | None, margin: timedelta) -> bool:

@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 import numpy as np
 
+from model_monitor.dataset import native
 from model_monitor.dataset.fields import Side
 from model_monitor.dataset.formats.csv import split_rows
 from model_monitor.dataset.records import Records
@@ -60,7 +61,7 @@ def without_headings(form: Format, texts: Sequence[str], known: Iterable[str], r
     if form is Format.CSV:
         words = frozenset(name for name in known if not NUMBER.fullmatch(name))
         return _taken_off(form, texts, _known_headers(texts, words))
-    if form is Format.JSON and _mentions(texts, COLUMNS):
+    if form is Format.JSON and native.mentions(texts, COLUMNS):
         return _taken_off(form, texts, ((i, _of_table(text, records)) for i, text in enumerate(texts)))
     return Headed(form, texts, {})
 
@@ -127,10 +128,6 @@ def _table_in(value: bytes) -> tuple[Names, str] | None:
         return None
     rows = bytes(table.data).decode()
     return (tuple(map(str, table.columns)), rows) if rows.startswith("[") else None
-
-
-def _mentions(texts: Sequence[str], word: str) -> bool:
-    return word.encode() in texts.data if isinstance(texts, Texts) else any(word in text for text in texts)
 
 
 # --- a header that nothing announces -----------------------------------------------------------------------------------

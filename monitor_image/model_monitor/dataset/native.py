@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -32,6 +32,14 @@ HALF_A_PAIR = re.compile("[\ud800-\udfff]")  # of surrogates: text with it canno
 def is_available() -> bool:
     """Whether the compiled reader is installed."""
     return _native is not None
+
+
+def mentions(texts: Sequence[str], word: str) -> bool:
+    """Whether some text has a word in it; one look at each byte where they are in one buffer."""
+    if not isinstance(texts, Texts):
+        return any(word in text for text in texts)
+    sought = word.encode()
+    return sought in texts.data if _native is None else bool(_native.mentions(texts.data, sought))
 
 
 def read_csv(texts: Texts, side: Side, *, is_exact: bool = False) -> Records | None:

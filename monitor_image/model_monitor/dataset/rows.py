@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import gc
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 
+from model_monitor.collection import paused
 from model_monitor.dataset.capture import empty_rows, read_capture
 from model_monitor.dataset.formats.parquet import read_parquet
 from model_monitor.dataset.records import UNKNOWN_FILE
@@ -34,7 +33,7 @@ def read_rows(unit: Unit, job: Job) -> Iterator[Rows]:
     is_scripted = job.scripts.preprocessor is not None and job.dataset.kind is not DatasetKind.CAPTURE
     chunks = read_scripted(known, job) if is_scripted else READERS[job.dataset.kind](known, job)
     while True:
-        with _collection_paused():
+        with paused():
             rows = next(chunks, None)
         if rows is None:
             return
@@ -47,15 +46,3 @@ def _unknown(names: Sequence[str], job: Job) -> Rows:
     unsized = len(names) if job.dataset.kind is DatasetKind.CAPTURE else 0
     rejects = Rejects(Counter({UNKNOWN_FILE: len(names)}), located, unsized=unsized)
     return replace(empty_rows(job.schema), rejects=rejects)
-
-
-@contextmanager
-def _collection_paused() -> Iterator[None]:
-    """Millions of short-lived values are made at once: looking for cycles among them costs more than making them."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()

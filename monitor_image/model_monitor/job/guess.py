@@ -9,6 +9,7 @@ from pathlib import Path
 from model_monitor.errors import DatasetError, NoDataset, SettingsError
 from model_monitor.job.job import DatasetKind
 from model_monitor.packing import DAMAGES, head_of, open_plain, plain_name
+from model_monitor.tree import files_below
 
 PEEKED_BYTES = 65536
 BY_SUFFIX = {
@@ -50,7 +51,8 @@ def begins_with(path: Path, names: Sequence[str]) -> bool:
 
 
 def _first_file(folder: Path) -> Path:
-    files = sorted(file for file in folder.rglob("*") if file.is_file() and not file.name.startswith((".", "_")))
-    if not files:
+    found = (folder / path for path, entry in files_below(folder) if not entry.name.startswith((".", "_")))
+    first = min(found, default=None)
+    if first is None:
         raise NoDataset(folder, "file")
-    return files[0]
+    return first

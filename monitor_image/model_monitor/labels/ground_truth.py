@@ -52,6 +52,7 @@ from model_monitor.packing import (
     plain_name,
 )
 from model_monitor.schema import LOCATED_REJECTS, Reject, Rejects
+from model_monitor.tree import files_below
 from model_monitor.words import form_of
 
 HOUR_FOLDER = re.compile(r"(?:^|/)(\d{4})/(\d{1,2})/(\d{1,2})/(\d{1,2})$")
@@ -175,14 +176,12 @@ def label_files(
     start = first.replace(minute=0, second=0, microsecond=0) if first else datetime.min.replace(tzinfo=UTC)
     end = last or datetime.max.replace(tzinfo=UTC)
     found = []
-    for path in root.rglob("*"):
-        relative = path.relative_to(root).as_posix()
-        is_hidden = any(part.startswith((".", "_")) for part in relative.split("/"))
-        if is_hidden or not path.is_file():
+    for relative, _ in files_below(root):
+        if any(part.startswith((".", "_")) for part in relative.split("/")):
             continue
         hour = _hour(relative)
         if hour is None or start <= hour <= end:
-            found.append((hour or datetime.min.replace(tzinfo=UTC), relative, path))
+            found.append((hour or datetime.min.replace(tzinfo=UTC), relative, root / relative))
     return tuple((relative, path) for _, relative, path in sorted(found))
 
 

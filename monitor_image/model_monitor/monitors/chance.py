@@ -18,6 +18,7 @@ from model_monitor.monitors.conclusion import Evidence
 
 TWO_SAMPLE_FACTOR: Final = 2.16863  # of the two-sample bound where sizes differ. Source: Wei & Dudley (2012), theorem 1
 NEGLIGIBLE: Final = 1e-18
+FEWEST_TERMS, MOST_TERMS = 128, 8192  # of a block of a sum
 FEW: Final = 64  # more than the standard deviation says where numbers are small
 STEPS: Final = 40  # at most, of a search
 CLOSE: Final = 1e-4  # relative, at which it ends
@@ -66,10 +67,13 @@ def binomial_tail(count: int, trials: int, share: float) -> float:
 
 
 def _sum_of_ratios(start: float, more: int, ratio: Callable[[np.ndarray], np.ndarray]) -> float:
-    """The sum of terms, the first of which is exp(start), each the one before times `ratio`; in blocks until it stands."""
-    total, log_term, position = 0.0, start, 0
+    """The sum of terms, the first of which is exp(start), each the one before times `ratio`; in blocks until it stands.
+
+    Blocks grow: most sums stand after few terms.
+    """
+    total, log_term, position, longest = 0.0, start, 0, FEWEST_TERMS
     while True:
-        block = min(more - position, 4096)
+        block = min(more - position, longest)
         if block > 0:
             steps = np.log(ratio(np.arange(position, position + block, dtype=np.float64)))
             logs = log_term + np.concatenate([[0.0], np.cumsum(steps)])
@@ -78,7 +82,7 @@ def _sum_of_ratios(start: float, more: int, ratio: Callable[[np.ndarray], np.nda
         total += float(np.exp(logs[:-1] if block > 0 else logs).sum())
         if block <= 0:
             return min(total, 1.0)
-        log_term, position = float(logs[-1]), position + block
+        log_term, position, longest = float(logs[-1]), position + block, min(2 * longest, MOST_TERMS)
         is_falling = block < 2 or steps[-1] < 0
         if is_falling and math.exp(min(log_term, 0.0)) < NEGLIGIBLE * max(total, 1e-300):
             return min(total, 1.0)

@@ -15,7 +15,7 @@ from model_monitor.outputs.summary_labels import unread_labels
 from model_monitor.words import DIGITS, counted, lost, named, number
 
 WIDTHS_TOLD = 3
-SHARES = {  # of checks that measure what is right and tell what is wrong: of which values
+SHARES: Mapping[str, str] = {  # of checks that measure what is right and tell what is wrong: of which values
     CheckType.CATEGORICAL_VALUES: "known values",
     CheckType.COMPLETENESS: "values that are there",
     CheckType.DATA_TYPE: "values of the type",

@@ -7,6 +7,7 @@
 #include "csv.hpp"
 #include "envelope.hpp"
 #include "json.hpp"
+#include "search.hpp"
 
 namespace {
 
@@ -16,6 +17,7 @@ PyMethodDef methods[] = {
     {"read_json", monitor::read_json, METH_VARARGS, "Typed columns of JSON payloads."},
     {"read_envelopes", monitor::read_envelopes, METH_O, "Events of data-capture files as columns."},
     {"open_texts", monitor::open_texts, METH_VARARGS, "Payloads out of base 64."},
+    {"mentions", monitor::mentions, METH_VARARGS, "Whether a word occurs in bytes."},
     {nullptr, nullptr, 0, nullptr},
 };
 

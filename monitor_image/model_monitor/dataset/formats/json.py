@@ -99,9 +99,7 @@ def read_json(
 
 def may_hold_tensors(payloads: Sequence[str]) -> bool:
     """Whether some payload may be of the open inference protocol, so that each has to be looked at."""
-    if isinstance(payloads, Texts):
-        return MENTIONS_TENSORS.encode() in payloads.data
-    return any(MENTIONS_TENSORS in text for text in payloads)
+    return native.mentions(payloads, MENTIONS_TENSORS)
 
 
 def _guess(payloads: Sequence[str], side: Side, is_lines: bool) -> Layout | None:

@@ -1,0 +1,31 @@
+"""The files below a folder, with one look at each folder: an hour may have tens of thousands of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+
+def files_below(root: Path) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    """Each file with its path below the root, `/` between folders, in no order.
+
+    Folders that are links, or may not be read, are passed over; so is what is no file, such as a link to nowhere.
+    """
+    folders = [("", os.fspath(root))]
+    while folders:
+        relative, folder = folders.pop()
+        with suppress(PermissionError), os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append((f"{relative}{entry.name}/", entry.path))
+                elif _is_file(entry):
+                    yield f"{relative}{entry.name}", entry
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_file()
+    except OSError:  # links in a circle
+        return False
