@@ -1,6 +1,7 @@
 // Whether a word occurs in payloads that nearly always lack it: asked of every batch before it is read.
 #include "search.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <string_view>
@@ -11,7 +12,7 @@ namespace monitor {
 namespace {
 
 using Lanes = uint8_t __attribute__((vector_size(16)));
-constexpr size_t kProbed = 3;  // of the word's first bytes: few places have all of them
+constexpr size_t kProbed = 2;  // neighbours: few places have both of them
 constexpr size_t kVectors = 4, kStep = kVectors * sizeof(Lanes);
 
 Lanes load(const char *at) {
@@ -26,17 +27,27 @@ bool is_any(Lanes lanes) {
     return (halves[0] | halves[1]) != 0;
 }
 
+// The place of the two neighbours in a word that are rarest in texts.
+size_t rarest(std::string_view word) {
+    constexpr std::string_view kCommonFirst = "\"etaoinsrhldcumfgpwybvkxjqz";
+    auto rarity = [&](size_t at) { return std::min(kCommonFirst.find(word[at]), kCommonFirst.size()); };
+    size_t best = 0;
+    for (size_t at = 1; at + 1 < word.size(); at++) {
+        if (rarity(at) + rarity(at + 1) > rarity(best) + rarity(best + 1)) best = at;
+    }
+    return best;
+}
+
 bool occurs(std::string_view text, std::string_view word) {
     size_t at = 0;
     if (word.size() >= kProbed) {
-        Lanes probes[kProbed];
-        for (size_t i = 0; i < kProbed; i++) probes[i] = Lanes{} + static_cast<uint8_t>(word[i]);
-        for (; at + kStep + kProbed <= text.size(); at += kStep) {
+        const size_t place = rarest(word);
+        const Lanes first = Lanes{} + static_cast<uint8_t>(word[place]), second = Lanes{} + static_cast<uint8_t>(word[place + 1]);
+        for (; at + kStep + word.size() <= text.size(); at += kStep) {
             Lanes hits{};
-            for (const char *from = text.data() + at, *stop = from + kStep; from < stop; from += sizeof(Lanes)) {
-                Lanes hit = load(from) == probes[0];
-                for (size_t i = 1; i < kProbed; i++) hit &= load(from + i) == probes[i];
-                hits |= hit;
+            const char *from = text.data() + at + place;
+            for (size_t i = 0; i < kVectors; i++, from += sizeof(Lanes)) {
+                hits |= static_cast<Lanes>(load(from) == first) & static_cast<Lanes>(load(from + 1) == second);
             }
             const bool is_near = is_any(hits);
             if (is_near && text.substr(at, kStep + word.size() - 1).find(word) != std::string_view::npos) return true;
