@@ -21,6 +21,7 @@ MODULES = {
 # room -> rooms or modules it may import, besides its own. A room is a module of the core's root, a folder of it, or a monitor's
 # folder; `monitors` alone stands for the modules that all monitors share, and their registry is a room of its own.
 GROUND = {"contract", "errors", "formats", "packing", "schema", "words", "label_text", "reader", "command"}
+GROUND |= {"collection", "tree"}
 ANALYSES = ("data_quality", "model_quality", "model_bias", "model_explainability", "custom_metrics")
 SHARED_BY_MONITORS = GROUND | {"job", "sketches", "labels", "monitors", "outputs.metric"}
 ALLOWED = {
@@ -29,6 +30,8 @@ ALLOWED = {
     "words": set(),
     "formats": set(),
     "schema": set(),
+    "collection": set(),  # of garbage, put off while all that is made stays
+    "tree": set(),  # files below a folder, of datasets and labels alike
     "packing": {"contract", "errors"},  # what is compressed, datasets and labels alike
     "logs": set(),
     "command": set(),  # what a command of the command line is
@@ -68,7 +71,7 @@ ALLOWED = {
     "laptop": GROUND | {"arguments", "job", "outputs", "runners", "flow", "windows", ""},
     "cli": GROUND | {"laptop", "job", "labels", "comparison", "outputs", "pages", "review", "migration", "runners", ""},
     "review": GROUND | {"job", "sketches", "labels", "outputs"},  # predictions that people look at, and their answers
-    "__main__": {"cli", "container", "function", "contract", "runners"},
+    "__main__": {"cli", "container", "function", "collection", "contract", "runners"},
     "": set(),
     # public doors
     "api": GROUND | {"job", "aws", "dataset", "outputs", "pages", "laptop", "cli"},  # the command as functions

@@ -151,9 +151,7 @@ def cells_of(column: tuple[Any, ...]) -> Cells:
     counted, kinds, number_type, numbers, codes, words, offsets = column
     counts = np.array(counted, np.int64)
     return Cells(
-        np.full(int(counts.sum()), Kind.INTEGRAL, np.uint8)
-        if kinds is None
-        else np.frombuffer(kinds, np.uint8),
+        np.full(int(counts.sum()), Kind.INTEGRAL, np.uint8) if kinds is None else np.frombuffer(kinds, np.uint8),
         None if numbers is None else np.frombuffer(numbers, number_type),
         None if codes is None else _dictionary(codes, words, offsets),
         counts,

@@ -54,6 +54,19 @@ def test_one_monitor_needs_no_second_line_or_heading():
     assert not any(line.startswith("---") for line in lines)
 
 
+def test_a_share_of_what_is_right_says_so_beside_a_sentence_about_what_is_wrong():
+    known = Check(
+        "categorical_values_check", "city", Outcome.VIOLATED, observed=0.0, allowed=0.9, sentence="new values"
+    )
+    drift = Check("baseline_drift_check", "bmi", Outcome.VIOLATED, observed=0.3, allowed=0.1, sentence="median moved")
+    lines = lines_of(MonitorResult(MonitoringType.DATA_QUALITY, Conclusion(Verdict.VIOLATED, (known, drift))))
+    told = [line.strip() for line in lines if "_check" in line]
+    assert told == [
+        "city: categorical_values_check. new values (observed share of known values 0.0000, limit 0.9000)",
+        "bmi: baseline_drift_check. median moved (observed 0.3000, limit 0.1000)",
+    ]
+
+
 def test_a_baseline_has_headings_but_no_verdicts():
     lines = lines_of(HEALTHY, EMPTY, job=replace(JOB, kind=JobKind.BASELINE))
     assert lines[:2] == ["baseline", "100 records, 0 files, 0.0 s"]
