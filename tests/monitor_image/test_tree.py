@@ -26,7 +26,7 @@ def folder(tmp_path):
 
 
 def test_they_are_the_files_that_a_recursive_search_finds(folder):
-    found = {relative: entry for relative, entry in files_below(folder)}
+    found = dict(files_below(folder))
     assert set(found) == {"a.jsonl", "2026/03/b.jsonl", "2026/03/.part", "_SUCCESS", "link.jsonl"}
     assert set(found) == {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     assert found["link.jsonl"].stat().st_size == 1
