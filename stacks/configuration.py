@@ -95,7 +95,7 @@ def _document(
         "monitors": blocks,
         "max_rejected_fraction": monitor.max_rejected_fraction,
         **({"false_alarms": monitor.false_alarms} if monitor.false_alarms else {}),
-        **({"design_effect": monitor.design_effect} if monitor.design_effect != 1 else {}),
+        **({"design_effect": monitor.design_effect} if monitor.design_effect else {}),
         "metrics": _metrics(endpoint, monitor),
         **({"scripts": scripts} if scripts else {}),
         **({"merged": True} if monitor.merged else {}),

@@ -57,8 +57,8 @@ class Tally:
     """What was found in some runs.
 
     judged: by monitor, runs in which it came to a verdict. violated: by set of monitors, runs with a false violation; declared: the
-    same with the population's design effect; aws: the same by AWS's rule, and of how many runs. checks: false violations by
-    monitor, type of check and subject. reasons: why there was no verdict.
+    same with the population's design effect, and plain: with none, both where records depend on each other; aws: the same by AWS's
+    rule, and of how many runs. checks: false violations by monitor, type of check and subject. reasons: why there was no verdict.
     """
 
     runs: int = 0
@@ -69,6 +69,7 @@ class Tally:
     checks: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
     declared: Counter[str] = field(default_factory=Counter)
+    plain: Counter[str] = field(default_factory=Counter)
 
     def add(self, other: Tally) -> None:
         """Count another's runs, too."""
@@ -87,7 +88,7 @@ class Tally:
         return cls(content["runs"], content["seconds"], *(Counter(content.get(name, {})) for name in COUNTERS))
 
 
-COUNTERS: Final = ("judged", "violated", "aws", "checks", "reasons", "declared")
+COUNTERS: Final = ("judged", "violated", "aws", "checks", "reasons", "declared", "plain")
 
 
 def replay(chunk: Chunk) -> Tally:
@@ -143,8 +144,9 @@ def _count_declared(watch: Watch, conclusions: Sequence[Conclusion], population:
     if population.is_independent:
         return
     for name, places in watch.sets.items():
-        settled = watch.settled([conclusions[place] for place in places], population.design_effect)
-        tally.declared[name] += _is_violated(settled)
+        mine = [conclusions[place] for place in places]
+        tally.declared[name] += _is_violated(watch.settled(mine, population.design_effect))
+        tally.plain[name] += _is_violated(watch.settled(mine, 1.0))
 
 
 def _is_violated(conclusions: Sequence[Conclusion]) -> bool:

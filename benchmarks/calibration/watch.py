@@ -27,6 +27,7 @@ from model_monitor.monitors.decision import budget_of, settle
 from model_monitor.outputs.files import to_json
 from model_monitor.outputs.report import Dataset, Report
 from model_monitor.schema import Column, Kind, Rows, Schema
+from model_monitor.sketches.neighbours import Neighbours
 from model_monitor.sketches.reading import Reading
 
 FAST = Path("/dev/shm")  # where there is one, files cost nothing
@@ -67,8 +68,10 @@ class Watch:
         )
         source = DatasetSource(Path("records"), DatasetKind.CSV)
         job = Job(JobKind.BASELINE, source, Path("output"), configuration.schema, configuration.monitors, workers=1)
-        found = _found(rows_of(sample, job.schema), job)
-        report = Report(job, Reading(records=sample.size), (), Dataset())
+        rows = rows_of(sample, job.schema)
+        found = _found(rows, job)
+        measured = replace(job, design_effect=Neighbours.of(rows).design_effect)  # as of captured traffic, in its order
+        report = Report(measured, Reading(records=sample.size), (), Dataset())
         with tempfile.TemporaryDirectory(dir=FAST if FAST.is_dir() else None) as folder:
             files = {result.type: _written(Path(folder), result) for result in flow.suggest(found, report)}
             job = replace(job, kind=JobKind.MONITOR, baselines=files)
@@ -90,9 +93,9 @@ class Watch:
         report = Report(job, Reading(records=records), (), Dataset())
         return [bare(flow.conclude(monitor, statistics, report, self.baselines)) for monitor, statistics in found]
 
-    def settled(self, conclusions: Sequence[Conclusion], design_effect: float = 1.0) -> list[Conclusion]:
-        """The decision of a run over these monitors alone, whose conclusions are `bare`."""
-        return settle(conclusions, budget_of(self.job), design_effect)
+    def settled(self, conclusions: Sequence[Conclusion], design_effect: float | None = None) -> list[Conclusion]:
+        """The decision of a run over these monitors alone, whose conclusions are `bare`. design_effect: declared; else measured."""
+        return settle(conclusions, budget_of(self.job), self.job.effect if design_effect is None else design_effect)
 
     @property
     def sets(self) -> dict[str, tuple[int, ...]]:

@@ -33,7 +33,7 @@ from model_monitor.dataset.units import Unit, plan
 from model_monitor.errors import NoDataset, SettingsError, TooManyRejected
 from model_monitor.job import scratch
 from model_monitor.job.baselines import digest
-from model_monitor.job.job import BaselineFiles, Job, MonitorSettings
+from model_monitor.job.job import BaselineFiles, DatasetKind, Job, MonitorSettings
 from model_monitor.job.review import ReviewSettings
 from model_monitor.labels import labelled_rows
 from model_monitor.labels.facet_table import FacetTable, read_facets
@@ -49,7 +49,7 @@ from model_monitor.labels.join import join
 from model_monitor.labels.merged import write_merged
 from model_monitor.monitors import registry
 from model_monitor.monitors.base import AnyMonitor
-from model_monitor.monitors.baseline_files import is_signed, signed
+from model_monitor.monitors.baseline_files import design_effect, is_signed, signed
 from model_monitor.monitors.conclusion import Conclusion, Lack, Outcome
 from model_monitor.monitors.decision import budget_of, settle
 from model_monitor.monitors.rehearsal import rehearsed
@@ -58,6 +58,7 @@ from model_monitor.review.routing import Routed
 from model_monitor.review.written import review_of
 from model_monitor.runners import local
 from model_monitor.schema import FeatureType
+from model_monitor.sketches.neighbours import Neighbours
 from model_monitor.sketches.reading import Reading
 from model_monitor.words import counted, lost
 
@@ -112,8 +113,16 @@ def load_baselines(job: Job) -> Baselines:
 
 
 def with_decisions(job: Job) -> Job:
-    """The job with the rule of each monitor: as it is set; else calibrated for baselines of ours, and AWS's own for AWS's."""
-    return replace(job, monitors=tuple(replace(each, decision=_decision(each, job)) for each in job.monitors))
+    """The job with the rule of each monitor: as it is set; else calibrated for baselines of ours, and AWS's own for AWS's.
+
+    Also with the design effect of the baselines' records, unless one is declared.
+    """
+    monitors = tuple(replace(each, decision=_decision(each, job)) for each in job.monitors)
+    effect = job.design_effect
+    if effect is None:
+        compared = (each.type for each in monitors if each.decision is Decision.CALIBRATED)
+        effect = max((design_effect(job.baselines.get(type_, BaselineFiles())) for type_ in compared), default=1.0)
+    return replace(job, monitors=monitors, design_effect=effect)
 
 
 def _decision(settings: MonitorSettings, job: Job) -> Decision:
@@ -210,9 +219,16 @@ def profile_unit(unit: Unit, job: Job, labels: GroundTruth | None = None, facets
         rows = join(read, labels) if needs_labels else read
         rows = rows if facets is None else facets.join(rows)
         parts = tuple(monitor.profile(rows, job) for monitor in monitors)
-        found = Profile(Reading.of(rows), parts, None if chosen is None else Routed.of(rows, chosen))
+        routed = None if chosen is None else Routed.of(rows, chosen)
+        neighbours = Neighbours.of(rows) if is_in_order(job) else None
+        found = Profile(Reading.of(rows), parts, routed, neighbours)
         profile = found if profile is None else profile.merge(found)  # most units are one piece
     return Profile.empty(job) if profile is None else profile
+
+
+def is_in_order(job: Job) -> bool:
+    """Whether a baseline's records stand in the order of their time, so that neighbours tell whether records are alike."""
+    return job.kind is JobKind.BASELINE and job.dataset.kind is DatasetKind.CAPTURE
 
 
 def routing(job: Job) -> ReviewSettings | None:
@@ -222,11 +238,15 @@ def routing(job: Job) -> ReviewSettings | None:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What was read, one profile for each monitor of the job, in the job's order, and what may go to people."""
+    """What was read, one profile for each monitor of the job, in the job's order, and what may go to people.
+
+    neighbours: of a baseline's records in the order of their time; None of others.
+    """
 
     reading: Reading
     parts: tuple[Any, ...]
     routed: Routed | None = None
+    neighbours: Neighbours | None = None
 
     @classmethod
     def empty(cls, job: Job) -> Profile:
@@ -239,7 +259,9 @@ class Profile:
         pairs = zip(self.parts, other.parts, strict=True)
         parts = tuple(mine.merge(theirs) for mine, theirs in pairs)
         routed = self.routed.merge(other.routed) if self.routed and other.routed else self.routed
-        return Profile(self.reading.merge(other.reading), parts, routed)
+        both = (self.neighbours, other.neighbours)
+        neighbours = both[0].merge(both[1]) if both[0] is not None and both[1] is not None else both[0] or both[1]
+        return Profile(self.reading.merge(other.reading), parts, routed, neighbours)
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,7 +289,10 @@ class Measured:
         Records that all have one wrong width are a violation instead, where a column check says so.
         """
         review = None if self.profile.routed is None else review_of(self.profile.routed, self.job)
-        report = Report(self.job, self.reading, (), self.dataset, labels=self.read_labels, review=review)
+        job, neighbours = self.job, self.profile.neighbours
+        if job.kind is JobKind.BASELINE:  # what is declared is of windows
+            job = replace(job, design_effect=None if neighbours is None else neighbours.design_effect)
+        report = Report(job, self.reading, (), self.dataset, labels=self.read_labels, review=review)
         problem = too_many_rejected(self.reading, self.job)
         if problem is not None and not (self.job.kind is JobKind.MONITOR and is_one_width(self.reading)):
             return report.failed(Failure.of(problem))
@@ -313,22 +338,33 @@ def suggest(found: Found, report: Report) -> Iterator[MonitorResult]:
 
     for monitor, statistics in found:
         constraints = monitor.suggest(statistics, job)
-        conclusion = Conclusion(Verdict.OK, notes=monitor.notes(statistics, job, locate))
+        notes = (*monitor.notes(statistics, job, locate), *alike_neighbours(job))
+        conclusion = Conclusion(Verdict.OK, notes=notes)
         files = {
             monitor.files.constraints_name: monitor.files.constraints(constraints),
             monitor.files.statistics_name: monitor.files.statistics(statistics),
         }
-        written = {name: signed(content) for name, content in files.items()} | dict(
+        written = {name: signed(content, job.effect) for name, content in files.items()} | dict(
             monitor.files.beside(statistics, job)
         )
         yield MonitorResult(monitor.type, conclusion, monitor.shown.summary(statistics, conclusion), (), written)
+
+
+def alike_neighbours(job: Job) -> tuple[str, ...]:
+    """That a baseline's records tell less than as many drawn one by one would."""
+    if job.effect == 1.0:
+        return ()
+    return (
+        f"records next to each other are alike (sessions, retries): windows are judged as if {job.effect:.1f} of them were one; "
+        "design_effect says otherwise",
+    )
 
 
 def check(found: Found, report: Report, baselines: Baselines) -> Iterator[MonitorResult]:
     """The monitoring job's side: statistics against the baseline, all monitors' checks as one family."""
     job = report.job
     conclusions = [conclude(monitor, statistics, report, baselines) for monitor, statistics in found]
-    settled = settle(conclusions, budget_of(job), job.design_effect)
+    settled = settle(conclusions, budget_of(job), job.effect)
     for (monitor, statistics), conclusion in zip(found, settled, strict=True):
         yield result(monitor, statistics, conclusion, report, baselines)
 

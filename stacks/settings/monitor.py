@@ -210,8 +210,9 @@ class Monitor(Block):
         | None
     ) = None
     """False violations of the schedule that are acceptable, such as 1 per quarter. Left out: 1 per quarter."""
-    design_effect: Annotated[float, Field(ge=1, le=10_000)] = 1.0
-    """How many records tell as much as an independent one, where they come in alike groups (sessions, retries). Default: 1."""
+    design_effect: Annotated[float, Field(ge=1, le=10_000)] | None = None
+    """How many records tell as much as an independent one, where they come in alike groups (sessions, retries).
+    Left out: as a baseline of captured traffic shows it, else 1."""
     check_non_negative: bool = False
     """Whether values below zero violate where the baseline has none. Default: false, as SageMaker."""
     baseline: Baseline

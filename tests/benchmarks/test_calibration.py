@@ -105,12 +105,14 @@ def test_a_mean_of_hours_varies_as_its_design_effect_says() -> None:
     assert 0.8 * populations.DESIGN_EFFECT < effect < populations.DESIGN_EFFECT * 1.1
 
 
-def test_runs_of_dependent_records_are_also_decided_with_what_is_declared() -> None:
-    chunk = replay.Chunk("hours", 320, 25, 25)  # two of which are violated with the defaults
+def test_runs_of_dependent_records_are_judged_as_measured_as_declared_and_as_independent() -> None:
+    chunk = replay.Chunk("hours", 320, 25, 25)  # two of which are violated where records count as independent
     tally = replay.replay(chunk)
-    assert tally.declared["all"] < tally.violated["all"]
-    assert set(tally.declared) == set(tally.violated)
-    assert not replay.replay(replay.Chunk("nullable", 40, 0, 1)).declared
+    assert tally.violated["all"] == tally.declared["all"] == 0 < tally.plain["all"]
+    assert set(tally.declared) == set(tally.plain) == set(tally.violated)
+    independent = replay.replay(replay.Chunk("nullable", 40, 0, 1))
+    assert not independent.declared
+    assert not independent.plain
 
 
 def test_errors_of_amounts_grow_with_what_is_predicted() -> None:

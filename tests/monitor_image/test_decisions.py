@@ -111,3 +111,66 @@ def test_records_that_come_in_groups_are_fewer_for_every_test(world, capsys):
 def test_a_budget_that_is_none_is_refused(world, text, capsys):
     assert world(nulls(0.0), false_alarms=text)[0] == 1
     assert "false_alarms: should be a number per period such as '1 per quarter'" in capsys.readouterr().err
+
+
+def sessions(records: list[dict[str, Any]], length: int) -> list[dict[str, Any]]:
+    """Each record several times in a row, as sessions and retries make them."""
+    return [record for record in records for _ in range(length)]
+
+
+def made(tmp_path: Path, dataset: Path, **changes: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A baseline of a dataset, and a window judged by it: the baseline's report, and the window's."""
+    tmp_path.mkdir(exist_ok=True)
+    config = tmp_path / "monitoring.json"
+    payload = {"features": list(FEATURES), "output": OUTPUT}
+    config.write_text(json.dumps({"version": 1, "payload": payload} | changes))
+    assert run("baseline", "--dataset", dataset, "--output", tmp_path / "baseline", "--config", config) == 0
+    capture = write_capture(tmp_path / "window", events_of(land(300, seed=11)))
+    given = ("--baseline", tmp_path / "baseline", "--output", tmp_path / "out", "--config", config)
+    assert run("monitor", "--dataset", capture, *given) in (0, 2)
+    return tuple(json.loads((tmp_path / name / "report.json").read_text()) for name in ("baseline", "out"))  # type: ignore[return-value]
+
+
+def test_captured_traffic_shows_how_alike_neighbours_are_and_windows_are_judged_by_it(tmp_path, capsys):
+    dataset = write_capture(tmp_path / "traffic", events_of(sessions(land(400, seed=7), 4)))
+    baseline, window = made(tmp_path, dataset)
+    assert 3 < baseline["design_effect"] == window["design_effect"] < 8
+    block = json.loads((tmp_path / "baseline" / "statistics.json").read_text())[OWN_BLOCK]
+    assert block["design_effect"] == baseline["design_effect"]
+    assert "records next to each other are alike" in capsys.readouterr().out
+
+
+def test_independent_traffic_and_training_sets_in_any_order_count_one_each(tmp_path):
+    apart = write_capture(tmp_path / "traffic", events_of(land(1600, seed=7)))
+    assert ["design_effect" in report for report in made(tmp_path / "a", apart)] == [False, False]
+    training = write_csv(tmp_path / "sorted.csv", sessions(land(400, seed=7), 4))
+    assert ["design_effect" in report for report in made(tmp_path / "b", training)] == [False, False]
+
+
+@pytest.mark.parametrize("declared", [1, 2.5])
+def test_what_is_declared_wins_over_what_is_measured(tmp_path, declared):
+    dataset = write_capture(tmp_path / "traffic", events_of(sessions(land(400, seed=7), 4)))
+    baseline, window = made(tmp_path, dataset, design_effect=declared)
+    assert baseline["design_effect"] > 3
+    assert window.get("design_effect", 1) == declared
+
+
+@pytest.mark.parametrize("told", [0.5, "4", True])
+def test_a_baseline_whose_effect_is_none_is_refused(tmp_path, told, capsys):
+    dataset = write_capture(tmp_path / "traffic", events_of(sessions(land(400, seed=7), 4)))
+    made(tmp_path, dataset)
+    file = tmp_path / "baseline" / "statistics.json"
+    content = json.loads(file.read_text())
+    content[OWN_BLOCK]["design_effect"] = told
+    file.write_text(json.dumps(content))
+    capsys.readouterr()
+    given = (
+        "--baseline",
+        tmp_path / "baseline",
+        "--output",
+        tmp_path / "out",
+        "--config",
+        tmp_path / "monitoring.json",
+    )
+    assert run("monitor", "--dataset", tmp_path / "window", *given) == 1
+    assert f"{OWN_BLOCK}.design_effect should be a number of at least 1" in capsys.readouterr().err

@@ -64,9 +64,11 @@ class Block:
             self.faults.add(self.at(key), "should be between 0 and 1")
         return float(value)
 
-    def ratio(self, key: str, default: float) -> float:
+    def ratio(self, key: str) -> float | None:
         """A number of at least 1."""
-        value: float = self._typed(key, (int, float), "a number", default)
+        value: float | None = self._typed(key, (int, float), "a number", None)
+        if value is None:
+            return None
         if not 1 <= value < math.inf:
             self.faults.add(self.at(key), f"should be at least 1, found {value:g}")
         return float(value)

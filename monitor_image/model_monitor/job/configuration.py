@@ -103,7 +103,7 @@ class Configuration:
     dataset: DescribedDataset | None = None  # of a baseline, as Clarify's analysis configuration has it
     max_rejected_fraction: float = 0.1
     false_alarms: FalseAlarms = field(default_factory=FalseAlarms)
-    design_effect: float = 1.0
+    design_effect: float | None = None
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
     review: ReviewSettings | None = None
     links: Mapping[str, str] = field(default_factory=dict)
@@ -197,7 +197,7 @@ def _configuration(document: object, faults: Faults, beside: Surroundings) -> Co
         is_rehearsal=block.flag("create_violation_tests", False),
         max_rejected_fraction=block.share("max_rejected_fraction", 0.1),
         false_alarms=_false_alarms(block),
-        design_effect=block.ratio("design_effect", 1.0),
+        design_effect=block.ratio("design_effect"),
         metrics=_metrics(block.take("metrics"), faults),
         links=_links(block.take("links"), faults),
         review=None if (review := block.take("review")) is None else read_review(review, schema, faults),

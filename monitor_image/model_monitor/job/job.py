@@ -170,7 +170,9 @@ class Job:
     max_rejected_fraction: float = 0.1
     false_alarms: FalseAlarms = field(default_factory=FalseAlarms)
     links: Mapping[str, str] = field(default_factory=dict)  # where its page leads, by name
-    design_effect: float = 1.0  # of records that come in alike groups: how many of them tell as much as one
+    design_effect: float | None = (
+        None  # of records that come in alike groups: how many of them tell as much as one; None: measured
+    )
     windows: int = 1  # that the run judges, its own and those that waited for labels: they share what it may err
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
     workers: int | None = None  # None: one per core
@@ -178,6 +180,11 @@ class Job:
     review: ReviewSettings | None = None  # which predictions go to people; None: none
     is_rehearsal: bool = False  # one violation is forced, and nothing is remembered
     provenance: dict[str, str] = field(default_factory=dict)  # digests of image and configuration, baseline version
+
+    @property
+    def effect(self) -> float:
+        """The design effect that checks are read with; 1 where nobody declared or measured one."""
+        return 1.0 if self.design_effect is None else self.design_effect
 
     def settings_of(self, type_: MonitoringType) -> MonitorSettings:
         """One monitor's settings; the defaults where the job does not have it."""

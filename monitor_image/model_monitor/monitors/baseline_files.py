@@ -13,6 +13,7 @@ from model_monitor.errors import BaselineError
 from model_monitor.job.job import BaselineFiles
 
 SIGNATURE_VERSION: Final = 1
+DESIGN_EFFECT: Final = "design_effect"
 
 
 def read_document(path: Path) -> object:
@@ -29,10 +30,17 @@ def read_document(path: Path) -> object:
     return document
 
 
-def signed(content: Mapping[str, Any]) -> dict[str, Any]:
-    """The content of a baseline's file with a block that says that it is ours: its numbers are counts of a sample that we know."""
+def signed(content: Mapping[str, Any], design_effect: float = 1.0) -> dict[str, Any]:
+    """The content of a baseline's file with a block that says that it is ours: its numbers are counts of a sample that we know.
+
+    design_effect: of the sample's records, as `sketches.neighbours` measures it; told where it is not 1.
+    """
     block = content.get(OWN_BLOCK)
-    return {**content, OWN_BLOCK: {**(block if isinstance(block, Mapping) else {}), "version": SIGNATURE_VERSION}}
+    effect = {} if design_effect == 1.0 else {DESIGN_EFFECT: design_effect}
+    return {
+        **content,
+        OWN_BLOCK: {**(block if isinstance(block, Mapping) else {}), "version": SIGNATURE_VERSION, **effect},
+    }
 
 
 def is_signed(files: BaselineFiles) -> bool:
@@ -40,6 +48,22 @@ def is_signed(files: BaselineFiles) -> bool:
     given = [path for path in (files.constraints, files.statistics) if path is not None]
     documents = [read_document(path) for path in given]
     return bool(documents) and all(own_block(each) is not None for each in documents)
+
+
+def design_effect(files: BaselineFiles) -> float:
+    """That of the records of a baseline; 1 where its files tell none.
+
+    Raises: BaselineError where it is no number of at least 1.
+    """
+    found = 1.0
+    for path in (path for path in (files.constraints, files.statistics) if path is not None):
+        told = (own_block(read_document(path)) or {}).get(DESIGN_EFFECT, 1.0)
+        if isinstance(told, bool) or not isinstance(told, (int, float)) or told < 1:
+            raise BaselineError(
+                path, f"{OWN_BLOCK}.{DESIGN_EFFECT} should be a number of at least 1.", "Make the baseline again."
+            )
+        found = max(found, float(told))
+    return found
 
 
 def own_block(document: object) -> Mapping[str, Any] | None:

@@ -170,7 +170,7 @@ def to_json(report: Report, run: Run) -> dict[str, Any]:
         "version": REPORT_VERSION,
         "kind": job.kind,
         **({"rehearsal": True} if job.is_rehearsal else {}),
-        **({"design_effect": job.design_effect} if job.design_effect != 1.0 else {}),
+        **({"design_effect": job.effect} if job.effect != 1.0 else {}),
         **({"links": dict(job.links)} if job.links else {}),
         "verdict": report.verdict,
         "reason": report.reason,

@@ -108,7 +108,7 @@ def judge(
     measured = statistics.quality
     comparison = Comparison(measured, baseline, statistics.problem.type)
     is_calibrated = settings.decision is Decision.CALIBRATED
-    budget = sharpened(budget_of(job), job.design_effect) if is_calibrated else None
+    budget = sharpened(budget_of(job), job.effect) if is_calibrated else None
     found_checks = [metric_check(each, comparison, budget) for each in constraints.constraints]
     found_checks += unanswered(statistics, settings, are_scores_asked=_are_scores_asked(constraints, drift))
     is_judged = conclude(found_checks).verdict in (Verdict.OK, Verdict.VIOLATED)
