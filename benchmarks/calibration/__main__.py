@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.calibration import power, replay
+from benchmarks.calibration import populations, power, replay
 from benchmarks.calibration.results import read_lines, results_of
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -48,7 +48,9 @@ class Part:
 PARTS: Final = (
     Part(
         "replay",
-        lambda options: replay.chunks(options.rounds, options.sizes),
+        lambda options: (
+            each for each in replay.chunks(options.rounds, options.sizes) if each.population in options.populations
+        ),
         replay.runs_of,
         0.6,
         (*CORE, f"{HERE}/replay.py"),
@@ -97,6 +99,8 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--only", choices=[part.name for part in PARTS], help="one of the parts")
     top.add_argument("--rounds", type=int, default=replay.ROUNDS, help="of the null replay; more rounds are more runs")
     top.add_argument("--sizes", type=int, nargs="+", default=tuple(replay.ROUND), help="records of a window")
+    names = [population.name for population in populations.POPULATIONS]
+    top.add_argument("--populations", choices=names, nargs="+", default=names, help="of the null replay")
     return top
 
 
