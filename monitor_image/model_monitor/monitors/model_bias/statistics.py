@@ -27,6 +27,7 @@ from model_monitor.monitors.model_bias.metrics import (
 from model_monitor.monitors.model_bias.profile import BiasProfile, FacetProfile, mark_of
 from model_monitor.monitors.model_bias.settings import FACETS_KEPT, GROUPS_KEPT, BiasSettings, Facet
 from model_monitor.schema import Privacy, Schema
+from model_monitor.sketches.numeric_rows import Part
 
 RESTRICTED_MINIMUM: Final = 10  # records of either side, below which nothing is told of a restricted facet
 TEXT_FEATURES: Final = "FlipTest does not support non-numeric columns"
@@ -96,20 +97,24 @@ class BiasStatistics:
 
 @dataclass(frozen=True, slots=True)
 class _Task:
-    """What is measured, and how. is_baseline: also how the flip test spreads among smaller samples."""
+    """What is measured, and how.
+
+    is_baseline: also how the flip test spreads among smaller samples. part: the rows of the flip test; None: there are none.
+    """
 
     profile: BiasProfile
     settings: BiasSettings
     schema: Schema
     workers: int
     is_baseline: bool
+    part: Part | None
 
 
 def read_statistics(
     profile: BiasProfile, settings: BiasSettings, schema: Schema, workers: int, *, is_baseline: bool = False
 ) -> BiasStatistics:
     """All metrics of all facets."""
-    task = _Task(profile, settings, schema, workers, is_baseline)
+    task = _Task(profile, settings, schema, workers, is_baseline, _settled(profile, settings))
     entries: list[Entry] = []
     missing = {}
     for position, facet in enumerate(settings.facets):
@@ -126,6 +131,14 @@ def read_statistics(
         missing=missing,
         is_baseline=is_baseline,
     )
+
+
+def _settled(profile: BiasProfile, settings: BiasSettings) -> Part | None:
+    """The rows that the flip tests of all groups search, in the random order of their keys."""
+    rows, flip = profile.rows, settings.flip
+    if rows is None or flip is None or FLIP_TEST not in settings.post:
+        return None
+    return rows.settled(None if rows.seen <= rows.limit else flip.sample)
 
 
 def _entries(task: _Task, position: int) -> Iterator[Entry]:
@@ -233,7 +246,7 @@ class _Group:
         columns = [i for i in range(len(schema.features)) if i != own]
         if not columns:
             return Value(None, NO_FEATURES), None, NO_TRIALS
-        part = rows.settled(None if rows.seen <= rows.limit else flip.sample)
+        part = task.part
         if part is None:
             return Value(None, NO_VALUES), None, NO_TRIALS
         marks = part.marks[:, self.position]
