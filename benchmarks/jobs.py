@@ -45,17 +45,17 @@ class Against:
 
 
 RATIOS = (
-    Against("csv_1m", "wall / native scan", "native", 8, 3),
+    Against("csv_1m", "wall / native scan", "native", 8, 1),
     Against("csv_1m", "wall / polars statistics alone", "polars", 1, 0.5),
     Against("csv_1m", "wall / duckdb statistics alone", "duckdb", 1, 0.5),
     Against("csv_1m", "speed against pandas", "pandas", 2.5, 6, is_speedup=True),
     Against("csv_1m", "speed against whylogs", "whylogs", 4, 10, is_speedup=True),
     Against("csv_1m", "speed against Spark SQL", "spark", 16, 40, is_speedup=True),
     Against("csv_1m", "speed against Python's reader", "python_reader", None, is_speedup=True),
-    Against("json_columns", "wall / native scan", "native", 8, 4),
-    Against("json_records", "wall / native scan", "native", 8, 4),
+    Against("json_columns", "wall / native scan", "native", 8, 1),
+    Against("json_records", "wall / native scan", "native", 8, 1),
     Against("json_records", "speed against Python's reader", "python_reader", None, is_speedup=True),
-    Against("jsonlines", "wall / native scan", "native", 8, 4),
+    Against("jsonlines", "wall / native scan", "native", 8, 1),
     Against("base64", "wall / native scan", "native", 8, 4),
     Against("one_record", "wall / native scan", "native", 8, 4),
     Against("csv_dirty_1m", "time / clean", "csv_1m", 1.3, 1.1),

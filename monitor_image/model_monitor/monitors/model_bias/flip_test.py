@@ -16,6 +16,7 @@ import numpy as np
 NEIGHBOURS: Final = 5
 FEW: Final = 9  # records of the other group, up to which one neighbour decides
 LEAF: Final = 32  # records in a leaf of the tree; 16 to 128 differ by a third
+CACHED: Final = 8192  # records that a processor's cache holds, with room for the search
 HELD: Final = 1 << 18  # neighbours held at once
 TOLERANCE: Final = 1e-9  # relative; two distances of the same length differ by rounding
 Z_95: Final = 1.959963984540054
@@ -74,8 +75,11 @@ def _tree(points: np.ndarray) -> Any:
 
 
 def _near_each_other(points: np.ndarray) -> np.ndarray:
-    """Their places in an order in which neighbours stand together: each search finds what the one before left in the cache."""
-    return np.asarray(_tree(points).indices)
+    """Their places in an order in which neighbours stand together: each search finds what the one before left in the cache.
+
+    As they are where all of them fit into it.
+    """
+    return np.arange(len(points)) if len(points) < CACHED else np.asarray(_tree(points).indices)
 
 
 def interval(flips: np.ndarray) -> tuple[float, float]:
