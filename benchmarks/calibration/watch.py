@@ -70,7 +70,8 @@ class Watch:
         job = Job(JobKind.BASELINE, source, Path("output"), configuration.schema, configuration.monitors, workers=1)
         rows = rows_of(sample, job.schema)
         found = _found(rows, job)
-        measured = replace(job, design_effect=Neighbours.of(rows).design_effect)  # as of captured traffic, in its order
+        alike = Neighbours.of(rows).alike(job.schema.names)  # as of captured traffic, in its order
+        measured = replace(job, measured_effect=alike.effect, alike_column=alike.column)
         report = Report(measured, Reading(records=sample.size), (), Dataset())
         with tempfile.TemporaryDirectory(dir=FAST if FAST.is_dir() else None) as folder:
             files = {result.type: _written(Path(folder), result) for result in flow.suggest(found, report)}

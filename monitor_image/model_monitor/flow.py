@@ -33,7 +33,7 @@ from model_monitor.dataset.units import Unit, plan
 from model_monitor.errors import NoDataset, SettingsError, TooManyRejected
 from model_monitor.job import scratch
 from model_monitor.job.baselines import digest
-from model_monitor.job.job import BaselineFiles, DatasetKind, Job, MonitorSettings
+from model_monitor.job.job import BaselineFiles, DatasetKind, Job
 from model_monitor.job.review import ReviewSettings
 from model_monitor.labels import labelled_rows
 from model_monitor.labels.facet_table import FacetTable, read_facets
@@ -49,7 +49,7 @@ from model_monitor.labels.join import join
 from model_monitor.labels.merged import write_merged
 from model_monitor.monitors import registry
 from model_monitor.monitors.base import AnyMonitor
-from model_monitor.monitors.baseline_files import design_effect, is_signed, signed
+from model_monitor.monitors.baseline_files import signature, signed
 from model_monitor.monitors.conclusion import Conclusion, Lack, Outcome
 from model_monitor.monitors.decision import budget_of, settle
 from model_monitor.monitors.rehearsal import rehearsed
@@ -113,22 +113,18 @@ def load_baselines(job: Job) -> Baselines:
 
 
 def with_decisions(job: Job) -> Job:
-    """The job with the rule of each monitor: as it is set; else calibrated for baselines of ours, and AWS's own for AWS's.
+    """The job with the rule of each monitor, and the design effect of the baselines' records.
 
-    Also with the design effect of the baselines' records, unless one is declared.
+    Rules are as they are set; else calibrated for baselines of ours, and AWS's own for AWS's. The effect is one for all checks: of
+    the baseline in which neighbours are most alike.
     """
-    monitors = tuple(replace(each, decision=_decision(each, job)) for each in job.monitors)
-    effect = job.design_effect
-    if effect is None:
-        compared = (each.type for each in monitors if each.decision is Decision.CALIBRATED)
-        effect = max((design_effect(job.baselines.get(type_, BaselineFiles())) for type_ in compared), default=1.0)
-    return replace(job, monitors=monitors, design_effect=effect)
-
-
-def _decision(settings: MonitorSettings, job: Job) -> Decision:
-    if settings.decision is not None:
-        return settings.decision
-    return Decision.CALIBRATED if is_signed(job.baselines.get(settings.type, BaselineFiles())) else Decision.AWS
+    monitors, effect = [], 1.0
+    for settings in job.monitors:
+        found = signature(job.baselines.get(settings.type, BaselineFiles()))
+        decision = settings.decision or (Decision.CALIBRATED if found.is_ours else Decision.AWS)
+        effect = max(effect, found.effect) if decision is Decision.CALIBRATED else effect
+        monitors.append(replace(settings, decision=decision))
+    return replace(job, monitors=tuple(monitors), measured_effect=effect)
 
 
 def known_features(job: Job, baselines: Baselines) -> dict[str, FeatureType]:
@@ -290,8 +286,9 @@ class Measured:
         """
         review = None if self.profile.routed is None else review_of(self.profile.routed, self.job)
         job, neighbours = self.job, self.profile.neighbours
-        if job.kind is JobKind.BASELINE:  # what is declared is of windows
-            job = replace(job, design_effect=None if neighbours is None else neighbours.design_effect)
+        if neighbours is not None:
+            alike = neighbours.alike(job.schema.names)
+            job = replace(job, measured_effect=alike.effect, alike_column=alike.column)
         report = Report(job, self.reading, (), self.dataset, labels=self.read_labels, review=review)
         problem = too_many_rejected(self.reading, self.job)
         if problem is not None and not (self.job.kind is JobKind.MONITOR and is_one_width(self.reading)):
@@ -338,7 +335,8 @@ def suggest(found: Found, report: Report) -> Iterator[MonitorResult]:
 
     for monitor, statistics in found:
         constraints = monitor.suggest(statistics, job)
-        notes = (*monitor.notes(statistics, job, locate), *alike_neighbours(job))
+        first = monitor.type == job.monitors[0].type  # what is of the run is said once
+        notes = (*monitor.notes(statistics, job, locate), *(alike_neighbours(job) if first else ()))
         conclusion = Conclusion(Verdict.OK, notes=notes)
         files = {
             monitor.files.constraints_name: monitor.files.constraints(constraints),
@@ -351,12 +349,14 @@ def suggest(found: Found, report: Report) -> Iterator[MonitorResult]:
 
 
 def alike_neighbours(job: Job) -> tuple[str, ...]:
-    """That a baseline's records tell less than as many drawn one by one would."""
+    """That a baseline's records tell less than as many drawn one by one would, and what follows from it."""
     if job.effect == 1.0:
         return ()
+    told = f"records next to each other are alike in {job.alike_column}, as those of sessions or retries are: {job.effect:.1f} of "
+    if job.design_effect is None:
+        return (f"{told}them tell as much as one, and windows are judged so (`design_effect: 1`, if that is wrong)",)
     return (
-        f"records next to each other are alike (sessions, retries): windows are judged as if {job.effect:.1f} of them were one; "
-        "design_effect says otherwise",
+        f"{told}them tell as much as one; windows are judged by the design effect that is declared, {job.design_effect:g}",
     )
 
 

@@ -15,6 +15,7 @@ from model_monitor.errors import SettingsError
 
 LOGGER = logging.getLogger("model_monitor.reader")
 FOUND_SHOWN = 40
+NEWEST = "mentions"  # what an older compiled reader lacks
 
 
 def load(environment: MutableMapping[str, str] = os.environ) -> ModuleType | None:
@@ -32,14 +33,21 @@ def load(environment: MutableMapping[str, str] = os.environ) -> ModuleType | Non
     except ModuleNotFoundError:  # not compiled for this machine
         return None
     except ImportError as error:  # damaged, or compiled for another one
-        LOGGER.warning(
-            "The compiled reader does not load, Python's runs instead (the same results, more slowly): %s. "
-            "Build it again (make setup), or install its wheel again.",
-            error,
-        )
-        environment[Variable.READER] = Reader.PYTHON
+        _leave_out(str(error), environment)
+        return None
+    if not hasattr(model_monitor_native, NEWEST):
+        _leave_out("it is older than this version", environment)
         return None
     return model_monitor_native
+
+
+def _leave_out(why: str, environment: MutableMapping[str, str]) -> None:
+    LOGGER.warning(
+        "The compiled reader does not load, Python's runs instead (the same results, more slowly): %s. "
+        "Build it again (make setup), or install its wheel again.",
+        why,
+    )
+    environment[Variable.READER] = Reader.PYTHON
 
 
 def fault(environment: Mapping[str, str]) -> str | None:

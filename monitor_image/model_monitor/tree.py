@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def files_below(root: Path) -> Iterator[tuple[str, os.DirEntry[str]]]:
-    """Each file with its path below the root, `/` between folders, in no order.
+    """Each file with its path below the root, `/` between folders, in no order. Raises: OSError where there is no such folder.
 
     Folders that are links, or may not be read, are passed over; so is what is no file, such as a link to nowhere.
     """

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from model_monitor import cli
-from model_monitor.contract import OWN_BLOCK
+from model_monitor.contract import OWN_BLOCK, Decision, JobKind, MonitoringType
+from model_monitor.flow import with_decisions
+from model_monitor.job.job import BaselineFiles, DatasetKind, DatasetSource, Job, MonitorSettings
+from model_monitor.monitors.baseline_files import signed
 from tests.captures import events_of, write_capture, write_csv
 from tests.monitor_image.conftest import FEATURES, OUTPUT, land
 
@@ -137,7 +141,9 @@ def test_captured_traffic_shows_how_alike_neighbours_are_and_windows_are_judged_
     assert 3 < baseline["design_effect"] == window["design_effect"] < 8
     block = json.loads((tmp_path / "baseline" / "statistics.json").read_text())[OWN_BLOCK]
     assert block["design_effect"] == baseline["design_effect"]
-    assert "records next to each other are alike" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert printed.count("records next to each other are alike in ") == 1
+    assert "and windows are judged so" in printed
 
 
 def test_independent_traffic_and_training_sets_in_any_order_count_one_each(tmp_path):
@@ -148,14 +154,15 @@ def test_independent_traffic_and_training_sets_in_any_order_count_one_each(tmp_p
 
 
 @pytest.mark.parametrize("declared", [1, 2.5])
-def test_what_is_declared_wins_over_what_is_measured(tmp_path, declared):
+def test_what_is_declared_wins_over_what_is_measured(tmp_path, declared, capsys):
     dataset = write_capture(tmp_path / "traffic", events_of(sessions(land(400, seed=7), 4)))
     baseline, window = made(tmp_path, dataset, design_effect=declared)
     assert baseline["design_effect"] > 3
     assert window.get("design_effect", 1) == declared
+    assert f"windows are judged by the design effect that is declared, {declared:g}" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("told", [0.5, "4", True])
+@pytest.mark.parametrize("told", [0.5, "4", True, 1e300])
 def test_a_baseline_whose_effect_is_none_is_refused(tmp_path, told, capsys):
     dataset = write_capture(tmp_path / "traffic", events_of(sessions(land(400, seed=7), 4)))
     made(tmp_path, dataset)
@@ -173,4 +180,25 @@ def test_a_baseline_whose_effect_is_none_is_refused(tmp_path, told, capsys):
         tmp_path / "monitoring.json",
     )
     assert run("monitor", "--dataset", tmp_path / "window", *given) == 1
-    assert f"{OWN_BLOCK}.design_effect should be a number of at least 1" in capsys.readouterr().err
+    assert f"{OWN_BLOCK}.design_effect should be a number from 1 to 10,000" in capsys.readouterr().err
+
+
+def test_a_run_is_judged_by_the_baseline_in_which_neighbours_are_most_alike(tmp_path):
+    """One number for all checks of a run; a monitor that AWS's rule decides has no say."""
+    files = {}
+    for name, effect in (("one", 2.0), ("other", 5.0)):
+        (tmp_path / name).mkdir()
+        files[name] = BaselineFiles(tmp_path / name / "constraints.json")
+        files[name].constraints.write_text(json.dumps(signed({}, effect)))
+    types = (MonitoringType.DATA_QUALITY, MonitoringType.MODEL_QUALITY)
+    job = Job(
+        JobKind.MONITOR,
+        DatasetSource(tmp_path, DatasetKind.CAPTURE),
+        tmp_path / "out",
+        monitors=tuple(map(MonitorSettings, types)),
+        baselines=dict(zip(types, files.values(), strict=True)),
+    )
+    assert with_decisions(job).effect == 5.0
+    assert with_decisions(replace(job, design_effect=3.0)).effect == 3.0
+    by_aws = replace(job, monitors=(job.monitors[0], replace(job.monitors[1], decision=Decision.AWS)))
+    assert with_decisions(by_aws).effect == 2.0

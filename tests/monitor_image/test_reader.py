@@ -24,6 +24,7 @@ MODULE = "model_monitor_native"
 @pytest.fixture
 def installed(monkeypatch) -> ModuleType:
     module = ModuleType(MODULE)
+    setattr(module, reader.NEWEST, lambda data, word: word in data)
     monkeypatch.setitem(sys.modules, MODULE, module)
     return module
 
@@ -31,6 +32,14 @@ def installed(monkeypatch) -> ModuleType:
 @pytest.mark.parametrize("environment", [{}, {"monitor_reader": ""}, {"monitor_reader": " Auto "}])
 def test_the_compiled_reader_runs_where_it_is_installed(installed, environment):
     assert reader.load(environment) is installed
+
+
+def test_a_compiled_reader_of_an_older_version_is_told_and_done_without(installed, caplog):
+    delattr(installed, reader.NEWEST)
+    environment = {"monitor_reader": "auto"}
+    assert reader.load(environment) is None
+    assert environment["monitor_reader"] == "python"
+    assert "it is older than this version. Build it again" in caplog.text
 
 
 @pytest.mark.parametrize("choice", ["python", "Python"])

@@ -93,7 +93,11 @@ def _visible(source: DatasetSource) -> Iterator[DataFile]:
         folder, _, _ = relative.rpartition("/")
         if folder not in places:
             places[folder] = _place_of(root / folder, source.kind)
-        yield DataFile(relative, source.path / relative, entry.stat().st_size, source.kind, *places[folder])
+        try:
+            size_bytes = entry.stat().st_size
+        except FileNotFoundError:  # it has just been moved
+            continue
+        yield DataFile(relative, source.path / relative, size_bytes, source.kind, *places[folder])
 
 
 def _place_of(folder: Path, kind: DatasetKind) -> tuple[str, datetime | None]:

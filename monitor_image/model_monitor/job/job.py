@@ -170,9 +170,9 @@ class Job:
     max_rejected_fraction: float = 0.1
     false_alarms: FalseAlarms = field(default_factory=FalseAlarms)
     links: Mapping[str, str] = field(default_factory=dict)  # where its page leads, by name
-    design_effect: float | None = (
-        None  # of records that come in alike groups: how many of them tell as much as one; None: measured
-    )
+    design_effect: float | None = None  # declared: how many records tell as much as one, where they are alike
+    measured_effect: float = 1.0  # the same, of a baseline's records
+    alike_column: str = ""  # which of their columns shows it
     windows: int = 1  # that the run judges, its own and those that waited for labels: they share what it may err
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
     workers: int | None = None  # None: one per core
@@ -183,8 +183,9 @@ class Job:
 
     @property
     def effect(self) -> float:
-        """The design effect that checks are read with; 1 where nobody declared or measured one."""
-        return 1.0 if self.design_effect is None else self.design_effect
+        """What a window's checks are read with: as declared, else as its baseline shows; of a baseline, what it shows."""
+        is_measured = self.kind is JobKind.BASELINE or self.design_effect is None
+        return self.measured_effect if is_measured else self.design_effect or 1.0
 
     def settings_of(self, type_: MonitoringType) -> MonitorSettings:
         """One monitor's settings; the defaults where the job does not have it."""

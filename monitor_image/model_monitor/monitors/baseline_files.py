@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ from model_monitor.job.job import BaselineFiles
 
 SIGNATURE_VERSION: Final = 1
 DESIGN_EFFECT: Final = "design_effect"
+MOST_EFFECT: Final = 10_000
 
 
 def read_document(path: Path) -> object:
@@ -43,27 +45,38 @@ def signed(content: Mapping[str, Any], design_effect: float = 1.0) -> dict[str, 
     }
 
 
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """What the files of a baseline say of it.
+
+    is_ours: a baseline job of ours wrote every file that is given, and any is given. effect: of its records, 1 where none is told.
+    """
+
+    is_ours: bool
+    effect: float = 1.0
+
+
+def signature(files: BaselineFiles) -> Signature:
+    """Of one monitor's baseline.
+
+    Raises: BaselineError where the design effect is no number from 1 to `MOST_EFFECT`.
+    """
+    given = [path for path in (files.constraints, files.statistics) if path is not None]
+    blocks = [own_block(read_document(path)) for path in given]
+    told = [
+        (path, block.get(DESIGN_EFFECT, 1.0)) for path, block in zip(given, blocks, strict=True) if block is not None
+    ]
+    for path, effect in told:
+        if isinstance(effect, bool) or not isinstance(effect, (int, float)) or not 1 <= effect <= MOST_EFFECT:
+            what = f"{OWN_BLOCK}.{DESIGN_EFFECT} should be a number from 1 to {MOST_EFFECT:,}."
+            raise BaselineError(path, what, "Make the baseline again.")
+    is_ours = bool(given) and len(told) == len(given)
+    return Signature(is_ours, max((float(effect) for _, effect in told), default=1.0))
+
+
 def is_signed(files: BaselineFiles) -> bool:
     """Whether a baseline job of ours wrote every file that is given, and any is given."""
-    given = [path for path in (files.constraints, files.statistics) if path is not None]
-    documents = [read_document(path) for path in given]
-    return bool(documents) and all(own_block(each) is not None for each in documents)
-
-
-def design_effect(files: BaselineFiles) -> float:
-    """That of the records of a baseline; 1 where its files tell none.
-
-    Raises: BaselineError where it is no number of at least 1.
-    """
-    found = 1.0
-    for path in (path for path in (files.constraints, files.statistics) if path is not None):
-        told = (own_block(read_document(path)) or {}).get(DESIGN_EFFECT, 1.0)
-        if isinstance(told, bool) or not isinstance(told, (int, float)) or told < 1:
-            raise BaselineError(
-                path, f"{OWN_BLOCK}.{DESIGN_EFFECT} should be a number of at least 1.", "Make the baseline again."
-            )
-        found = max(found, float(told))
-    return found
+    return signature(files).is_ours
 
 
 def own_block(document: object) -> Mapping[str, Any] | None:

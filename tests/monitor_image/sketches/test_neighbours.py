@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pytest
 
+from model_monitor.dataset.capture import empty_rows
 from model_monitor.schema import Column, Feature, Rows, Schema
 from model_monitor.sketches.kinds import no_kinds
-from model_monitor.sketches.neighbours import FEWEST, LAGS, Neighbours
+from model_monitor.sketches.neighbours import ANSWERS, FEWEST, LAGS, Alike, Neighbours
 
 SIZE = 4000
 
@@ -27,8 +30,16 @@ def rows(*columns: Column, count: int = SIZE) -> Rows:
     return Rows(schema, count, columns)
 
 
+def names(table: Rows) -> tuple[str, ...]:
+    return table.schema.names
+
+
+def alike(table: Rows) -> Alike:
+    return Neighbours.of(table).alike(names(table))
+
+
 def effect(*columns: Column, count: int = SIZE) -> float:
-    return Neighbours.of(rows(*columns, count=count)).design_effect
+    return alike(rows(*columns, count=count)).effect
 
 
 def autoregressive(rho: float, random: np.random.Generator, size: int = SIZE) -> np.ndarray:
@@ -77,19 +88,22 @@ def test_independent_records_count_one_each(draw):
     assert found == [1.0] * 20
 
 
-def test_the_column_whose_neighbours_are_most_alike_decides():
+def test_the_column_whose_neighbours_are_most_alike_decides_and_is_named():
     random = np.random.default_rng(3)
-    alike, apart = np.repeat(random.normal(size=SIZE // 4), 4), random.normal(size=SIZE)
-    assert effect(numbers(apart), numbers(alike)) == pytest.approx(effect(numbers(alike)), rel=0.05)
+    grouped, apart = numbers(np.repeat(random.normal(size=SIZE // 4), 4)), numbers(random.normal(size=SIZE))
+    found = alike(rows(apart, grouped))
+    assert found.column == "x1"
+    assert found.effect == pytest.approx(effect(grouped), rel=0.05)
 
 
 def test_predictions_and_scores_are_looked_at_too():
     random = np.random.default_rng(4)
     table = rows(numbers(random.normal(size=SIZE)))
-    alike = numbers(np.repeat(random.normal(size=SIZE // 4), 4))
-    told = Rows(table.schema, SIZE, table.features, score=alike)
-    assert Neighbours.of(table).design_effect == 1.0
-    assert Neighbours.of(told).design_effect > 3
+    grouped = numbers(np.repeat(random.normal(size=SIZE // 4), 4))
+    assert alike(table) == Alike()
+    for name in ("score", "prediction"):
+        found = alike(replace(table, **{name: grouped}))
+        assert (found.column, found.effect > 3) == (name, True)
 
 
 def test_an_identifier_says_who_and_not_what():
@@ -97,32 +111,66 @@ def test_an_identifier_says_who_and_not_what():
     assert effect(texts(sessions), numbers(np.random.default_rng(5).normal(size=SIZE))) == 1.0
 
 
-def test_day_and_night_do_not_make_neighbours_alike():
-    """Stretches are compared within themselves: a level that differs from one to the next says nothing."""
-    random = np.random.default_rng(6)
-    days = np.concatenate([random.normal(size=4096), 9 + random.normal(size=4096)])
-    assert effect(numbers(days), count=days.size) == 1.0
+@pytest.mark.parametrize(
+    "series",
+    [
+        lambda place, noise: place,
+        lambda place, noise: np.cumsum(np.abs(noise)),
+        lambda place, noise: place // 100 % 24,
+        lambda place, noise: place // 1000,
+        lambda place, noise: noise + np.sin(place * 2 * np.pi / 2400),
+        lambda place, noise: noise + place / SIZE,
+        lambda place, noise: noise + 9 * (place > 1000),
+        lambda place, noise: noise + 0.5 * (place > 2048),
+        lambda place, noise: np.where((place > 1000) & (place < 1600), 1.3, noise),
+    ],
+    ids=["counter", "clock", "hour", "weekday", "season", "trend", "large step", "step", "burst"],
+)
+@pytest.mark.parametrize("size", [SIZE, 8192])
+def test_what_changes_slowly_makes_no_alike_neighbours(series, size):
+    """Counters, clocks, seasons and breaks would otherwise switch every check off."""
+    for seed in range(5):
+        noise = np.random.default_rng(seed).normal(size=size)
+        assert effect(numbers(series(np.arange(size), noise).astype(np.float64)), count=size) == 1.0
+
+
+def test_sessions_are_seen_beside_a_season():
+    random = np.random.default_rng(12)
+    sessions = np.repeat(random.normal(size=SIZE // 4), 4)
+    found = effect(numbers(sessions + np.sin(np.arange(SIZE) * 2 * np.pi / 2400)))
+    assert 2 < found < 6
 
 
 def test_few_records_say_nothing():
-    alike = np.repeat(np.random.default_rng(7).normal(size=FEWEST), 4)[: FEWEST - 1]
-    assert effect(numbers(alike), count=FEWEST - 1) == 1.0
+    grouped = np.repeat(np.random.default_rng(7).normal(size=FEWEST), 4)[: FEWEST - 1]
+    assert effect(numbers(grouped), count=FEWEST - 1) == 1.0
 
 
 def test_parts_add_up_in_any_order_and_nothing_changes_nothing():
     random = np.random.default_rng(8)
-    parts = [
-        Neighbours.of(rows(numbers(autoregressive(0.5, random)), texts(random.integers(0, 3, SIZE)))) for _ in range(3)
-    ]
-    first, second, third = parts
+    tables = [rows(numbers(autoregressive(0.5, random)), texts(random.integers(0, 3, SIZE))) for _ in range(3)]
+    first, second, third = map(Neighbours.of, tables)
     left, right = first.merge(second).merge(third), first.merge(second.merge(third))
     np.testing.assert_allclose(left.correlations, right.correlations)
     np.testing.assert_allclose(left.records, right.records)
-    assert first.merge(second).design_effect == pytest.approx(second.merge(first).design_effect)
+    told = names(tables[0])
+    assert first.merge(second).alike(told).effect == pytest.approx(second.merge(first).alike(told).effect)
     assert Neighbours().merge(first) is first
     assert first.merge(Neighbours()) is first
-    assert Neighbours().design_effect == 1.0
-    assert left.correlations.shape == (2, LAGS)
+    assert Neighbours().alike(told) == Alike()
+    assert left.correlations.shape == (2 + len(ANSWERS), LAGS)
+
+
+def test_a_part_without_records_or_answers_takes_nothing_away():
+    """A file that nobody can read, and events without an answer."""
+    random = np.random.default_rng(10)
+    table = rows(numbers(random.normal(size=SIZE)))
+    grouped = numbers(np.repeat(random.normal(size=SIZE // 4), 4))
+    scored, known = replace(table, score=grouped), Neighbours.of(replace(table, score=grouped))
+    for other in (empty_rows(table.schema), table, replace(table, prediction=numbers(random.normal(size=SIZE)))):
+        part = Neighbours.of(other)
+        for merged in (known.merge(part), part.merge(known)):
+            assert merged.alike(names(scored)) == known.alike(names(scored))
 
 
 def test_more_records_tell_it_more_closely():
@@ -131,4 +179,4 @@ def test_more_records_tell_it_more_closely():
     whole = parts[0]
     for part in parts[1:]:
         whole = whole.merge(part)
-    assert whole.design_effect == pytest.approx(4.0, rel=0.15)
+    assert whole.alike(("x0",)).effect == pytest.approx(4.0, rel=0.15)
