@@ -167,8 +167,17 @@ def for_counts(chance: Random) -> tuple[Any, ...]:
     return array("d", [chance.choice(odd) if chance.random() < 0.05 else number for number in numbers]), True
 
 
+def for_mentions(chance: Random) -> tuple[Any, ...]:
+    data = damaged(chance, json_payload)[: chance.choice((0, 1, 63, 64, 65, 4096))]
+    start = chance.randrange(len(data) + 1)
+    inside = data[start : start + chance.randint(0, 12)]
+    word = chance.choice((inside, inside + b"?", b"", b'"columns"', b'"datatype"', b"\xff\x00"))
+    return array("B", data), array("B", word)
+
+
 ARGUMENTS: dict[str, Callable[[Random], tuple[Any, ...]]] = {
     "count_whole": for_counts,
+    "mentions": for_mentions,
     "open_texts": for_encoded,
     "read_csv": for_csv,
     "read_envelopes": for_envelopes,
