@@ -356,7 +356,7 @@ def alike_neighbours(job: Job) -> tuple[str, ...]:
     if job.design_effect is None:
         return (f"{told}them tell as much as one, and windows are judged so (`design_effect: 1`, if that is wrong)",)
     return (
-        f"{told}them tell as much as one; windows are judged by the design effect that is declared, {job.design_effect:g}",
+        f"{told}them tell as much as one; windows with this configuration are judged by the declared {job.design_effect:g}",
     )
 
 

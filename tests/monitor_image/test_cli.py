@@ -243,6 +243,7 @@ def test_the_format_is_guessed_from_name_and_content(tmp_path, name, kind):
         content = b"Elevation,Slope\n1,2\n"
         path.write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
     assert guess_kind(path) == kind
+    (tmp_path / "README.md").write_text("# a note that comes first by its name")
     assert guess_kind(tmp_path) == kind
 
 

@@ -144,6 +144,8 @@ def test_captured_traffic_shows_how_alike_neighbours_are_and_windows_are_judged_
     printed = capsys.readouterr().out
     assert printed.count("records next to each other are alike in ") == 1
     assert "and windows are judged so" in printed
+    as_many = round(300 / window["design_effect"])
+    assert f"judged as {as_many} records drawn one by one (`design_effect`)" in printed
 
 
 def test_independent_traffic_and_training_sets_in_any_order_count_one_each(tmp_path):
@@ -159,7 +161,7 @@ def test_what_is_declared_wins_over_what_is_measured(tmp_path, declared, capsys)
     baseline, window = made(tmp_path, dataset, design_effect=declared)
     assert baseline["design_effect"] > 3
     assert window.get("design_effect", 1) == declared
-    assert f"windows are judged by the design effect that is declared, {declared:g}" in capsys.readouterr().out
+    assert f"windows with this configuration are judged by the declared {declared:g}" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("told", [0.5, "4", True, 1e300])

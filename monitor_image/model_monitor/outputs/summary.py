@@ -82,6 +82,10 @@ def _facts(report: Report, run: Run) -> str:
     facts = [counted(reading.records, "record"), counted(report.dataset.files, "file")]
     if reading.events:
         facts.insert(1, counted(reading.events, "event"))
+    if report.job.effect != 1.0 and report.job.kind is JobKind.MONITOR:
+        facts.append(
+            f"judged as {counted(round(reading.records / report.job.effect), 'record')} drawn one by one (`design_effect`)"
+        )
     if reading.outside_window:
         facts.append(f"{counted(reading.outside_window, 'record')} outside the window")
     if reading.own_requests:
@@ -128,7 +132,8 @@ def _told(check: Check, repeated: Mapping[str, str]) -> str:
         return _rounded(check.sentence)
     of = f" share of {SHARES[check.check_type]}" if check.check_type in SHARES else ""
     limits = f"observed{of} {number(check.observed)}, limit {number(check.allowed)}"
-    reach = "" if check.allowance is None else f", sampling explains {number(check.allowance)}"
+    down = "down to " if of else ""
+    reach = "" if check.allowance is None else f", sampling explains {down}{number(check.allowance)}"
     return f"{_rounded(check.sentence)} ({limits}{reach})"
 
 
