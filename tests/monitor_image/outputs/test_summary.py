@@ -63,7 +63,8 @@ def test_a_share_of_what_is_right_says_so_beside_a_sentence_about_what_is_wrong(
     lines = lines_of(MonitorResult(MonitoringType.DATA_QUALITY, Conclusion(Verdict.VIOLATED, (known, drift))))
     told = [line.strip() for line in lines if "_check" in line]
     assert told == [
-        "city: categorical_values_check. new values (observed share of known values 0.0000, limit 0.9000, sampling explains down to 0.8000)",
+        "city: categorical_values_check. new values "
+        "(observed share of known values 0.0000, limit 0.9000, sampling explains down to 0.8000)",
         "bmi: baseline_drift_check. median moved (observed 0.3000, limit 0.1000)",
     ]
 
