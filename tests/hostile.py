@@ -16,7 +16,8 @@ import pyarrow.parquet as pq
 from model_monitor import flow
 from model_monitor.contract import JobKind, MonitoringType
 from model_monitor.job.job import DatasetKind, DatasetSource, Job, MonitorSettings
-from model_monitor.labels.ground_truth import label_files, read_ground_truth
+from model_monitor.labels.label_files import label_files
+from model_monitor.labels.label_reader import read_ground_truth
 from model_monitor.schema import Feature, Schema
 
 CSV = {"observedContentType": "text/csv", "encoding": "CSV", "mode": "INPUT"}

@@ -37,15 +37,10 @@ from model_monitor.job.job import BaselineFiles, DatasetKind, Job
 from model_monitor.job.review import ReviewSettings
 from model_monitor.labels import labelled_rows
 from model_monitor.labels.facet_table import FacetTable, read_facets
-from model_monitor.labels.ground_truth import (
-    GroundTruth,
-    has_known_ending,
-    label_files,
-    label_units,
-    leaves_threads,
-    read_ground_truth,
-)
+from model_monitor.labels.ground_truth import GroundTruth
 from model_monitor.labels.join import join
+from model_monitor.labels.label_files import has_known_ending, label_files, label_units, leaves_threads
+from model_monitor.labels.label_reader import read_ground_truth
 from model_monitor.labels.merged import write_merged
 from model_monitor.monitors import registry
 from model_monitor.monitors.base import AnyMonitor

@@ -13,7 +13,8 @@ import pytest
 from benchmarks import __main__ as bench, capacity, capture, cells, function, headlines, jobs, labels, measure, publish
 from benchmarks.capture import Recipe
 from benchmarks.labels import LabelRecipe
-from model_monitor.labels.ground_truth import label_files, read_ground_truth
+from model_monitor.labels.label_files import label_files
+from model_monitor.labels.label_reader import read_ground_truth
 
 SMALL = Recipe(200, records_per_file=50, null_rate=0.02, wrong_type_rate=0.05, is_quoted=True)
 

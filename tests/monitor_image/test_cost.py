@@ -13,7 +13,7 @@ import pytest
 
 from model_monitor.dataset import records as reasons
 from model_monitor.errors import UnpacksTooLarge
-from model_monitor.labels import ground_truth, label_records
+from model_monitor.labels import label_reader, label_records
 from tests import hostile
 from tests.conftest import ROOT
 
@@ -35,15 +35,15 @@ REJECTED = {  # what of an input cannot be read; of the others nothing is
     "csv_of_one_wide_row": {reasons.WRONG_WIDTH},
     "json_lines_of_numbers": {reasons.WRONG_WIDTH},
     "json_lines_cut_short": {reasons.MALFORMED_JSON},
-    "labels_of_one_letter": {ground_truth.NOT_JSON},
+    "labels_of_one_letter": {label_reader.NOT_JSON},
     "labels_without_breaks": {label_records.NO_LABEL},
     "labels_of_a_long_id": {label_records.ID_TOO_LONG},
     "labels_in_a_list_of_numbers": {label_records.NOT_A_RECORD},
-    "labels_in_lists_in_lists": {ground_truth.NOT_JSON},
-    "labels_in_narrow_rows": {ground_truth.WRONG_WIDTH},
+    "labels_in_lists_in_lists": {label_reader.NOT_JSON},
+    "labels_in_narrow_rows": {label_reader.WRONG_WIDTH},
     "labels_in_empty_rows": {label_records.NO_LABEL},
-    "labels_beside_columns": {ground_truth.WRONG_WIDTH},
-    "labels_beside_too_many_columns": {ground_truth.TOO_MANY_COLUMNS},
+    "labels_beside_columns": {label_reader.WRONG_WIDTH},
+    "labels_beside_too_many_columns": {label_reader.TOO_MANY_COLUMNS},
     **{name: {UnpacksTooLarge.__name__} for name in hostile.BOMBS},
 }
 CASES = [

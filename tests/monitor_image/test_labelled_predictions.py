@@ -18,8 +18,8 @@ from model_monitor.dataset.units import plan
 from model_monitor.job.job import DatasetKind, DatasetSource, Job
 from model_monitor.label_text import normalise
 from model_monitor.labels.coverage import Coverage
-from model_monitor.labels.ground_truth import read_ground_truth
 from model_monitor.labels.keys import record_keys
+from model_monitor.labels.label_reader import read_ground_truth
 from model_monitor.monitors import thresholds as quality
 from model_monitor.monitors.conclusion import Outcome
 from model_monitor.monitors.model_quality import classification

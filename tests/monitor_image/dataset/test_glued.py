@@ -13,8 +13,8 @@ from hypothesis import given, strategies as st
 from model_monitor.dataset.glued import pieces_of
 from model_monitor.dataset.records import MALFORMED_JSON, NOT_JSON
 from model_monitor.job.job import DatasetKind, DatasetSource
-from model_monitor.labels import ground_truth
-from model_monitor.labels.ground_truth import read_ground_truth
+from model_monitor.labels import label_reader
+from model_monitor.labels.label_reader import read_ground_truth
 from model_monitor.schema import Rejects
 from tests.builders import baseline_job, capture_event, capture_job, csv_payload, read_all, schema
 
@@ -70,7 +70,7 @@ def total(chunks: list[Any]) -> Result:
 READERS = {
     "capture": (captured, read_capture, NOT_JSON),
     "dataset": (recorded, read_records, MALFORMED_JSON),
-    "labels": (labelled, read_labels, ground_truth.NOT_JSON),
+    "labels": (labelled, read_labels, label_reader.NOT_JSON),
 }
 
 

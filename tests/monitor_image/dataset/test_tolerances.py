@@ -22,7 +22,8 @@ from model_monitor.dataset.remedies import remedy
 from model_monitor.dataset.resolve import resolve_schema
 from model_monitor.errors import SettingsError
 from model_monitor.job.job import DatasetKind, Job
-from model_monitor.labels.ground_truth import label_files, label_units, read_ground_truth
+from model_monitor.labels.label_files import label_files, label_units
+from model_monitor.labels.label_reader import read_ground_truth
 from model_monitor.schema import Rejects
 from tests.builders import baseline_job, capture_event, capture_job, capture_line, csv_payload, read_all, schema
 from tests.conftest import ROOT

@@ -13,7 +13,7 @@ from model_monitor.job.configuration import parse_configuration
 from model_monitor.job.fetching import Labels, fetch_capture, fetch_table
 from model_monitor.job.from_container import ProcessingJob, build_job
 from model_monitor.job.variables import read_variables
-from model_monitor.labels.ground_truth import label_files
+from model_monitor.labels.label_files import label_files
 from model_monitor.schema import Window
 
 pytestmark = pytest.mark.xdist_group("moto")

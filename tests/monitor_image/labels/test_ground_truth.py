@@ -23,8 +23,10 @@ from hypothesis import given, settings, strategies as st
 from model_monitor import label_text as labels, packing
 from model_monitor.errors import NoDataset, UnpacksTooLarge
 from model_monitor.label_text import normalise, normalise_all
-from model_monitor.labels.ground_truth import GroundTruth, label_files, label_units, leaves_threads, read_ground_truth
+from model_monitor.labels.ground_truth import GroundTruth
 from model_monitor.labels.keys import record_keys
+from model_monitor.labels.label_files import label_files, label_units, leaves_threads
+from model_monitor.labels.label_reader import read_ground_truth
 from model_monitor.labels.truth_lines import reviewed_line
 from model_monitor.runners.fold import fold
 from model_monitor.schema import Events
@@ -244,7 +246,7 @@ def test_reading_json_leaves_no_thread_behind(tmp_path: Path, name: str) -> None
     code = (
         "import sys; from pathlib import Path; from model_monitor.runners import threads; threads.limit();"
         "from model_monitor.runners.local import _other_threads, FORKABLE_THREADS;"
-        "from model_monitor.labels.ground_truth import read_ground_truth;"
+        "from model_monitor.labels.label_reader import read_ground_truth;"
         "truth = read_ground_truth([('l.jsonl', Path(sys.argv[1]))]); assert len(truth) == 3;"
         "print(*_other_threads() - FORKABLE_THREADS)"
     )

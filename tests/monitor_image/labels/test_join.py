@@ -8,8 +8,9 @@ import numpy as np
 import pyarrow as pa
 
 from model_monitor.label_text import codes_of
-from model_monitor.labels.ground_truth import GroundTruth, read_ground_truth
+from model_monitor.labels.ground_truth import GroundTruth
 from model_monitor.labels.join import join
+from model_monitor.labels.label_reader import read_ground_truth
 from model_monitor.schema import Column, Events, Rows, Schema, Truth
 
 

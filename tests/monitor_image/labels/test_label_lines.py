@@ -11,10 +11,11 @@ import pyarrow as pa
 import pytest
 from hypothesis import example, given, settings, strategies as st
 
-from model_monitor.labels import ground_truth
-from model_monitor.labels.ground_truth import GroundTruth, read_ground_truth
+from model_monitor.labels import label_reader
+from model_monitor.labels.ground_truth import GroundTruth
 from model_monitor.labels.keys import LONGEST_MIXED, hashes, record_keys
 from model_monitor.labels.label_lines import read_document, read_lines
+from model_monitor.labels.label_reader import read_ground_truth
 from model_monitor.schema import Events
 from tests.effort import examples
 
@@ -102,8 +103,8 @@ def read(folder: Path, content: bytes) -> GroundTruth:
 
 def one_by_one(folder: Path, content: bytes) -> GroundTruth:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ground_truth, "read_lines", lambda lines: None)
-        patch.setattr(ground_truth, "read_document", lambda content: None)
+        patch.setattr(label_reader, "read_lines", lambda lines: None)
+        patch.setattr(label_reader, "read_document", lambda content: None)
         return read(folder, content)
 
 
@@ -142,8 +143,8 @@ def test_wherever_a_file_is_cut_the_last_label_counts(
     whole = one_by_one(folder, content)
     assert [reject.line for reject in whole.rejects.located] == [place + 1]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ground_truth, "PIECE_BYTES", data.draw(st.integers(1, 400)))
-        patch.setattr(ground_truth, "PART_BYTES", data.draw(st.integers(1, 400)))
+        patch.setattr(label_reader, "PIECE_BYTES", data.draw(st.integers(1, 400)))
+        patch.setattr(label_reader, "PART_BYTES", data.draw(st.integers(1, 400)))
         assert_same(read(folder, content), whole)
 
 

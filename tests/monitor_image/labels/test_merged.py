@@ -16,7 +16,8 @@ from model_monitor.dataset.discover import discover
 from model_monitor.errors import OutputError
 from model_monitor.ground_truth_writer import write_labels
 from model_monitor.job.job import DatasetKind, DatasetSource, Job
-from model_monitor.labels.ground_truth import label_files, read_ground_truth
+from model_monitor.labels.label_files import label_files
+from model_monitor.labels.label_reader import read_ground_truth
 from model_monitor.labels.label_records import labels_of
 from model_monitor.labels.merged import LONGEST_LIST, Merged, write_merged
 from model_monitor.schema import Feature, OutputMapping, PayloadMapping, Schema, Window

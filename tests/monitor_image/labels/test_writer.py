@@ -20,8 +20,9 @@ from hypothesis import given, settings, strategies as st
 from model_monitor import cli
 from model_monitor.errors import LabelsRefused, SettingsError
 from model_monitor.label_text import normalise
-from model_monitor.labels.ground_truth import label_files, read_ground_truth
 from model_monitor.labels.keys import record_keys
+from model_monitor.labels.label_files import label_files
+from model_monitor.labels.label_reader import read_ground_truth
 from model_monitor.labels.writer import LINES_PER_FILE, file_contents, group, write_labels
 from model_monitor.schema import Events
 from tests.effort import examples

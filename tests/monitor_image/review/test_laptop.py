@@ -13,7 +13,8 @@ import pytest
 
 from demo import review as example
 from model_monitor import cli
-from model_monitor.labels.ground_truth import label_files, read_ground_truth
+from model_monitor.labels.label_files import label_files
+from model_monitor.labels.label_reader import read_ground_truth
 from model_monitor.review.desk import Desk, Rules
 from model_monitor.review.local_store import LocalStores
 from model_monitor.review.serving import Server
