@@ -17,7 +17,6 @@ from model_monitor.schema import Window
 from model_monitor.tree import files_below
 
 CAPTURE_FOLDER = re.compile(r"(?:^|/)(?P<variant>[^/]+)/(?P<hour>\d{4}/\d{2}/\d{2}/\d{2})$")
-HIDDEN = (".", "_")
 SUFFIXES = {
     DatasetKind.CAPTURE: (".jsonl", ".json", ".jsonlines"),
     DatasetKind.CSV: (".csv", ".txt", ".tsv"),
@@ -85,11 +84,9 @@ def _by_content(files: Sequence[DataFile], source: DatasetSource) -> Iterator[Da
 
 
 def _visible(source: DatasetSource) -> Iterator[DataFile]:
-    """All files but markers and temporary ones, and those in such folders: `.part`, `_SUCCESS`."""
+    """All files, with what their folders say."""
     root, places = source.path.absolute(), dict[str, tuple[str, datetime | None]]()
     for relative, entry in files_below(source.path):
-        if relative.startswith(HIDDEN) or "/." in relative or "/_" in relative:
-            continue
         folder, _, _ = relative.rpartition("/")
         if folder not in places:
             places[folder] = _place_of(root / folder, source.kind)

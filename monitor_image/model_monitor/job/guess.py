@@ -52,7 +52,7 @@ def begins_with(path: Path, names: Sequence[str]) -> bool:
 
 def _first_file(folder: Path) -> Path:
     """The first whose name tells how it is written, else the first: a note may lie beside the data."""
-    found = [folder / path for path, entry in files_below(folder) if not entry.name.startswith((".", "_"))]
+    found = [folder / path for path, _ in files_below(folder)]
     if not found:
         raise NoDataset(folder, "file")
     return min((path for path in found if Path(plain_name(path.name)).suffix in BY_SUFFIX), default=min(found))

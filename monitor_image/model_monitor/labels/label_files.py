@@ -35,8 +35,6 @@ def label_files(
     end = last or datetime.max.replace(tzinfo=UTC)
     found = []
     for relative, _ in files_below(root):
-        if any(part.startswith((".", "_")) for part in relative.split("/")):
-            continue
         hour = _hour(relative)
         if hour is None or start <= hour <= end:
             found.append((hour or datetime.min.replace(tzinfo=UTC), relative, root / relative))
