@@ -49,7 +49,9 @@ PARTS: Final = (
     Part(
         "replay",
         lambda options: (
-            each for each in replay.chunks(options.rounds, options.sizes) if each.population in options.populations
+            each
+            for each in replay.chunks(options.rounds, options.sizes, options.first_round)
+            if each.population in options.populations
         ),
         replay.runs_of,
         0.6,
@@ -98,6 +100,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--only", choices=[part.name for part in PARTS], help="one of the parts")
     top.add_argument("--rounds", type=int, default=replay.ROUNDS, help="of the null replay; more rounds are more runs")
+    top.add_argument("--first-round", type=int, default=0, help="rounds before it are left out, since they are known")
     top.add_argument("--sizes", type=int, nargs="+", default=tuple(replay.ROUND), help="records of a window")
     names = [population.name for population in populations.POPULATIONS]
     top.add_argument("--populations", choices=names, nargs="+", default=names, help="of the null replay")

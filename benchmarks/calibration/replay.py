@@ -42,9 +42,9 @@ class Chunk:
         return f"{self.population}/{self.size}/{self.first}+{self.runs}"
 
 
-def chunks(rounds: int = ROUNDS, sizes: Sequence[int] = tuple(ROUND)) -> Iterator[Chunk]:
+def chunks(rounds: int = ROUNDS, sizes: Sequence[int] = tuple(ROUND), first_round: int = 0) -> Iterator[Chunk]:
     """All work, in the order in which it is done: each round has its share of every cell."""
-    for number in range(rounds):
+    for number in range(first_round, rounds):
         for size in sizes:
             for population in populations.POPULATIONS:
                 start = number * ROUND[size]

@@ -75,7 +75,8 @@ def _sum_of_ratios(start: float, more: int, ratio: Callable[[np.ndarray], np.nda
     while True:
         block = min(more - position, longest)
         if block > 0:
-            steps = np.log(ratio(np.arange(position, position + block, dtype=np.float64)))
+            with np.errstate(divide="ignore"):  # terms that there cannot be have no chance
+                steps = np.log(ratio(np.arange(position, position + block, dtype=np.float64)))
             logs = log_term + np.concatenate([[0.0], np.cumsum(steps)])
         else:
             logs = np.array([log_term])

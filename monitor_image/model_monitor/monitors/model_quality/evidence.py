@@ -14,9 +14,9 @@ from model_monitor.monitors import chance
 from model_monitor.monitors.conclusion import Evidence
 from model_monitor.monitors.model_quality import standard_errors
 from model_monitor.monitors.model_quality.metrics import Quality
-from model_monitor.monitors.model_quality.permutation import greater
 from model_monitor.monitors.model_quality.residuals import Residuals, Sizes
 from model_monitor.monitors.model_quality.scores import Scores
+from model_monitor.monitors.permutation import greater
 from model_monitor.monitors.tails import student_reached, student_tail
 from model_monitor.monitors.thresholds import QualityConstraint
 from model_monitor.words import counted

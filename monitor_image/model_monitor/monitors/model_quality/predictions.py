@@ -11,6 +11,7 @@ from model_monitor.contract import ProblemType
 from model_monitor.monitors import chance
 from model_monitor.monitors.conclusion import Evidence
 from model_monitor.monitors.model_quality.said import Said
+from model_monitor.monitors.ranked import apart
 from model_monitor.schema import FeatureType
 from model_monitor.sketches.answers import Problem
 from model_monitor.sketches.distance import binned_kolmogorov_smirnov, categorical_linf, kolmogorov_smirnov, robust
@@ -74,23 +75,27 @@ class Moved:
         return robust(self.distance, *self.sizes)
 
 
-def moved_between(current: FeatureStatistics, baseline: FeatureStatistics) -> Moved | None:
-    """Largest difference of shares of one label, or between two distributions of numbers; None where they have none."""
+def moved_between(current: FeatureStatistics, baseline: FeatureStatistics, limit: float) -> Moved | None:
+    """Largest difference of shares of one label, or between two distributions of numbers; None where they have none.
+
+    Args:
+        limit: of the distance, up to which nothing is violated.
+    """
     now, then = current.numeric, baseline.numeric
     if current.categories and baseline.categories:
         return _of_labels(current.name, current.categories, baseline.categories)
     if now is None or then is None or now.ranks is None:
         return None
+    sentence, of_window = _of_numbers(current.name, now, then), now.rank_error / max(now.ranks.total, 1)
     if then.ranks is not None and then.ranks.total:
-        distance, size = kolmogorov_smirnov(now.ranks, then.ranks), then.ranks.total
-    elif then.buckets is not None and then.buckets.counts.sum():
+        distance, error = kolmogorov_smirnov(now.ranks, then.ranks), of_window + then.rank_error / then.ranks.total
+        found = apart(distance, now.ranks, then.ranks, error=error, is_beyond=distance > limit)
+        return Moved(distance, (now.ranks.total, then.ranks.total), found, sentence)
+    if then.buckets is not None and then.buckets.counts.sum():
         distance, size = binned_kolmogorov_smirnov(now.ranks, then.buckets), int(then.buckets.counts.sum())
-    else:
-        return None
-    sizes = (now.ranks.total, size)
-    error = now.rank_error / sizes[0] + then.rank_error / sizes[1]
-    found = chance.distance(distance, *sizes, error=error)
-    return Moved(distance, sizes, found, _of_numbers(current.name, now, then))
+        sizes = (now.ranks.total, size)
+        return Moved(distance, sizes, chance.distance(distance, *sizes, error=of_window), sentence)
+    return None
 
 
 def _of_labels(name: str, now: Mapping[str, int], then: Mapping[str, int]) -> Moved:

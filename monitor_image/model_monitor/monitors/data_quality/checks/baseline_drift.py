@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -18,6 +19,7 @@ from model_monitor.monitors.data_quality.comparison import (
     comparable_categories,
 )
 from model_monitor.monitors.data_quality.text_comparison import text_drift
+from model_monitor.monitors.ranked import apart
 from model_monitor.schema import FeatureType, Privacy
 from model_monitor.sketches.distance import (
     binned_kolmogorov_smirnov,
@@ -30,6 +32,7 @@ from model_monitor.sketches.distance import (
 from model_monitor.sketches.feature import FeatureStatistics, NumericStatistics
 
 TYPE = CheckType.BASELINE_DRIFT
+TELLING = 2.0  # a distance comes from the width rather than from the place, of a bell, where its logarithm grows by so much more
 
 
 def _check(feature: FeatureComparison) -> Check:
@@ -98,22 +101,28 @@ def _numeric(feature: FeatureComparison, current: FeatureStatistics, baseline: F
     now, then = current.numeric, baseline.numeric
     if now is None or now.ranks is None or then is None:
         return feature.not_evaluated(TYPE, EMPTY_REASON, feature.is_critical)
+    threshold, error = feature.constraints.config.distribution.comparison_threshold, now.rank_error / now.ranks.total
     if then.ranks is not None and then.ranks.total:
         distance, size = kolmogorov_smirnov(now.ranks, then.ranks), then.ranks.total
+        is_beyond = feature.is_calibrated and distance > threshold
+        evidence = apart(distance, now.ranks, then.ranks, error=error, is_beyond=is_beyond)
     elif then.buckets is not None and then.buckets.counts.sum():
         distance, size = binned_kolmogorov_smirnov(now.ranks, then.buckets), int(then.buckets.counts.sum())
+        evidence = distance_apart(distance, now.ranks.total, size, error=error)
     else:
         return feature.not_evaluated(TYPE, "the baseline's distribution is empty", feature.is_critical)
-    threshold = feature.constraints.config.distribution.comparison_threshold
-    evidence = distance_apart(distance, now.ranks.total, size, error=now.rank_error / now.ranks.total)
-    return _compared(feature, distance, (now.ranks.total, size), threshold, evidence, _medians(current, now, then))
+    return _compared(feature, distance, (now.ranks.total, size), threshold, evidence, _change(current, now, then))
 
 
-def _medians(current: FeatureStatistics, now: NumericStatistics, then: NumericStatistics) -> str:
-    """Where the middle was and is, of features of which numbers may be told."""
+def _change(current: FeatureStatistics, now: NumericStatistics, then: NumericStatistics) -> str:
+    """Where the middle was and is, and how wide the middle half where that says more; of features of which numbers may be told."""
     if current.privacy is Privacy.RESTRICTED or now.ranks is None or then.ranks is None or not then.ranks.total:
         return "its values are spread otherwise than the baseline's"
-    return f"median {then.ranks.quantile(0.5):.6g} -> {now.ranks.quantile(0.5):.6g}"
+    quarters = [tuple(map(ranks.quantile, (0.25, 0.5, 0.75))) for ranks in (then.ranks, now.ranks)]
+    (before, after), (was, came) = zip(*((middle, high - low) for low, middle, high in quarters), strict=True)
+    told = f"median {before:.6g} -> {after:.6g}"
+    is_wider = was > 0 and came > 0 and abs(math.log(came / was)) > TELLING * abs(after - before) / was
+    return f"{told}, middle half {was:.6g} -> {came:.6g} wide" if is_wider else told
 
 
 def _categorical(feature: FeatureComparison, current: FeatureStatistics, baseline: FeatureStatistics) -> Check:

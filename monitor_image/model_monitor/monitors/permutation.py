@@ -106,6 +106,19 @@ class Pack:
         return None
 
 
+@dataclass(frozen=True, slots=True)
+class Deal:
+    """How the pack was dealt.
+
+    gap: of the window's mean from the baseline's, in the unit of the values; per_mean: what the gap is when the drawn records'
+    standardised mean is 1.
+    """
+
+    pack: Pack
+    gap: float
+    per_mean: float
+
+
 def greater(
     values: np.ndarray, current: np.ndarray, baseline: np.ndarray, *, shift: float, start: float, slope: float = 1.0
 ) -> Evidence:
@@ -115,12 +128,10 @@ def greater(
         values: float64 (kinds,), what a record of each kind is worth; current, baseline: int64 (kinds,), how many there are.
         shift, start: how much the metric grew and from where, in its own unit; slope: by how much it grows with the mean.
     """
-    n, m = float(current.sum()), float(baseline.sum())
-    pack, scale = _pack(values, current, baseline)
-    if pack is None:
+    dealt = deal(values, current, baseline)
+    if dealt is None:
         return Evidence(1.0)
-    gap = float(current @ (values / n) - baseline @ (values / m))
-    per_mean = scale * (n + m) / m  # of the drawn records' standardised mean: what the gap of the samples is then
+    pack, gap, per_mean = dealt.pack, dealt.gap, dealt.per_mean
 
     def allowed(level: float) -> float:
         reached = pack.reach(level) * per_mean
@@ -130,8 +141,22 @@ def greater(
     return Evidence(pack.chance(gap / per_mean), allowed)
 
 
+def deal(values: np.ndarray, current: np.ndarray, baseline: np.ndarray) -> Deal | None:
+    """Both samples as one pack, and how far apart they are; None when all are worth the same, or more than can be said.
+
+    Args:
+        values: float64 (kinds,), what a record of each kind is worth; current, baseline: int64 (kinds,), how many there are.
+    """
+    n, m = float(current.sum()), float(baseline.sum())
+    pack, scale = _pack(values, current, baseline)
+    if pack is None:
+        return None
+    gap = float(current @ (values / n) - baseline @ (values / m))
+    return Deal(pack, gap, scale * (n + m) / m)
+
+
 def _pack(values: np.ndarray, current: np.ndarray, baseline: np.ndarray) -> tuple[Pack | None, float]:
-    """The pack and what one standard deviation of it is worth; None when all are worth the same, or more than can be said."""
+    """The pack and what one standard deviation of it is worth."""
     counts = (current + baseline).astype(np.float64)
     values, counts = values[counts > 0], counts[counts > 0]
     if not np.isfinite(values).all():

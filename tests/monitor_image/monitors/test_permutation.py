@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from model_monitor.monitors.model_quality.permutation import KINDS_KEPT, greater
+from model_monitor.monitors.permutation import KINDS_KEPT, greater
 
 
 def chance_of(values: np.ndarray, current: np.ndarray, baseline: np.ndarray) -> float:
