@@ -4,6 +4,7 @@
     ├── SettingsError               an argument, a variable or the configuration file is wrong
     ├── DatasetError                the data cannot be read
     │   ├── NoDataset               the path holds no file of the expected kind
+    │   ├── FolderUnreadable        a folder of it may not be read
     │   ├── UndecodableRecord       one record, located; the reader counts it as a reject, it does not end a run
     │   ├── UnpacksTooLarge         a compressed file unpacks to many times its size
     │   ├── SchemaMismatch          a dataset contradicts the declared features
@@ -65,6 +66,17 @@ class NoDataset(DatasetError):
         self.path, self.expected = path, expected
         source = "labels have been written there" if expected in LABELS else "data capture has written there"
         super().__init__(f"{path}: no {expected} found. Check the path, or that {source}.")
+
+
+class FolderUnreadable(DatasetError):
+    """A folder of a dataset may not be read; what is in it would be missing."""
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = path
+        super().__init__(
+            f"{path}: permission denied, so what is in this folder would be missing. Give the user who runs this the right to list "
+            "it, or move it elsewhere."
+        )
 
 
 class UndecodableRecord(DatasetError):

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Final
+
+from model_monitor.errors import FolderUnreadable
 
 HIDDEN: Final = (".", "_")  # how names of markers and temporary files begin: `.part`, `_SUCCESS`
 
 
 def files_below(root: Path) -> Iterator[tuple[str, os.DirEntry[str]]]:
-    """Each file with its path below the root, `/` between folders, in no order. Raises: OSError where there is no such folder.
+    """Each file with its path below the root, `/` between folders, in no order.
 
-    What is hidden is passed over, and folders that are links or may not be read; so is what is no file, such as a link to nowhere.
+    Links to folders are followed, but not into what is read anyway: the root itself, what is above or below it, and what another
+    link led to. What is hidden is passed over; so is what is no file, such as a link to nowhere.
+    Raises: FolderUnreadable; OSError where there is no such root.
     """
-    folders = [("", os.fspath(root))]
+    folders, linked = [("", os.fspath(root))], [os.path.realpath(root)]
     while folders:
         relative, folder = folders.pop()
-        with suppress(PermissionError), os.scandir(folder) as entries:
+        with _entries(folder) as entries:
             for entry in entries:
                 if entry.name.startswith(HIDDEN):
                     continue
@@ -27,6 +31,23 @@ def files_below(root: Path) -> Iterator[tuple[str, os.DirEntry[str]]]:
                     folders.append((f"{relative}{entry.name}/", entry.path))
                 elif _is_file(entry):
                     yield f"{relative}{entry.name}", entry
+                elif entry.is_symlink() and Path(entry.path).is_dir():
+                    target = os.path.realpath(entry.path)
+                    if not any(_share(target, known) for known in linked):
+                        linked.append(target)
+                        folders.append((f"{relative}{entry.name}/", entry.path))
+
+
+def _entries(folder: str) -> AbstractContextManager[Iterator[os.DirEntry[str]]]:
+    try:
+        return os.scandir(folder)
+    except PermissionError:
+        raise FolderUnreadable(folder) from None
+
+
+def _share(one: str, other: str) -> bool:
+    """Whether a folder is another one, or below or above it."""
+    return os.path.commonpath((one, other)) in (one, other)
 
 
 def _is_file(entry: os.DirEntry[str]) -> bool:

@@ -107,8 +107,9 @@ def test_records_that_come_in_groups_are_fewer_for_every_test(world, capsys):
     status, report = world(nulls(0.15), design_effect=10)
     assert (status, report["design_effect"]) == (0, 10)
     assert check_of(report, "completeness_check", "Slope")["allowance"] > 0.05
-    assert world(nulls(0.15), design_effect=0.5)[0] == 1
-    assert "design_effect: should be at least 1, found 0.5" in capsys.readouterr().err
+    for wrong in (0.5, 1e9):
+        assert world(nulls(0.15), design_effect=wrong)[0] == 1
+        assert f"design_effect: should be from 1 to 10,000, found {wrong:g}" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("text", ["sometimes", "0 per week", "1 per fortnight", "per week"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
@@ -64,13 +63,13 @@ class Block:
             self.faults.add(self.at(key), "should be between 0 and 1")
         return float(value)
 
-    def ratio(self, key: str) -> float | None:
-        """A number of at least 1."""
+    def ratio(self, key: str, most: float) -> float | None:
+        """A number from 1 to `most`."""
         value: float | None = self._typed(key, (int, float), "a number", None)
         if value is None:
             return None
-        if not 1 <= value < math.inf:
-            self.faults.add(self.at(key), f"should be at least 1, found {value:g}")
+        if not 1 <= value <= most:
+            self.faults.add(self.at(key), f"should be from 1 to {most:,}, found {value:g}")
         return float(value)
 
     def duration(self, key: str, default: timedelta) -> timedelta:

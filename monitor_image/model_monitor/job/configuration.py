@@ -38,7 +38,14 @@ from model_monitor.job.analysis_documents import (
 from model_monitor.job.attributes import Attributes, with_options, with_places
 from model_monitor.job.blocks import Block, Faults
 from model_monitor.job.dialect import of_one_type, take_monitors
-from model_monitor.job.job import FalseAlarms, LabelledRows, Maturity, MetricsSettings, MonitorSettings
+from model_monitor.job.job import (
+    MOST_DESIGN_EFFECT,
+    FalseAlarms,
+    LabelledRows,
+    Maturity,
+    MetricsSettings,
+    MonitorSettings,
+)
 from model_monitor.job.review import ReviewSettings, read_review
 from model_monitor.monitors import registry
 from model_monitor.schema import Feature, FeatureType, OutputMapping, PayloadMapping, Privacy, Schema
@@ -197,7 +204,7 @@ def _configuration(document: object, faults: Faults, beside: Surroundings) -> Co
         is_rehearsal=block.flag("create_violation_tests", False),
         max_rejected_fraction=block.share("max_rejected_fraction", 0.1),
         false_alarms=_false_alarms(block),
-        design_effect=block.ratio("design_effect"),
+        design_effect=block.ratio("design_effect", MOST_DESIGN_EFFECT),
         metrics=_metrics(block.take("metrics"), faults),
         links=_links(block.take("links"), faults),
         review=None if (review := block.take("review")) is None else read_review(review, schema, faults),

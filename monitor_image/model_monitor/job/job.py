@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from model_monitor.contract import (
     HOLDOUT_SHARE,
@@ -20,6 +20,8 @@ from model_monitor.contract import (
 )
 from model_monitor.job.review import ReviewSettings
 from model_monitor.schema import Schema, Window
+
+MOST_DESIGN_EFFECT: Final = 10_000  # beyond, no window would ever be judged
 
 
 class DatasetKind(StrEnum):

@@ -11,11 +11,10 @@ import orjson
 
 from model_monitor.contract import OWN_BLOCK
 from model_monitor.errors import BaselineError
-from model_monitor.job.job import BaselineFiles
+from model_monitor.job.job import MOST_DESIGN_EFFECT, BaselineFiles
 
 SIGNATURE_VERSION: Final = 1
 DESIGN_EFFECT: Final = "design_effect"
-MOST_EFFECT: Final = 10_000
 
 
 def read_document(path: Path) -> object:
@@ -59,7 +58,7 @@ class Signature:
 def signature(files: BaselineFiles) -> Signature:
     """Of one monitor's baseline.
 
-    Raises: BaselineError where the design effect is no number from 1 to `MOST_EFFECT`.
+    Raises: BaselineError where the design effect is no number from 1 to `MOST_DESIGN_EFFECT`.
     """
     given = [path for path in (files.constraints, files.statistics) if path is not None]
     blocks = [own_block(read_document(path)) for path in given]
@@ -67,8 +66,8 @@ def signature(files: BaselineFiles) -> Signature:
         (path, block.get(DESIGN_EFFECT, 1.0)) for path, block in zip(given, blocks, strict=True) if block is not None
     ]
     for path, effect in told:
-        if isinstance(effect, bool) or not isinstance(effect, (int, float)) or not 1 <= effect <= MOST_EFFECT:
-            what = f"{OWN_BLOCK}.{DESIGN_EFFECT} should be a number from 1 to {MOST_EFFECT:,}."
+        if isinstance(effect, bool) or not isinstance(effect, (int, float)) or not 1 <= effect <= MOST_DESIGN_EFFECT:
+            what = f"{OWN_BLOCK}.{DESIGN_EFFECT} should be a number from 1 to {MOST_DESIGN_EFFECT:,}."
             raise BaselineError(path, what, "Make the baseline again.")
     is_ours = bool(given) and len(told) == len(given)
     return Signature(is_ours, max((float(effect) for _, effect in told), default=1.0))

@@ -274,9 +274,17 @@ def test_nothing_of_a_restricted_feature_is_drawn() -> None:
     (income,) = [feature for feature in report.features(content["monitors"][0]) if feature["name"] == "Income"]
     assert income["bars"] is None
     assert income["rows"] == []
-    assert (
-        "Income Integral, 100.0% complete · distance 0.1000, limit 0.1000 · restricted, not drawn" in seen(content).text
-    )
+    told = "distance 0.1000, limit 0.1000 (beyond it, and sampling explains it: 0.4583 observed) · restricted, not drawn"
+    assert f"Income Integral, 100.0% complete · {told}" in seen(content).text
+
+
+def test_it_says_how_many_records_a_window_tells_as_much_as() -> None:
+    content = of("labelled")
+    assert "judged as" not in seen(content).text
+    content["design_effect"] = 3.0
+    records = content["reading"]["records"]
+    assert f"judged as {round(records / 3)} records drawn one by one" in seen(content).text
+    assert "judged as" not in seen(content | {"kind": "baseline"}).text
 
 
 def test_a_report_of_a_thousand_features_stays_below_five_megabytes() -> None:

@@ -154,15 +154,20 @@ def _cut(name: str, width: int) -> str:
 
 
 def _verdict(checks: list[Check]) -> str:
-    """What became of a feature's checks: a pass of all is `held`, of some says how many, and why the others are none."""
+    """What became of a feature's checks: a pass of all is `held`, of some says how many, and why the others are none.
+
+    What is beyond its limit by chance is held and told: the distance beside it is cut to the limit, as metrics are.
+    """
     held = [check for check in checks if check.outcome is Outcome.HELD]
     violated = [str(check.check_type) for check in checks if check.outcome is Outcome.VIOLATED]
     missed = [check for check in checks if check.outcome is Outcome.NOT_EVALUATED]
+    by_chance = [f"{check.check_type} {number(check.observed)}" for check in held if check.sentence]
+    told_so = f", sampling explains {', '.join(by_chance)}" if by_chance else ""
     if not missed and not violated and held:
-        return "held"
+        return f"held{told_so}"
     told = [f"violated: {', '.join(violated)}"] if violated else []
     if held and not violated:
-        told = [f"held ({len(held)} of {len(checks)} checks)"]
+        told = [f"held ({len(held)} of {len(checks)} checks){told_so}"]
     if missed or not checks:
         told.append(
             f"not evaluated: {_why(missed, names_all=bool(told))}" if missed else "not evaluated: it has no check"

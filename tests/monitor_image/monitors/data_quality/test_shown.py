@@ -19,6 +19,7 @@ def check(type_: CheckType, outcome: Outcome, reason: str = "", subject: str = "
 HELD = [check(CheckType.DATA_TYPE, Outcome.HELD), check(CheckType.COMPLETENESS, Outcome.HELD)]
 NO_DRIFT = check(CheckType.BASELINE_DRIFT, Outcome.NOT_EVALUATED, "no distribution")
 NO_VALUES = check(CheckType.CATEGORICAL_VALUES, Outcome.NOT_EVALUATED, "too many values")
+BY_CHANCE = Check(CheckType.BASELINE_DRIFT, "bmi", Outcome.HELD, 0.1525, 0.1, sentence="beyond its limit", distance=0.1)
 VIOLATED = check(CheckType.NON_NEGATIVE, Outcome.VIOLATED, "below zero")
 
 
@@ -41,6 +42,12 @@ VIOLATED = check(CheckType.NON_NEGATIVE, Outcome.VIOLATED, "below zero")
             "  violated: non_negative_check; not evaluated: baseline_drift_check (no distribution)",
         ),
         ([], "  not evaluated: it has no check"),
+        ([*HELD, BY_CHANCE], "  held, sampling explains baseline_drift_check 0.1525"),
+        (
+            [*HELD, BY_CHANCE, NO_VALUES],
+            "  held (3 of 4 checks), sampling explains baseline_drift_check 0.1525; "
+            "not evaluated: categorical_values_check (too many values)",
+        ),
     ],
 )
 def test_held_is_said_of_a_feature_all_of_whose_checks_held(checks, told):
