@@ -31,7 +31,7 @@ ALLOWED = {
     "formats": set(),
     "schema": set(),
     "collection": set(),  # of garbage, put off while all that is made stays
-    "tree": set(),  # files below a folder, of datasets and labels alike
+    "tree": {"errors"},  # files below a folder, of datasets and labels alike
     "packing": {"contract", "errors"},  # what is compressed, datasets and labels alike
     "logs": set(),
     "command": set(),  # what a command of the command line is

@@ -103,11 +103,22 @@ def _decided(check: Check, cut: float, level: float) -> Check:
     """A violation that chance explains is none; of every tested check it is told how far chance reaches."""
     if check.evidence is None or not is_tested(check):
         return check
-    told = replace(check, allowance=check.evidence.allowed(level))
+    told = replace(check, allowance=_agreeing(check, cut, check.evidence.allowed(level)))
     if check.outcome is Outcome.VIOLATED and check.evidence.p_value > cut:
         distance = None if told.distance is None else min(told.distance, told.allowed or 0.0)  # so that alarms agree
         return replace(told, outcome=Outcome.HELD, description="", sentence=explained(told), distance=distance)
     return told
+
+
+def _agreeing(check: Check, cut: float, allowance: float | None) -> float | None:
+    """How far chance reaches, never short of an observation that it explains: of metrics that are no straight line the way back
+    from a chance to the metric's own unit is an approximation."""
+    observed, limit = check.observed, check.allowed
+    if check.outcome is not Outcome.VIOLATED or check.evidence is None or check.evidence.p_value <= cut:
+        return allowance
+    if allowance is None or observed is None or limit is None:
+        return allowance
+    return max(allowance, observed) if observed > limit else min(allowance, observed)
 
 
 def explained(check: Check) -> str:

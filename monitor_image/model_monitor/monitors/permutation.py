@@ -1,7 +1,8 @@
 """How likely a difference of two means is when records are dealt to window and baseline at random.
 
 Both samples together are a pack of cards: if nothing has changed, every way to deal the window's share of them was as likely.
-That holds for any values, rare and heavy-tailed ones too; only the chance of a deal is approximated, to a few per cent.
+That holds for any values, rare and heavy-tailed ones too. The chance of a deal is approximated, to a few per cent where sums are
+smooth; where one or two cards decide the sum, the approximation says so itself, and a bound that always holds takes its place.
 """
 
 from __future__ import annotations
@@ -21,6 +22,10 @@ EDGE: Final = 0.999  # of the way to the largest mean there can be: at its end t
 SETTLED: Final = 1e-9  # a move of Newton's method that is none
 LONGEST: Final = 2.0  # move, in logarithms of odds
 CLOSE: Final = 1e-3  # standard deviations from the middle, where the formula is 0 / 0
+TRUSTED: Final = 0.5  # of the normal chance, which its correction must leave
+FINE: Final = 0.1  # standard deviations, below which kinds count as one where it is asked how fine sums are
+STEEPEST, HALVINGS = 1e6, 40  # of the search for a bound's slope
+CONSTANT: Final = 1e-12  # of the largest value, within which all are the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,38 +50,59 @@ class Pack:
 
     @property
     def step(self) -> float:
-        """From the commonest kind of record to the nearest other one: how fine sums are."""
+        """From the commonest kind of record to the nearest one that is another: how fine sums are."""
         distances = np.abs(self.values - self.values[int(np.argmax(self.counts))])
-        return float(distances[distances > 0].min(initial=math.inf))
+        return float(distances[distances >= FINE].min(initial=math.inf))
 
     def chance(self, mean: float) -> float:
         """That the mean of the drawn records is at least `mean`, > 0 for one above the pack's own, which is 0.
 
         Source: Skovgaard (1987), the double saddlepoint approximation; Robinson (1982) for sampling without replacement. Half a
-        step of the sum is given away, since sums are no continuum.
+        step of the sum is given away, since sums are no continuum. Where it leaves little of the normal chance: Chernoff's bound
+        for a sample with replacement, whose sums are no less spread (Hoeffding, 1963, theorem 4).
         """
         reached = min(mean - self.step / (2 * self.drawn), EDGE * self.largest)
         if reached <= 0:
             return 1.0
         tilt = self._tilt(reached)
         if tilt is None:
-            return 1.0
+            return self._bound(reached)
         base, slope, curvature = tilt
         share = self.drawn / self.counts.sum()
         weight = float(self.counts @ np.log1p(share * np.expm1(base + slope * self.values)))
         root = math.sqrt(max(2 * (base * self.drawn + slope * reached * self.drawn - weight), 0.0))
         if root < CLOSE:
-            return 0.5
+            return 1.0
         alone = self.counts.sum() * share * (1 - share)
         scaled = slope * math.sqrt(curvature / alone)
         if scaled <= 0:
-            return 1.0
-        density = math.exp(-root * root / 2) / math.sqrt(2 * math.pi)
-        return min(max(normal_tail(root) + density * (1 / scaled - 1 / root), 0.0), 1.0)
+            return self._bound(reached)
+        density, normal = math.exp(-root * root / 2) / math.sqrt(2 * math.pi), normal_tail(root)
+        found = normal + density * (1 / scaled - 1 / root)
+        return min(found, 1.0) if found >= TRUSTED * normal else self._bound(reached)
 
     def reach(self, level: float) -> float:
         """The mean up to which a level explains it."""
         return crossing(self.chance, level, self.largest)
+
+    def _bound(self, mean: float) -> float:
+        """No less than the chance that the mean of the drawn records is at least `mean`."""
+        shares = np.log(self.counts / self.counts.sum())
+
+        def tilted(slope: float) -> tuple[float, float]:
+            """The logarithm of the moment that the slope weighs by, and the mean under it."""
+            weights = shares + slope * self.values
+            top = float(weights.max())
+            masses = np.exp(weights - top)
+            return top + math.log(float(masses.sum())), float(masses @ self.values / masses.sum())
+
+        low, high = 0.0, 1.0
+        while tilted(high)[1] < mean and high < STEEPEST:
+            low, high = high, 2 * high
+        for _ in range(HALVINGS):
+            middle = (low + high) / 2
+            low, high = (middle, high) if tilted(middle)[1] < mean else (low, middle)
+        return math.exp(min(self.drawn * (tilted(low)[0] - low * mean), 0.0))  # holds at any slope; there it is least
 
     def _tilt(self, mean: float) -> tuple[float, float, float] | None:
         """The exponential tilt under which the drawn records have a mean, by Newton's method.
@@ -163,7 +189,7 @@ def _pack(values: np.ndarray, current: np.ndarray, baseline: np.ndarray) -> tupl
         return None, 0.0
     centred = values - float(counts @ (values / counts.sum()))
     largest = float(np.abs(centred).max())
-    if not largest:
+    if largest <= CONSTANT * float(np.abs(values).max()):
         return None, 0.0
     scale = largest * math.sqrt(float(counts @ (centred / largest) ** 2 / counts.sum()))
     kinds, places = np.unique(_rounded(centred / scale), return_inverse=True)

@@ -14,7 +14,7 @@ import numpy as np
 
 from model_monitor.monitors import chance
 from model_monitor.monitors.conclusion import Evidence
-from model_monitor.monitors.permutation import Deal, deal
+from model_monitor.monitors.permutation import Pack, deal
 from model_monitor.sketches.ranks import Ranks
 
 OF_DISTANCE, OF_RANKS = 2.0, 4.0  # what a test's chance counts for, so that those of all three add up to one
@@ -78,10 +78,17 @@ def _of_scores(scores: np.ndarray, distance: float, now: np.ndarray, then: np.nd
         dealt = deal(-scores, now, then)
     if dealt is None or dealt.gap <= error:
         return None
-    mean = (dealt.gap - error) / dealt.per_mean
-    return _Shared(min(1.0, SIDES * dealt.pack.chance(mean)), _reach(dealt, mean, distance), OF_RANKS)
+    mean = min((dealt.gap - error) / dealt.per_mean, dealt.pack.largest)  # rounded, as kinds are
+    return _Shared(min(1.0, SIDES * dealt.pack.chance(mean)), _reach(dealt.pack, mean, distance), OF_RANKS)
 
 
-def _reach(dealt: Deal, mean: float, distance: float) -> Callable[[float], float | None]:
-    """level → the distance that a change of the same shape has when the level just explains it."""
-    return lambda level: min(1.0, distance * dealt.pack.reach(level / SIDES) / mean)
+def _reach(pack: Pack, mean: float, distance: float) -> Callable[[float], float | None]:
+    """level → the distance that a change of the same shape has when the level just explains it; None where it explains any."""
+
+    def reached(level: float) -> float | None:
+        alone = level / SIDES
+        if pack.chance(pack.largest) > alone:
+            return None
+        return min(1.0, distance * pack.reach(alone) / mean)
+
+    return reached

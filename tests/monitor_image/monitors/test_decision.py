@@ -46,7 +46,14 @@ def test_what_chance_explains_is_held_and_says_so():
     (found,) = settled.checks
     assert (settled.verdict, found.outcome, found.description) == (Verdict.OK, Outcome.HELD, "")
     assert found.sentence == "beyond its limit, and within what sampling explains: it moved"
-    assert (found.allowance, found.distance) == (0.25, 0.1)
+    assert (found.allowance, found.distance) == (0.3, 0.1)
+
+
+@pytest.mark.parametrize(("observed", "limit", "told"), [(0.3, 0.1, 0.3), (0.0, 0.6, 0.0), (0.2, 0.1, 0.25)])
+def test_an_allowance_is_never_short_of_what_it_explains(observed: float, limit: float, told: float):
+    """Of a metric that is no straight line the way back from a chance to its unit is an approximation."""
+    (settled,) = settle([conclusion(replace(check(0.01), observed=observed, allowed=limit))], BUDGET)
+    assert (settled.checks[0].outcome, settled.checks[0].allowance) == (Outcome.HELD, told)
 
 
 def test_what_chance_does_not_explain_is_violated():

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import special, stats
 
-from model_monitor.monitors.permutation import KINDS_KEPT, greater
+from model_monitor.monitors.permutation import KINDS_KEPT, Pack, greater
 
 
 def chance_of(values: np.ndarray, current: np.ndarray, baseline: np.ndarray) -> float:
@@ -92,3 +94,59 @@ def test_many_kinds_are_told_in_steps() -> None:
     current = (np.arange(worth.size) < KINDS_KEPT).astype(np.int64)
     expected = stats.ttest_ind(worth[current > 0], worth[current == 0], alternative="greater").pvalue
     assert chance_of(worth, current, 1 - current) == pytest.approx(expected, rel=0.1)
+
+
+@pytest.mark.parametrize(("sigma", "size", "baseline"), [(2.0, 30, 20_000), (1.5, 50, 50_000), (2.0, 100, 50_000)])
+def test_one_card_that_decides_the_sum_is_no_news(sigma: float, size: int, baseline: int) -> None:
+    """The largest of twenty thousand heavy-tailed numbers decides every sum that it is in."""
+    random = np.random.default_rng(2)
+    found = []
+    for _ in range(60):
+        values = np.exp(sigma * random.normal(size=size + baseline))
+        is_drawn = (np.arange(values.size) < size).astype(np.int64)
+        found.append(chance_of(values, is_drawn, 1 - is_drawn))
+    assert min(found) > 1e-4
+
+
+@pytest.mark.parametrize(
+    ("values", "counts", "drawn"),
+    [
+        ([0.0, 1e-3, 1.0], [1016, 1003, 1], 20),
+        ([0.0, 0.9, 1.0], [500_000, 499_990, 3], 8),
+        ([0.0, 1.0], [700, 300], 25),
+    ],
+    ids=["one is far away", "three are", "two kinds"],
+)
+def test_over_all_deals_a_chance_is_hardly_ever_smaller_than_it_says(
+    values: list[float], counts: list[int], drawn: int
+) -> None:
+    """Counted out: how likely it is that a deal is told as at most so likely."""
+    worth, pack = np.array(values), np.array(counts)
+    told, weights = [], []
+    for rest in np.ndindex(*(min(count, drawn) + 1 for count in counts[1:])):
+        deal = np.array([drawn - sum(rest), *rest])
+        if 0 <= deal[0] <= counts[0]:
+            told.append(chance_of(worth, deal, pack - deal))
+            weights.append(np.exp(sum(map(_log_choose, counts, deal.tolist())) - _log_choose(sum(counts), drawn)))
+    assert sum(weights) == pytest.approx(1.0)
+    for level in (0.05, 1e-3, 1e-5, 1e-7):
+        exact = sum(weight for each, weight in zip(told, weights, strict=True) if each <= level)
+        assert exact <= 1.6 * level
+
+
+def _log_choose(n: int, k: int) -> float:
+    return float(special.gammaln(n + 1) - special.gammaln(k + 1) - special.gammaln(n - k + 1))
+
+
+def test_the_end_that_no_deal_exceeds_is_rare_too() -> None:
+    """The approximation has no solution there, and the bound that takes its place is somewhat larger."""
+    worth = np.arange(1025.0)
+    pack = Pack((worth - worth.mean()) / worth.std(), np.full(1025, 2.0), 40)
+    found = [pack.chance(share * pack.largest) for share in (0.9, 0.99, 0.999, 1.0)]
+    assert 0 < max(found) < 1e-30
+
+
+def test_values_that_are_alike_but_for_rounding_are_no_pack() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert chance_of(np.array([0.0625, np.nextafter(0.0625, 1)]), np.array([7, 3]), np.array([40, 60])) == 1.0

@@ -138,3 +138,25 @@ def test_changes_that_a_distance_alone_misses_are_found(size: int, place: float,
     )
     assert by_all >= 90
     assert by_all - by_distance >= more
+
+
+@pytest.mark.parametrize(
+    ("pool", "drawn"),
+    [([1016, 1003, 1], 20), ([100_000, 100_000, 4], 12), ([554, 2, 530, 4], 3), ([3, 8, 2, 7], 7), ([40, 1, 38], 30)],
+)
+def test_over_all_windows_of_a_pool_chances_are_no_smaller_than_they_say(pool: list[int], drawn: int) -> None:
+    """Counted out over every way to draw the window: two heaps and rare values beside them are where ranks are no bell."""
+    told, weights = [], []
+    for rest in np.ndindex(*(min(count, drawn) + 1 for count in pool[1:])):
+        window = np.array([drawn - sum(rest), *rest])
+        if 0 <= window[0] <= pool[0]:
+            sides = [np.flatnonzero(part) for part in (window, pool - window)]
+            now, then = (
+                Ranks.of_counts(kinds.astype(float), part[kinds])
+                for kinds, part in zip(sides, (window, pool - window), strict=True)
+            )
+            told.append(apart(kolmogorov_smirnov(now, then), now, then).p_value)
+            weights.append(stats.multivariate_hypergeom.pmf(window, pool, drawn))
+    assert sum(weights) == pytest.approx(1.0, rel=1e-6)
+    for level in (0.05, 1e-2, 1e-3, 1e-5, 1e-7):
+        assert sum(weight for each, weight in zip(told, weights, strict=True) if each <= level) <= level

@@ -274,7 +274,9 @@ def test_nothing_of_a_restricted_feature_is_drawn() -> None:
     (income,) = [feature for feature in report.features(content["monitors"][0]) if feature["name"] == "Income"]
     assert income["bars"] is None
     assert income["rows"] == []
-    told = "distance 0.1000, limit 0.1000 (beyond it, and sampling explains it: 0.4583 observed) · restricted, not drawn"
+    told = (
+        "distance 0.1000, limit 0.1000 (beyond it, and sampling explains it: 0.4583 observed) · restricted, not drawn"
+    )
     assert f"Income Integral, 100.0% complete · {told}" in seen(content).text
 
 

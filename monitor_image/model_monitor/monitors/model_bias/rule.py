@@ -12,7 +12,15 @@ from model_monitor.monitors.conclusion import Evidence
 from model_monitor.monitors.model_bias.counted import Counted
 from model_monitor.monitors.model_bias.flip_test import Z_95
 from model_monitor.monitors.model_bias.intervals import deviations
-from model_monitor.monitors.model_bias.metrics import FLIP_TEST, POST_TRAINING, A, D
+from model_monitor.monitors.model_bias.metrics import (
+    FLIP_TEST,
+    NO_NEGATIVE,
+    NO_POSITIVE,
+    POST_TRAINING,
+    PRE_TRAINING,
+    A,
+    D,
+)
 from model_monitor.monitors.model_bias.sampling import evidence, evidence_alone, is_empty
 from model_monitor.monitors.model_bias.settings import BiasSettings, Bootstrap
 from model_monitor.monitors.model_bias.statistics import Entry
@@ -71,6 +79,9 @@ class Rule:
         """Why a metric cannot be compared under `calibrated`."""
         if not self.is_calibrated:
             return ""
+        one_label = "" if self.window is None else self._one_label(name, self.window)
+        if one_label:
+            return one_label
         for sample, where in ((self.window, "here"), (self.baseline, "in the baseline")):
             if sample is None:
                 continue
@@ -81,6 +92,13 @@ class Rule:
             if is_empty(name, sample):
                 return f"one side of the facet has no record that it counts {where}"
         return ""
+
+    def _one_label(self, name: str, window: Counted) -> str:
+        """That all records have one label, where a metric of labels tells nothing: 0 is no fairness then."""
+        if name not in PRE_TRAINING:
+            return ""
+        negative, positive = window.observed.sum(axis=0).tolist()
+        return NO_POSITIVE if not positive else NO_NEGATIVE if not negative else ""
 
     def expects_few(self, stage: BiasStage) -> bool:
         """Whether, going by the baseline, fewer records than a side must have are of one of the two labels in such a window."""

@@ -14,7 +14,14 @@ from model_monitor.contract import OWN_BLOCK, PROBLEM_KEYS, ProblemType
 from model_monitor.errors import BaselineError
 from model_monitor.monitors.feature_reader import read_features
 from model_monitor.monitors.model_quality import standard_errors
-from model_monitor.monitors.model_quality.files import MATRIX, PREDICTIONS, RANK_ERRORS, RESIDUALS, SCORES
+from model_monitor.monitors.model_quality.files import (
+    MATRIX,
+    PREDICTIONS,
+    RANK_ERRORS,
+    RESIDUALS,
+    SCORES,
+    STANDARD_ERRORS,
+)
 from model_monitor.monitors.model_quality.metrics import Quality
 from model_monitor.monitors.model_quality.residuals import Residuals
 from model_monitor.monitors.model_quality.scores import Scores
@@ -67,7 +74,13 @@ def _quality(block: Mapping[str, Any], own: Mapping[str, Any], type_: ProblemTyp
     residuals = Residuals.from_json(own[RESIDUALS]) if own.get(RESIDUALS) else Residuals()
     is_usable = type_ is not ProblemType.BINARY or len(labels) == 2
     sizes = standard_errors.sizes(counts, type_) if labels and is_usable else {}
+    errors = {
+        name: float(error)
+        for name, error in _object(own.get(STANDARD_ERRORS)).items()
+        if isinstance(error, (int, float))
+    }
     if scores.keys.size:
+        errors["auc"] = standard_errors.of_area(scores.negatives, scores.positives)
         sizes["auc"] = min(int(scores.negatives.sum()), int(scores.positives.sum()))
     if residuals.truth.count:
         sizes |= dict.fromkeys(values, residuals.truth.count)
@@ -78,6 +91,7 @@ def _quality(block: Mapping[str, Any], own: Mapping[str, Any], type_: ProblemTyp
         counts=counts,
         scores=scores,
         residuals=residuals,
+        errors=errors,
         sizes=sizes,
     )
 

@@ -10,6 +10,7 @@ from typing import Final
 from model_monitor.contract import ProblemType
 from model_monitor.monitors import chance
 from model_monitor.monitors.conclusion import Evidence
+from model_monitor.monitors.drift import change
 from model_monitor.monitors.model_quality.said import Said
 from model_monitor.monitors.ranked import apart
 from model_monitor.schema import FeatureType
@@ -109,4 +110,4 @@ def _of_labels(name: str, now: Mapping[str, int], then: Mapping[str, int]) -> Mo
 def _of_numbers(name: str, now: NumericStatistics, then: NumericStatistics) -> str:
     if now.ranks is None or then.ranks is None:
         return f"mean {name} {figure(then.mean)} -> {figure(now.mean)}"
-    return f"median {name} {figure(then.ranks.quantile(0.5))} -> {figure(now.ranks.quantile(0.5))}"
+    return change(f"median {name}", then.ranks, now.ranks)

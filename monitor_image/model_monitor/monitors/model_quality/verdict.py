@@ -202,7 +202,7 @@ def drift_checks(
         then, threshold = known.get(feature.name), config.comparison_threshold
         if then is None or feature.present < minimum:
             continue
-        moved = moved_between(feature, then, threshold)
+        moved = moved_between(feature, then, threshold if is_calibrated else math.inf)
         if moved is None:
             continue
         distance = moved.distance if is_calibrated or config.comparison_method != "Robust" else moved.robust

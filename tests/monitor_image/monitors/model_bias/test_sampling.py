@@ -322,6 +322,22 @@ def test_metrics_of_a_set_that_is_empty_as_expected_are_not_asked_for(count, dec
     assert by_metric(found)["CI"].outcome is not Outcome.NOT_EVALUATED
 
 
+@pytest.mark.parametrize(("label", "word"), [(0, "positive"), (1, "negative")])
+@pytest.mark.parametrize("asked", [{}, {"methods": ["DPL"]}, {"methods": ["DPL", "CI", "DPPL"]}])
+def test_labels_that_are_all_one_are_no_fairness(label: int, word: str, asked: dict[str, Any]) -> None:
+    """Every gap of labels is 0 then, and the baseline, of which half are positive, says that it is no chance."""
+    cells = {feature.name: FAIR.features[i].numbers.tolist() for i, feature in enumerate(FAIR.schema.features)}
+    said = [int(FAIR.truth.words[code]) for code in FAIR.truth.codes.tolist()]
+    found = calibrated(labelled(cells, [label] * len(said), said), baseline_of(FAIR, **asked), **asked)
+    assert found.verdict is not Verdict.OK
+    told = by_metric(found)
+    for name in told.keys() & {"DPL", "KL", "KS", "LP", "JS", "TVD", "CI"}:
+        assert told[name].outcome is Outcome.NOT_EVALUATED
+        assert told[name].description == f"No {word} labels in set"
+        assert told[name].is_required
+    assert "DPPL" not in told or told["DPPL"].outcome is Outcome.HELD
+
+
 def test_an_analysis_of_awss_is_taken_as_it_is_and_the_windows_own_chance_counts() -> None:
     document = written(FAIR)
     del document[OWN_BLOCK]

@@ -61,6 +61,20 @@ def check(now: Rows, then: Rows, kind: str, folder: Path) -> Conclusion:
     return found
 
 
+def test_scores_on_another_scale_are_no_worse_an_area(tmp_path: Path) -> None:
+    """All of them moved, so that no pack of both samples holds: the errors that the files tell have to keep it from alarm."""
+    then = rows(0, 2000, "binary")
+    found = []
+    for seed in range(1, 13):
+        now = rows(seed, 300, "binary")
+        assert now.score is not None
+        scaled = replace(now, score=replace(now.score, numbers=now.score.numbers / 100))
+        (area,) = [each for each in check(scaled, then, "binary", tmp_path).checks if each.subject == "auc"]
+        found.append(area)
+    assert any(area.observed < area.baseline for area in found)  # type: ignore[operator]
+    assert min(area.evidence.p_value for area in found if area.evidence is not None) > 1e-3
+
+
 @pytest.mark.parametrize("kind", TYPES)
 def test_counts_and_errors_survive_the_file(kind: str, tmp_path: Path) -> None:
     job = calibrated(kind)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import replace
 
 from model_monitor.contract import CheckType
 from model_monitor.monitors.chance import distance as distance_apart, largest_difference
-from model_monitor.monitors.conclusion import Check, Evidence
+from model_monitor.monitors.conclusion import Check, Evidence, Outcome
 from model_monitor.monitors.data_quality.comparison import (
     ABSENT_REASON,
     DISABLED_REASON,
@@ -19,6 +18,7 @@ from model_monitor.monitors.data_quality.comparison import (
     comparable_categories,
 )
 from model_monitor.monitors.data_quality.text_comparison import text_drift
+from model_monitor.monitors.drift import change
 from model_monitor.monitors.ranked import apart
 from model_monitor.schema import FeatureType, Privacy
 from model_monitor.sketches.distance import (
@@ -32,7 +32,6 @@ from model_monitor.sketches.distance import (
 from model_monitor.sketches.feature import FeatureStatistics, NumericStatistics
 
 TYPE = CheckType.BASELINE_DRIFT
-TELLING = 2.0  # a distance comes from the width rather than from the place, of a bell, where its logarithm grows by so much more
 
 
 def _check(feature: FeatureComparison) -> Check:
@@ -94,7 +93,8 @@ def _by_hash(feature: FeatureComparison, current: FeatureStatistics, baseline: F
         is_required=feature.is_critical,
         distance=_allowed_for(feature, found.distance, current.text.total, baseline.text.total),  # for metrics
     )
-    return replace(check, evidence=found.evidence, baseline=0.0, sentence=found.sentence)
+    sentence = found.sentence if check.outcome is Outcome.VIOLATED else ""
+    return replace(check, evidence=found.evidence, baseline=0.0, sentence=sentence)
 
 
 def _numeric(feature: FeatureComparison, current: FeatureStatistics, baseline: FeatureStatistics) -> Check:
@@ -115,14 +115,10 @@ def _numeric(feature: FeatureComparison, current: FeatureStatistics, baseline: F
 
 
 def _change(current: FeatureStatistics, now: NumericStatistics, then: NumericStatistics) -> str:
-    """Where the middle was and is, and how wide the middle half where that says more; of features of which numbers may be told."""
+    """What changed, of features of which numbers may be told."""
     if current.privacy is Privacy.RESTRICTED or now.ranks is None or then.ranks is None or not then.ranks.total:
         return "its values are spread otherwise than the baseline's"
-    quarters = [tuple(map(ranks.quantile, (0.25, 0.5, 0.75))) for ranks in (then.ranks, now.ranks)]
-    (before, after), (was, came) = zip(*((middle, high - low) for low, middle, high in quarters), strict=True)
-    told = f"median {before:.6g} -> {after:.6g}"
-    is_wider = was > 0 and came > 0 and abs(math.log(came / was)) > TELLING * abs(after - before) / was
-    return f"{told}, middle half {was:.6g} -> {came:.6g} wide" if is_wider else told
+    return change("median", then.ranks, now.ranks, "{:.6g}".format)
 
 
 def _categorical(feature: FeatureComparison, current: FeatureStatistics, baseline: FeatureStatistics) -> Check:
