@@ -5,6 +5,7 @@
     ├── DatasetError                the data cannot be read
     │   ├── NoDataset               the path holds no file of the expected kind
     │   ├── FolderUnreadable        a folder of it may not be read
+    │   ├── LinkBroken              a link in it leads nowhere
     │   ├── UndecodableRecord       one record, located; the reader counts it as a reject, it does not end a run
     │   ├── UnpacksTooLarge         a compressed file unpacks to many times its size
     │   ├── SchemaMismatch          a dataset contradicts the declared features
@@ -76,6 +77,16 @@ class FolderUnreadable(DatasetError):
         super().__init__(
             f"{path}: permission denied, so what is in this folder would be missing. Give the user who runs this the right to list "
             "it, or move it elsewhere."
+        )
+
+
+class LinkBroken(DatasetError):
+    """A link of a dataset leads nowhere; what it should lead to would be missing."""
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = path
+        super().__init__(
+            f"{path}: a link that leads nowhere, so what it stands for would be missing. Mend or remove it."
         )
 
 

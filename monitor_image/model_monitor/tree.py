@@ -3,39 +3,55 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Final
 
-from model_monitor.errors import FolderUnreadable
+from model_monitor.errors import FolderUnreadable, LinkBroken
 
 HIDDEN: Final = (".", "_")  # how names of markers and temporary files begin: `.part`, `_SUCCESS`
+OF_THE_SYSTEM: Final = "lost+found"  # at the root of a mounted volume
 
 
 def files_below(root: Path) -> Iterator[tuple[str, os.DirEntry[str]]]:
     """Each file with its path below the root, `/` between folders, in no order.
 
-    Links to folders are followed, but not into what is read anyway: the root itself, what is above or below it, and what another
-    link led to. What is hidden is passed over; so is what is no file, such as a link to nowhere.
-    Raises: FolderUnreadable; OSError where there is no such root.
+    No folder is read twice: links to folders are followed after all that is no link, in the order of their paths, and not to what
+    the root itself lies in. What is hidden is passed over unless a link leads to it.
+    Raises: FolderUnreadable, LinkBroken; OSError where there is no such root.
     """
-    folders, linked = [("", os.fspath(root))], [os.path.realpath(root)]
-    while folders:
+    base = Path(os.path.realpath(root))
+    seen = {_identity(str(folder)) for folder in base.parents}
+    folders, links = [("", os.fspath(root))], list[tuple[str, str]]()
+    while folders or links:
+        if not folders:
+            links.sort(reverse=True)
+            folders.append(links.pop())
         relative, folder = folders.pop()
+        identity = _identity(folder)
+        if identity in seen:
+            continue
+        seen.add(identity)
         with _entries(folder) as entries:
             for entry in entries:
-                if entry.name.startswith(HIDDEN):
+                if entry.name.startswith(HIDDEN) or entry.name == OF_THE_SYSTEM:
                     continue
                 if entry.is_dir(follow_symlinks=False):
                     folders.append((f"{relative}{entry.name}/", entry.path))
-                elif _is_file(entry):
+                elif entry.is_symlink() and _leads_to_folder(entry):
+                    links.append((f"{relative}{entry.name}/", entry.path))
+                elif entry.is_file():
                     yield f"{relative}{entry.name}", entry
-                elif entry.is_symlink() and Path(entry.path).is_dir():
-                    target = os.path.realpath(entry.path)
-                    if not any(_share(target, known) for known in linked):
-                        linked.append(target)
-                        folders.append((f"{relative}{entry.name}/", entry.path))
+
+
+def _identity(folder: str) -> tuple[int, int]:
+    try:
+        found = Path(folder).stat()
+    except PermissionError:
+        raise FolderUnreadable(folder) from None
+    return found.st_dev, found.st_ino
 
 
 def _entries(folder: str) -> AbstractContextManager[Iterator[os.DirEntry[str]]]:
@@ -45,13 +61,10 @@ def _entries(folder: str) -> AbstractContextManager[Iterator[os.DirEntry[str]]]:
         raise FolderUnreadable(folder) from None
 
 
-def _share(one: str, other: str) -> bool:
-    """Whether a folder is another one, or below or above it."""
-    return os.path.commonpath((one, other)) in (one, other)
-
-
-def _is_file(entry: os.DirEntry[str]) -> bool:
+def _leads_to_folder(link: os.DirEntry[str]) -> bool:
     try:
-        return entry.is_file()
-    except OSError:  # links in a circle
-        return False
+        return stat.S_ISDIR(link.stat().st_mode)
+    except PermissionError:
+        raise FolderUnreadable(link.path) from None
+    except OSError:  # to nowhere, or in a circle
+        raise LinkBroken(link.path) from None

@@ -9,6 +9,7 @@ from itertools import groupby
 from typing import Final
 
 NO_VALUE: Final = "-"
+BY_CHANCE: Final = "beyond its limit, and within what sampling explains"  # how the sentence of such a check begins
 DIGITS: Final = 6
 LIKENESS: Final = 0.7  # of letters that two names share, from which one may be meant by the other
 NAMES_LISTED: Final = 20

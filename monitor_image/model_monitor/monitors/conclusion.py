@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from model_monitor.contract import Decision, Verdict
+from model_monitor.words import BY_CHANCE
 
 
 class Outcome(StrEnum):
@@ -58,6 +59,11 @@ class Check:
     baseline: float | None = None
     allowance: float | None = None
     sentence: str = ""
+
+    @property
+    def is_by_chance(self) -> bool:
+        """Beyond its limit, and held because chance explains it."""
+        return self.outcome is Outcome.HELD and self.sentence.startswith(BY_CHANCE)
 
 
 class Lack(StrEnum):

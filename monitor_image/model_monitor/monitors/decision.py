@@ -16,6 +16,7 @@ from model_monitor.job.job import FalseAlarms, Job
 from model_monitor.monitors.conclusion import Check, Conclusion, Outcome
 from model_monitor.monitors.dependence import of_dependent
 from model_monitor.monitors.verdict import conclude
+from model_monitor.words import BY_CHANCE
 
 HOUR: Final = timedelta(hours=1)
 SPENT: Final = (
@@ -123,4 +124,4 @@ def _agreeing(check: Check, cut: float, allowance: float | None) -> float | None
 
 def explained(check: Check) -> str:
     """That a check lies beyond its limit, and that chance alone would do."""
-    return f"beyond its limit, and within what sampling explains{': ' + check.sentence if check.sentence else ''}"
+    return f"{BY_CHANCE}{': ' + check.sentence if check.sentence else ''}"

@@ -15,7 +15,7 @@ from model_monitor.contract import LINKS, REPORT_FILE, REPORT_PAGE, REPORT_VERSI
 from model_monitor.errors import SettingsError
 from model_monitor.outputs import files
 from model_monitor.pages import around, drawing, telling
-from model_monitor.words import NO_VALUE, moment, number, share
+from model_monitor.words import BY_CHANCE, NO_VALUE, counted, moment, number, share
 
 if TYPE_CHECKING:  # loaded by who draws, not by every run
     from jinja2 import Template
@@ -69,12 +69,23 @@ def page(report: Mapping[str, Any], since: str = "", stands: Mapping[tuple[str, 
         changes=telling.changes(report, stands),
         steps=telling.steps(report),
         links=_links(report),
+        judged_as=_judged_as(report),
         features=features(monitors.get(MonitoringType.DATA_QUALITY)),
         quality=quality(monitors.get(MonitoringType.MODEL_QUALITY)),
         bias=bias(monitors.get(MonitoringType.MODEL_BIAS)),
         attribution=attribution(monitors.get(MonitoringType.MODEL_EXPLAINABILITY)),
         width=drawing.WIDTH,
         height=drawing.HEIGHT,
+    )
+
+
+def _judged_as(report: Mapping[str, Any]) -> str:
+    """How many records the window tells as much as; "" where that is all of them, and of a baseline."""
+    effect = report.get("design_effect")
+    return (
+        ""
+        if effect is None or report["kind"] == "baseline"
+        else counted(round(report["reading"]["records"] / effect), "record")
     )
 
 
@@ -127,12 +138,16 @@ def features(monitor: Mapping[str, Any] | None) -> list[dict[str, Any]]:
     found = []
     for feature in monitor["summary"].get("features", ()):
         drawn, own = pictures.get(feature["name"]), checks.get(feature["name"], [])
+        drift = next((check for check in own if check["check_type"] == "baseline_drift_check"), None)
         found.append(
             {
                 **feature,
                 "checks": own,
                 "violated": [check for check in own if check["outcome"] == "violated"],
-                "drift": next((check for check in own if check["check_type"] == "baseline_drift_check"), None),
+                "drift": drift,
+                "by_chance": drift is not None
+                and drift["outcome"] == "held"
+                and drift["sentence"].startswith(BY_CHANCE),
                 "bars": None if drawn is None else drawing.bars(drawn),
                 "rows": [] if drawn is None else drawing.rows(drawn),
             }

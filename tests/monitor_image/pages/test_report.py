@@ -97,8 +97,8 @@ def test_a_person_learns_what_broke_how_bad_and_what_to_do() -> None:
 def test_quality_is_told_with_intervals_beside_the_baseline_and_its_matrix() -> None:
     text = seen(of("labelled")).text
     assert "precision too low" in text
-    assert "precision 0.2083 0.0459 to 0.3708 0.7179 0.7179 violated" in text
-    assert "recall 0.8333 0.5351 to 1 0.7568 0.7568 held" in text, "an interval of a share ends at 1"
+    assert "precision 0.2083 0.0459 to 0.3708 0.7179 0.7179 0.2917 violated" in text
+    assert "recall 0.8333 0.5351 to 1 0.7568 0.7568 0 held" in text, "an interval of a share ends at 1"
     assert "Confusion matrix" in text
     assert "54 of 60 (90.0%)" in text
     assert "By country" in text
@@ -212,8 +212,8 @@ def test_bias_stands_by_group_with_what_is_violated() -> None:
         }
     )
     text = seen(content).text
-    assert "area south 30 records of the group, 70 of all others DPPL 0.3 metric of baseline now outcome" in text
-    assert "DPPL predictions - 0.3000 violated DI predictions - Infinity -" in text
+    assert "area south 30 records of the group, 70 of all others DPPL 0.3 metric of baseline now sampling explains outcome" in text
+    assert "DPPL predictions - 0.3000 - violated DI predictions - Infinity - -" in text
 
 
 # --- what it is made of ----------------------------------------------------------------------------------------------------
@@ -274,9 +274,7 @@ def test_nothing_of_a_restricted_feature_is_drawn() -> None:
     (income,) = [feature for feature in report.features(content["monitors"][0]) if feature["name"] == "Income"]
     assert income["bars"] is None
     assert income["rows"] == []
-    told = (
-        "distance 0.1000, limit 0.1000 (beyond it, and sampling explains it: 0.4583 observed) · restricted, not drawn"
-    )
+    told = "distance 0.1000, limit 0.1000 (0.4583 observed, beyond it by chance) · restricted, not drawn"
     assert f"Income Integral, 100.0% complete · {told}" in seen(content).text
 
 

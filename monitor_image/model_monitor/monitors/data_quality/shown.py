@@ -161,8 +161,8 @@ def _verdict(checks: list[Check]) -> str:
     held = [check for check in checks if check.outcome is Outcome.HELD]
     violated = [str(check.check_type) for check in checks if check.outcome is Outcome.VIOLATED]
     missed = [check for check in checks if check.outcome is Outcome.NOT_EVALUATED]
-    by_chance = [f"{check.check_type} {number(check.observed)}" for check in held if check.sentence]
-    told_so = f", sampling explains {', '.join(by_chance)}" if by_chance else ""
+    by_chance = [f"{check.check_type} {number(check.observed)}" for check in held if check.is_by_chance]
+    told_so = f", beyond its limit by chance: {', '.join(by_chance)}" if by_chance else ""
     if not missed and not violated and held:
         return f"held{told_so}"
     told = [f"violated: {', '.join(violated)}"] if violated else []

@@ -170,6 +170,7 @@ def lines(summary: Mapping[str, Any], conclusion: Conclusion) -> list[str]:
         check = checks.pop(metric["name"], None)
         limit = number(check.allowed if check else None)
         verdict = NO_VALUE if check is None else str(check.outcome).replace("_", " ")
+        verdict += ", beyond its limit by chance" if check is not None and check.is_by_chance else ""
         value, error = number(metric["value"]), number(metric["standard_error"])
         found.append(f"{metric['name']:<{width}}  {value:>10}  {error:>8}  {limit:>10}  {verdict}")
     return found + [line for part in summary["slices"] for line in _slice_lines(part)]

@@ -7,6 +7,7 @@ import pytest
 from model_monitor.contract import MISSING_COLUMNS, CheckType, Verdict
 from model_monitor.monitors.conclusion import Check, Conclusion, Outcome
 from model_monitor.monitors.data_quality.shown import lines
+from model_monitor.words import BY_CHANCE
 
 SUMMARY = {"features": [{"name": "bmi", "inferred_type": "Fractional", "completeness": 1.0, "distance": None}]}
 MISSING = "the feature is missing from the window's records"
@@ -19,7 +20,8 @@ def check(type_: CheckType, outcome: Outcome, reason: str = "", subject: str = "
 HELD = [check(CheckType.DATA_TYPE, Outcome.HELD), check(CheckType.COMPLETENESS, Outcome.HELD)]
 NO_DRIFT = check(CheckType.BASELINE_DRIFT, Outcome.NOT_EVALUATED, "no distribution")
 NO_VALUES = check(CheckType.CATEGORICAL_VALUES, Outcome.NOT_EVALUATED, "too many values")
-BY_CHANCE = Check(CheckType.BASELINE_DRIFT, "bmi", Outcome.HELD, 0.1525, 0.1, sentence="beyond its limit", distance=0.1)
+AT_MOST = Check(CheckType.BASELINE_DRIFT, "bmi", Outcome.HELD, 0.1525, 0.1, sentence=BY_CHANCE, distance=0.1)
+WITHIN = Check(CheckType.BASELINE_DRIFT, "bmi", Outcome.HELD, 0.05, 0.1, sentence="what it is", distance=0.05)
 VIOLATED = check(CheckType.NON_NEGATIVE, Outcome.VIOLATED, "below zero")
 
 
@@ -42,10 +44,11 @@ VIOLATED = check(CheckType.NON_NEGATIVE, Outcome.VIOLATED, "below zero")
             "  violated: non_negative_check; not evaluated: baseline_drift_check (no distribution)",
         ),
         ([], "  not evaluated: it has no check"),
-        ([*HELD, BY_CHANCE], "  held, sampling explains baseline_drift_check 0.1525"),
+        ([*HELD, WITHIN], "  held"),
+        ([*HELD, AT_MOST], "  held, beyond its limit by chance: baseline_drift_check 0.1525"),
         (
-            [*HELD, BY_CHANCE, NO_VALUES],
-            "  held (3 of 4 checks), sampling explains baseline_drift_check 0.1525; "
+            [*HELD, AT_MOST, NO_VALUES],
+            "  held (3 of 4 checks), beyond its limit by chance: baseline_drift_check 0.1525; "
             "not evaluated: categorical_values_check (too many values)",
         ),
     ],
