@@ -84,7 +84,8 @@ exit status:
   0  no violation       2  violations found
   1  error              3  not evaluated: no data, too few records, no labels, no baseline (of any monitor that was due)
 
-of several windows (--every) that of the worst: error, violations, not evaluated, none
+of several windows (--every) that of the worst: error, violations, not evaluated, none;
+windows without traffic count for nothing, unless no window had any
 """
 
 

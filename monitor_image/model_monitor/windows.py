@@ -13,13 +13,13 @@ from pathlib import Path
 from textwrap import shorten
 from typing import Any, Final
 
-from model_monitor.contract import REPORT_FILE, TIME_FORMAT, VERDICT_ORDER, Verdict, worst_verdict
+from model_monitor.contract import REPORT_FILE, TIME_FORMAT, VERDICT_ORDER, Verdict, monitor_key, worst_verdict
 from model_monitor.dataset.discover import discover
 from model_monitor.errors import SettingsError
 from model_monitor.job.job import DatasetKind, Job
 from model_monitor.outputs.report import Report
 from model_monitor.schema import Window
-from model_monitor.words import named
+from model_monitor.words import named, share
 
 EVERY: Final = "--every"
 HOUR: Final = timedelta(hours=1)
@@ -30,7 +30,11 @@ WHY_SHOWN: Final = 160  # characters of a reason beside its report, which has it
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What one window came to. violated: subjects by check type. reason: why it was not judged, or the error."""
+    """What one window came to.
+
+    violated: subjects by check type, each cause once. reason: why it was not judged, or the error. unjudged: monitors that were due
+    beside others that found something. unread: share of the records that could not be read.
+    """
 
     window: Window
     records: int
@@ -39,6 +43,8 @@ class Row:
     report: Path
     violated: dict[str, list[str]] = field(default_factory=dict)
     reason: str = ""
+    unjudged: tuple[str, ...] = ()
+    unread: float = 0.0
 
     @classmethod
     def of(cls, report: Report, window: Window) -> Row:
@@ -46,10 +52,19 @@ class Row:
         path = report.job.output / REPORT_FILE
         violated: dict[str, list[str]] = {}
         for result in report.results:
+            repeated = result.conclusion.repeated
             for check in result.conclusion.violations:
+                if check.subject in repeated:
+                    continue
                 violated.setdefault(str(check.check_type), []).append(check.subject)
-        facts = (report.reading.records, report.verdict, report.violation_count)
-        return cls(window, *facts, path, violated, report.reason)
+        reading, facts = report.reading, (report.reading.records, report.verdict, report.violation_count)
+        unjudged = tuple(
+            monitor_key(result.type)
+            for result in report.results
+            if result.conclusion.verdict is Verdict.INSUFFICIENT_DATA
+            and report.verdict is not Verdict.INSUFFICIENT_DATA
+        )
+        return cls(window, *facts, path, violated, report.reason, unjudged, reading.rejected_fraction)
 
     def to_json(self) -> dict[str, Any]:
         """For programs."""
@@ -61,12 +76,17 @@ class Row:
             "report": str(self.report),
             "violated": self.violated,
             "reason": self.reason,
+            "unjudged": list(self.unjudged),
+            "unread": self.unread,
         }
 
     @property
     def why(self) -> str:
-        """What was violated, else why nothing could be said; "" of a pass."""
-        told = "; ".join(f"{type_}: {named(subjects)}" for type_, subjects in self.violated.items()) or self.reason
+        """What was violated, else why nothing could be said, and what could not be judged or read beside it; "" of a plain pass."""
+        parts = [f"{type_}: {named(subjects)}" for type_, subjects in self.violated.items()] or [self.reason]
+        parts += [f"not judged: {', '.join(self.unjudged)}"] if self.unjudged else []
+        parts += [f"{share(self.unread)} could not be read"] if self.unread else []
+        told = "; ".join(filter(None, parts))
         return shorten(told, WHY_SHOWN, placeholder=" ...")
 
 

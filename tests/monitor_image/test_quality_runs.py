@@ -251,6 +251,16 @@ def test_labels_that_cannot_be_read_are_located(tmp_path: Path, capsys: pytest.C
         ({"thresholds": {"acuracy": 0.5}}, "monitors.model_quality.thresholds.acuracy: is no metric"),
         ({"thresholds": {"accuracy": "0.5"}}, "monitors.model_quality.thresholds.accuracy: should be a number"),
         ({"thresholds": {"accuracy": {"value": 1}}}, "monitors.model_quality.thresholds.accuracy: should be a number"),
+        (
+            {"thresholds": {"accuracy": 80}},
+            "monitors.model_quality.thresholds.accuracy: should be from 0 to 1, found 80",
+        ),
+        (
+            {"thresholds": {"auc": {"threshold": -0.1}}},
+            "model_quality.thresholds.auc: should be from 0 to 1, found -0.1",
+        ),
+        ({"problem_type": "regression", "thresholds": {"r2": 1.5}}, "thresholds.r2: should be at most 1, found 1.5"),
+        ({"problem_type": "regression", "thresholds": {"mae": -1}}, "thresholds.mae: should be at least 0, found -1"),
         ({"class_labels": ["a", "a"]}, "monitors.model_quality.class_labels: should be a list of different labels"),
         ({"class_labels": ["a"], "slice_metrics": ["x"]}, "monitors.model_quality.slice_metrics.x: is no metric"),
     ],

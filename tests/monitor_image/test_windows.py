@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -11,8 +13,12 @@ import pytest
 from hypothesis import given, strategies as st
 
 from model_monitor import cli, windows
-from model_monitor.contract import EXIT_STATUS, Verdict
-from model_monitor.schema import Window
+from model_monitor.contract import EXIT_STATUS, JobKind, MonitoringType, Verdict
+from model_monitor.job.job import DatasetKind, DatasetSource, Job
+from model_monitor.monitors.conclusion import Check, Conclusion, Evidence, Outcome
+from model_monitor.outputs.report import MonitorResult, Report
+from model_monitor.schema import Rejects, Window
+from model_monitor.sketches.reading import Reading
 from tests.captures import HOUR, events_of, write_capture, write_csv, write_lines
 from tests.monitor_image.conftest import FEATURES, OUTPUT, land
 
@@ -84,6 +90,31 @@ def test_the_status_is_that_of_the_worst_of_the_windows_named(world, tmp_path, f
     span = ("--start", f"{at(first):%Y-%m-%dT%H:%M:%SZ}", "--end", f"{at(last):%Y-%m-%dT%H:%M:%SZ}")
     assert run(world, tmp_path / "r", "--every", "1h", *span) == status
     assert len(list((tmp_path / "r").rglob("report.json"))) == last - first
+
+
+def check(subject: str, test: str | None = None) -> Check:
+    evidence = Evidence(1e-9, alike=test)
+    return Check("LessThanThreshold", subject, Outcome.VIOLATED, 0.1, 0.2, "beyond", evidence=evidence)
+
+
+def test_a_line_tells_each_cause_once_and_what_was_not_judged_or_read_beside_it(tmp_path):
+    checks = (check("recall", "recall"), check("false_negative_rate", "recall"), check("precision"))
+    results = tuple(
+        MonitorResult(type_, Conclusion(verdict, found))
+        for type_, verdict, found in (
+            (MonitoringType.MODEL_QUALITY, Verdict.VIOLATED, checks),
+            (MonitoringType.MODEL_BIAS, Verdict.INSUFFICIENT_DATA, ()),
+        )
+    )
+    source = DatasetSource(tmp_path, DatasetKind.CAPTURE)
+    reading = Reading(records=95, rejects=Rejects(Counter({"no JSON": 5})))
+    report = Report(Job(JobKind.MONITOR, source, tmp_path), results=results, reading=reading)
+    row = windows.Row.of(report, Window(HOUR, HOUR))
+    told = "LessThanThreshold: recall, precision; not judged: model_bias; 5.0% could not be read"
+    assert row.why == told
+    assert row.to_json()["unjudged"] == ["model_bias"]
+    alone = windows.Row.of(replace(report, results=results[1:], reading=Reading(records=95)), Window(HOUR, HOUR))
+    assert (alone.unjudged, alone.why) == ((), "")
 
 
 def test_a_quiet_hour_takes_nothing_from_one_that_is_ok(world, tmp_path):

@@ -21,6 +21,7 @@ from model_monitor.errors import SettingsError
 from model_monitor.outputs import files
 from model_monitor.pages import history, report, sections, stretches, telling, trends
 from model_monitor.pages.history import Run
+from model_monitor.tree import files_below
 from model_monitor.words import moment
 
 SCHEDULE_PAGE: Final = "index.html.j2"
@@ -102,7 +103,7 @@ def _look(folder: Path, home: Path, kept: Iterable[Run]) -> Found:
     """Rows of all that is known or there; a report is read where it is new, or is not what it was."""
     known, found = {run.report: run for run in kept}, Found()
     unnamed: dict[str, Path] = {}
-    for path in sorted(folder.rglob(REPORT_FILE)):
+    for path in sorted(folder / name for name, entry in files_below(folder) if entry.name == REPORT_FILE):
         place = Path(os.path.relpath(path, home)).as_posix()
         run, own = known.pop(place, None), path.parent.relative_to(folder)
         section = sections.of(own)

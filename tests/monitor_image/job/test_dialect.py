@@ -76,8 +76,15 @@ def test_without_types_it_is_data_quality_as_in_an_environment():
         ),
         ({"types": ["model_quality"], "thresholds": {}}, "thresholds: is of data_quality, which is none of the types"),
         ({"instance_type": "ml.m5.large"}, "instance_type: is of a deployment and means nothing to a run"),
-        ({"thresholds": {"comparison_treshold": 1}}, "comparison_treshold: is unknown; did you mean"),
-        ({"thresholds": {"comparison_threshold": 2}}, "comparison_threshold: should be between 0 and 1"),
+        (
+            {"thresholds": {"comparision_threshold": 1}},
+            "thresholds.comparision_threshold: is unknown; did you mean comparison_threshold?",
+        ),
+        ({"thresholds": {"comparison_threshold": 2}}, "thresholds.comparison_threshold: should be between 0 and 1"),
+        (
+            {"thresholds": {"distribution_constraints": {"comparison_threshold": 2}}},
+            "thresholds.distribution_constraints.comparison_threshold: should be between 0 and 1",
+        ),
         (
             {"monitors": {"data_quality": {"thresholds": {}, "monitoring_config": {}}}},
             "thresholds: says what monitoring_config says",

@@ -75,6 +75,13 @@ def test_a_person_learns_how_it_stands_since_when_and_what_to_do(tmp_path: Path)
     assert "2 no violation, 3 violated, 2 no traffic" in text
 
 
+def test_reports_in_a_folder_that_is_linked_are_found(tmp_path: Path) -> None:
+    put(tmp_path / "elsewhere", [window(0), window(1, "violated")])
+    (tmp_path / "reports").mkdir()
+    (tmp_path / "reports/2026").symlink_to(tmp_path / "elsewhere")
+    assert "1 no violation, 1 violated" in seen(index.write(tmp_path / "reports")).text
+
+
 def test_every_window_is_a_field_of_the_calendar_that_leads_to_its_page(tmp_path: Path) -> None:
     put(tmp_path, [window(0), window(1, "error"), window(25, "violated")])
     page = index.write(tmp_path)

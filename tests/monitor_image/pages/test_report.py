@@ -212,7 +212,10 @@ def test_bias_stands_by_group_with_what_is_violated() -> None:
         }
     )
     text = seen(content).text
-    assert "area south 30 records of the group, 70 of all others DPPL 0.3 metric of baseline now sampling explains outcome" in text
+    assert (
+        "area south 30 records of the group, 70 of all others DPPL 0.3 metric of baseline now sampling explains outcome"
+        in text
+    )
     assert "DPPL predictions - 0.3000 - violated DI predictions - Infinity - -" in text
 
 
@@ -276,6 +279,16 @@ def test_nothing_of_a_restricted_feature_is_drawn() -> None:
     assert income["rows"] == []
     told = "distance 0.1000, limit 0.1000 (0.4583 observed, beyond it by chance) · restricted, not drawn"
     assert f"Income Integral, 100.0% complete · {told}" in seen(content).text
+
+
+def test_labels_that_met_no_record_or_each_other_are_told() -> None:
+    content = of("labelled")
+    assert "replaced by a later one" not in seen(content).text
+    content["ground_truth"]["repeats"] = 3
+    (quality,) = [each for each in content["monitors"] if each["type"] == "ModelQuality"]
+    quality["summary"]["labels"]["without_prediction"] = 7
+    text = seen(content).text
+    assert "3 replaced by a later one of the same record, 7 name a record that the window does not have" in text
 
 
 def test_it_says_how_many_records_a_window_tells_as_much_as() -> None:

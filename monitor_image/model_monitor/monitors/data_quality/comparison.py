@@ -20,6 +20,7 @@ UNDECLARED_REASON = "the payload mapping does not name the feature, the baseline
 NAMES_TOLD = 5
 ABSENT_REASON = "the feature is missing from the window's records"
 EMPTY_REASON = "the window has no value of the feature"
+TYPE_REASON = "the feature fails its type check"
 UNCOUNTED_REASON = "the window has too many different values to count"
 
 

@@ -42,9 +42,11 @@ def _monitoring_config(content: object, path: str, faults: Faults) -> dict[str, 
     block.share("datatype_check_threshold", 1.0)
     block.share("domain_content_threshold", 1.0)
     distribution = block.take("distribution_constraints")
+    block.known += OF_DISTRIBUTIONS
     block.end()
     if distribution is not None:
-        inner = Block(distribution, block.at("distribution_constraints"), faults)
+        is_nested = isinstance(content, Mapping) and "distribution_constraints" in content
+        inner = Block(distribution, block.at("distribution_constraints") if is_nested else path, faults)
         inner.choice("perform_comparison", switches, None)
         inner.share("comparison_threshold", 0.1)
         inner.choice("comparison_method", ("Robust", "Simple", "linf_robust", "linf_simple"), None)

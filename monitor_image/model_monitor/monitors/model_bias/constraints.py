@@ -15,7 +15,13 @@ from model_monitor.contract import BIAS_METRICS, CHECK_BIAS_DRIFT, OWN_BLOCK, Bi
 from model_monitor.errors import BaselineError
 from model_monitor.monitors.conclusion import Check, Outcome
 from model_monitor.monitors.model_bias.counted import Counted
-from model_monitor.monitors.model_bias.metrics import DESCRIPTIONS, FLIP_TEST, NO_NEGATIVE, NO_POSITIVE
+from model_monitor.monitors.model_bias.metrics import (
+    DESCRIPTIONS,
+    FLIP_TEST,
+    NO_NEGATIVE,
+    NO_POSITIVE,
+    NONE_ACCEPTED,
+)
 from model_monitor.monitors.model_bias.rule import Rule
 from model_monitor.monitors.model_bias.settings import BiasSettings, Bootstrap
 from model_monitor.monitors.model_bias.statistics import BiasStatistics, Entry, Value
@@ -181,7 +187,8 @@ def _asked(found: list[BiasCheck], rule: Rule) -> list[BiasCheck]:
 
 def _is_empty_set(found: list[BiasCheck], stage: BiasStage) -> bool:
     return any(
-        check.metric_name in BIAS_METRICS[stage] and check.description in (NO_POSITIVE, NO_NEGATIVE) for check in found
+        check.metric_name in BIAS_METRICS[stage] and check.description in (NO_POSITIVE, NO_NEGATIVE, NONE_ACCEPTED)
+        for check in found
     )
 
 
@@ -240,6 +247,8 @@ def _unknown(constraints: BiasConstraints, entry: Entry) -> str:
         return "the baseline does not know the facet"
     if not entry.is_configured:
         return "the baseline does not know this value of the facet"
+    if not entry.disadvantaged:
+        return "no record has a value that is named, and the baseline compares other groups: compare their spelling"
     kind = "a threshold" if entry.is_threshold else "values"
     return f"the baseline compares other groups; here the facet is read as {kind} (see read_as)"
 

@@ -50,6 +50,7 @@ NO_GROUP_VARIABLE: Final = "Group variable is empty or not provided"
 EMPTY_FACET: Final = "Facet set is empty"
 EMPTY_REST: Final = "Negated facet set is empty"
 NO_POSITIVE: Final = "No positive labels in set"
+NONE_ACCEPTED: Final = "No positive predicted labels in set"
 NO_NEGATIVE: Final = "No negative labels in set"
 NO_COMMON_LABEL: Final = "No label occurs on both sides of the facet"
 NOTHING_ACCEPTED: Final = "Every record is observed positive and predicted negative"
@@ -132,7 +133,7 @@ def post_training_errors(counts: np.ndarray, no_groups: str = "") -> dict[str, s
     if empty:
         return dict.fromkeys(POST_TRAINING, empty)
     if not table[..., POSITIVE].any():  # a stage of its own has nothing to say of a model that accepts nobody
-        return dict.fromkeys(POST_TRAINING, NO_POSITIVE)
+        return dict.fromkeys(POST_TRAINING, NONE_ACCEPTED)
     errors = {}
     if table.sum() == table[:, POSITIVE, NEGATIVE].sum():
         errors["GE"] = NOTHING_ACCEPTED

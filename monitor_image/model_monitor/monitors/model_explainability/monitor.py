@@ -159,7 +159,8 @@ def _why_not_all(statistics: AttributionStatistics) -> str:
     if statistics.stopped or statistics.used == statistics.records:
         return statistics.stopped
     if statistics.method is Method.CAPTURED:
-        return "the responses of the others hold no attributions"
+        whose = "the responses of the others" if statistics.used else "the responses"
+        return f"{whose} hold no attributions, or not one for each feature"
     return "a sample, as budget.rows allows no more"
 
 

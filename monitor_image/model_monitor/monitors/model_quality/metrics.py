@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -98,8 +99,8 @@ def _binary(agreement: Agreement, problem: Problem) -> Quality:
         fault = "the labels are no numbers, so none of them is positive (1); check positive_label"
         return Quality(agreement.count, fault=fault)
     if negative is None:
-        kinds = counted(len(set(confusion.labels) - {NEGATIVE, problem.positive}), "different label")
-        fault = f"beside the positive label there are {kinds}, and a binary problem has one; check positive_label and problem_type"
+        fault = f"beside the positive label there are {_kinds(confusion.labels, problem)}, and a binary problem has one; check "
+        fault += "positive_label and problem_type, and that labels and predictions are written alike"
         return Quality(agreement.count, fault=fault)
     seen = confusion.over((negative, problem.positive, NEGATIVE))
     counts = seen[:2, :2].copy()
@@ -117,6 +118,18 @@ def _binary(agreement: Agreement, problem: Problem) -> Quality:
     return Quality(
         agreement.count, values, spreads, labels, counts, curves, scores.area_error, scores, errors=errors, sizes=sizes
     )
+
+
+def _kinds(labels: Sequence[str], problem: Problem) -> str:
+    """How many other labels there are, and of which form where they are of two: a mixture is often two spellings of one thing."""
+    others = set(labels) - {NEGATIVE, problem.positive}
+    numbers = sum(map(_is_number, others))
+    mixed = (
+        f" ({counted(numbers, 'number')} and {counted(len(others) - numbers, 'word')})"
+        if 0 < numbers < len(others)
+        else ""
+    )
+    return counted(len(others), "different label") + mixed
 
 
 def _is_number(label: str) -> bool:

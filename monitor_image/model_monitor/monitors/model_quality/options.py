@@ -16,7 +16,7 @@ from model_monitor.monitors.answered import MIN_ANSWERS
 from model_monitor.monitors.drift import DistributionConfig
 from model_monitor.monitors.model_quality.metrics import METRICS
 from model_monitor.monitors.model_quality.slices import VARIANT
-from model_monitor.monitors.thresholds import QualityConstraint, constraint_of
+from model_monitor.monitors.thresholds import ERRORS, QualityConstraint, constraint_of
 from model_monitor.schema import Privacy, Schema
 from model_monitor.sketches.answers import Problem
 
@@ -182,9 +182,25 @@ def _thresholds(block: Block, content: object) -> dict[str, QualityConstraint | 
         ):
             expected = f'a number, or {{"threshold": …, "comparison_operator": "{CHECK_LESS}" or "{CHECK_GREATER}"}}'
             block.faults.add(f"{where}.{metric}", f"should be {expected}")
+        elif not _least(metric) <= threshold <= _most(metric):
+            block.faults.add(f"{where}.{metric}", f"should be {_told_range(metric)}, found {threshold:g}")
         else:
             found[metric] = constraint_of(metric, float(threshold), operator)
     return found
+
+
+def _least(metric: str) -> float:
+    return -math.inf if metric == "r2" else 0.0
+
+
+def _most(metric: str) -> float:
+    return math.inf if metric in ERRORS else 1.0
+
+
+def _told_range(metric: str) -> str:
+    if metric in ERRORS:
+        return "at least 0"
+    return "at most 1" if metric == "r2" else "from 0 to 1"
 
 
 _THRESHOLD_KEYS: Final = {"threshold", "comparison_operator"}

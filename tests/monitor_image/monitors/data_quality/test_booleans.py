@@ -97,6 +97,7 @@ def test_zero_and_one_are_numbers_where_nobody_declares_them(tmp_path):
     assert status == 2
     assert "data_type_check" in violated(checks)
     assert "Expected data type: Boolean" in checks["data_type_check"]["description"]
+    assert checks["categorical_values_check"]["description"] == "the feature fails its type check"
 
 
 def test_what_is_no_boolean_fails_the_type_check(tmp_path, monkeypatch):

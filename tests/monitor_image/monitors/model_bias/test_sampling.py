@@ -318,7 +318,7 @@ def test_metrics_of_a_set_that_is_empty_as_expected_are_not_asked_for(count, dec
     found = MONITOR.check(MONITOR.statistics(MONITOR.profile(rows, job), job), baseline, job)
     assert found.verdict is verdict, found.reason
     missed = by_metric(found)["DPPL"]
-    assert (missed.outcome, missed.description) == (Outcome.NOT_EVALUATED, "No positive labels in set")
+    assert (missed.outcome, missed.description) == (Outcome.NOT_EVALUATED, "No positive predicted labels in set")
     assert by_metric(found)["CI"].outcome is not Outcome.NOT_EVALUATED
 
 

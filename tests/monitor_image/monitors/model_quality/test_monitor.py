@@ -285,7 +285,12 @@ def test_a_window_is_judged_once_enough_labels_have_come(job: Job, verdict: Verd
         (labelled(None, score=[0.1, 0.9]), "no label: neither ground truth nor a label column"),
         (labelled([1, 0]), "no record has a prediction"),
         (labelled([1, 0], prediction=[None, None]), "no record has a prediction"),
-        (labelled([1, 0, 2], prediction=[1, 0, 1]), "2 different labels"),
+        (labelled([1, 0, 2], prediction=[1, 0, 1]), "2 different labels, and a binary problem has one"),
+        (
+            labelled(["fraud", "ok", "ok"], prediction=[1, 0, 0]),
+            "3 different labels (1 number and 2 words), and a binary problem has one; check positive_label and problem_type, "
+            "and that labels and predictions are written alike",
+        ),
         (labelled(["true", "true"], prediction=["true", "true"]), "none of them is positive (1); check positive_label"),
     ],
 )

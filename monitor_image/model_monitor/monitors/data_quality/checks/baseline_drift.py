@@ -12,6 +12,7 @@ from model_monitor.monitors.data_quality.comparison import (
     ABSENT_REASON,
     DISABLED_REASON,
     EMPTY_REASON,
+    TYPE_REASON,
     UNCOUNTED_REASON,
     CheckRule,
     FeatureComparison,
@@ -52,7 +53,7 @@ def _check(feature: FeatureComparison) -> Check:
     if feature.is_empty:
         return feature.not_evaluated(TYPE, EMPTY_REASON, feature.is_critical)
     if not feature.is_type_held:
-        return feature.not_evaluated(TYPE, "the feature fails its type check", feature.is_critical)
+        return feature.not_evaluated(TYPE, TYPE_REASON, feature.is_critical)
     if baseline.inferred_type.is_numeric != feature.expected.is_numeric:
         return feature.not_evaluated(TYPE, "numbers and texts have no distance", feature.is_critical)
     if feature.expected.is_numeric:
