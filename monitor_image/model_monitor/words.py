@@ -96,8 +96,12 @@ def _letters(name: str) -> str:
 def form_of(text: str) -> str:
     """What a text is made of, never the text: `a UUID`, `8 hexadecimal digits`, `3 digits`, `2 letters, "-" and 6 digits`.
 
-    Punctuation is told as it is: it is what tells one writing of an id from another.
+    Punctuation is told as it is, and that all letters are capitals: these tell one writing of an id from another.
     """
+    return f"{_parts_of(text)}, in capitals" if text.isupper() else _parts_of(text)
+
+
+def _parts_of(text: str) -> str:
     if not text:
         return "an empty text"
     if UUID.fullmatch(text):

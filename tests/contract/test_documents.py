@@ -42,9 +42,9 @@ def test_the_page_lists_every_key_of_the_configuration_file(monkeypatch: pytest.
     read: set[str] = set()
     end = blocks.Block.end
 
-    def noted(block: blocks.Block) -> None:
+    def noted(block: blocks.Block, *also: str) -> None:
         read.update(block.at(key).replace("[0]", "[]") for key in block.known)
-        end(block)
+        end(block, *also)
 
     monkeypatch.setattr(blocks.Block, "end", noted)
     whole = orjson.dumps(WHOLE)

@@ -79,10 +79,15 @@ def narrow(count: int) -> list[dict[str, object]]:
 
 def test_payloads_of_another_width_are_a_violation_that_says_what_to_do(tmp_path, config, baseline, capsys):
     assert monitor(tmp_path, config, baseline, narrow(120)) == 2
+    text = capsys.readouterr().out
     assert (
         "records of another width: found 2 values, expected 3. Correct what the client sends, or the features in the payload "
         "mapping, with a new baseline"
-    ) in capsys.readouterr().out
+    ) in text
+    (line,) = [line for line in text.splitlines() if line.startswith("Slope")]
+    assert line.split()[2] == "-", "no record could be split, so nobody knows how complete it is"
+    assert "no record of the window has as many values as were expected" in line
+    assert "missing from the window" not in text
 
 
 @pytest.mark.parametrize("monitors", [{"data_quality": {}}, {"model_quality": {"problem_type": "multiclass"}}])

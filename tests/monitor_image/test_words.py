@@ -102,7 +102,7 @@ def test_a_table_of_labels_asks_for_the_column_that_is_meant(tmp_path, capsys):
         ("123", "3 digits"),
         ("7", "1 digit"),
         ("3f2a91bc", "8 hexadecimal digits"),
-        ("3F2A91BC", "8 hexadecimal digits"),
+        ("3F2A91BC", "8 hexadecimal digits, in capitals"),
         ("3f2A91bc", "1 digit, 1 letter, 1 digit, 1 letter, 2 digits and 2 letters"),  # no writing of a number
         ("facade", "6 letters"),
         ("0b5f7a34-5a1c-4d0e-9d7c-1f2e3d4c5b6a", "a UUID"),

@@ -137,11 +137,12 @@ class Block:
             return None
         return tuple(value)
 
-    def end(self) -> None:
-        """Whatever nobody took is a fault."""
+    def end(self, *also: str) -> None:
+        """Whatever nobody took is a fault. also: keys that are known here and were taken before."""
+        names = sorted({*self.known, *also})
         for key in self.rest:
-            meant = "".join(f"; did you mean {each}?" for each in get_close_matches(key, self.known, n=1))
-            known = ", ".join(sorted(set(self.known)))
+            meant = "".join(f"; did you mean {each}?" for each in get_close_matches(key, names, n=1))
+            known = ", ".join(names)
             self.faults.add(self.at(key), f"is unknown{meant or '.'} Known here: {known}")
 
     def _typed(self, key: str, types: type | tuple[type, ...], expected: str, default: Any) -> Any:

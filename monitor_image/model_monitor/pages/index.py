@@ -227,7 +227,7 @@ def fleet_page(by_schedule: Mapping[tuple[str, str], Sequence[Run]], home: Path,
             }
         )
     now = [stretches.current(runs) for runs in by_schedule.values()]
-    worrying = sum(run is not None and run.verdict in stretches.BAD for run in now)
+    worrying = sum(run is not None and run.verdict in stretches.WORRYING for run in now)
     return report.template(FLEET_PAGE).render(
         rows=rows, worrying=worrying, unread=unread, signs=SIGNS, said=stretches.SAID, listed=LISTED
     )

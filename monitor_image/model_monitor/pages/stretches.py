@@ -12,6 +12,7 @@ from model_monitor.pages.history import Run
 from model_monitor.words import counted, moment
 
 BAD: Final = (Verdict.VIOLATED, Verdict.ERROR)
+WORRYING: Final = (*BAD, Verdict.INSUFFICIENT_DATA)  # what nobody could judge is no pass
 SILENT: Final = (Verdict.NO_DATA, Verdict.WAITING)  # says nothing of how it stands
 SAID: Final = {
     Verdict.OK: "No violation",

@@ -153,6 +153,8 @@ def test_of_several_endpoints_the_worst_comes_first_each_with_a_page(tmp_path: P
     names = [name for name in ("dead", "sick", "calm", "idle") if f"{name}-data" in found.text]
     assert names == sorted(names, key=lambda name: found.text.index(f"{name}-data"))
     assert "2 of 4 need a look" in found.text
+    put(tmp_path, [window(0, "insufficient_data", "blind")])
+    assert "3 of 5 need a look" in seen(index.write(tmp_path)).text
     assert "48 no violation; last window 2026-03-04 11:00" in found.text
     for name in names:
         own = tmp_path / "schedules" / f"{name}-data.html"

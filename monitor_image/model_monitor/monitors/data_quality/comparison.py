@@ -18,6 +18,7 @@ from model_monitor.sketches.kinds import canonical_text, matching
 DISABLED_REASON = "evaluate_constraints is Disabled"
 UNDECLARED_REASON = "the payload mapping does not name the feature, the baseline does"
 NAMES_TOLD = 5
+MISSHAPEN_REASON = "no record of the window has as many values as were expected, so none could be told apart"
 ABSENT_REASON = "the feature is missing from the window's records"
 EMPTY_REASON = "the window has no value of the feature"
 TYPE_REASON = "the feature fails its type check"
@@ -34,6 +35,7 @@ class FeatureComparison:
     is_critical: the job names it among the features that matter most.
     is_declared: the window's records were searched for it; otherwise nobody knows whether they have it.
     is_calibrated: chance is told apart by evidence, so that no distance needs an allowance of its own.
+    is_misshapen: all of the window's records are too wide or too narrow to hold the features.
     """
 
     constraints: FeatureConstraints
@@ -44,6 +46,7 @@ class FeatureComparison:
     is_critical: bool = False
     is_declared: bool = True
     is_calibrated: bool = False
+    is_misshapen: bool = False
 
     @property
     def name(self) -> str:
@@ -70,8 +73,8 @@ class FeatureComparison:
 
     def not_evaluated(self, check_type: CheckType, reason: str, is_required: bool = False) -> Check:
         """A check that says nothing, and why."""
-        if reason == ABSENT_REASON and not self.is_declared:
-            reason = UNDECLARED_REASON
+        if reason == ABSENT_REASON and (self.is_misshapen or not self.is_declared):
+            reason = MISSHAPEN_REASON if self.is_misshapen else UNDECLARED_REASON
         return Check(check_type, self.name, Outcome.NOT_EVALUATED, description=reason, is_required=is_required)
 
     def evaluated(
@@ -174,6 +177,7 @@ def compare(
             name in critical,
             not now or name in now,
             is_calibrated,
+            current.uniform_width is not None,
         )
 
     features = tuple(pair(feature) for feature in constraints.features if feature.name not in ignored)

@@ -42,8 +42,7 @@ def _monitoring_config(content: object, path: str, faults: Faults) -> dict[str, 
     block.share("datatype_check_threshold", 1.0)
     block.share("domain_content_threshold", 1.0)
     distribution = block.take("distribution_constraints")
-    block.known += OF_DISTRIBUTIONS
-    block.end()
+    block.end(*OF_DISTRIBUTIONS)
     if distribution is not None:
         is_nested = isinstance(content, Mapping) and "distribution_constraints" in content
         inner = Block(distribution, block.at("distribution_constraints") if is_nested else path, faults)

@@ -137,7 +137,8 @@ def lines(summary: Mapping[str, Any], conclusion: Conclusion) -> list[str]:
     width = min(max(len("feature"), *(len(feature["name"]) for feature in features)), NAME_WIDTH)
     found = [f"{'feature':<{width}}  {'type':<10}  {'complete':>8}" + ("  distance  verdict" if is_judged else "")]
     for feature in features:
-        line = f"{_cut(feature['name'], width):<{width}}  {feature['inferred_type']:<10}  {share(feature['completeness']):>8}"
+        complete = share(feature["completeness"]) if feature["present"] + feature["missing"] else NO_VALUE
+        line = f"{_cut(feature['name'], width):<{width}}  {feature['inferred_type']:<10}  {complete:>8}"
         if is_judged:
             line += f"  {number(feature.get('distance')):>8}  {_verdict(by_subject.pop(feature['name'], []))}"
         found.append(line)

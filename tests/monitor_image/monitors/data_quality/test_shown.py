@@ -9,7 +9,15 @@ from model_monitor.monitors.conclusion import Check, Conclusion, Outcome
 from model_monitor.monitors.data_quality.shown import lines
 from model_monitor.words import BY_CHANCE
 
-SUMMARY = {"features": [{"name": "bmi", "inferred_type": "Fractional", "completeness": 1.0, "distance": None}]}
+FEATURE = {
+    "name": "bmi",
+    "inferred_type": "Fractional",
+    "present": 9,
+    "missing": 0,
+    "completeness": 1.0,
+    "distance": None,
+}
+SUMMARY = {"features": [FEATURE]}
 MISSING = "the feature is missing from the window's records"
 
 
