@@ -19,12 +19,13 @@ from model_monitor.errors import SettingsError
 from model_monitor.job.job import DatasetKind, Job
 from model_monitor.outputs.report import Report
 from model_monitor.schema import Window
-from model_monitor.words import named, share
+from model_monitor.words import named
 
 EVERY: Final = "--every"
 HOUR: Final = timedelta(hours=1)
 SHOWN_TIME: Final = "%Y-%m-%d %H:%M"
 COLUMNS: Final = ("window (UTC)", "records", "verdict", "violations", "report", "why")
+LEAST_SHOWN: Final = 0.001  # of records that could not be read; the report has them all
 WHY_SHOWN: Final = 160  # characters of a reason beside its report, which has it whole
 
 
@@ -85,7 +86,7 @@ class Row:
         """What was violated, else why nothing could be said, and what could not be judged or read beside it; "" of a plain pass."""
         parts = [f"{type_}: {named(subjects)}" for type_, subjects in self.violated.items()] or [self.reason]
         parts += [f"not judged: {', '.join(self.unjudged)}"] if self.unjudged else []
-        parts += [f"{share(self.unread)} could not be read"] if self.unread else []
+        parts += [f"{max(self.unread, LEAST_SHOWN):.1%} could not be read"] if self.unread >= LEAST_SHOWN / 2 else []
         told = "; ".join(filter(None, parts))
         return shorten(told, WHY_SHOWN, placeholder=" ...")
 

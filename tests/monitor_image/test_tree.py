@@ -44,7 +44,7 @@ def test_they_are_the_files_that_a_recursive_search_finds(folder):
     assert found["link.jsonl"].stat().st_size == len("c.jsonl")
 
 
-def test_each_comes_once_however_many_links_lead_to_it(folder, tmp_path):
+def test_each_folder_is_read_once_however_many_links_lead_to_it(folder, tmp_path):
     for name, target in (
         ("again", tmp_path / "elsewhere"),
         ("up", tmp_path),
@@ -63,6 +63,37 @@ def test_of_links_one_of_which_leads_into_the_other_nothing_is_lost(tmp_path, fi
     (root / "a").symlink_to(tmp_path / "e" / first)
     (root / "b").symlink_to(tmp_path / "e" / second)
     assert sorted(name.rpartition("/")[2] for name in names(root)) == ["d.jsonl", "own.jsonl", "top.jsonl"]
+
+
+def test_a_link_that_leads_higher_is_followed_first(tmp_path):
+    """Hours and variants are read off the path: `latest` beside the variant it lies in must not take its day away."""
+    made(tmp_path / "e", "AllTraffic/2026/03/02/a.jsonl", "AllTraffic/2026/03/01/b.jsonl")
+    root = made(tmp_path / "root")
+    root.mkdir()
+    (root / "latest").symlink_to(tmp_path / "e/AllTraffic/2026/03/02")
+    (root / "variant").symlink_to(tmp_path / "e/AllTraffic")
+    assert names(root) == ["variant/2026/03/01/b.jsonl", "variant/2026/03/02/a.jsonl"]
+
+
+def test_whoever_says_what_to_do_with_faults_is_told_and_reads_on(folder):
+    (folder / "2026/03/gone.jsonl").symlink_to(folder / "nowhere")
+    found: list[str] = []
+    told = sorted(
+        name for name, _ in files_below(folder, sees_hidden=True, told=lambda fault: found.append(str(fault)))
+    )
+    assert told == [
+        "2026/03/.part",
+        "2026/03/b.jsonl",
+        "_SUCCESS",
+        "_temporary/c.jsonl",
+        "a.jsonl",
+        "folder-link/c.jsonl",
+        "link.jsonl",
+    ]
+    assert found == [
+        f"{folder}/2026/03/gone.jsonl: a link that leads nowhere, so what it stands for would be missing. "
+        "Mend or remove it."
+    ]
 
 
 @pytest.mark.parametrize("hidden", [".store/v1", "..data/sub"])

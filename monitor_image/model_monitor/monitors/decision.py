@@ -112,14 +112,15 @@ def _decided(check: Check, cut: float, level: float) -> Check:
 
 
 def _agreeing(check: Check, cut: float, allowance: float | None) -> float | None:
-    """How far chance reaches, never short of an observation that it explains: of metrics that are no straight line the way back
-    from a chance to the metric's own unit is an approximation."""
+    """How far chance reaches: not short of an observation that it explains, and not beyond one that it does not.
+
+    Of metrics that are no straight line the way back from a chance to the metric's own unit is an approximation.
+    """
     observed, limit = check.observed, check.allowed
-    if check.outcome is not Outcome.VIOLATED or check.evidence is None or check.evidence.p_value <= cut:
+    if check.outcome is not Outcome.VIOLATED or check.evidence is None or None in (allowance, observed, limit):
         return allowance
-    if allowance is None or observed is None or limit is None:
-        return allowance
-    return max(allowance, observed) if observed > limit else min(allowance, observed)
+    is_above, is_chance = observed > limit, check.evidence.p_value > cut  # type: ignore[operator]
+    return max(allowance, observed) if is_above is is_chance else min(allowance, observed)  # type: ignore[type-var]
 
 
 def explained(check: Check) -> str:

@@ -103,7 +103,8 @@ def _look(folder: Path, home: Path, kept: Iterable[Run]) -> Found:
     """Rows of all that is known or there; a report is read where it is new, or is not what it was."""
     known, found = {run.report: run for run in kept}, Found()
     unnamed: dict[str, Path] = {}
-    for path in sorted(folder / name for name, entry in files_below(folder) if entry.name == REPORT_FILE):
+    below = files_below(folder, sees_hidden=True, told=lambda fault: found.unread.append(str(fault)))
+    for path in sorted(folder / name for name, entry in below if entry.name == REPORT_FILE):
         place = Path(os.path.relpath(path, home)).as_posix()
         run, own = known.pop(place, None), path.parent.relative_to(folder)
         section = sections.of(own)

@@ -49,11 +49,23 @@ def test_what_chance_explains_is_held_and_says_so():
     assert (found.allowance, found.distance) == (0.3, 0.1)
 
 
-@pytest.mark.parametrize(("observed", "limit", "told"), [(0.3, 0.1, 0.3), (0.0, 0.6, 0.0), (0.2, 0.1, 0.25)])
-def test_an_allowance_is_never_short_of_what_it_explains(observed: float, limit: float, told: float):
+@pytest.mark.parametrize(
+    ("p_value", "observed", "limit", "told"),
+    [
+        (0.01, 0.3, 0.1, 0.3),
+        (0.01, 0.0, 0.6, 0.0),
+        (0.01, 0.2, 0.1, 0.25),
+        (1e-9, 0.2, 0.1, 0.2),
+        (1e-9, 0.3, 0.6, 0.3),
+        (1e-9, 0.3, 0.1, 0.25),
+    ],
+)
+def test_an_allowance_agrees_with_what_was_decided(p_value: float, observed: float, limit: float, told: float):
     """Of a metric that is no straight line the way back from a chance to its unit is an approximation."""
-    (settled,) = settle([conclusion(replace(check(0.01), observed=observed, allowed=limit))], BUDGET)
-    assert (settled.checks[0].outcome, settled.checks[0].allowance) == (Outcome.HELD, told)
+    (settled,) = settle([conclusion(replace(check(p_value), observed=observed, allowed=limit))], BUDGET)
+    is_chance = p_value > BUDGET
+    assert settled.checks[0].outcome is (Outcome.HELD if is_chance else Outcome.VIOLATED)
+    assert settled.checks[0].allowance == told
 
 
 def test_what_chance_does_not_explain_is_violated():

@@ -121,17 +121,43 @@ def test_over_all_deals_a_chance_is_hardly_ever_smaller_than_it_says(
     values: list[float], counts: list[int], drawn: int
 ) -> None:
     """Counted out: how likely it is that a deal is told as at most so likely."""
-    worth, pack = np.array(values), np.array(counts)
-    told, weights = [], []
+    told, weights = every_deal(np.array(values), counts, drawn)
+    assert all(share_told(told, weights, level) <= 1.6 * level for level in (0.05, 1e-3, 1e-5, 1e-7))
+
+
+@pytest.mark.parametrize(
+    ("values", "counts", "drawn"),
+    [
+        ([1.0, 2.0, 38.0], [4, 39_565, 6], 46),
+        ([0.0, 0.004, 1.0], [152, 58_596, 14], 13),
+        ([0.0, 0.016, 1.0], [7991, 1675, 157], 9),
+    ],
+)
+def test_a_few_cards_far_away_move_the_sum_in_their_own_steps(
+    values: list[float], counts: list[int], drawn: int
+) -> None:
+    """However many others lie between, which make the sum look smooth."""
+    told, weights = every_deal(np.array(values), counts, drawn)
+    assert all(share_told(told, weights, level) <= 2.5 * level for level in (1e-4, 1e-5, 1e-6, 1e-8))
+
+
+def every_deal(worth: np.ndarray, counts: list[int], drawn: int) -> tuple[list[float], list[float]]:
+    """What is told of each deal, and how likely it is."""
+    pack, told, weights = np.array(counts), [], []
     for rest in np.ndindex(*(min(count, drawn) + 1 for count in counts[1:])):
         deal = np.array([drawn - sum(rest), *rest])
         if 0 <= deal[0] <= counts[0]:
             told.append(chance_of(worth, deal, pack - deal))
-            weights.append(np.exp(sum(map(_log_choose, counts, deal.tolist())) - _log_choose(sum(counts), drawn)))
+            weights.append(
+                float(np.exp(sum(map(_log_choose, counts, deal.tolist())) - _log_choose(sum(counts), drawn)))
+            )
     assert sum(weights) == pytest.approx(1.0)
-    for level in (0.05, 1e-3, 1e-5, 1e-7):
-        exact = sum(weight for each, weight in zip(told, weights, strict=True) if each <= level)
-        assert exact <= 1.6 * level
+    return told, weights
+
+
+def share_told(told: list[float], weights: list[float], level: float) -> float:
+    """How likely it is that a chance is told of at most a level."""
+    return sum(weight for each, weight in zip(told, weights, strict=True) if each <= level)
 
 
 def _log_choose(n: int, k: int) -> float:

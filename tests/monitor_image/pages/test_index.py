@@ -79,7 +79,11 @@ def test_reports_in_a_folder_that_is_linked_are_found(tmp_path: Path) -> None:
     put(tmp_path / "elsewhere", [window(0), window(1, "violated")])
     (tmp_path / "reports").mkdir()
     (tmp_path / "reports/2026").symlink_to(tmp_path / "elsewhere")
-    assert "1 no violation, 1 violated" in seen(index.write(tmp_path / "reports")).text
+    (tmp_path / "reports/latest").symlink_to(tmp_path / "gone")
+    put(tmp_path / "reports/_site", [window(2)])
+    text = seen(index.write(tmp_path / "reports")).text
+    assert "2 no violation, 1 violated" in text
+    assert "latest: a link that leads nowhere" in text
 
 
 def test_every_window_is_a_field_of_the_calendar_that_leads_to_its_page(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ MISSHAPEN_REASON = "no record of the window has as many values as were expected,
 ABSENT_REASON = "the feature is missing from the window's records"
 EMPTY_REASON = "the window has no value of the feature"
 TYPE_REASON = "the feature fails its type check"
+RETYPED_REASON = "its values are no texts any more, which can be told apart one by one"
 UNCOUNTED_REASON = "the window has too many different values to count"
 
 
@@ -70,6 +71,14 @@ class FeatureComparison:
         if self.current is None or self.is_empty:
             return False
         return self.matching / self.current.present >= self.constraints.config.datatype_check_threshold
+
+    @property
+    def uncounted_reason(self) -> str:
+        """Why the window has no count of each value."""
+        if not self.is_type_held:
+            return TYPE_REASON
+        is_text = self.current is not None and self.current.inferred_type.is_categorical
+        return UNCOUNTED_REASON if is_text else RETYPED_REASON
 
     def not_evaluated(self, check_type: CheckType, reason: str, is_required: bool = False) -> Check:
         """A check that says nothing, and why."""

@@ -16,11 +16,11 @@ from model_monitor.errors import BaselineError
 from model_monitor.monitors.conclusion import Check, Outcome
 from model_monitor.monitors.model_bias.counted import Counted
 from model_monitor.monitors.model_bias.metrics import (
+    CLASS_IMBALANCE,
     DESCRIPTIONS,
     FLIP_TEST,
     NO_NEGATIVE,
     NO_POSITIVE,
-    NONE_ACCEPTED,
 )
 from model_monitor.monitors.model_bias.rule import Rule
 from model_monitor.monitors.model_bias.settings import BiasSettings, Bootstrap
@@ -164,8 +164,9 @@ def _of_stage(
         for name, value in values.items()
         if baseline is None or name in baseline
     ]
-    is_missed = all(check.outcome is Outcome.NOT_EVALUATED for check in told)
-    if is_missed and any(known.get(name) is not None for name in asked):
+    of_labels = [check for check in told if check.metric_name != CLASS_IMBALANCE]
+    is_missed = all(check.outcome is Outcome.NOT_EVALUATED for check in of_labels)
+    if is_missed and any(known.get(name) is not None for name in asked if name != CLASS_IMBALANCE):
         told = [replace(check, is_required=True) for check in told]
         return told or [_made(entry, "", Outcome.NOT_EVALUATED, NO_PREDICTION, is_required=True)]
     return told
@@ -187,8 +188,7 @@ def _asked(found: list[BiasCheck], rule: Rule) -> list[BiasCheck]:
 
 def _is_empty_set(found: list[BiasCheck], stage: BiasStage) -> bool:
     return any(
-        check.metric_name in BIAS_METRICS[stage] and check.description in (NO_POSITIVE, NO_NEGATIVE, NONE_ACCEPTED)
-        for check in found
+        check.metric_name in BIAS_METRICS[stage] and check.description in (NO_POSITIVE, NO_NEGATIVE) for check in found
     )
 
 

@@ -41,6 +41,7 @@ DESCRIPTIONS: Final = {  # as Clarify spells them in its reports
 PRE_TRAINING: Final = BIAS_METRICS[BiasStage.PRE]
 POST_TRAINING: Final = BIAS_METRICS[BiasStage.POST]
 FLIP_TEST: Final = "FT"
+CLASS_IMBALANCE: Final = "CI"  # the one metric of data that looks at no label
 CONDITIONAL: Final = ("CDDL", "CDDPL")  # on the group variable
 
 A, D = 0, 1  # the facet's axis
@@ -50,7 +51,6 @@ NO_GROUP_VARIABLE: Final = "Group variable is empty or not provided"
 EMPTY_FACET: Final = "Facet set is empty"
 EMPTY_REST: Final = "Negated facet set is empty"
 NO_POSITIVE: Final = "No positive labels in set"
-NONE_ACCEPTED: Final = "No positive predicted labels in set"
 NO_NEGATIVE: Final = "No negative labels in set"
 NO_COMMON_LABEL: Final = "No label occurs on both sides of the facet"
 NOTHING_ACCEPTED: Final = "Every record is observed positive and predicted negative"
@@ -133,7 +133,7 @@ def post_training_errors(counts: np.ndarray, no_groups: str = "") -> dict[str, s
     if empty:
         return dict.fromkeys(POST_TRAINING, empty)
     if not table[..., POSITIVE].any():  # a stage of its own has nothing to say of a model that accepts nobody
-        return dict.fromkeys(POST_TRAINING, NONE_ACCEPTED)
+        return dict.fromkeys(POST_TRAINING, NO_POSITIVE)
     errors = {}
     if table.sum() == table[:, POSITIVE, NEGATIVE].sum():
         errors["GE"] = NOTHING_ACCEPTED

@@ -13,6 +13,7 @@ from model_monitor.monitors.model_bias.counted import Counted
 from model_monitor.monitors.model_bias.flip_test import Z_95
 from model_monitor.monitors.model_bias.intervals import deviations
 from model_monitor.monitors.model_bias.metrics import (
+    CLASS_IMBALANCE,
     FLIP_TEST,
     NO_NEGATIVE,
     NO_POSITIVE,
@@ -95,7 +96,7 @@ class Rule:
 
     def _one_label(self, name: str, window: Counted) -> str:
         """That all records have one label, where a metric of labels tells nothing: 0 is no fairness then."""
-        if name not in PRE_TRAINING:
+        if name not in PRE_TRAINING or name == CLASS_IMBALANCE:
             return ""
         negative, positive = window.observed.sum(axis=0).tolist()
         return NO_POSITIVE if not positive else NO_NEGATIVE if not negative else ""

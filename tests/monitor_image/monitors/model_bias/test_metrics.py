@@ -87,7 +87,7 @@ def test_what_a_table_leaves_undefined_has_a_reason() -> None:
     assert set(empty.values()) == {bias.EMPTY_FACET}
     assert set(bias.post_training_errors(counted(d11=3, d00=2)).values()) == {bias.EMPTY_REST}
     nobody = bias.post_training_errors(counted(a10=3, d10=2, d00=1))
-    assert nobody == dict.fromkeys(POST_TRAINING, bias.NONE_ACCEPTED)
+    assert nobody == dict.fromkeys(POST_TRAINING, bias.NO_POSITIVE)
     assert bias.pre_training_errors(counted(a00=3, d00=2).sum(axis=-1)) == {"CDDL": bias.NO_POSITIVE}
     assert bias.post_training_errors(counted(a11=3, d01=2)) == {"CDDPL": bias.NO_NEGATIVE}
     assert bias.pre_training_errors(counted(a00=3, d11=2).sum(axis=-1)) == {"KL": bias.NO_COMMON_LABEL}

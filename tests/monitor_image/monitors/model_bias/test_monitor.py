@@ -203,7 +203,7 @@ def test_a_stage_without_any_value_is_never_a_pass_because_the_other_one_held() 
     cells = {feature.name: FAIR.features[i].numbers.tolist() for i, feature in enumerate(FAIR.schema.features)}
     nobody = concluded(labelled(cells, label, [0] * len(label)), baseline)
     assert nobody.verdict is Verdict.INSUFFICIENT_DATA
-    assert "No positive predicted labels in set" in nobody.reason
+    assert "No positive labels in set" in nobody.reason
 
 
 def test_a_group_that_is_gone_is_never_a_pass_because_another_facet_held() -> None:

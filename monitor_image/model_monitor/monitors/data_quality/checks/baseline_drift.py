@@ -124,7 +124,7 @@ def _change(current: FeatureStatistics, now: NumericStatistics, then: NumericSta
 
 def _categorical(feature: FeatureComparison, current: FeatureStatistics, baseline: FeatureStatistics) -> Check:
     if current.categories is None:
-        return feature.not_evaluated(TYPE, UNCOUNTED_REASON, feature.is_critical)
+        return feature.not_evaluated(TYPE, feature.uncounted_reason, feature.is_critical)
     known = baseline.categories or {}
     then = known if baseline.salt is not None else comparable_categories(known, (), None)
     now = comparable_categories(current.categories, then, baseline.salt)

@@ -11,8 +11,6 @@ from model_monitor.monitors.data_quality.comparison import (
     ABSENT_REASON,
     DISABLED_REASON,
     EMPTY_REASON,
-    TYPE_REASON,
-    UNCOUNTED_REASON,
     CheckRule,
     FeatureComparison,
     comparable_categories,
@@ -44,8 +42,7 @@ def _check(feature: FeatureComparison) -> Check | None:
     allowed = feature.constraints.config.domain_content_threshold
     observed = _known_share(feature, feature.current)
     if feature.current.categories is None and observed >= allowed:
-        reason = UNCOUNTED_REASON if feature.current.inferred_type.is_categorical else TYPE_REASON
-        return feature.not_evaluated(TYPE, reason, is_required=True)
+        return feature.not_evaluated(TYPE, feature.uncounted_reason, is_required=True)
     description = f"Value: {observed} does not meet the constraint requirement! "  # the trailing blank is AWS's
     sentence = f"values that the baseline does not know in {1.0 - observed:.1%} of the records that have one"
     return feature.evaluated(
