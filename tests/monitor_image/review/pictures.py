@@ -14,6 +14,7 @@ SIZES = {"phone": (390, 800), "desk": (1280, 900)}
 STILL = {"name": "prefers-reduced-motion", "value": "reduce"}
 SCHEMES = ("light", "dark")
 SCALE, QUALITY = 0.25, 60
+RESTLESS = 20  # pictures after which a page that never stands still is taken as it is
 FURTHEST = 24.0  # of 255, between the means of two blocks of 6 x 6 points: a line of text is further
 MEASURE = """(() => { const pen = document.createElement('canvas').getContext('2d');
   pen.font = '100px system-ui'; return Math.round(pen.measureText('How it stands: 0123456789').width); })()"""
@@ -42,6 +43,16 @@ def shown(page: browser.Page, size: str, scheme: str) -> browser.Page:
 
 
 def taken(page: browser.Page) -> str:
+    """A picture once the page is still: the same as the one before."""
+    before, found = "", _taken(page)
+    for _ in range(RESTLESS):
+        if found == before:
+            break
+        before, found = found, _taken(page)
+    return found
+
+
+def _taken(page: browser.Page) -> str:
     found = page.send("Page.captureScreenshot", format="webp", quality=QUALITY, captureBeyondViewport=True)
     return str(found["data"])
 
