@@ -188,14 +188,18 @@ def power_table(cells: Sequence[Cell]) -> str:
     )
 
 
+AT_EQUAL: Final = "smallest_at_equal"
+OWN_THRESHOLDS: Final = {"smallest_when_quiet": "quiet", AT_EQUAL: "as rare"}
+
+
 def smallest(found: Cell | None) -> str:
-    """A peer's second number is with a threshold of its own at which none of the same healthy windows is an alarm."""
+    """A peer's other numbers are with thresholds of its own: none of the same healthy windows rings, or as few as ours may."""
     if found is None:
         return "not measured"
     if "skipped" in found:
         return str(found["skipped"])
     text = f"{size_of(found['smallest'])} ({found['false_alarms']:.0%})"
-    return text + (f", quiet {size_of(found['smallest_when_quiet'])}" if "smallest_when_quiet" in found else "")
+    return text + "".join(f", {word} {size_of(found[key])}" for key, word in OWN_THRESHOLDS.items() if key in found)
 
 
 def size_of(size: float | None) -> str:
@@ -205,18 +209,24 @@ def size_of(size: float | None) -> str:
 
 def aims(cells: Sequence[Cell]) -> str:
     """Where the aim is missed; that nobody knows where no peer was measured."""
-    if not any("smallest_when_quiet" in cell.get(peer, {}) for cell in cells for peer in power.PEERS):
+    unknown = [
+        f"{cell['change']} at {cell['size']:,}"
+        for cell in cells
+        if not any(AT_EQUAL in cell.get(peer, {}) for peer in power.PEERS) and cell["change"] != "bias"
+    ]
+    if len(unknown) == len([cell for cell in cells if cell["change"] != "bias"]):
         return "not known, since no peer is measured yet"
-    return ", ".join(aims_missed(cells)) or "nowhere among the cells above"
+    told = ", ".join(aims_missed(cells)) or "nowhere among the cells above"
+    return f"{told}; not known of {', '.join(unknown)}" if unknown else told
 
 
 def aims_missed(cells: Sequence[Cell]) -> list[str]:
-    """Where a peer, made as quiet as these windows allow, finds a smaller change than we do."""
+    """Where a peer that rings as rarely as ours may finds a smaller change than we do."""
     missed = []
     for cell in cells:
         ours = cell.get("calibrated", {}).get("smallest")
         for peer in power.PEERS:
-            theirs = cell.get(peer, {}).get("smallest_when_quiet")
+            theirs = cell.get(peer, {}).get(AT_EQUAL)
             if theirs and (ours is None or theirs < ours * changes.find(cell["change"]).step ** -2):
                 missed.append(f"{cell['change']} at {cell['size']:,}: {power.PEERS[peer]}")
     return missed

@@ -19,21 +19,23 @@ from benchmarks.calibration.replay import BASELINE_RECORDS
 from benchmarks.calibration.samples import Sample
 from benchmarks.calibration.watch import Watch
 from model_monitor.contract import Decision, monitor_key
+from model_monitor.job.job import FalseAlarms
 from model_monitor.monitors.conclusion import Conclusion
+from model_monitor.monitors.decision import chance_of_a_run
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 WINDOWS: Final = {40: 60, 320: 60, 2_000: 50, 20_000: 40, 200_000: 20}
 PEER_WINDOWS: Final = 20  # they take a fifth of a second for each
-HEALTHY: Final = {
-    40: 100,
-    320: 100,
-    2_000: 100,
+HEALTHY: Final = {  # windows that settle a peer's own thresholds
+    40: 200,
+    320: 200,
+    2_000: 200,
     20_000: 60,
     200_000: 20,
-}  # windows that settle a peer's quiet threshold
+}
 PEERS: Final = {"evidently": "Evidently", "nannyml": "NannyML"}
 OURS: Final = ("calibrated", "aws")
-PEER_SECONDS: Final = 600  # of a core, after which a peer is given up on a size
+PEER_SECONDS: Final = 1_800  # of a core, after which a peer is given up on a size
 SILENT: Final = {"DO_NOT_TRACK": "1", "NML_DISABLE_USAGE_LOGGING": "1"}  # peers report their use unless told not to
 
 
@@ -126,6 +128,7 @@ def _peer(search: Search, windows: int) -> dict[str, Any]:
         "windows": windows,
         "healthy": max(windows, HEALTHY[search.size]) if windows == PEER_WINDOWS else windows,
         "baseline": BASELINE_RECORDS,
+        "budget": chance_of_a_run(FalseAlarms(), None),
     }
     command = [str(python), str(ROOT / "benchmarks" / "peers" / f"{search.who}_changes.py"), json.dumps(asked)]
     environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", **SILENT}

@@ -15,6 +15,7 @@ from benchmarks.calibration.changes import CHANGES
 from benchmarks.calibration.results import of_lines, read_lines
 from benchmarks.calibration.samples import Population, Sample, Texts
 from benchmarks.calibration.watch import Watch, column_of
+from benchmarks.peers.changes_found import threshold
 from model_monitor.contract import Decision, Verdict
 from model_monitor.schema import Kind
 from tests.tables import column
@@ -271,6 +272,16 @@ def test_a_peer_sees_the_same_records_and_answers(peer: str) -> None:
     found = power.measure(power.Search(peer, "", 320), 1)
     assert found["bias"][peer] == {"skipped": "has no such check"}
     assert 0 < found["shift"][peer]["smallest_when_quiet"] < 3
+    assert found["shift"][peer]["smallest_at_equal"] is not None
+
+
+def test_a_peers_threshold_is_the_bells_and_no_higher_than_that_of_heavier_tails() -> None:
+    level = 1e-3
+    bell = np.abs(np.random.default_rng(2).normal(5, 2, 40_000))
+    assert threshold(bell, level) == pytest.approx(stats.norm.isf(level, 5, 2), rel=0.02)
+    for heavy in (stats.expon(), stats.t(3), stats.halfnorm()):
+        drawn = heavy.rvs(40_000, random_state=3)
+        assert threshold(drawn, level) < heavy.isf(level) * 1.02
 
 
 # --- the page ------------------------------------------------------------------------------------------------------------
@@ -303,10 +314,10 @@ def test_every_cell_tells_whether_its_bound_is_met() -> None:
     assert cell(0, 2_995, 40) == "1.0e-03: met"
 
 
-def test_a_peer_that_sees_more_at_equal_quiet_is_told() -> None:
-    row = {"size": 320, "change": "shift", "calibrated": {"smallest": 0.4}, "evidently": {"smallest_when_quiet": 0.2}}
+def test_a_peer_that_sees_more_at_equal_false_alarms_is_told() -> None:
+    row = {"size": 320, "change": "shift", "calibrated": {"smallest": 0.4}, "evidently": {"smallest_at_equal": 0.2}}
     assert page.aims_missed([row]) == ["shift at 320: Evidently"]
-    assert page.aims_missed([row | {"evidently": {"smallest_when_quiet": 0.39}}]) == []
+    assert page.aims_missed([row | {"evidently": {"smallest_at_equal": 0.39}}]) == []
     assert page.aims_missed([row | {"calibrated": {"smallest": None}}]) == ["shift at 320: Evidently"]
     assert "not known" in page.aims([{"size": 320, "change": "shift", "calibrated": {"smallest": 0.4}}])
 
