@@ -27,6 +27,8 @@ SETS: Final = {
 AIMED: Final = (320, 2_000)  # sizes at which the bound has to lie within the budget
 ELSEWHERE: Final = 1e-3
 TOLD: Final = 12  # checks with the most false violations
+AT_EQUAL: Final = "smallest_at_equal"
+OWN_THRESHOLDS: Final = {"smallest_when_quiet": "quiet", AT_EQUAL: "as rare"}  # of a peer
 WHO: Final = {"calibrated": "calibrated", "aws": "AWS's rule", **power.PEERS}
 
 
@@ -188,10 +190,6 @@ def power_table(cells: Sequence[Cell]) -> str:
     )
 
 
-AT_EQUAL: Final = "smallest_at_equal"
-OWN_THRESHOLDS: Final = {"smallest_when_quiet": "quiet", AT_EQUAL: "as rare"}
-
-
 def smallest(found: Cell | None) -> str:
     """A peer's other numbers are with thresholds of its own: none of the same healthy windows rings, or as few as ours may."""
     if found is None:
@@ -209,15 +207,12 @@ def size_of(size: float | None) -> str:
 
 def aims(cells: Sequence[Cell]) -> str:
     """Where the aim is missed; that nobody knows where no peer was measured."""
-    unknown = [
-        f"{cell['change']} at {cell['size']:,}"
-        for cell in cells
-        if not any(AT_EQUAL in cell.get(peer, {}) for peer in power.PEERS) and cell["change"] != "bias"
-    ]
-    if len(unknown) == len([cell for cell in cells if cell["change"] != "bias"]):
+    told = [cell.get(peer, {}) for cell in cells for peer in power.PEERS]
+    if not any(AT_EQUAL in found for found in told):
         return "not known, since no peer is measured yet"
-    told = ", ".join(aims_missed(cells)) or "nowhere among the cells above"
-    return f"{told}; not known of {', '.join(unknown)}" if unknown else told
+    missed = ", ".join(aims_missed(cells)) or "nowhere among the cells above"
+    unknown = sum(not found for found in told)
+    return f"{missed}; not known of {unknown} that are not measured" if unknown else missed
 
 
 def aims_missed(cells: Sequence[Cell]) -> list[str]:

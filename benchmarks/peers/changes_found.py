@@ -36,9 +36,8 @@ def main(excess_of: dict[str, Excess]) -> None:
     frames = [(frame(then), frame(now)) for then, now, _ in pairs]
     healthy = {excess: np.array([excess(then, now) for then, now in frames]) for excess in set(excess_of.values())}
     answer: dict[str, object] = {change.name: {"skipped": "has no such check"} for change in changes.CHANGES}
-    level = asked["budget"] / (
-        2 * len(pairs[0][0].features) + 1
-    )  # of drift and gaps of every feature, and of the accuracy
+    checks = 2 * len(pairs[0][0].features) + 1  # drift and gaps of every feature, and the accuracy
+    level = asked["budget"] / checks
     for name, excess in excess_of.items():
         made = [(then, window, drawn) for (then, _), (_, window, drawn) in zip(frames, pairs, strict=True)]
         answer[name] = answer_for(changes.find(name), excess, made[: asked["windows"]], healthy[excess], level)

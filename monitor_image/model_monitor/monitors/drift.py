@@ -7,6 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from model_monitor.monitors import chance
+from model_monitor.monitors.conclusion import Evidence
+from model_monitor.monitors.ranked import apart
+from model_monitor.sketches.distance import binned_kolmogorov_smirnov, kolmogorov_smirnov
+from model_monitor.sketches.feature import NumericStatistics
 from model_monitor.sketches.ranks import Ranks
 from model_monitor.words import figure
 
@@ -24,6 +29,35 @@ class DistributionConfig:
     comparison_method: str = "Robust"  # Robust | Simple
     categorical_comparison_threshold: float | None = None  # None: comparison_threshold
     categorical_drift_method: str = "LInfinity"  # LInfinity | ChiSquared
+
+
+@dataclass(frozen=True, slots=True)
+class Apart:
+    """Two samples of numbers. distance: Kolmogorov-Smirnov, in [0, 1]; sizes: of the window and the baseline."""
+
+    distance: float
+    sizes: tuple[int, int]
+    evidence: Evidence
+
+    @classmethod
+    def of(cls, now: NumericStatistics, then: NumericStatistics, limit: float) -> Apart | None:
+        """By ranks, or by the buckets of a baseline that has no more; None where either holds nothing.
+
+        Args:
+            limit: of the distance, up to which nothing is violated; infinite where no chance is asked for.
+        """
+        if now.ranks is None or not now.ranks.total:
+            return None
+        error = now.rank_error / now.ranks.total
+        if then.ranks is not None and then.ranks.total:
+            distance, sizes = kolmogorov_smirnov(now.ranks, then.ranks), (now.ranks.total, then.ranks.total)
+            error += then.rank_error / then.ranks.total
+            return cls(distance, sizes, apart(distance, now.ranks, then.ranks, error=error, is_beyond=distance > limit))
+        if then.buckets is not None and then.buckets.counts.sum():
+            distance, size = binned_kolmogorov_smirnov(now.ranks, then.buckets), int(then.buckets.counts.sum())
+            found = chance.distance(distance, now.ranks.total, size, error=error)
+            return cls(distance, (now.ranks.total, size), found)
+        return None
 
 
 def change(name: str, then: Ranks, now: Ranks, tell: Callable[[float], str] = figure) -> str:

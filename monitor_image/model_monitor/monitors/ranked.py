@@ -14,7 +14,8 @@ import numpy as np
 
 from model_monitor.monitors import chance
 from model_monitor.monitors.conclusion import Evidence
-from model_monitor.monitors.permutation import Pack, deal
+from model_monitor.monitors.pack import Pack
+from model_monitor.monitors.permutation import deal
 from model_monitor.sketches.ranks import Ranks
 
 OF_DISTANCE, OF_RANKS = 2.0, 4.0  # what a test's chance counts for, so that those of all three add up to one

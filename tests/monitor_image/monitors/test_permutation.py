@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
-from model_monitor.monitors.permutation import KINDS_KEPT, Pack, greater
+from model_monitor.monitors.pack import Pack
+from model_monitor.monitors.permutation import KINDS_KEPT, greater
 
 
 def chance_of(values: np.ndarray, current: np.ndarray, baseline: np.ndarray) -> float:

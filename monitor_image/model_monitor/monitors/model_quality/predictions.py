@@ -10,12 +10,11 @@ from typing import Final
 from model_monitor.contract import ProblemType
 from model_monitor.monitors import chance
 from model_monitor.monitors.conclusion import Evidence
-from model_monitor.monitors.drift import change
+from model_monitor.monitors.drift import Apart, change
 from model_monitor.monitors.model_quality.said import Said
-from model_monitor.monitors.ranked import apart
 from model_monitor.schema import FeatureType
 from model_monitor.sketches.answers import Problem
-from model_monitor.sketches.distance import binned_kolmogorov_smirnov, categorical_linf, kolmogorov_smirnov, robust
+from model_monitor.sketches.distance import categorical_linf, robust
 from model_monitor.sketches.feature import FeatureStatistics, NumericStatistics, numeric_of
 from model_monitor.words import figure
 
@@ -85,18 +84,12 @@ def moved_between(current: FeatureStatistics, baseline: FeatureStatistics, limit
     now, then = current.numeric, baseline.numeric
     if current.categories and baseline.categories:
         return _of_labels(current.name, current.categories, baseline.categories)
-    if now is None or then is None or now.ranks is None:
+    if now is None or then is None:
         return None
-    sentence, of_window = _of_numbers(current.name, now, then), now.rank_error / max(now.ranks.total, 1)
-    if then.ranks is not None and then.ranks.total:
-        distance, error = kolmogorov_smirnov(now.ranks, then.ranks), of_window + then.rank_error / then.ranks.total
-        found = apart(distance, now.ranks, then.ranks, error=error, is_beyond=distance > limit)
-        return Moved(distance, (now.ranks.total, then.ranks.total), found, sentence)
-    if then.buckets is not None and then.buckets.counts.sum():
-        distance, size = binned_kolmogorov_smirnov(now.ranks, then.buckets), int(then.buckets.counts.sum())
-        sizes = (now.ranks.total, size)
-        return Moved(distance, sizes, chance.distance(distance, *sizes, error=of_window), sentence)
-    return None
+    found = Apart.of(now, then, limit)
+    if found is None:
+        return None
+    return Moved(found.distance, found.sizes, found.evidence, _of_numbers(current.name, now, then))
 
 
 def _of_labels(name: str, now: Mapping[str, int], then: Mapping[str, int]) -> Moved:

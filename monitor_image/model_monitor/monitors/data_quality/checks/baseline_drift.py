@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 
 from model_monitor.contract import CheckType
-from model_monitor.monitors.chance import distance as distance_apart, largest_difference
+from model_monitor.monitors.chance import largest_difference
 from model_monitor.monitors.conclusion import Check, Evidence, Outcome
 from model_monitor.monitors.data_quality.comparison import (
     ABSENT_REASON,
@@ -19,15 +20,12 @@ from model_monitor.monitors.data_quality.comparison import (
     comparable_categories,
 )
 from model_monitor.monitors.data_quality.text_comparison import text_drift
-from model_monitor.monitors.drift import change
-from model_monitor.monitors.ranked import apart
+from model_monitor.monitors.drift import Apart, change
 from model_monitor.schema import FeatureType, Privacy
 from model_monitor.sketches.distance import (
-    binned_kolmogorov_smirnov,
     categorical_linf,
     chi_squared,
     homogeneity,
-    kolmogorov_smirnov,
     robust,
 )
 from model_monitor.sketches.feature import FeatureStatistics, NumericStatistics
@@ -102,17 +100,11 @@ def _numeric(feature: FeatureComparison, current: FeatureStatistics, baseline: F
     now, then = current.numeric, baseline.numeric
     if now is None or now.ranks is None or then is None:
         return feature.not_evaluated(TYPE, EMPTY_REASON, feature.is_critical)
-    threshold, error = feature.constraints.config.distribution.comparison_threshold, now.rank_error / now.ranks.total
-    if then.ranks is not None and then.ranks.total:
-        distance, size = kolmogorov_smirnov(now.ranks, then.ranks), then.ranks.total
-        is_beyond = feature.is_calibrated and distance > threshold
-        evidence = apart(distance, now.ranks, then.ranks, error=error, is_beyond=is_beyond)
-    elif then.buckets is not None and then.buckets.counts.sum():
-        distance, size = binned_kolmogorov_smirnov(now.ranks, then.buckets), int(then.buckets.counts.sum())
-        evidence = distance_apart(distance, now.ranks.total, size, error=error)
-    else:
+    threshold = feature.constraints.config.distribution.comparison_threshold
+    found = Apart.of(now, then, threshold if feature.is_calibrated else math.inf)
+    if found is None:
         return feature.not_evaluated(TYPE, "the baseline's distribution is empty", feature.is_critical)
-    return _compared(feature, distance, (now.ranks.total, size), threshold, evidence, _change(current, now, then))
+    return _compared(feature, found.distance, found.sizes, threshold, found.evidence, _change(current, now, then))
 
 
 def _change(current: FeatureStatistics, now: NumericStatistics, then: NumericStatistics) -> str:
