@@ -48,6 +48,28 @@ def of_lines(replayed: Iterable[dict[str, Any]], measured: Iterable[dict[str, An
     }
 
 
+def joined(known: dict[str, Any], new: dict[str, Any], *, adds: bool = False) -> dict[str, Any]:
+    """Published results with new ones: cells of the null replay with no fewer runs take the place of known ones, others stay.
+
+    Args:
+        adds: the new runs are further rounds (`--first-round`), counted beside the known ones.
+    """
+    cells = {(cell["population"], cell["size"]): cell for cell in known["replay"]}
+    for cell in new["replay"]:
+        place = cell["population"], cell["size"]
+        if adds and place in cells:
+            cell = {"population": place[0], "size": place[1], **total([cells[place], cell]).to_json()}
+        if cell["runs"] >= cells.get(place, cell)["runs"]:
+            cells[place] = cell
+    found = {(cell["change"], cell["size"]): cell for cell in known["power"]}
+    for cell in new["power"]:
+        found[cell["change"], cell["size"]] = found.get((cell["change"], cell["size"]), {}) | cell
+    names = [population.name for population in populations.POPULATIONS]
+    replayed = sorted(cells.values(), key=lambda cell: (cell["size"], names.index(cell["population"])))
+    power = sorted(found.values(), key=lambda cell: (cell["size"], cell["change"]))
+    return {**new, "replay": replayed, "power": power}
+
+
 def total(cells: Sequence[dict[str, Any]]) -> Tally:
     """Several cells as one."""
     tally = Tally()

@@ -12,7 +12,7 @@ from scipy import stats
 
 from benchmarks.calibration import __main__ as calibration, bounds, changes, page, populations, power, publish, replay
 from benchmarks.calibration.changes import CHANGES
-from benchmarks.calibration.results import of_lines, read_lines
+from benchmarks.calibration.results import joined, of_lines, read_lines
 from benchmarks.calibration.samples import Population, Sample, Texts
 from benchmarks.calibration.watch import Watch, column_of
 from benchmarks.peers.changes_found import threshold
@@ -248,6 +248,31 @@ def test_the_work_holds_every_run_once_and_as_many_of_each_population() -> None:
     independent = sum(population.is_independent for population in populations.POPULATIONS)
     for size in page.AIMED:
         assert independent * replay.ROUNDS * replay.ROUND[size] >= bounds.runs_for(page.BUDGET)
+
+
+def results_with(runs: int, violated: int, size: int = 40, **found: object) -> dict[str, object]:
+    tally = replay.Tally(runs=runs)
+    tally.violated["all"] = violated
+    cell = {"population": "classes", "size": size, **tally.to_json()}
+    return {"machine": runs, "replay": [cell], "power": [{"size": size, "change": "shift", **found}]}
+
+
+def test_published_cells_give_way_to_those_with_as_many_runs_and_are_added_to_by_further_rounds() -> None:
+    known = results_with(100, 2, aws={"smallest": 1.0})
+    for runs, adds, expected in ((99, False, (100, 2)), (100, False, (100, 0)), (50, True, (150, 2))):
+        (cell,) = joined(known, results_with(runs, 0, calibrated={"smallest": 0.5}), adds=adds)["replay"]
+        assert (cell["runs"], cell["violated"]["all"]) == expected
+    both = joined(known, results_with(10, 0, size=320), adds=True)
+    assert [(cell["size"], cell["runs"]) for cell in both["replay"]] == [(40, 100), (320, 10)]
+    (power,) = joined(known, results_with(1, 0, calibrated={"smallest": 0.5}))["power"]
+    assert (power["aws"], power["calibrated"]) == ({"smallest": 1.0}, {"smallest": 0.5})
+
+
+def test_further_rounds_hold_no_run_of_the_earlier_ones() -> None:
+    whole, first, rest = (
+        [chunk.key for chunk in replay.chunks(*some)] for some in ((5,), (3,), (5, tuple(replay.ROUND), 3))
+    )
+    assert first + rest == whole
 
 
 def test_other_code_has_other_results(tmp_path: Path) -> None:
